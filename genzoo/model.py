@@ -1,0 +1,508 @@
+"""The one interface: ``GenerativeModel`` (``fit``, ``sample``, ``log_prob``).
+
+How to write a family: subclass ``GenerativeModel``, keep each constructor argument under its own
+name, and write five methods on checked rows of codes (``genzoo.models.independent`` is the
+template):
+
+    _fit(rows, valid, *, seed, budget, progress) -> Training
+    _sample(n, given, *, seed) -> rows
+    _log_prob(rows, *, seed) -> LogProb
+    _state() -> dict of arrays
+    _restore(arrays)
+
+The public methods check and encode once, so these five can trust their input: ``rows`` is int64 of
+shape (n, D), every code is legal, ``self.schema_`` is set. ``given`` is None or (n, D) rows with
+``MISSING`` in the places to fill in. What a family can't do raises ``Unsupported`` with its reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from genzoo import forms
+from genzoo.budget import Budget, Training
+from genzoo.schema import MISSING, Schema
+from genzoo.seeding import check_seed, numpy_rng
+
+if TYPE_CHECKING:
+    pass
+
+KINDS = ("exact", "lower_bound", "estimate")
+HOLD_OUT = 0.1
+MOST_REDRAWS = 100
+
+Progress = Callable[[float, str], None]
+
+
+class Unsupported(Exception):  # noqa: N818 - a refusal with a reason, not a fault
+    """A family can't answer this question; ``reason`` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Score:
+    """A mean log-likelihood in nats, its standard error and its kind.
+
+    ``stderr`` is sd / sqrt(n) over the rows, so Monte Carlo error is included.
+    """
+
+    value: float
+    stderr: float
+    kind: str
+
+    def bits_per_dim(self, schema: Schema) -> float:
+        """-value / (D ln 2): lower is better."""
+        return -self.value / (schema.D * np.log(2))
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __str__(self) -> str:
+        mark = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}[self.kind]
+        return f"{mark}{self.value:.4f} +- {self.stderr:.4f} nats"
+
+
+@dataclass(frozen=True, eq=False)
+class LogProb:
+    """Log-probabilities of rows.
+
+    Attributes:
+        value: (n,) log mass in nats.
+        kind: ``"exact"``; ``"lower_bound"`` (its expectation is at most the log mass); or
+            ``"estimate"`` (no promise).
+        stderr: (n,) Monte Carlo standard error of each value; zero where exact.
+    """
+
+    value: np.ndarray
+    kind: str
+    stderr: np.ndarray
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind: expected one of {', '.join(KINDS)}; got {self.kind!r}")
+
+    @classmethod
+    def exact(cls, value: np.ndarray) -> LogProb:
+        value = np.asarray(value, dtype=np.float64)
+        return cls(value, "exact", np.zeros_like(value))
+
+    def mean(self) -> Score:
+        """The mean over rows, with its sampling error (nan for a single row)."""
+        n = len(self.value)
+        spread = float(np.std(self.value, ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+        return Score(float(np.mean(self.value)), spread, self.kind)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype=dtype) if copy else np.asarray(self.value, dtype=dtype)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True, eq=False)
+class LogDensity:
+    """Log densities of rows: log mass less the log volume of the row's cells.
+
+    ``comparable`` (n,) is False where a number lay beyond the range or between grid points: such a
+    row's density is not comparable with that of another model.
+    """
+
+    value: np.ndarray
+    kind: str
+    stderr: np.ndarray
+    comparable: np.ndarray
+
+
+class GenerativeModel:
+    """A distribution over rows of a finite product space, learned from rows.
+
+    Subclasses follow scikit-learn's convention: the constructor stores each argument unchanged
+    under its own name and does nothing else, and what ``fit`` learns lives in attributes whose
+    names end with an underscore (the next ``fit`` deletes them).
+
+    Attributes:
+        schema_: the ``Schema`` of the data that was fitted.
+        training_: the ``Training`` record: steps, seconds, learning curve, converged or not.
+        selects: whether the family selects anything on validation rows; where it does and the
+            caller gives none, ``fit`` holds out a tenth of the rows.
+    """
+
+    selects: ClassVar[bool] = True
+
+    schema_: Schema
+    training_: Training
+    _form: str
+    _text: dict[str, list[str]] | None = None
+
+    # ---------------------------------------------------------------- what a family writes
+
+    def _check_params(self) -> None:
+        """Raise ValueError if a constructor argument is out of range."""
+
+    def _fit(
+        self,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        *,
+        seed: int,
+        budget: Budget,
+        progress: Progress,
+    ) -> Training:
+        raise NotImplementedError
+
+    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
+        raise NotImplementedError
+
+    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        raise NotImplementedError
+
+    def _state(self) -> dict[str, np.ndarray]:
+        raise NotImplementedError
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- what users call
+
+    def fit(
+        self,
+        data: Any,
+        *,
+        schema: Schema | None = None,
+        valid: Any = None,
+        seed: int = 0,
+        budget: str | Budget | None = None,
+        progress: Progress | bool | None = None,
+    ) -> Self:
+        """Learn from data; what an earlier ``fit`` learned is forgotten.
+
+        Args:
+            data: a ``Dataset`` (trains on its ``train`` rows, selects on its ``valid`` rows, never
+                reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str, or
+                uint8 images (n, H, W) or (n, C, H, W).
+            schema: what the codes mean; inferred from the data where None.
+            valid: data to select on, in any of these forms. Where None, families that select
+                anything hold out a tenth of the rows.
+            seed: same seed, data, version and step budget: same model, on the same machine.
+            budget: ``"60s"``, ``"2000 steps"`` (of the optimiser; a family without steps runs to
+                its own convergence), or None, the family's own default.
+            progress: True for a bar, or a function of (fraction done, message).
+
+        Raises:
+            ValueError: for bad data or parameters, before any work is done.
+        """
+        from genzoo.datasets.dataset import Dataset
+
+        self._check_params()
+        seed, budget = check_seed(seed), Budget.parse(budget)
+        if not (progress is None or isinstance(progress, bool) or callable(progress)):
+            raise ValueError(
+                f"progress: expected True, None or a function of (fraction, message); "
+                f"got {progress!r}"
+            )
+        text = None
+        if isinstance(data, Dataset):
+            if schema is not None or valid is not None:
+                raise ValueError(
+                    "fit: a Dataset brings its own schema and valid rows; give neither"
+                )
+            schema, rows, held_out, form, text = (
+                data.schema, data.train, data.valid, "rows", data.text,
+            )  # fmt: skip
+        else:
+            schema, rows, held_out, form = self._read(data, schema, valid, seed)
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        self.schema_, self._form, self._text = schema, form, text
+        start = time.perf_counter()
+        try:
+            with _reporter(progress, type(self).__name__) as report:
+                self.training_ = self._fit(
+                    rows, held_out, seed=seed, budget=budget, progress=report
+                )
+                report(1.0, "done")
+        finally:
+            del self._text
+        self.training_.seconds = time.perf_counter() - start
+        return self
+
+    def _read(
+        self, data: Any, schema: Schema | None, valid: Any, seed: int
+    ) -> tuple[Schema, np.ndarray, np.ndarray | None, str]:
+        """Schema, training rows, rows to select on, and the form in which samples go back."""
+        form = "rows" if forms.form_of(data) == "codes" else "data"
+        if schema is not None and not isinstance(schema, Schema):
+            raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
+        n, train, held_out = len(data), None, None
+        if valid is None and self.selects:
+            order = numpy_rng(seed, "hold out").permutation(n)
+            n_valid = max(1, round(HOLD_OUT * n)) if n > 1 else 0
+            held_out, train = np.sort(order[:n_valid]), np.sort(order[n_valid:])
+        schema = schema or Schema.infer(data, train=train)
+        rows = schema.encode(data)
+        _refuse_missing(schema, rows, "data")
+        if valid is not None:
+            valid_rows = schema.encode(valid)
+            _refuse_missing(schema, valid_rows, "valid")
+            return schema, rows, valid_rows, form
+        if held_out is None:
+            return schema, rows, None, form
+        # a single row is all there is to select on
+        return schema, rows[train], rows[held_out] if len(held_out) else rows, form
+
+    def sample(self, n: int, *, given: Any = None, seed: int = 0) -> Any:
+        """Draw n rows, in the form of the data that was fitted.
+
+        Args:
+            n: how many.
+            given: what to complete: one row (repeated n times) or n rows, with ``MISSING`` (codes)
+                or NaN (DataFrame) in the places to fill in; a prefix or a list of prefixes
+                (strings); a dict {column: value}. Observed entries come back as they were given,
+                and what is filled in is never a missing mark.
+            seed: the same seed draws the same rows.
+
+        Returns:
+            A DataFrame, a list of str or images, as was fitted; rows of codes (n, D) where a
+            ``Dataset`` or codes were fitted.
+
+        Raises:
+            Unsupported: if the family can't complete this pattern.
+            ValueError: for bad input.
+        """
+        self._check_fitted("sample")
+        seed = check_seed(seed)
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"n: expected a positive integer; got {n!r}")
+        n = int(n)
+        observed = self._read_given(given, n)
+        rows = self._checked_rows(self._sample(n, observed, seed=seed), n, observed)
+        if observed is not None:
+            rows = self._without_marks(rows, observed, seed)
+        if self._form == "rows":
+            return rows
+        decoded = self.schema_.decode(rows, seed=seed)
+        return decoded if given is None else _paste(decoded, given, n)
+
+    def _read_given(self, given: Any, n: int) -> np.ndarray | None:
+        if given is None:
+            return None
+        if isinstance(given, str):
+            given = [given]
+        if isinstance(given, np.ndarray) and (
+            given.ndim == 1 or (given.dtype == np.uint8 and given.shape == self.schema_.event_shape)
+        ):
+            given = given[None]
+        observed = self.schema_.encode(given, given=True)
+        if len(observed) not in (1, n):
+            raise ValueError(f"given: expected 1 row or n = {n} rows; got {len(observed)}")
+        return self._settle_end(np.repeat(observed, n // len(observed), axis=0))
+
+    def _settle_end(self, rows: np.ndarray) -> np.ndarray:
+        """After an observed END nothing is open: MISSING there is END."""
+        end = self.schema_.end
+        if end is None:
+            return rows
+        return np.where(np.cumsum(rows == end, axis=1) > 0, end, rows)
+
+    def _checked_rows(self, rows: np.ndarray, n: int, observed: np.ndarray | None) -> np.ndarray:
+        rows = self.schema_.check_rows(rows, name=f"{type(self).__name__} sample")
+        if len(rows) != n:
+            raise RuntimeError(f"{type(self).__name__} drew {len(rows)} rows; expected {n}")
+        if observed is not None and (rows != observed)[observed != MISSING].any():
+            raise RuntimeError(f"{type(self).__name__} changed observed entries")
+        return rows
+
+    def _without_marks(self, rows: np.ndarray, observed: np.ndarray, seed: int) -> np.ndarray:
+        """Draw completions anew while they hold the missing mark: exact, by rejection."""
+        marks = np.array([v.n_values if v.missing else self.schema_.cards[d]
+                          for d, v in enumerate(self.schema_.variables)])  # fmt: skip
+        open_ = observed == MISSING
+        for attempt in range(MOST_REDRAWS):
+            bad = np.flatnonzero(((rows == marks) & open_).any(axis=1))
+            if len(bad) == 0:
+                return rows
+            again = self._sample(len(bad), observed[bad], seed=seed + 1_000_003 * (attempt + 1))
+            rows[bad] = self._checked_rows(again, len(bad), observed[bad])
+        raise Unsupported(
+            f"{MOST_REDRAWS} draws left {len(bad)} of {len(rows)} rows with the missing mark in a "
+            f"place to fill in: the model is nearly certain that it is missing there"
+        )
+
+    def log_prob(self, data: Any, *, seed: int = 0) -> LogProb:
+        """Log mass of each row, in nats.
+
+        Args:
+            data: as in ``fit``, but no Dataset. An entry that is ``MISSING`` (code -1; a NaN in a
+                column that had none in ``fit``) is summed out.
+            seed: for families whose value is a Monte Carlo bound.
+
+        Raises:
+            Unsupported: if the family can't sum out this pattern.
+            ValueError: for bad data.
+        """
+        self._check_fitted("log_prob")
+        return self._log_prob_of(self._read_rows(data), seed)
+
+    def _log_prob_of(self, rows: np.ndarray, seed: int) -> LogProb:
+        result = self._log_prob(self._settle_end(rows), seed=check_seed(seed))
+        if result.value.shape != (len(rows),) or result.stderr.shape != (len(rows),):
+            raise RuntimeError(
+                f"{type(self).__name__} log_prob: expected shape ({len(rows)},); "
+                f"got {result.value.shape} and stderr {result.stderr.shape}"
+            )
+        if not (np.isfinite(result.value).all() and np.isfinite(result.stderr).all()):
+            raise FloatingPointError(
+                f"{type(self).__name__} log_prob: {int((~np.isfinite(result.value)).sum())} of "
+                f"{len(rows)} values are not finite"
+            )
+        return result
+
+    def _read_rows(self, data: Any) -> np.ndarray:
+        from genzoo.datasets.dataset import Dataset
+
+        if isinstance(data, Dataset):
+            raise ValueError(
+                "data: expected rows; got a Dataset: write data.train, data.valid or data.test"
+            )
+        return self.schema_.encode(data)
+
+    def log_density(self, data: Any, *, seed: int = 0) -> LogDensity:
+        """Log density of each complete row: log mass less ``schema_.log_volume``.
+
+        Raises:
+            ValueError: for bad data, and for entries that are ``MISSING``.
+        """
+        self._check_fitted("log_density")
+        rows = self._read_rows(data)
+        _refuse_missing(self.schema_, rows, "data")
+        mass = self._log_prob_of(rows, seed)
+        comparable = np.logical_not(forms.off_grid(self.schema_, data).any(axis=1))
+        density = mass.value - self.schema_.log_volume(rows)
+        return LogDensity(density, mass.kind, mass.stderr, comparable)
+
+    def score(self, data: Any, y: Any = None) -> float:
+        """Mean log mass in nats per row (higher is better), as scikit-learn wants it."""
+        return self.log_prob(data).mean().value
+
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model to a folder: JSON and safetensors, no pickle."""
+        from genzoo import store
+
+        store.save(self, folder)
+
+    @property
+    def n_parameters_(self) -> int:
+        """The number of fitted numbers; families with a better count override this."""
+        return sum(int(np.size(a)) for a in self._state().values())
+
+    # ---------------------------------------------------------------- scikit-learn's conventions
+
+    @classmethod
+    def _param_names(cls) -> list[str]:
+        if cls.__init__ is object.__init__:
+            return []
+        return [n for n in inspect.signature(cls.__init__).parameters if n != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in self._param_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor arguments; those of the estimator take effect without a new fit.
+
+        Raises:
+            ValueError: for an unknown name or a value out of range; then nothing is changed.
+        """
+        known = self._param_names()
+        for name in params:
+            if name not in known:
+                raise ValueError(
+                    f"{name}: {type(self).__name__} has no such parameter; it has {', '.join(known)}"
+                )
+        before = self.get_params()
+        try:
+            for name, value in params.items():
+                setattr(self, name, value)
+            self._check_params()
+        except ValueError:
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "training_")
+
+    def __repr__(self) -> str:
+        signature = inspect.signature(type(self).__init__).parameters
+        changed = [
+            f"{k}={v!r}" for k, v in self.get_params().items() if not _same(v, signature[k].default)
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _check_fitted(self, method: str) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise ValueError(f"{method}: this {type(self).__name__} is not fitted; call fit first")
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and bool(np.all(a == b)))
+
+
+def _refuse_missing(schema: Schema, rows: np.ndarray, name: str) -> None:
+    if (rows == MISSING).any():
+        i, d = (int(v) for v in np.argwhere(rows == MISSING)[0])
+        raise ValueError(
+            f"{name}: row {i}, variable {schema.names[d]!r} is MISSING (code -1 or a NaN in a "
+            f"column without a missing mark); expected complete rows"
+        )
+
+
+def _paste(decoded: Any, given: Any, n: int) -> Any:
+    """Observed numbers of a DataFrame exactly as given, not as some value of the same cell."""
+    if isinstance(given, dict):
+        given = forms._frame_of(given)
+    if not forms.is_frame(given):
+        return decoded
+    for name in given.columns:
+        raw = given[name].reset_index(drop=True)
+        if len(raw) == 1 and n > 1:
+            raw = raw.repeat(n).reset_index(drop=True)
+        if raw.notna().any() and decoded[name].dtype.kind in "iuf":
+            fits = decoded[name].dtype.kind == "f" or bool((raw.dropna() % 1 == 0).all())
+            column = decoded[name] if fits else decoded[name].astype(float)
+            decoded[name] = column.where(raw.isna(), raw.fillna(0).astype(column.dtype))
+    return decoded
+
+
+@contextlib.contextmanager
+def _reporter(progress: Progress | bool | None, title: str) -> Iterator[Progress]:
+    """``progress`` as a function that is always there: the caller's, a bar, or silence."""
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda fraction, message: None
+    else:
+        from rich.progress import Progress as Bar
+
+        with Bar() as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda fraction, message: bar.update(
+                task, completed=fraction, description=f"{title}: {message}"
+            )

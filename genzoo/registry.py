@@ -1,0 +1,108 @@
+"""What there is, by key: literal dicts of ``key: "module:attribute"``, imported on use.
+
+A new family, data set or metric is one file and one line here. Third parties need no line: every
+function that takes a key also takes the object itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genzoo.datasets.dataset import Dataset
+    from genzoo.model import GenerativeModel
+
+MODELS = {
+    "independent": "genzoo.models.independent:Independent",
+    "bayesian_network": "genzoo.models.bayesian_network:BayesianNetwork",
+    "hmm": "genzoo.models.hmm:HMM",
+    "vae": "genzoo.models.vae:VAE",
+    "gan": "genzoo.models.gan:GAN",
+    "transformer": "genzoo.models.transformer:TransformerLM",
+}
+
+# each value is a function that takes the key and returns the Dataset
+DATASETS = {
+    "alarm": "genzoo.datasets.networks:load",
+    "asia": "genzoo.datasets.networks:load",
+    "breast_cancer": "genzoo.datasets.tables:load",
+    "casino": "genzoo.datasets.synthetic:load",
+    "child": "genzoo.datasets.networks:load",
+    "diabetes": "genzoo.datasets.tables:load",
+    "digits": "genzoo.datasets.images:load",
+    "digits_binary": "genzoo.datasets.images:load",
+    "grammar": "genzoo.datasets.synthetic:load",
+    "insurance": "genzoo.datasets.networks:load",
+    "iris": "genzoo.datasets.tables:load",
+    "names": "genzoo.datasets.text:load",
+    "rings": "genzoo.datasets.synthetic:load",
+    "sachs": "genzoo.datasets.networks:load",
+    "tinyshakespeare": "genzoo.datasets.text:load",
+    "wine": "genzoo.datasets.tables:load",
+}
+
+METRICS = {
+    "test_log_prob": "genzoo.metrics.likelihood:test_log_prob",
+    "bits_per_dim": "genzoo.metrics.likelihood:bits_per_dim",
+    "truth_gap": "genzoo.metrics.likelihood:truth_gap",
+}
+
+
+def list_models() -> list[str]:
+    """The keys of the model families."""
+    return list(MODELS)
+
+
+def list_datasets() -> list[str]:
+    """The keys of the data sets."""
+    return sorted(DATASETS)
+
+
+def list_metrics() -> list[str]:
+    """The keys of the metrics."""
+    return list(METRICS)
+
+
+def look_up(registry: dict[str, str], key: str, what: str) -> Any:
+    """The object that ``key`` names; ValueError with a suggestion where there is none."""
+    if not isinstance(key, str) or key not in registry:
+        near = difflib.get_close_matches(str(key), registry, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{what}: expected one of {', '.join(registry)}; got {key!r}{hint}")
+    module, attribute = registry[key].split(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def model_class(key: str) -> type[GenerativeModel]:
+    """The class of a family."""
+    return look_up(MODELS, key, "model")
+
+
+def key_of(cls: type) -> str | None:
+    """The key under which a class is registered, or None."""
+    path = f"{cls.__module__}:{cls.__qualname__}"
+    return next((key for key, value in MODELS.items() if value == path), None)
+
+
+def make_model(name: str, **params: Any) -> GenerativeModel:
+    """An unfitted model.
+
+    Args:
+        name: a key of ``list_models()``.
+        **params: arguments of the family's constructor.
+
+    Raises:
+        ValueError: for an unknown name or parameter, or a value out of range.
+    """
+    return model_class(name)().set_params(**params)
+
+
+def load_dataset(name: str) -> Dataset:
+    """A data set by its key, one of ``list_datasets()``.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    return look_up(DATASETS, name, "dataset")(name)

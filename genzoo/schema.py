@@ -1,0 +1,374 @@
+"""What the codes of a data set mean: every data set is rows of a finite product space.
+
+A data set is an integer array ``rows`` of shape (n, D); variable d takes the values
+0 .. cards[d] - 1. A ``Schema`` names the variables, says which value each code stands for and how
+the variables lie together (a table, a sequence, an image). Every ``log_prob`` in genzoo is the log
+of a probability mass on this space, in nats, so that all families can be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = -1
+"""The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
+
+LAYOUTS = ("table", "sequence", "image")
+LARGEST_ENUMERATION = 2**20
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable: its name and the meaning of its codes.
+
+    Args:
+        name: the column's name.
+        kind: ``"nominal"`` (no order) or ``"ordinal"``.
+        cardinality: the number of codes, the missing mark included; may be left out where
+            ``categories`` or ``edges`` give it.
+        categories: the values that the codes stand for.
+        offset, step: a numeric grid, ``value = offset + step * code``. With ``edges``, ``step`` is
+            the data's resolution and ``offset`` one value on that grid.
+        edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
+        missing: whether the last code is the mark of a missing value.
+        dtype: the column's pandas or NumPy dtype, which ``Schema.decode`` restores.
+
+    Raises:
+        ValueError: if the parts contradict each other.
+    """
+
+    name: str | int
+    kind: str = "nominal"
+    cardinality: int = 0
+    categories: tuple[Any, ...] | None = None
+    offset: float | None = None
+    step: float | None = None
+    edges: tuple[float, ...] | None = None
+    missing: bool = False
+    dtype: str | None = None
+
+    def __post_init__(self) -> None:
+        where = f"variable {self.name!r}"
+        if self.kind not in ("nominal", "ordinal"):
+            raise ValueError(f'{where}: kind: expected "nominal" or "ordinal"; got {self.kind!r}')
+        for name in ("categories", "edges"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, tuple(_plain(v) for v in getattr(self, name)))
+        counted = None
+        if self.categories is not None:
+            counted = len(self.categories)
+            if len(set(self.categories)) != counted:
+                raise ValueError(f"{where}: categories: expected distinct values")
+        if self.edges is not None:
+            if self.categories is not None:
+                raise ValueError(f"{where}: expected categories or edges; got both")
+            counted = len(self.edges) - 1
+            if counted < 1 or not all(
+                a < b for a, b in zip(self.edges, self.edges[1:], strict=False)
+            ):
+                raise ValueError(f"{where}: edges: expected at least two ascending numbers")
+        if self.cardinality == 0 and counted is not None:
+            object.__setattr__(self, "cardinality", counted + self.missing)
+        if isinstance(self.cardinality, bool) or self.cardinality != int(self.cardinality):
+            raise ValueError(f"{where}: cardinality: expected an integer; got {self.cardinality!r}")
+        object.__setattr__(self, "cardinality", int(self.cardinality))
+        if self.cardinality < 1:
+            raise ValueError(f"{where}: cardinality: expected at least 1; got {self.cardinality}")
+        if counted is not None and counted != self.n_values:
+            raise ValueError(
+                f"{where}: cardinality: expected {counted + self.missing} from its "
+                f"categories or edges; got {self.cardinality}"
+            )
+        if self.step is not None and not self.step > 0:
+            raise ValueError(f"{where}: step: expected a positive number; got {self.step!r}")
+
+    @property
+    def n_values(self) -> int:
+        """The number of codes that stand for a value: without the missing mark."""
+        return self.cardinality - self.missing
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether ``value = offset + step * code``."""
+        return self.edges is None and self.offset is not None and self.step is not None
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.edges is not None or self.is_grid
+
+    def log_widths(self) -> np.ndarray:
+        """(cardinality,) log width of each code's cell; 0 where a code is not a number's cell."""
+        widths = np.zeros(self.cardinality)
+        if self.edges is not None:
+            widths[: self.n_values] = np.log(np.diff(self.edges))
+        elif self.is_grid:
+            widths[: self.n_values] = math.log(self.step or 1.0)
+        return widths
+
+    def on_grid(self, index: np.ndarray) -> np.ndarray:
+        """``offset + step * index``, rounded to the decimals in which offset and step are given."""
+        decimals = max(_decimals(self.offset or 0.0), _decimals(self.step or 1.0))
+        return np.round((self.offset or 0.0) + (self.step or 1.0) * index, decimals)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _decimals(number: float) -> int:
+    exponent = Decimal(repr(float(number))).normalize().as_tuple().exponent
+    return max(0, -int(exponent))
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The variables of a data set and how they lie together.
+
+    Args:
+        variables: one ``Variable`` for each of the D entries of a row.
+        layout: ``"table"``, ``"sequence"`` or ``"image"``.
+        event_shape: (D,) for a table; (T,) or (T, C) for a sequence of T steps with C channels;
+            (H, W) or (C, H, W) for an image. Rows are in row-major order.
+        end: for strings of different length, the code of END: rows hold END in every place after
+            the first, and rows with another symbol after an END are not part of the space.
+
+    Raises:
+        ValueError: if the parts contradict each other.
+    """
+
+    variables: tuple[Variable, ...]
+    layout: str
+    event_shape: tuple[int, ...]
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", tuple(self.variables))
+        object.__setattr__(self, "event_shape", tuple(int(s) for s in self.event_shape))
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}; got {self.layout!r}")
+        dims = {"table": (1,), "sequence": (1, 2), "image": (2, 3)}[self.layout]
+        if len(self.event_shape) not in dims:
+            raise ValueError(
+                f"event_shape: a {self.layout} has {' or '.join(map(str, dims))} dimensions; "
+                f"got {self.event_shape}"
+            )
+        if not self.variables or math.prod(self.event_shape) != len(self.variables):
+            raise ValueError(
+                f"event_shape: expected the product to be the number of variables, "
+                f"{len(self.variables)} (at least 1); got {self.event_shape}"
+            )
+        if len(set(self.names)) != len(self.variables):
+            twice = sorted({str(n) for n in self.names if self.names.count(n) > 1})
+            raise ValueError(f"variables: expected distinct names; got {', '.join(twice)} twice")
+        if self.end is not None:
+            if self.layout != "sequence" or len(self.event_shape) != 1:
+                raise ValueError("end: only a sequence with one channel can have an END")
+            if len(set(self.cards.tolist())) > 1 or not 0 <= self.end < int(self.cards[0]):
+                raise ValueError(
+                    f"end: expected one alphabet for all positions and a code below its size; "
+                    f"got {self.end}"
+                )
+
+    @property
+    def D(self) -> int:
+        """The number of variables."""
+        return len(self.variables)
+
+    @cached_property
+    def names(self) -> list[str | int]:
+        return [v.name for v in self.variables]
+
+    @cached_property
+    def cards(self) -> np.ndarray:
+        """(D,) number of codes of each variable."""
+        return np.array([v.cardinality for v in self.variables], dtype=np.int64)
+
+    @cached_property
+    def alphabet(self) -> tuple[str, ...] | None:
+        """The characters, without END, where rows stand for strings; else None."""
+        first = self.variables[0].categories
+        if self.layout != "sequence" or len(self.event_shape) != 1 or first is None:
+            return None
+        symbols = first if self.end is None else first[: self.end] + first[self.end + 1 :]
+        if any(v.categories != first for v in self.variables):
+            return None
+        return symbols if all(isinstance(s, str) and len(s) == 1 for s in symbols) else None
+
+    @cached_property
+    def is_bare(self) -> bool:
+        """Whether the codes stand for nothing but themselves."""
+        return all(v.categories is None and not v.is_numeric for v in self.variables)
+
+    def encode(self, data: Any, *, given: bool = False) -> np.ndarray:
+        """Data as rows of codes.
+
+        Args:
+            data: a DataFrame (raw values), an integer array (n, D) (codes), a list of str, or uint8
+                images (n, H, W) or (n, C, H, W).
+            given: read the data as something to complete: a NaN is ``MISSING``, a string is a
+                prefix, and a dict {column: value} or a DataFrame may leave out columns.
+
+        Returns:
+            (n, D) int64. A number beyond the range takes the end code, one between grid points the
+            nearest, both with a UserWarning that counts them. A NaN is the missing mark where the
+            variable has one, else ``MISSING``.
+
+        Raises:
+            ValueError: for data that is not of this space; the message names what was expected.
+        """
+        from genzoo import forms
+
+        return forms.encode(self, data, given=given)
+
+    def decode(self, rows: np.ndarray, *, seed: int = 0) -> pd.DataFrame | list[str] | np.ndarray:
+        """Rows of codes as data: the inverse of ``encode``, ``encode(decode(rows)) == rows``.
+
+        A cell that holds several values is decoded as one of them, drawn by ``seed``.
+        """
+        from genzoo import forms
+
+        return forms.decode(self, rows, seed=seed)
+
+    @classmethod
+    def infer(cls, data: Any, *, train: np.ndarray | None = None) -> Schema:
+        """The schema of some data.
+
+        Args:
+            data: as in ``encode``.
+            train: indices of the training rows; cells' edges come from these rows alone.
+
+        Raises:
+            ValueError: for empty or unreadable data.
+        """
+        from genzoo import inference
+
+        return inference.infer(data, train=train)
+
+    def check_rows(
+        self, rows: np.ndarray, *, allow_missing: bool = False, name: str = "data"
+    ) -> np.ndarray:
+        """``rows`` as int64 of shape (n, D), or a ValueError that names ``name``."""
+        rows = np.asarray(rows)
+        if not np.issubdtype(rows.dtype, np.integer):
+            raise ValueError(f"{name}: expected an integer array of codes; got dtype {rows.dtype}")
+        if rows.ndim != 2 or rows.shape[1] != self.D:
+            raise ValueError(f"{name}: expected shape (n, {self.D}); got {rows.shape}")
+        if len(rows) == 0:
+            raise ValueError(f"{name}: expected at least one row; got none")
+        rows = rows.astype(np.int64)
+        lowest = MISSING if allow_missing else 0
+        wrong = (rows < lowest) | (rows >= self.cards)
+        if wrong.any():
+            i, d = (int(v) for v in np.argwhere(wrong)[0])
+            if rows[i, d] == MISSING:
+                raise ValueError(
+                    f"{name}: row {i}, variable {self.names[d]!r} is MISSING (code -1), "
+                    f"which is not allowed here: expected complete rows"
+                )
+            raise ValueError(
+                f"{name}: expected codes 0 .. {self.cards[d] - 1} for variable "
+                f"{self.names[d]!r}; got {rows[i, d]} in row {i}"
+            )
+        if self.end is not None:
+            after_end = np.cumsum(rows == self.end, axis=1) > 0
+            wrong = after_end & (rows != self.end) & (rows != MISSING)
+            if wrong.any():
+                i, d = (int(v) for v in np.argwhere(wrong)[0])
+                raise ValueError(
+                    f"{name}: row {i} has symbol {rows[i, d]} at position {d}, after an END: "
+                    f"expected END (code {self.end}) in every place after the first"
+                )
+        return rows
+
+    def reached(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) bool: the entries that carry probability, up to and including the first END."""
+        if self.end is None:
+            return np.ones(rows.shape, dtype=bool)
+        is_end = rows == self.end
+        return (np.cumsum(is_end, axis=1) - is_end) == 0
+
+    def enumerate(self) -> np.ndarray:
+        """(n, D) every row of the space.
+
+        Raises:
+            ValueError: if there are more than 2**20.
+        """
+        size = math.prod(int(c) for c in self.cards)
+        if self.end is not None:
+            a, T = int(self.cards[0]) - 1, self.D
+            size = sum(a**length for length in range(T + 1))
+        if size > LARGEST_ENUMERATION:
+            raise ValueError(f"enumerate: expected at most {LARGEST_ENUMERATION} rows; got {size}")
+        if self.end is None:
+            grid = np.indices(tuple(self.cards.tolist())).reshape(self.D, -1)
+            return np.ascontiguousarray(grid.T.astype(np.int64))
+        return np.concatenate(list(self._strings()))
+
+    def _strings(self) -> Iterator[np.ndarray]:
+        symbols = np.array([c for c in range(int(self.cards[0])) if c != self.end])
+        for length in range(self.D + 1):
+            index = np.arange(len(symbols) ** length)
+            rows = np.full((len(index), self.D), self.end, dtype=np.int64)
+            for t, digit in zip(
+                range(length),
+                np.unravel_index(index, (len(symbols),) * max(1, length)),
+                strict=False,
+            ):
+                rows[:, t] = symbols[digit]
+            yield rows
+
+    def log_volume(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) sum of the log widths of a row's cells; log density = log mass - log volume."""
+        rows = self.check_rows(rows)
+        volume = np.zeros(len(rows))
+        for d, variable in enumerate(self.variables):
+            if variable.is_numeric:
+                volume += variable.log_widths()[rows[:, d]]
+        return volume
+
+    def to_json(self) -> str:
+        """The schema as JSON; variables that are equal but for their names are written once."""
+        kinds: list[dict[str, Any]] = []
+        index: dict[str, int] = {}
+        variables = []
+        for variable in self.variables:
+            record = {k: v for k, v in asdict(variable).items() if v is not None and k != "name"}
+            text = json.dumps(record, allow_nan=False)
+            if text not in index:
+                index[text] = len(kinds)
+                kinds.append(record)
+            variables.append([variable.name, index[text]])
+        return json.dumps(
+            {
+                "layout": self.layout,
+                "event_shape": list(self.event_shape),
+                "end": self.end,
+                "kinds": kinds,
+                "variables": variables,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Schema:
+        """The inverse of ``to_json``.
+
+        Raises:
+            ValueError: if the text is not a schema.
+        """
+        try:
+            record = json.loads(text)
+            variables = [Variable(n, **record["kinds"][k]) for n, k in record["variables"]]
+            return cls(tuple(variables), record["layout"], record["event_shape"], record["end"])
+        except (KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"schema: expected the JSON of a Schema; {error!r}") from error
