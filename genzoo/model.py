@@ -428,7 +428,8 @@ class GenerativeModel:
         for name in params:
             if name not in known:
                 raise ValueError(
-                    f"{name}: {type(self).__name__} has no such parameter; it has {', '.join(known)}"
+                    f"{name}: {type(self).__name__} has no such parameter; "
+                    f"it has {', '.join(known)}"
                 )
         before = self.get_params()
         try:

@@ -1,0 +1,418 @@
+"""One training loop for all networks; it knows nothing of what it trains.
+
+A *player* is a module and a loss. One player makes an ordinary fit; several, taking turns within a
+step, make an adversarial one. The loop brings:
+
+- Muon (Jordan et al. 2024) for hidden matrices, AdamW for embeddings, output layers, norms, biases;
+- warm-up, then linear decay to zero, over the steps or over the wall clock of the budget;
+- gradient clipping, and optionally an exponential moving average of the weights;
+- validation, the best checkpoint (the one that is returned), and early stopping: on a plateau it
+  goes back to the best checkpoint and cools the learning rate down to zero from there, so that an
+  early stop is annealed too, then ends;
+- divergence: a loss or gradient that is not finite sends it back to the best checkpoint with a
+  smaller learning rate; the third time it raises ``DivergedError``. A model with non-finite weights
+  is never returned.
+
+Jordan et al. (2024), Muon: an optimizer for hidden layers, kellerjordan.github.io/posts/muon.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from genzoo.budget import Budget, CurvePoint, Training
+from genzoo.seeding import torch_generator, torch_seeded
+
+MOST_DIVERGENCES = 3
+AFTER_DIVERGENCE = 0.3  # what is left of the learning rate
+COOL_DOWN = 0.5  # of the steps up to the best checkpoint
+SHORTEST_COOL_DOWN = 50
+# With a budget in seconds.
+EVALUATION_SHARE, FEWEST_EVALUATIONS = 0.1, 20
+# A run that its budget ended counts as converged if its last quarter gained less than this share
+# of the validation value.
+STILL_GAINING = 1e-3
+
+
+class DivergedError(RuntimeError):
+    """Training gave a loss or gradient that is not finite, again and again; ``step`` says where."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(
+            f"training diverged at step {step}: the loss or its gradient is not finite, also after "
+            f"going back to the best checkpoint with smaller learning rates"
+        )
+        self.step = step
+
+
+@dataclass
+class Player:
+    """A module, and the loss that its parameters minimise.
+
+    Args:
+        module: what is trained.
+        loss: (batch, generator on the batch's device) -> scalar; nats per row where it is a
+            negative log-likelihood or its bound.
+        outer: input and output layers, whose matrices go to AdamW (``nn.Embedding`` always does).
+        repeats: turns a step; each draws a batch of its own.
+        lr_scale: factor on both learning rates.
+    """
+
+    module: nn.Module
+    loss: Callable[[Tensor, torch.Generator], Tensor]
+    outer: Sequence[nn.Module | nn.Parameter] = ()
+    repeats: int = 1
+    lr_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Args:
+        steps: of the optimiser, where the budget names neither steps nor seconds.
+        batch_size: what ``draw_batch`` draws; the loop itself does not read it.
+        muon_lr: learning rate of hidden matrices; None gives them to AdamW too.
+        adam_lr: of everything else.
+        betas: of AdamW.
+        weight_decay: decoupled, of matrices and larger tensors.
+        warmup: share of the budget in which the learning rate rises.
+        clip: largest norm of a player's gradient.
+        evaluate_every: steps from one validation to the next. With a budget in seconds evaluations
+            are spaced out to take at most a tenth of the time, and come at least twenty times.
+        patience: evaluations without a new best that make a plateau; None never stops early.
+        ema: decay of the moving average of the weights; 0 for none.
+    """
+
+    steps: int = 2000
+    batch_size: int = 64
+    muon_lr: float | None = 0.01
+    adam_lr: float = 0.003
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    clip: float = 1.0
+    evaluate_every: int = 50
+    patience: int | None = 10
+    ema: float = 0.0
+
+
+def pick_device(device: str) -> torch.device:
+    """The torch device for ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``...
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    return _fabric(device).device
+
+
+def _fabric(device: str) -> Any:
+    from lightning_fabric import Fabric
+
+    kind, _, index = device.partition(":")
+    try:
+        return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
+    except Exception as error:
+        raise ValueError(
+            f'device: expected "auto", "cpu", "cuda", "cuda:0" or "mps", and one that this machine '
+            f"has; got {device!r} ({error})"
+        ) from error
+
+
+def fit_network(
+    players: Sequence[Player],
+    *,
+    draw_batch: Callable[[torch.Generator], Tensor],
+    evaluate: Callable[[], float],
+    recipe: Recipe,
+    budget: Budget,
+    seed: int,
+    progress: Callable[[float, str], None],
+    device: str = "auto",
+) -> Training:
+    """Train the players' modules in place; they end with the weights of the best evaluation.
+
+    Args:
+        draw_batch: a batch of training data, drawn with a generator on the CPU; the loop moves it
+            to the device.
+        evaluate: validation value, higher is better (nats per row for the families here). Called
+            without gradients, modules in evaluation mode, averaged weights in place.
+        seed: the same seed, step budget and machine give the same weights, bit for bit.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+
+    Returns:
+        The record. ``converged``: stopped early on a plateau, or the best value of the last quarter
+        of the run is less than 0.1 % (of its size) above the best of the rest.
+
+    Raises:
+        DivergedError: see the module.
+        ValueError: for a device that is not there.
+    """
+    with torch_seeded(seed, "training"):  # dropout draws from torch's global generator
+        return _Loop(players, draw_batch, evaluate, recipe, budget, seed, progress, device).run()
+
+
+class _Loop:
+    def __init__(
+        self,
+        players: Sequence[Player],
+        draw_batch: Callable[[torch.Generator], Tensor],
+        evaluate: Callable[[], float],
+        recipe: Recipe,
+        budget: Budget,
+        seed: int,
+        progress: Callable[[float, str], None],
+        device: str,
+    ) -> None:
+        self.start = time.perf_counter()
+        self.players, self.draw_batch, self.evaluate = players, draw_batch, evaluate
+        self.recipe, self.progress, self.seconds = recipe, progress, budget.seconds
+        self.steps = budget.steps or (recipe.steps if budget.seconds is None else None)
+        self.fabric = _fabric(device)
+        for player in players:
+            self.fabric.setup_module(player.module)  # moves it; losses call the module itself
+        self.batches = torch_generator(seed, "batches")
+        self.noise = torch_generator(seed, "noise", device=self.fabric.device)
+        self.optimizers = [self._optimizers(player) for player in players]
+        self.weights = [
+            p for player in players for p in player.module.parameters() if p.requires_grad
+        ]
+        self.average = [p.detach().clone() for p in self.weights] if recipe.ema else None
+        self.step = 0
+        self.damping = 1.0  # of the learning rate, after a divergence
+        self.cooling: tuple[int, int, float] | None = None  # from step, for steps, from factor
+        self.evaluation_seconds = 0.0
+        self.train_sum, self.train_count = 0.0, 0
+        self.record = Training(stopped_by="steps" if budget == Budget() else "budget")
+
+    # ---------------------------------------------------------------- optimisers and schedule
+
+    def _optimizers(self, player: Player) -> list[torch.optim.Optimizer]:
+        recipe = self.recipe
+        outer = {id(p) for m in player.module.modules() if isinstance(m, nn.Embedding)
+                 for p in m.parameters()}  # fmt: skip
+        for part in player.outer:
+            outer |= {id(p) for p in ([part] if isinstance(part, nn.Parameter) else part.parameters())}
+        hidden: list[nn.Parameter] = []
+        matrices: list[nn.Parameter] = []
+        vectors: list[nn.Parameter] = []
+        for p in player.module.parameters():
+            if not p.requires_grad:
+                continue
+            if p.ndim == 2 and id(p) not in outer and recipe.muon_lr is not None:
+                hidden.append(p)
+            else:
+                (matrices if p.ndim >= 2 else vectors).append(p)
+        made: list[torch.optim.Optimizer] = []
+        if hidden:
+            lr = (recipe.muon_lr or 0.0) * player.lr_scale
+            made.append(torch.optim.Muon(hidden, lr=lr, weight_decay=recipe.weight_decay))
+        if matrices or vectors:
+            groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+            lr = recipe.adam_lr * player.lr_scale
+            made.append(
+                torch.optim.AdamW(
+                    [g for g in groups if g["params"]], lr=lr, betas=recipe.betas,
+                    weight_decay=recipe.weight_decay, fused=True,
+                )
+            )  # fmt: skip
+        for optimizer in made:
+            for group in optimizer.param_groups:
+                group["full_lr"] = group["lr"]
+        return [self.fabric.setup_optimizers(optimizer) for optimizer in made]
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self.start
+
+    def _done(self) -> float:
+        """Share of the budget that is used up, in [0, 1]."""
+        if self.steps is not None:
+            return self.step / self.steps
+        assert self.seconds is not None
+        # what the last evaluation will take is not there to train in
+        return min(1.0, self._elapsed() / max(1e-9, self.seconds - self.evaluation_seconds))
+
+    def _factor(self) -> float:
+        """Of the learning rate, at this step."""
+        done = self._done() + (0.5 / self.steps if self.steps is not None else 1e-3)
+        factor = min(1.0, done / self.recipe.warmup if self.recipe.warmup else 1.0)
+        factor = min(factor, max(0.0, 1.0 - done) / (1.0 - self.recipe.warmup)) * self.damping
+        if self.cooling is not None:
+            since, length, top = self.cooling
+            factor = min(factor, top * (1 - (self.step - since + 0.5) / length))
+        return factor
+
+    # ---------------------------------------------------------------- the loop
+
+    def run(self) -> Training:
+        self._train_mode(True)
+        self.best, self.best_step, self.since_best = -math.inf, 0, 0
+        self.checkpoint = self._copy()
+        self._evaluate()
+        while not self._finished():
+            factor = self._factor()
+            try:
+                value = self._turns(factor)
+            except FloatingPointError:
+                self._recover()
+                continue
+            self.step += 1
+            self.train_sum, self.train_count = self.train_sum + value, self.train_count + 1
+            if self.average is not None:
+                # short memory at first, or the average would remember the initial weights
+                decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+                torch._foreach_lerp_(self.average, [p.detach() for p in self.weights], 1 - decay)
+            if self._time_to_evaluate():
+                self._evaluate()
+                self._watch_plateau(factor)
+            self.progress(min(1.0, self._done()), f"step {self.step}, valid {self.best:.3f}")
+        if self.record.curve[-1].step != self.step:
+            self._evaluate()
+        self._restore()
+        self._train_mode(False)
+        self.record.steps, self.record.seconds = self.step, self._elapsed()
+        self.record.converged = self.record.stopped_by == "converged" or self._flat()
+        return self.record
+
+    def _time_to_evaluate(self) -> bool:
+        regular = self.step % self.recipe.evaluate_every == 0
+        if self.seconds is None:
+            return regular
+        since = self._elapsed() - self.record.curve[-1].seconds
+        return since > self.seconds / FEWEST_EVALUATIONS or (
+            regular and since > self.evaluation_seconds / EVALUATION_SHARE
+        )
+
+    def _finished(self) -> bool:
+        if self.cooling is not None and self.step - self.cooling[0] >= self.cooling[1]:
+            self.record.stopped_by = "converged"
+            return True
+        return self.step > 0 and self._done() >= 1.0  # at least one step, however short the budget
+
+    def _turns(self, factor: float) -> float:
+        """One step of every player; the first one's mean loss."""
+        first = 0.0
+        for k, (player, optimizers) in enumerate(zip(self.players, self.optimizers, strict=True)):
+            self._freeze_all_but(player)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["full_lr"] * factor
+            parameters = [p for p in player.module.parameters() if p.requires_grad]
+            for _ in range(player.repeats):
+                batch = self.draw_batch(self.batches).to(self.fabric.device)
+                for optimizer in optimizers:
+                    optimizer.zero_grad()
+                loss = player.loss(batch, self.noise)
+                self.fabric.backward(loss)
+                norm = nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+                value = float(loss.detach())
+                if not (math.isfinite(value) and bool(torch.isfinite(norm))):
+                    self._freeze_all_but(None)
+                    raise FloatingPointError
+                for optimizer in optimizers:
+                    optimizer.step()
+                if k == 0:
+                    first += value / player.repeats
+        self._freeze_all_but(None)
+        return first
+
+    def _freeze_all_but(self, player: Player | None) -> None:
+        """Keep gradients from flowing into the others' parameters (None: let them flow again)."""
+        if len(self.players) == 1:
+            return
+        own = None if player is None else {id(p) for p in player.module.parameters()}
+        for p in self.weights:
+            p.requires_grad_(own is None or id(p) in own)
+
+    def _evaluate(self) -> None:
+        start = time.perf_counter()
+        self._train_mode(False)
+        self._swap_average()
+        with torch.no_grad():
+            value = float(self.evaluate())
+        if value > self.best or (self.step == 0 and not math.isnan(value)):
+            self.best, self.best_step, self.checkpoint = value, self.step, self._copy()
+            self.since_best = 0
+        else:
+            self.since_best += 1
+        self._swap_average()
+        self._train_mode(True)
+        self.evaluation_seconds = time.perf_counter() - start
+        train = -self.train_sum / self.train_count if self.train_count else None
+        if len(self.players) > 1:
+            train = None  # an adversarial loss is no likelihood
+        self.train_sum, self.train_count = 0.0, 0
+        self.record.curve.append(
+            CurvePoint(self.step, self._elapsed(), train, value if math.isfinite(value) else None)
+        )
+
+    def _watch_plateau(self, factor: float) -> None:
+        patience = self.recipe.patience
+        if self.cooling is None and patience is not None and self.since_best >= patience:
+            self._go_back()
+            length = max(SHORTEST_COOL_DOWN, round(COOL_DOWN * self.best_step))
+            self.cooling = (self.step, length, factor)
+
+    def _recover(self) -> None:
+        diverged = len(self.record.notes) + 1
+        if diverged >= MOST_DIVERGENCES or self.best == -math.inf:
+            self._restore()
+            raise DivergedError(self.step)
+        self.record.notes.append(
+            f"diverged at step {self.step}; went back to step {self.best_step} with "
+            f"{AFTER_DIVERGENCE} times the learning rate"
+        )
+        self.damping *= AFTER_DIVERGENCE
+        self._go_back()
+
+    def _flat(self) -> bool:
+        values = [(p.step, p.valid) for p in self.record.curve if p.valid is not None]
+        early = [v for s, v in values if s <= 0.75 * self.step]
+        late = [v for s, v in values if s > 0.75 * self.step]
+        return (
+            len(early) > 1
+            and bool(late)
+            and max(late) - max(early) < STILL_GAINING * abs(max(late))
+        )
+
+    # ---------------------------------------------------------------- weights
+
+    def _train_mode(self, on: bool) -> None:
+        for player in self.players:
+            player.module.train(on)
+
+    def _copy(self) -> list[dict[str, Tensor]]:
+        return [
+            {k: v.detach().clone() for k, v in player.module.state_dict().items()}
+            for player in self.players
+        ]
+
+    def _restore(self) -> None:
+        for player, state in zip(self.players, self.checkpoint, strict=True):
+            player.module.load_state_dict(state)
+
+    def _go_back(self) -> None:
+        """To the best checkpoint, without the optimisers' memory of the way since."""
+        self._restore()
+        for optimizers in self.optimizers:
+            for optimizer in optimizers:
+                optimizer.optimizer.state.clear()
+        if self.average is not None:
+            self.average = [p.detach().clone() for p in self.weights]
+
+    def _swap_average(self) -> None:
+        if self.average is not None:
+            with torch.no_grad():
+                for p, a in zip(self.weights, self.average, strict=True):
+                    kept = p.detach().clone()
+                    p.copy_(a)
+                    a.copy_(kept)

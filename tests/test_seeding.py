@@ -1,0 +1,56 @@
+"""Named streams, and a global random state that nobody touches."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from genzoo.seeding import (
+    check_seed,
+    global_rng_untouched,
+    numpy_rng,
+    torch_generator,
+    torch_seeded,
+)
+
+
+def test_streams_repeat_and_differ_by_name():
+    a, b = numpy_rng(1, "x").random(4), numpy_rng(1, "x").random(4)
+    assert (a == b).all()
+    assert (a != numpy_rng(1, "y").random(4)).all()
+    assert (a != numpy_rng(2, "x").random(4)).all()
+    assert (numpy_rng(1, "1").random(4) != numpy_rng(1, 1).random(4)).all()
+    one, two = (torch.rand(3, generator=torch_generator(1, "x")) for _ in range(2))
+    assert torch.equal(one, two)
+
+
+def test_global_state_is_restored():
+    random.seed(0)
+    before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
+    with global_rng_untouched():
+        random.random(), np.random.random(), torch.rand(3)
+    with torch_seeded(5, "init"):
+        first = torch.rand(3)
+    with torch_seeded(5, "init"):
+        assert torch.equal(first, torch.rand(3))
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, True, "0", None])
+def test_bad_seeds_are_refused(seed):
+    with pytest.raises(ValueError, match="seed: expected a non-negative integer"):
+        check_seed(seed)
+
+
+def test_import_is_light():
+    heavy = ["torch", "pandas", "sklearn", "pgmpy", "hmmlearn", "scipy", "matplotlib"]
+    code = f"import sys, genzoo; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
