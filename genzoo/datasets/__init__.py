@@ -1,0 +1,1 @@
+"""Data sets: rows with a schema, a fixed split, a fingerprint, a source and a licence."""

@@ -1,2 +1,239 @@
-class Dataset:  # placeholder until the datasets work lands (minutes)
-    pass
+"""``Dataset``: rows of codes in a fixed split, with what they mean and where they come from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genzoo import forms
+from genzoo.schema import Schema, Variable
+from genzoo.seeding import check_seed, numpy_rng
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genzoo.datasets.truth import Truth
+
+SPLITS = ("train", "valid", "test")
+MOST_CLASSES = 1024
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Rows of one schema in three parts: to train on, to select on, to be judged on.
+
+    Attributes:
+        name: what tables and reports call it.
+        schema: what the codes mean.
+        train, valid, test: (n, D) int64 rows without ``MISSING``, at least one each.
+        truth: the distribution that the rows were drawn from, where it is known.
+        text: for text, ``{"train", "valid", "test"}`` to lists of str: the stretches that the rows
+            were cut from.
+        label: the name of the last variable where that is the class of the row.
+        source: where the rows come from and how they were split.
+        licence: under which terms.
+        clamped: per part, how many numbers lay beyond the schema's range (they have the end code)
+            or between its grid points (they have the nearest).
+
+    Raises:
+        ValueError: naming the argument, what was expected and what came.
+    """
+
+    name: str
+    schema: Schema
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    truth: Truth | None = None
+    text: dict[str, list[str]] | None = None
+    label: str | int | None = None
+    source: str = ""
+    licence: str = ""
+    clamped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name: expected a string that is not empty; got {self.name!r}")
+        if not isinstance(self.schema, Schema):
+            raise ValueError(f"schema: expected a Schema; got {type(self.schema).__name__}")
+        for part in SPLITS:
+            rows = self.schema.check_rows(getattr(self, part), name=part)
+            object.__setattr__(self, part, np.ascontiguousarray(rows))
+        if self.label is not None and self.schema.names[-1] != self.label:
+            raise ValueError(
+                f"label: expected the name of the last variable, {self.schema.names[-1]!r}; "
+                f"got {self.label!r}"
+            )
+        if self.text is not None and not (
+            isinstance(self.text, dict)
+            and set(self.text) == set(SPLITS)
+            and all(isinstance(s, str) for part in self.text.values() for s in part)
+        ):
+            raise ValueError("text: expected a dict of train, valid and test to lists of str")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of the schema, the three parts and the text, if any."""
+        digest = hashlib.sha256(self.schema.to_json().encode())
+        for part in SPLITS:
+            rows = getattr(self, part)
+            digest.update(f"{part} {rows.shape}".encode())
+            digest.update(rows.astype("<i8", copy=False).data)
+            for stretch in (self.text or {}).get(part, ()):
+                digest.update(f"text {len(stretch)} {stretch}".encode())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        sizes = "/".join(str(len(getattr(self, part))) for part in SPLITS)
+        shape = " x ".join(map(str, self.schema.event_shape))
+        return f"Dataset({self.name!r}: {self.schema.layout} of {shape}, {sizes} rows)"
+
+    @classmethod
+    def from_data(
+        cls,
+        data: Any,
+        name: str,
+        *,
+        label: str | int | None = None,
+        valid: float = 0.1,
+        test: float = 0.2,
+        seed: int = 0,
+        schema: Schema | None = None,
+        source: str = "",
+        licence: str = "",
+    ) -> Dataset:
+        """A data set from data of your own.
+
+        Names, categories and grids come from all of the data, edges of numeric cells from the
+        training rows alone.
+
+        Args:
+            data: a DataFrame (a NaN becomes the mark of a missing value), an integer array of codes
+                (n, D), a list of str, or uint8 images (n, H, W) or (n, C, H, W).
+            name: what to call it.
+            label: the column (for codes: its index) that holds the class of each row. It becomes
+                the last variable, nominal, and the split is stratified by it; every class has a
+                training row.
+            valid, test: the shares of rows to select on and to be judged on; at least one row each.
+            seed: of the split.
+            schema: what the codes mean, with the label last; inferred where None.
+            source, licence: as in the attributes.
+
+        Raises:
+            ValueError: naming the argument, what was expected and what came.
+        """
+        form = forms.form_of(data)
+        seed = check_seed(seed)
+        if schema is not None and not isinstance(schema, Schema):
+            raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
+        classes, label_name = None, None
+        if label is not None:
+            data, classes = _label_last(data, form, label)
+            label_name = label if form == "frame" else f"x{data.shape[1] - 1}"
+            if schema is not None:
+                label_name = schema.names[-1] if form == "codes" else label
+        index = split(len(data), valid=valid, test=test, seed=seed, classes=classes)
+        if schema is None:
+            schema = Schema.infer(data, train=index["train"])
+            if label is not None and form == "frame":
+                schema = _with_classes(schema, data[label])
+        with warnings.catch_warnings():
+            # counted below, for each part
+            warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
+            rows = schema.encode(data)
+        off = forms.off_grid(schema, data) if form in ("frame", "images") else np.zeros(rows.shape)
+        parts = {part: rows[index[part]] for part in SPLITS}
+        return cls(
+            name,
+            schema,
+            **parts,
+            label=label_name,
+            source=source,
+            licence=licence,
+            clamped={part: int(off[index[part]].sum()) for part in SPLITS},
+        )
+
+
+def split(
+    n: int, *, valid: float, test: float, seed: int, classes: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Ascending indices of the ``train``, ``valid`` and ``test`` rows among n.
+
+    With ``classes`` (n,), every part has its share of every class to within a row, and where the
+    training rows are at least as many as the classes, each class has one.
+    """
+    for name, share in (("valid", valid), ("test", test)):
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
+            raise ValueError(f"{name}: expected a share of rows between 0 and 1; got {share!r}")
+    if not valid + test < 1:
+        raise ValueError(
+            f"valid, test: expected shares that leave rows to train on (sum below 1); "
+            f"got {valid} and {test}"
+        )
+    n_valid, n_test = max(1, round(valid * n)), max(1, round(test * n))
+    if n_valid + n_test >= n:
+        raise ValueError(
+            f"data: expected enough rows for three parts; got {n}, of which {n_valid} would be "
+            f"valid and {n_test} test"
+        )
+    order = numpy_rng(seed, "split").permutation(n)
+    if classes is not None:
+        order = order[np.argsort(classes[order], kind="stable")]
+        first = np.append(True, np.diff(classes[order]) != 0)
+        if n - first.sum() >= n_valid + n_test:
+            kept, order = order[first], order[~first]
+        else:
+            kept = order[:0]
+    else:
+        kept = order[:0]
+    picked = {}
+    for part, count in (("test", n_test), ("valid", n_valid)):
+        # every k-th of the rows in order of class: its share of each
+        at = ((np.arange(count) + 0.5) * len(order) / count).astype(np.int64)
+        picked[part] = np.sort(order[at])
+        order = np.delete(order, at)
+    return {"train": np.sort(np.concatenate([kept, order])), **picked}
+
+
+def _label_last(data: Any, form: str, label: str | int) -> tuple[Any, np.ndarray]:
+    """The data with the label's column last, and the class (n,) of each row as an integer."""
+    if form == "frame":
+        if label not in data.columns:
+            raise ValueError(f"label: expected one of {list(data.columns)}; got {label!r}")
+        data = data[[c for c in data.columns if c != label] + [label]]
+        codes = data[label].factorize(use_na_sentinel=False)[0]
+    elif form == "codes":
+        width = data.shape[1]
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+            raise ValueError(f"label: expected the index of a column of codes; got {label!r}")
+        if not -width <= label < width:
+            raise ValueError(f"label: expected an index below {width}; got {label}")
+        codes = data[:, label]
+        others = np.delete(np.arange(width), label)
+        data = np.concatenate([data[:, others], codes[:, None]], axis=1)
+    else:
+        raise ValueError(f"label: expected None for {form}; got {label!r}")
+    return data, np.unique(codes, return_inverse=True)[1]
+
+
+def _with_classes(schema: Schema, column: pd.Series) -> Schema:
+    """The schema with a numeric label as a nominal variable: classes, not quantities."""
+    last = schema.variables[-1]
+    if not last.is_numeric:
+        return schema
+    values = np.unique(column.dropna().to_numpy())
+    if (values != np.rint(values.astype(float))).any() or len(values) > MOST_CLASSES:
+        raise ValueError(
+            f"label: expected at most {MOST_CLASSES} classes; column {last.name!r} holds "
+            f"{len(values)} different numbers, such as {values[0]} (a quantity is no label: leave "
+            f"it among the columns)"
+        )
+    classes = Variable(
+        last.name, "nominal", categories=values.tolist(), missing=last.missing, dtype=last.dtype
+    )
+    return dataclasses.replace(schema, variables=(*schema.variables[:-1], classes))
