@@ -98,12 +98,12 @@ class Dataset:
         cls,
         data: Any,
         name: str,
-        *,
         label: str | int | None = None,
         valid: float = 0.1,
         test: float = 0.2,
         seed: int = 0,
         schema: Schema | None = None,
+        *,
         source: str = "",
         licence: str = "",
     ) -> Dataset:
@@ -131,38 +131,39 @@ class Dataset:
         seed = check_seed(seed)
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
-        classes, label_name = None, None
+        classes = None
         if label is not None:
             data, classes = _label_last(data, form, label)
-            label_name = label if form == "frame" else f"x{data.shape[1] - 1}"
-            if schema is not None:
-                label_name = schema.names[-1] if form == "codes" else label
         index = split(len(data), valid=valid, test=test, seed=seed, classes=classes)
         if schema is None:
-            schema = Schema.infer(data, train=index["train"])
+            schema = Schema.infer(data, train=index[0])
             if label is not None and form == "frame":
                 schema = _with_classes(schema, data[label])
+        if form == "codes" and label is not None:
+            label = schema.names[-1]
         with warnings.catch_warnings():
             # counted below, for each part
             warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
             rows = schema.encode(data)
         off = forms.off_grid(schema, data) if form in ("frame", "images") else np.zeros(rows.shape)
-        parts = {part: rows[index[part]] for part in SPLITS}
+        train_rows, valid_rows, test_rows = (rows[i] for i in index)
         return cls(
             name,
             schema,
-            **parts,
-            label=label_name,
+            train_rows,
+            valid_rows,
+            test_rows,
+            label=label,
             source=source,
             licence=licence,
-            clamped={part: int(off[index[part]].sum()) for part in SPLITS},
+            clamped={part: int(off[i].sum()) for part, i in zip(SPLITS, index, strict=True)},
         )
 
 
 def split(
     n: int, *, valid: float, test: float, seed: int, classes: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Ascending indices of the ``train``, ``valid`` and ``test`` rows among n.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Indices of the train, valid and test rows among n, each part in random order.
 
     With ``classes`` (n,), every part has its share of every class to within a row, and where the
     training rows are at least as many as the classes, each class has one.
@@ -181,31 +182,30 @@ def split(
             f"data: expected enough rows for three parts; got {n}, of which {n_valid} would be "
             f"valid and {n_test} test"
         )
-    order = numpy_rng(seed, "split").permutation(n)
+    rng = numpy_rng(seed, "split")
+    order, kept = rng.permutation(n), np.empty(0, dtype=np.int64)
     if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
         first = np.append(True, np.diff(classes[order]) != 0)
         if n - first.sum() >= n_valid + n_test:
             kept, order = order[first], order[~first]
-        else:
-            kept = order[:0]
-    else:
-        kept = order[:0]
-    picked = {}
-    for part, count in (("test", n_test), ("valid", n_valid)):
+    picked = []
+    for count in (n_valid, n_test):
         # every k-th of the rows in order of class: its share of each
         at = ((np.arange(count) + 0.5) * len(order) / count).astype(np.int64)
-        picked[part] = np.sort(order[at])
+        picked.append(rng.permutation(order[at]))
         order = np.delete(order, at)
-    return {"train": np.sort(np.concatenate([kept, order])), **picked}
+    return rng.permutation(np.concatenate([kept, order])), picked[0], picked[1]
 
 
 def _label_last(data: Any, form: str, label: str | int) -> tuple[Any, np.ndarray]:
     """The data with the label's column last, and the class (n,) of each row as an integer."""
     if form == "frame":
-        if label not in data.columns:
+        if not isinstance(label, (str, int)) or label not in data.columns:
             raise ValueError(f"label: expected one of {list(data.columns)}; got {label!r}")
         data = data[[c for c in data.columns if c != label] + [label]]
+        if not data.columns.is_unique:
+            raise ValueError(f"data: expected distinct columns; got {list(data.columns)}")
         codes = data[label].factorize(use_na_sentinel=False)[0]
     elif form == "codes":
         width = data.shape[1]
@@ -234,6 +234,10 @@ def _with_classes(schema: Schema, column: pd.Series) -> Schema:
             f"it among the columns)"
         )
     classes = Variable(
-        last.name, "nominal", categories=values.tolist(), missing=last.missing, dtype=last.dtype
+        last.name,
+        "nominal",
+        categories=tuple(values.tolist()),
+        missing=last.missing,
+        dtype=last.dtype,
     )
     return dataclasses.replace(schema, variables=(*schema.variables[:-1], classes))

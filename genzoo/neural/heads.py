@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.schema import Schema
+from genzoo.schema import Schema, Variable
 
 LONGEST_CATEGORICAL = 32
 N_COMPONENTS = 5
@@ -36,6 +36,12 @@ N_COMPONENTS = 5
 # they would change no mass, only the size of the gradients.
 SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
 START_SCALE = 0.3  # at output 0
+PSEUDO_COUNT = 0.5
+
+
+def is_long(variable: Variable) -> bool:
+    """Whether the variable's head is a mixture of logistics and not a softmax over codes."""
+    return variable.kind == "ordinal" and variable.n_values > LONGEST_CATEGORICAL
 
 
 class Heads(nn.Module):
@@ -54,17 +60,15 @@ class Heads(nn.Module):
     def __init__(self, schema: Schema) -> None:
         super().__init__()
         cards, end = schema.cards, schema.end
-        is_long = np.array(
-            [v.kind == "ordinal" and v.n_values > LONGEST_CATEGORICAL for v in schema.variables]
-        )
+        long = np.array([is_long(v) for v in schema.variables])
         marked = np.array([v.missing for v in schema.variables])
-        widths = np.where(is_long, 3 * N_COMPONENTS + marked, cards)
+        widths = np.where(long, 3 * N_COMPONENTS + marked, cards)
         starts = np.cumsum(widths) - widths
-        self.D, self.M, self.end = schema.D, int(cards.max()), end
+        self.schema, self.D, self.M, self.end = schema, schema.D, int(cards.max()), end
         self.widths: list[int] = widths.tolist()
         self.n_outputs = int(widths.sum())
 
-        categorical, logistic = np.flatnonzero(~is_long), np.flatnonzero(is_long)
+        categorical, logistic = np.flatnonzero(~long), np.flatnonzero(long)
         self.n_categorical, self.n_logistic = len(categorical), len(logistic)
         m = int(cards[categorical].max()) if len(categorical) else 0
         legal = np.arange(m) < cards[categorical, None]  # (Dc, m)
@@ -85,6 +89,9 @@ class Heads(nn.Module):
             "_n_values": n_values[logistic],  # (Dl,)
             "_marked": marked[logistic],  # (Dl,)
             "_order": np.argsort(np.concatenate([categorical, logistic])),  # back to schema order
+            "_lowest_log_scale": np.log(
+                SMALLEST_SCALE * 2 / (n_values[logistic, None] - 1), dtype=np.float32
+            ),  # (Dl, 1)
             "_spread": np.linspace(-0.8, 0.8, N_COMPONENTS).astype(np.float32),
         }.items():
             self.register_buffer(name, torch.as_tensor(value), persistent=False)
@@ -105,11 +112,20 @@ class Heads(nn.Module):
         """
         raw = outputs[..., self._logistic_index]  # (..., Dl, 3 C + 1)
         weight, mean, scale, mark = raw.split([N_COMPONENTS] * 3 + [1], dim=-1)
-        low = torch.log(SMALLEST_SCALE * 2 / (self._n_values - 1)).unsqueeze(-1)  # (Dl, 1)
-        high = math.log(LARGEST_SCALE)
+        low, high = self._lowest_log_scale, math.log(LARGEST_SCALE)
         start = torch.logit((math.log(START_SCALE) - low) / (high - low))
         log_scale = low + (high - low) * torch.sigmoid(start + scale / 2)
         return weight.log_softmax(dim=-1), mean + self._spread, log_scale, mark.squeeze(-1)
+
+    def marginal_outputs(self, rows: np.ndarray) -> np.ndarray:
+        """(n_outputs,) float32 outputs whose distribution is near the marginals of ``rows`` (n, D):
+        what to start the output layer's biases at."""
+        reached = self.schema.reached(rows)
+        parts = [
+            _marginal_outputs(variable, rows[reached[:, d], d])
+            for d, variable in enumerate(self.schema.variables)
+        ]
+        return np.concatenate(parts).astype(np.float32)
 
     # ---------------------------------------------------------------- log masses
 
@@ -229,3 +245,25 @@ class Heads(nn.Module):
             parts.append(is_mark[..., self._marked].float())
         return torch.cat(parts, dim=-1)
 
+
+
+def _marginal_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:
+    if not is_long(variable):
+        counts = np.bincount(seen, minlength=variable.cardinality) + PSEUDO_COUNT
+        return np.log(counts / counts.sum())
+    C, n = N_COMPONENTS, variable.n_values
+    outputs = np.zeros(3 * C + variable.missing)
+    values = seen[seen < n]
+    if len(values):
+        # a component for each fifth of the values: its median, and half its width
+        at = 2 * values / (n - 1) - 1
+        bounds = np.quantile(at, np.arange(2 * C + 1) / (2 * C))
+        outputs[C : 2 * C] = bounds[1::2] - np.linspace(-0.8, 0.8, C)
+        scale = np.clip((bounds[2::2] - bounds[:-1:2]) / 4, 0.5 / (n - 1), LARGEST_SCALE / 2)
+        low, high = math.log(SMALLEST_SCALE * 2 / (n - 1)), math.log(LARGEST_SCALE)
+        share = (np.log([START_SCALE, *scale]) - low) / (high - low)
+        logit = np.log(share) - np.log1p(-share)
+        outputs[2 * C : 3 * C] = 2 * (logit[1:] - logit[0])
+    if variable.missing:
+        outputs[-1] = np.log((len(seen) - len(values) + PSEUDO_COUNT) / (len(values) + PSEUDO_COUNT))
+    return outputs

@@ -32,6 +32,7 @@ from genzoo.seeding import torch_generator, torch_seeded
 
 MOST_DIVERGENCES = 3
 AFTER_DIVERGENCE = 0.3  # what is left of the learning rate
+PLATEAU = 0.25  # of the steps up to the best checkpoint
 COOL_DOWN = 0.5  # of the steps up to the best checkpoint
 SHORTEST_COOL_DOWN = 50
 # With a budget in seconds.
@@ -87,7 +88,8 @@ class Recipe:
         clip: largest norm of a player's gradient.
         evaluate_every: steps from one validation to the next. With a budget in seconds evaluations
             are spaced out to take at most a tenth of the time, and come at least twenty times.
-        patience: evaluations without a new best that make a plateau; None never stops early.
+        patience: evaluations without a new best that make a plateau, if they also take a quarter of
+            the steps up to the best one; None never stops early.
         ema: decay of the moving average of the weights; 0 for none.
     """
 
@@ -102,6 +104,21 @@ class Recipe:
     evaluate_every: int = 50
     patience: int | None = 10
     ema: float = 0.0
+
+
+def epochs(rows: Tensor, batch_size: int) -> Callable[[torch.Generator], Tensor]:
+    """``draw_batch`` for rows (n, D): each epoch shuffles them anew; a batch may span two epochs."""
+    size = min(batch_size, len(rows))
+    order = torch.empty(0, dtype=torch.int64)
+
+    def draw_batch(generator: torch.Generator) -> Tensor:
+        nonlocal order
+        if len(order) < size:
+            order = torch.cat([order, torch.randperm(len(rows), generator=generator)])
+        chosen, order = order[:size], order[size:]
+        return rows[chosen]
+
+    return draw_batch
 
 
 def pick_device(device: str) -> torch.device:
@@ -173,7 +190,6 @@ class _Loop:
         progress: Callable[[float, str], None],
         device: str,
     ) -> None:
-        self.start = time.perf_counter()
         self.players, self.draw_batch, self.evaluate = players, draw_batch, evaluate
         self.recipe, self.progress, self.seconds = recipe, progress, budget.seconds
         self.steps = budget.steps or (recipe.steps if budget.seconds is None else None)
@@ -192,6 +208,7 @@ class _Loop:
         self.cooling: tuple[int, int, float] | None = None  # from step, for steps, from factor
         self.evaluation_seconds = 0.0
         self.train_sum, self.train_count = 0.0, 0
+        self.start = time.perf_counter()
         self.record = Training(stopped_by="steps" if budget == Budget() else "budget")
 
     # ---------------------------------------------------------------- optimisers and schedule
@@ -357,7 +374,10 @@ class _Loop:
 
     def _watch_plateau(self, factor: float) -> None:
         patience = self.recipe.patience
-        if self.cooling is None and patience is not None and self.since_best >= patience:
+        if patience is None or self.cooling is not None:
+            return
+        long_ago = self.step - self.best_step >= PLATEAU * self.best_step
+        if self.since_best >= patience and long_ago:
             self._go_back()
             length = max(SHORTEST_COOL_DOWN, round(COOL_DOWN * self.best_step))
             self.cooling = (self.step, length, factor)

@@ -1,0 +1,5 @@
+"""``python -m genzoo``."""
+
+from genzoo.cli import main
+
+main()

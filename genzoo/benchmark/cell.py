@@ -1,0 +1,280 @@
+"""One cell: fit a model on a data set, judge it on the test rows, and say how it went.
+
+``run_cell`` never raises for what goes wrong inside a model: a record says ``failed`` or
+``unsupported`` with its reason, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
+from genzoo.benchmark.plan import TRUTH, Cell, fresh
+from genzoo.datasets.dataset import Dataset
+from genzoo.metrics.likelihood import Context, alarm, bits_per_dim, truth_gap
+from genzoo.model import GenerativeModel, LogProb, Unsupported
+from genzoo.store import versions
+
+N_GALLERY = 64
+N_MARGINALS = 2000  # rows from which a table's marginals are counted
+MOST_SCORED_CHARACTERS = 20_000
+PROMPTS = {"tinyshakespeare": ("ROMEO:", "JULIET:\nO ")}
+PROMPT_LENGTH = 24  # of the start of the test text, where a data set has no prompts of its own
+MOST_WARNINGS = 5
+TRAINING_SHARE = 0.8  # of a cell's progress bar
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass
+class Outcome:
+    """A cell's record, and its arrays by name: log_prob (n,), stderr (n,), rows (64, D)."""
+
+    record: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def blank_record(cell: Cell) -> dict[str, Any]:
+    """The record of a cell of which nothing is known yet: no field is missing, few have values."""
+    model = cell.model
+    return {
+        "key": cell.key,
+        "model": cell.label,
+        "family": TRUTH if model is None else model.family,
+        "params": {} if model is None else model.params,
+        "dataset": cell.data.label,
+        "seed": cell.seed,
+        "budget": None if model is None else str(cell.data.budget),
+        "status": "failed",
+        "reason": None,
+        "traceback": None,
+        "test_log_prob": None,
+        "kind": None,
+        "stderr": None,
+        "bits_per_dim": None,
+        "n_test": len(cell.data.dataset.test),
+        "values": None,
+        "truth_log_prob": None,
+        "truth_gap": None,
+        "alarm": None,
+        "training": None,
+        "train_seconds": None,
+        "evaluate_seconds": None,
+        "sample_seconds": None,
+        "n_sampled": None,
+        "n_parameters": None,
+        "peak_memory_mb": None,
+        "marginals": None,
+        "text_score": None,
+        "completions": None,
+        "versions": versions(),
+        "machine": machine(),
+        "notes": [],
+        "finished": None,
+    }
+
+
+def failed_record(cell: Cell, reason: str, trace: str | None = None) -> dict[str, Any]:
+    """The record of a cell that gave no answer."""
+    return blank_record(cell) | {
+        "reason": reason,
+        "traceback": trace,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Outcome:
+    """Fit, score, sample.
+
+    Args:
+        cell: what to run; its model is copied, never fitted itself.
+        progress: called with the fraction done and the stage.
+        save_to: the folder in which to save the fitted model, if any.
+    """
+    outcome = Outcome(blank_record(cell))
+    record = outcome.record
+    measured = reset_peak_memory()
+    with _noted_warnings(record["notes"]), one_thread():
+        try:
+            if cell.model is None:
+                _judge_truth(cell.data.dataset, outcome)
+            else:
+                _fit_and_judge(cell, cell.model.model, outcome, progress, save_to)
+            record["status"] = "ok"
+        except Unsupported as refusal:
+            record |= {"status": "unsupported", "reason": refusal.reason}
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".strip()
+            record |= {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
+    if cell.model is not None and measured:
+        record["peak_memory_mb"] = peak_memory_mb()
+    record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+    if record["status"] != "ok":
+        # half an answer would read like one
+        blank = blank_record(cell)
+        kept = ("status", "reason", "traceback", "training", "train_seconds", "peak_memory_mb",
+                "notes", "finished")  # fmt: skip
+        outcome = Outcome(blank | {name: record[name] for name in kept})
+    return outcome
+
+
+@contextlib.contextmanager
+def _noted_warnings(notes: list[str]) -> Iterator[None]:
+    """Warnings of libraries go into the record, each once, not to the screen of some worker."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    texts = [
+        f"{w.category.__name__}: {w.message}"
+        for w in caught
+        if issubclass(w.category, (UserWarning, RuntimeWarning))
+    ]
+    notes += list(dict.fromkeys(texts))[:MOST_WARNINGS]
+
+
+def _judge_truth(dataset: Dataset, outcome: Outcome) -> None:
+    truth = dataset.truth
+    if truth is None:
+        raise Unsupported(f"the truth of {dataset.name} is not known")
+    start = time.perf_counter()
+    test = LogProb.exact(truth.log_prob(dataset.test))
+    outcome.record["evaluate_seconds"] = time.perf_counter() - start
+    if not np.isfinite(test.value).all():
+        raise ValueError("truth: a test row has no mass under the truth: the data set is wrong")
+    _judge(None, dataset, test, outcome)
+    _keep_samples(lambda n: truth.sample(n, seed=1), dataset, outcome)
+
+
+def _fit_and_judge(
+    cell: Cell,
+    template: GenerativeModel,
+    outcome: Outcome,
+    progress: Progress,
+    save_to: Path | None,
+) -> None:
+    dataset, seed, record = cell.data.dataset, cell.seed or 0, outcome.record
+    model = fresh(template)
+    start = time.perf_counter()
+    model.fit(
+        dataset,
+        seed=seed,
+        budget=cell.data.budget,
+        progress=lambda done, message: progress(TRAINING_SHARE * done, f"training: {message}"),
+    )
+    record["train_seconds"] = time.perf_counter() - start
+    record["training"] = model.training_.to_json()
+    record["notes"] += model.training_.notes
+    record["n_parameters"] = int(model.n_parameters_)
+
+    progress(TRAINING_SHARE, "scoring test rows")
+    start = time.perf_counter()
+    test = model.log_prob(dataset.test, seed=seed)
+    record["evaluate_seconds"] = time.perf_counter() - start
+    _judge(model, dataset, test, outcome)
+
+    progress(0.9, "sampling")
+    _keep_samples(lambda n: _sampled_rows(model, n, seed + 1), dataset, outcome)
+    if dataset.text is not None:
+        progress(0.95, "text")
+        _judge_text(model, dataset, record, seed)
+    if save_to is not None:
+        model.save(save_to)
+
+
+def _judge(
+    model: GenerativeModel | None, dataset: Dataset, test: LogProb, outcome: Outcome
+) -> None:
+    """What the test rows' log masses say; ``model`` is None for the truth itself."""
+    record, score = outcome.record, test.mean()
+    context = Context(test)
+    record["test_log_prob"] = score.value
+    record["kind"] = score.kind
+    record["stderr"] = score.stderr if np.isfinite(score.stderr) else None
+    outcome.arrays |= {"log_prob": test.value, "stderr": test.stderr}
+    record["bits_per_dim"] = score.bits_per_dim(dataset.schema)
+    if dataset.truth is None:
+        return
+    truth = np.asarray(dataset.truth.log_prob(dataset.test))
+    record["truth_log_prob"] = float(truth.mean())
+    if model is None:
+        return
+    context = Context(test, truth)
+    gap = truth_gap(model, dataset, context)
+    record["truth_gap"] = {"value": gap.value, "stderr": gap.stderr}
+    if test.kind != "estimate":  # the inequality behind the alarm holds for masses and their bounds
+        raised = alarm(test, truth)
+        record["alarm"] = asdict(raised)
+        if raised.raised:
+            record["notes"].append(
+                f"alarm: claims {raised.statistic:.2f} nats more on the test rows than the truth "
+                f"(at most {raised.threshold:.2f} is plausible): something is wrong with this model"
+            )
+
+
+def _sampled_rows(model: GenerativeModel, n: int, seed: int) -> np.ndarray:
+    """Samples as rows of codes: a model that was fitted to a Dataset draws rows."""
+    return np.asarray(model.sample(n, seed=seed))
+
+
+def _keep_samples(
+    sample: Callable[[int], np.ndarray], dataset: Dataset, outcome: Outcome
+) -> None:
+    is_table = dataset.schema.layout == "table"
+    n = N_MARGINALS if is_table else N_GALLERY
+    start = time.perf_counter()
+    rows = sample(n)
+    outcome.record["sample_seconds"] = time.perf_counter() - start
+    outcome.record["n_sampled"] = n
+    outcome.arrays["rows"] = rows[:N_GALLERY]
+    if is_table:
+        outcome.record["marginals"] = marginals(rows, dataset.schema.cards)
+
+
+def marginals(rows: np.ndarray, cards: np.ndarray) -> list[list[float]]:
+    """Per variable, the share of rows that hold each code."""
+    return [
+        [round(float(share), 6) for share in np.bincount(rows[:, d], minlength=card) / len(rows)]
+        for d, card in enumerate(cards.tolist())
+    ]
+
+
+def _judge_text(
+    model: GenerativeModel, dataset: Dataset, record: dict[str, Any], seed: int
+) -> None:
+    """Nats per character on test text and completions, from the families that offer them."""
+    stretches = (dataset.text or {})["test"]
+    try:
+        if hasattr(model, "score_text"):
+            record["text_score"] = _score_text(model.score_text, stretches)
+        if hasattr(model, "complete"):
+            prompts = PROMPTS.get(dataset.name) or (stretches[0][:PROMPT_LENGTH],)
+            record["completions"] = {p: model.complete(p, seed=seed + 1) for p in prompts}
+    except Unsupported as refusal:
+        record["notes"].append(f"text: {refusal.reason}")
+
+
+def _score_text(score: Callable[[str], Any], stretches: list[str]) -> dict[str, Any]:
+    """The mean over the first characters of the test text, stretch by stretch."""
+    left, parts = MOST_SCORED_CHARACTERS, []
+    for stretch in stretches:
+        text = stretch[:left]
+        if text:
+            parts.append((len(text), score(text)))
+            left -= len(text)
+    total = sum(n for n, _ in parts)
+    return {
+        "value": sum(n * s.value for n, s in parts) / total,
+        "stderr": float(np.sqrt(sum((n * s.stderr) ** 2 for n, s in parts))) / total,
+        "kind": parts[0][1].kind,
+        "n_characters": total,
+    }

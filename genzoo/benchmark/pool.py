@@ -1,0 +1,214 @@
+"""Worker processes: cells run in fresh Python processes that are reused and can be lost.
+
+A worker is ``python -c "..."`` that reads jobs from its standard input and writes what happens to
+its standard output, both pickled. It is not made by ``multiprocessing``, whose fresh processes
+import the main module again: a script without ``if __name__ == "__main__"`` would start over in
+each. A class that only the main module holds can't be read by a worker, which says so
+(``Unreadable``); the caller then runs that cell itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from genzoo.benchmark.machine import THREAD_VARIABLES
+
+COMMAND = "from genzoo.benchmark.pool import serve; serve()"
+REPORT_INTERVAL = 0.2  # seconds between two messages about one job's progress
+LAST_WORDS = 2000  # characters of a dead worker's standard error that are kept
+
+
+@dataclass(frozen=True)
+class Started:
+    job: int
+
+
+@dataclass(frozen=True)
+class Advanced:
+    job: int
+    fraction: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    job: int
+    result: Any
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """The worker can't import what the job consists of."""
+
+    job: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The worker died, or the job raised."""
+
+    job: int
+    reason: str
+    trace: str | None
+
+
+Event = Started | Advanced | Finished | Unreadable | Lost
+
+
+class CannotReadError(Exception):
+    """A job's function raises this where the worker lacks what the job refers to."""
+
+
+class _Worker:
+    """A process, the job that it has, and a thread that hands on what it says."""
+
+    def __init__(self, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
+        self.job: int | None = None
+        self.errors: IO[bytes] = tempfile.TemporaryFile()
+        threads = dict.fromkeys(THREAD_VARIABLES, "1")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+        )
+        self.listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
+        self.listener.start()
+
+    def _listen(self, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
+        assert self.process.stdout is not None
+        # whatever ends the stream, the end is reported
+        with contextlib.suppress(EOFError, OSError, ValueError, pickle.UnpicklingError):
+            while True:
+                inbox.put((self, pickle.load(self.process.stdout)))
+        inbox.put((self, None))
+
+    def give(self, job: int, content: bytes) -> None:
+        self.job = job
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, OSError):  # dead: the listener says so
+            pickle.dump(content, self.process.stdin)
+            self.process.stdin.flush()
+
+    def last_words(self) -> tuple[str, str]:
+        """Why the process ended, and the end of what it wrote to standard error."""
+        code = self.process.wait()
+        self.errors.seek(0)
+        said = self.errors.read().decode(errors="replace")[-LAST_WORDS:].strip()
+        reason = f"exit code {code}"
+        if code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else f"{-code}"
+            reason = f"signal {name}"
+            if name == "SIGKILL":
+                reason += " (out of memory?)"
+        return f"the worker process died: {reason}", said
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.listener.join()
+        for stream in (self.process.stdin, self.process.stdout, self.errors):
+            assert stream is not None
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def run_jobs(jobs: Sequence[bytes], n_workers: int) -> Iterator[Event]:
+    """Run pickled jobs, each a tuple (function, *arguments), and tell what happens as it happens.
+
+    The function is called with ``progress`` as a keyword. A worker that dies takes its own job with
+    it, and another takes its place. Closing the iterator kills the workers.
+    """
+    inbox: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+    waiting = list(range(len(jobs)))[::-1]
+    workers: list[_Worker] = []
+
+    def next_job(worker: _Worker) -> Iterator[Event]:
+        worker.job = None
+        if waiting:
+            worker.give(waiting[-1], jobs[waiting[-1]])
+            yield Started(waiting.pop())
+
+    try:
+        for _ in range(min(n_workers, len(jobs))):
+            workers.append(_Worker(inbox))
+            yield from next_job(workers[-1])
+        while any(worker.job is not None for worker in workers):
+            worker, message = inbox.get()
+            if worker.job is None:
+                continue
+            if message is None:
+                yield Lost(worker.job, *worker.last_words())
+                workers.remove(worker)
+                worker.stop()
+                if waiting:
+                    workers.append(_Worker(inbox))
+                    yield from next_job(workers[-1])
+                continue
+            name, *content = message
+            event = {"advanced": Advanced, "finished": Finished, "unreadable": Unreadable,
+                     "lost": Lost}[name](worker.job, *content)  # fmt: skip
+            yield event
+            if not isinstance(event, Advanced):
+                yield from next_job(worker)
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+def serve() -> None:
+    """The worker's side: jobs from standard input, messages to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which decides
+    to_parent = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not get between the messages
+
+    def say(*message: Any) -> None:
+        pickle.dump(message, to_parent)
+        to_parent.flush()
+
+    while True:
+        try:
+            content = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            function, *arguments = pickle.loads(content)
+        except Exception as error:
+            say("unreadable", f"{type(error).__name__}: {error}")
+            continue
+        try:
+            say("finished", function(*arguments, progress=_throttled(say)))
+        except CannotReadError as error:
+            say("unreadable", str(error))
+        except BrokenPipeError:
+            return
+        except Exception as error:
+            say("lost", f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def _throttled(say: Callable[..., None]) -> Callable[[float, str], None]:
+    last = 0.0
+
+    def progress(fraction: float, message: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_INTERVAL:
+            last = now
+            say("advanced", float(fraction), str(message))
+
+    return progress

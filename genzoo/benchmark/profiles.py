@@ -1,0 +1,37 @@
+"""Profiles: comparisons that have a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from genzoo.registry import MODELS
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Families, data sets with the budget of each, and seeds."""
+
+    models: tuple[str, ...]
+    budgets: dict[str, str]
+    seeds: tuple[int, ...]
+
+
+# Every family gets the same budget on a data set. Quick: all of it, evaluation included, in under
+# ten minutes on two cores; families that count or converge use little of their budget.
+PROFILES = {
+    "quick": Profile(
+        models=tuple(MODELS),
+        budgets={
+            "digits_binary": "15s",
+            "alarm": "25s",
+            "asia": "8s",
+            "casino": "15s",
+            "grammar": "15s",
+            "names": "15s",
+            "tinyshakespeare": "45s",
+            "iris": "8s",
+            "breast_cancer": "8s",
+        },
+        seeds=(0,),
+    ),
+}

@@ -1,0 +1,226 @@
+"""A run's folder, read: ``Run`` with its table, its matrix, its report and its models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genzoo.store import load_model, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genzoo.model import GenerativeModel
+
+COLUMNS = {
+    "model": "str",
+    "dataset": "str",
+    "seed": "Int64",
+    "status": "str",
+    "reason": "str",
+    "test_log_prob": "float64",
+    "kind": "str",
+    "stderr": "float64",
+    "bits_per_dim": "float64",
+    "truth_log_prob": "float64",
+    "converged": "boolean",
+    "train_seconds": "float64",
+    "evaluate_seconds": "float64",
+    "n_parameters": "Int64",
+    "peak_memory_mb": "float64",
+    "key": "str",
+}
+MARKS = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}
+SHORT_REASON = 60
+
+
+class Run:
+    """The results of ``compare``.
+
+    Attributes:
+        folder: where they lie.
+        plan: what was to be done: models, data sets, seeds, budgets, versions, machine.
+    """
+
+    def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
+        self.folder = folder
+        self.plan = plan
+
+    def records(self) -> list[dict[str, Any]]:
+        """The record of each cell that has one, in the order of the plan."""
+        found = []
+        for key in self.plan["cells"]:
+            path = self.folder / "cells" / f"{key}.json"
+            if path.is_file():
+                found.append(json.loads(path.read_text(encoding="utf-8")))
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """One row for each cell, with the columns of results.csv; nats per row, missing values
+        where there are none. The true model, where it is known, is a row ``model=truth``."""
+        import pandas as pd
+
+        rows = [
+            {**record, "converged": (record["training"] or {}).get("converged")}
+            for record in self.records()
+        ]
+        columns = {
+            name: pd.Series([row[name] for row in rows], dtype=dtype)
+            for name, dtype in COLUMNS.items()
+        }
+        return pd.DataFrame(columns)
+
+    def report(self) -> dict[str, Path]:
+        """Write report.html, report.md and results.csv into the folder; their paths by kind."""
+        from genzoo.report.build import build
+
+        csv = self.folder / "results.csv"
+        write_atomically(csv, self.table().to_csv(index=False).encode())
+        return {**build(self.folder), "csv": csv}
+
+    def load_model(
+        self,
+        model: str,
+        dataset: str,
+        *,
+        seed: int = 0,
+        cls: type[GenerativeModel] | None = None,
+    ) -> GenerativeModel:
+        """The fitted model of a cell, where the run was made with ``save_models=True``.
+
+        Args:
+            model, dataset: their labels in the run.
+            seed: the cell's seed.
+            cls: the class, for a model that is not in the registry.
+
+        Raises:
+            ValueError: if there is no such cell, or it left no model.
+        """
+        cells = [r for r in self.records() if r["model"] == model and r["dataset"] == dataset]
+        for record in cells:
+            if record["seed"] == seed:
+                folder = self.folder / "models" / record["key"]
+                if not folder.is_dir():
+                    raise ValueError(
+                        f"load_model: {model} on {dataset} (status {record['status']}) was not "
+                        f"saved; run compare with save_models=True"
+                    )
+                return load_model(folder, cls=cls)
+        seeds = ", ".join(str(r["seed"]) for r in cells) or "none"
+        raise ValueError(
+            f"load_model: {self.folder} has no {model!r} on {dataset!r} with seed {seed} "
+            f"(seeds there: {seeds})"
+        )
+
+    def matrix(self, width: int | None = None) -> str:
+        """Models against data sets as text: mean test log-likelihood, failures with reasons.
+
+        Args:
+            width: of the screen, in characters; more columns than fit go into further blocks.
+        """
+        width = shutil.get_terminal_size((100, 24)).columns if width is None else width
+        return _matrix(self.records(), self.plan, width)
+
+    def __str__(self) -> str:
+        return self.matrix()
+
+    def __repr__(self) -> str:
+        done = len(self.records())
+        return f"Run({str(self.folder)!r}: {done} of {len(self.plan['cells'])} cells)"
+
+
+def load_run(folder: str | Path) -> Run:
+    """The run in a folder that ``compare`` wrote.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    folder = Path(folder)
+    try:
+        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"folder: expected a run's folder; {folder} has no plan.json") from None
+    except ValueError as error:
+        raise ValueError(f"folder: {folder} holds a damaged plan.json: {error}") from error
+    return Run(folder, plan)
+
+
+# -------------------------------------------------------------------------------- as text
+
+
+def outcome_text(record: dict[str, Any]) -> str:
+    """A cell's result in a few words."""
+    if record["status"] != "ok":
+        return f"{record['status']}: {_short(record['reason'])}"
+    error = "" if record["stderr"] is None else f" +- {record['stderr']:.2f}"
+    return f"{MARKS[record['kind']]}{record['test_log_prob']:.2f}{error} nats"
+
+
+def _short(reason: str) -> str:
+    line = " ".join(str(reason).split())
+    return line if len(line) <= SHORT_REASON else line[: SHORT_REASON - 3] + "..."
+
+
+def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> str:
+    datasets = [d["name"] for d in plan["datasets"]]
+    models = [m["label"] for m in plan["models"]]
+    by_cell: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in records:
+        by_cell.setdefault((record["model"], record["dataset"]), []).append(record)
+    if any(model == "truth" for model, _ in by_cell):
+        models.append("truth")
+    columns = [
+        [dataset] + [_entry(by_cell.get((model, dataset), []), model) for model in models]
+        for dataset in datasets
+    ]
+    labels = ["", *models]
+    blocks, block, used = [], [labels], max(map(len, labels))
+    for column in columns:
+        needs = max(map(len, column)) + 2
+        if len(block) > 1 and used + needs > width:
+            blocks.append(_aligned(block))
+            block, used = [labels], max(map(len, labels))
+        block.append(column)
+        used += needs
+    blocks.append(_aligned(block))
+    seeds = len(plan["seeds"])
+    what = "mean log-likelihood of the test rows in nats (standard error"
+    what += f"; mean over {seeds} seeds)" if seeds > 1 else ")"
+    marks = [">= a lower bound", "* still improving when its budget ended"]
+    bad = [r for r in records if r["status"] != "ok"]
+    reasons = [
+        f"{r['model']} on {r['dataset']}, seed {r['seed']}: {r['status']}: {_short(r['reason'])}"
+        for r in bad
+    ]
+    return "\n\n".join([*blocks, "\n".join([f"{what}; {'; '.join(marks)}", *reasons])])
+
+
+def _entry(records: list[dict[str, Any]], model: str) -> str:
+    """One cell of the matrix, over its seeds."""
+    good = [r for r in records if r["status"] == "ok"]
+    if not records:
+        # the truth is not known everywhere, so it has no hole there
+        return "" if model == "truth" else "not run"
+    if len(good) < len(records):
+        bad = next(r for r in records if r["status"] != "ok")
+        return str(bad["status"])
+    mean = sum(r["test_log_prob"] for r in good) / len(good)
+    # the seeds share their test rows, so the error of the mean over rows does not shrink with them
+    errors = [r["stderr"] for r in good]
+    error = "" if None in errors else f" ({sum(errors) / len(errors):.2f})"
+    improving = any(r["training"] and not r["training"]["converged"] for r in good)
+    kinds = {r["kind"] for r in good}
+    kind = next(k for k in ("estimate", "lower_bound", "exact") if k in kinds)
+    return f"{MARKS[kind]}{mean:.2f}{error}{'*' if improving else ''}"
+
+
+def _aligned(columns: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in columns]
+    lines = []
+    for row in zip(*columns, strict=True):
+        first = row[0].ljust(widths[0])
+        rest = [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join([first, *rest]).rstrip())
+    return "\n".join(lines)

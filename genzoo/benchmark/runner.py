@@ -1,0 +1,279 @@
+"""``compare``: expand, run what has no record yet, keep what has."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genzoo.benchmark import pool
+from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, marginals, run_cell
+from genzoo.benchmark.machine import machine, n_cores
+from genzoo.benchmark.plan import Cell, DataEntry, ModelEntry, Plan, make_plan
+from genzoo.benchmark.progress import Display, choose_display
+from genzoo.benchmark.results import Run, load_run
+from genzoo.budget import Budget
+from genzoo.datasets.dataset import Dataset
+from genzoo.registry import load_dataset
+from genzoo.store import versions, write_atomically
+
+PLAN_FORMAT = 1
+
+
+def compare(
+    models: Any = None,
+    datasets: Any = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    budget: str | Budget | Mapping[str, str | Budget | None] | None = None,
+    out: str | Path | None = None,
+    profile: str | None = None,
+    save_models: bool = False,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Run:
+    """Fit every model to every data set with every seed, and judge each on the test rows.
+
+    Cells run in worker processes of one thread each, and leave one record each in ``out``. Given
+    the same folder again, cells that have an answer (``ok`` or ``unsupported``) are not run again;
+    a cell that failed is. A model that fails in one cell doesn't stop the others. A model or data
+    set of a class that a fresh process can't import (one from a notebook or a script) is run in
+    this process, after the others.
+
+    Args:
+        models: registry keys, models (their unfitted copies are trained, never they themselves),
+            or {label: model}. All registered families where None.
+        datasets: registry keys, ``Dataset``s, or {label: DataFrame, codes, list of str, images,
+            key or Dataset}.
+        seeds: how many (0, 1, ...), or a list of them; one where None.
+        budget: what each fit may take, ``"60s"``, ``"2000 steps"``, None for each family's own
+            default, or a dict of these by data set.
+        out: the run's folder; ``runs/<profile>`` or ``runs/compare`` where None.
+        profile: a named comparison, such as ``"quick"``; other arguments replace its parts.
+        save_models: keep the fitted models, for ``Run.load_model``.
+        n_jobs: worker processes; one for each core where None.
+        progress: show bars (on a terminal) or lines.
+
+    Returns:
+        The run: ``run.table()``, ``run.report()``, ``print(run)``.
+
+    Raises:
+        ValueError: for bad arguments, before any work is done.
+    """
+    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int)):
+        raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs!r}")
+    if n_jobs is not None and n_jobs < 1:
+        raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs}")
+    plan = make_plan(models, datasets, seeds, budget, profile)
+    folder = Path(out) if out is not None else Path("runs") / (profile or "compare")
+    if folder.exists() and not (folder.is_dir() and _is_run_or_empty(folder)):
+        raise ValueError(f"out: expected a new folder or that of a run; got {folder}")
+    _write_plan(folder, plan)
+    todo = [cell for cell in plan.cells if not _has_answer(folder, cell, save_models)]
+    # a long cell that starts last would leave the other workers idle
+    todo.sort(key=lambda cell: -cell.expected_seconds)
+    n_workers = n_cores() if n_jobs is None else n_jobs
+    with choose_display(progress, len(plan.cells), len(plan.cells) - len(todo)) as display:
+        _run_cells(folder, todo, n_workers, save_models, display)
+    return load_run(folder)
+
+
+def _is_run_or_empty(folder: Path) -> bool:
+    return (folder / "plan.json").is_file() or not any(folder.iterdir())
+
+
+def _has_answer(folder: Path, cell: Cell, save_models: bool) -> bool:
+    path = folder / "cells" / f"{cell.key}.json"
+    try:
+        status = json.loads(path.read_text(encoding="utf-8"))["status"]
+    except (OSError, ValueError, KeyError):
+        return False
+    if status == "ok" and save_models and cell.model is not None:
+        return (folder / "models" / cell.key / "model.json").is_file()
+    return status in ("ok", "unsupported")
+
+
+# -------------------------------------------------------------------------------- running
+
+
+def _run_cells(
+    folder: Path, todo: list[Cell], n_workers: int, save_models: bool, display: Display
+) -> None:
+    """Run the cells in workers, then here those that no worker can read."""
+
+    def save_to(cell: Cell) -> Path | None:
+        keep = save_models and cell.model is not None
+        return (folder / "models" / cell.key).absolute() if keep else None
+
+    at_home: list[Cell] = []
+    with tempfile.TemporaryDirectory(prefix="genzoo-") as scratch:
+        stored = _store_datasets(todo, Path(scratch))
+        jobs, cells = [], []
+        for cell in todo:
+            job = _as_job(cell, stored.get(cell.data.label), save_to(cell))
+            if job is None:
+                at_home.append(cell)
+            else:
+                jobs.append(job)
+                cells.append(cell)
+        with contextlib.closing(pool.run_jobs(jobs, n_workers)) as events:
+            for event in events:
+                cell = cells[event.job]
+                match event:
+                    case pool.Started():
+                        display.start(cell)
+                    case pool.Advanced(fraction=fraction, message=message):
+                        display.advance(cell, fraction, message)
+                    case pool.Finished(result=outcome):
+                        _finish(folder, cell, outcome, display)
+                    case pool.Lost(reason=reason, trace=trace):
+                        _finish(folder, cell, Outcome(failed_record(cell, reason, trace)), display)
+                    case pool.Unreadable():
+                        display.drop(cell)
+                        at_home.append(cell)
+    for cell in at_home:
+        display.start(cell)
+        outcome = run_cell(
+            cell, lambda done, text, c=cell: display.advance(c, done, text), save_to(cell)
+        )
+        outcome.record["notes"].append("ran in the parent process: its peak memory is that of all")
+        _finish(folder, cell, outcome, display)
+
+
+def _store_datasets(cells: list[Cell], scratch: Path) -> dict[str, Path | None]:
+    """Write the data sets that workers can't load by a key; None for one that can't be written."""
+    stored: dict[str, Path | None] = {}
+    for entry in (cell.data for cell in cells):
+        if entry.registry_key is None and entry.label not in stored:
+            path = scratch / f"{len(stored)}.pickle"
+            try:
+                path.write_bytes(pickle.dumps(entry.dataset))
+                stored[entry.label] = path
+            except Exception:  # pickle raises whatever the object does
+                stored[entry.label] = None
+    return stored
+
+
+def _as_job(cell: Cell, stored: Path | None, save_to: Path | None) -> bytes | None:
+    """What a worker needs to run the cell; None where that can't be pickled."""
+    entry = cell.data
+    if entry.registry_key is None and stored is None:
+        return None
+    source = entry.registry_key if stored is None else stored
+    try:
+        return pickle.dumps(
+            (run_job, cell.key, cell.model, cell.seed, entry.label, source, entry.budget, save_to)
+        )
+    except Exception:  # pickle raises whatever the object does
+        return None
+
+
+def run_job(
+    key: str,
+    model: ModelEntry | None,
+    seed: int | None,
+    label: str,
+    source: str | Path,
+    budget: Budget,
+    save_to: Path | None,
+    *,
+    progress: Any,
+) -> Outcome:
+    """A worker's side of a cell. ``source``: a registry key, or the file of a pickled Dataset."""
+    entry = DataEntry(label, source if isinstance(source, str) else None, _load(source), budget)
+    return run_cell(Cell(key, model, entry, seed), progress, save_to)
+
+
+@lru_cache(maxsize=4)
+def _load(source: str | Path) -> Dataset:
+    if isinstance(source, str):
+        return load_dataset(source)
+    try:
+        return pickle.loads(source.read_bytes())
+    except Exception as error:  # a class in it can't be imported here
+        raise pool.CannotReadError(f"{type(error).__name__}: {error}") from error
+
+
+# -------------------------------------------------------------------------------- writing
+
+
+def _finish(folder: Path, cell: Cell, outcome: Outcome, display: Display) -> None:
+    """Arrays first: where there is a record, all of the cell is there."""
+    record = outcome.record
+    if outcome.arrays:
+        record["values"] = f"{cell.key}.npz"
+        _write_arrays(folder / "cells" / f"{cell.key}.npz", outcome.arrays)
+    _write_json(folder / "cells" / f"{cell.key}.json", record)
+    display.finish(cell, record)
+
+
+def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    write_atomically(path, buffer.getvalue())
+
+
+def _write_json(path: Path, value: Any) -> None:
+    write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
+
+
+def _write_plan(folder: Path, plan: Plan) -> None:
+    for entry in plan.datasets:
+        schema = entry.dataset.schema
+        path = folder / "datasets" / entry.label
+        write_atomically(path.with_name(f"{entry.label}.schema.json"), schema.to_json().encode())
+        rows = entry.dataset.test[:N_GALLERY]
+        _write_arrays(path.with_name(f"{entry.label}.npz"), {"rows": rows})
+    _write_json(
+        folder / "plan.json",
+        {
+            "format_version": PLAN_FORMAT,
+            "profile": plan.profile,
+            "seeds": plan.seeds,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": versions(),
+            "machine": machine(),
+            "models": [
+                {"label": m.label, "family": m.family, "params": m.params} for m in plan.models
+            ],
+            "datasets": [_summary(entry) for entry in plan.datasets],
+            "cells": [cell.key for cell in plan.cells],
+        },
+    )
+
+
+def _summary(entry: DataEntry) -> dict[str, Any]:
+    dataset, schema = entry.dataset, entry.dataset.schema
+    entropy = None if dataset.truth is None else dataset.truth.entropy()
+    return {
+        "name": entry.label,
+        "layout": schema.layout,
+        "event_shape": list(schema.event_shape),
+        "D": schema.D,
+        "cards": {
+            "min": int(schema.cards.min()),
+            "median": float(np.median(schema.cards)),
+            "max": int(schema.cards.max()),
+        },
+        "end": schema.end,
+        "n_train": len(dataset.train),
+        "n_valid": len(dataset.valid),
+        "n_test": len(dataset.test),
+        "clamped": dataset.clamped,
+        "has_text": dataset.text is not None,
+        "source": dataset.source,
+        "licence": dataset.licence,
+        "fingerprint": dataset.fingerprint,
+        "budget": str(entry.budget),
+        "entropy": None if entropy is None else {"value": entropy.value, "stderr": entropy.stderr},
+        "marginals": marginals(dataset.train, schema.cards) if schema.layout == "table" else None,
+    }

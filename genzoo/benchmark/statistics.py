@@ -1,0 +1,86 @@
+"""How sure a comparison of two models is: paired differences over the same test rows.
+
+Two models are compared row by row, because rows differ far more from each other than models do on
+one row. What a difference proves depends on the kinds of the numbers too: a lower bound may lie
+anywhere below the true value, so a model never loses for certain by a bound, and wins for certain
+where its bound already lies above an exact value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genzoo.model import KINDS
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of a - b over n test rows, in nats, with its standard error sd / sqrt(n)."""
+
+    value: float
+    stderr: float
+    n: int
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """The two-sided confidence interval at 1 - level, by Student's t."""
+        from scipy.stats import t
+
+        half = float(t.ppf(1 - level / 2, self.n - 1)) * self.stderr if self.n > 1 else math.nan
+        return self.value - half, self.value + half
+
+    def p_value(self) -> float:
+        """Two-sided: how often equal models would differ by as much (nan for a single row)."""
+        from scipy.stats import t
+
+        if self.n < 2 or not math.isfinite(self.value):
+            return math.nan
+        if self.stderr == 0:
+            return 1.0 if self.value == 0 else 0.0
+        return float(2 * t.sf(abs(self.value) / self.stderr, self.n - 1))
+
+
+def paired_difference(a: np.ndarray, b: np.ndarray) -> Difference:
+    """a - b over test rows.
+
+    Args:
+        a, b: (n,) log-probabilities of the same rows in the same order, in nats.
+
+    Raises:
+        ValueError: where the shapes differ: these are not the same rows.
+    """
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.shape != b.shape or a.ndim != 1 or len(a) == 0:
+        raise ValueError(f"paired_difference: expected two (n,) arrays; got {a.shape}, {b.shape}")
+    with np.errstate(invalid="ignore"):
+        delta = a - b
+    n = len(delta)
+    if not np.isfinite(delta).all():
+        return Difference(float(np.sum(delta)), math.nan, n)
+    spread = float(np.std(delta, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return Difference(float(np.mean(delta)), spread, n)
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Holm's adjusted p-values for a family of tests (Holm 1979); nan counts as 1."""
+    p = np.nan_to_num(np.asarray(p_values, dtype=np.float64), nan=1.0)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * (len(p) - np.arange(len(p)))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    return adjusted
+
+
+def weakest(kinds: Sequence[str]) -> str:
+    """The kind of a number made of several: ``estimate`` < ``lower_bound`` < ``exact``."""
+    return max(kinds, key=KINDS.index)
+
+
+def can_prove(winner: str, loser: str) -> bool:
+    """Whether a higher value of kind ``winner`` over one of kind ``loser`` can prove anything."""
+    return winner in ("exact", "lower_bound") and loser == "exact"

@@ -1,0 +1,92 @@
+"""Rows drawn from published Bayesian networks, which pgmpy ships as BIF files.
+
+The truth is the network of the file with each distribution normalised (the files round to about
+seven digits). Rows are drawn by ancestral sampling with a fixed seed; the columns stand in the
+order of the file, which is no topological order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+
+from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.synthetic import from_truth
+from genzoo.datasets.truth import TrueNetwork
+from genzoo.schema import Schema, Variable
+
+SIZES = (10_000, 2_000, 2_000)
+
+SOURCES = {
+    "alarm": "ALARM, monitoring of patients (Beinlich et al. 1989)",
+    "asia": "ASIA, chest clinic (Lauritzen and Spiegelhalter 1988)",
+    "child": "CHILD, birth asphyxia (Spiegelhalter and Cowell 1992)",
+    "insurance": "INSURANCE, car insurance risk (Binder et al. 1997)",
+    "sachs": "SACHS, protein signalling (Sachs et al. 2005)",
+}
+
+
+def load(name: str) -> Dataset:
+    """The data set of that key."""
+    source = (
+        f"{SOURCES[name]}: the network of the bnlearn repository, as pgmpy ships it, sampled with "
+        f"a fixed seed"
+    )
+    licence = "CC BY-SA 3.0 (bnlearn's Bayesian network repository)"
+    return from_truth(network(name), name, SIZES, source=source, licence=licence)
+
+
+def network(name: str) -> TrueNetwork:
+    """The network itself."""
+    # found without importing pgmpy, which takes seconds
+    spec = importlib.util.find_spec("pgmpy")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{name}: needs pgmpy (pip install pgmpy), which ships it")
+    path = Path(spec.origin).parent / "utils" / "example_models" / f"{name}.bif.gz"
+    return read_bif(gzip.decompress(path.read_bytes()).decode())
+
+
+def read_bif(text: str) -> TrueNetwork:
+    """A discrete Bayesian network from the text of a BIF file, its distributions normalised.
+
+    Raises:
+        ValueError: if a distribution is missing or has the wrong number of entries.
+    """
+    states: dict[str, list[str]] = {}
+    for name, listed in re.findall(
+        r"^variable\s+(\S+)\s*\{\s*type\s+discrete\s*\[\s*\d+\s*\]\s*\{(.*?)\}", text, re.M | re.S
+    ):
+        states[name] = [s.strip() for s in listed.split(",")]
+    names = list(states)
+    index = {name: d for d, name in enumerate(names)}
+    parents: dict[str, tuple[int, ...]] = {}
+    tables: dict[str, np.ndarray] = {}
+    for head, body in re.findall(r"^probability\s*\((.*?)\)\s*\{(.*?)^\}", text, re.M | re.S):
+        child, *given = (s.strip() for s in re.split(r"[|,]", head))
+        parents[child] = tuple(index[p] for p in given)
+        table = np.full((*(len(states[p]) for p in given), len(states[child])), np.nan)
+        for values in re.findall(r"^\s*table\s+(.*?);", body, re.M | re.S):
+            table[:] = np.array(values.split(","), dtype=float).reshape(table.shape)
+        for condition, values in re.findall(r"^\s*\((.*?)\)\s*(.*?);", body, re.M | re.S):
+            key = (s.strip() for s in condition.split(","))
+            at = tuple(states[p].index(s) for p, s in zip(given, key, strict=True))
+            table[at] = np.array(values.split(","), dtype=float)
+        if np.isnan(table).any():
+            raise ValueError(f"BIF: expected a distribution of {child} for each state of {given}")
+        tables[child] = table / table.sum(axis=-1, keepdims=True)
+    absent = [name for name in names if name not in tables]
+    if absent or not names:
+        raise ValueError(f"BIF: expected a distribution of each variable; absent: {absent}")
+    variables = tuple(
+        Variable(name, "nominal", categories=tuple(states[name]), dtype="category")
+        for name in names
+    )
+    return TrueNetwork(
+        Schema(variables, "table", (len(names),)),
+        tuple(parents[name] for name in names),
+        tuple(tables[name] for name in names),
+    )

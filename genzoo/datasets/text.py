@@ -1,0 +1,81 @@
+"""Text that ships with the package, compressed: ``names`` and ``tinyshakespeare``."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+
+import numpy as np
+
+from genzoo.datasets.dataset import SPLITS, Dataset, split
+from genzoo.datasets.files import checked, packaged, sources
+from genzoo.schema import Schema, Variable
+
+WINDOW = 64
+
+
+def load(name: str) -> Dataset:
+    """The data set of that key."""
+    return {"names": names, "tinyshakespeare": tinyshakespeare}[name]()
+
+
+def names() -> Dataset:
+    """32,033 first names of at most 15 letters, split 80/10/10.
+
+    2,539 names stand twice in the list, so about a tenth of the test names also occur in training.
+    """
+    path = "names/names.txt"
+    raw = checked(lzma.decompress(packaged("names.txt.xz")), path, "names.txt.xz")
+    listed = raw.decode().split()
+    schema = Schema.infer(listed)
+    rows = schema.encode(listed)
+    train, valid, test = (rows[i] for i in split(len(rows), valid=0.1, test=0.1, seed=0))
+    return Dataset(
+        "names",
+        schema,
+        train,
+        valid,
+        test,
+        source="First names in the United States (makemore's list), split 80/10/10 with a fixed "
+        "seed; about a tenth of the test names also occur in training",
+        licence=sources()[path].licence,
+    )
+
+
+def tinyshakespeare() -> Dataset:
+    """1.1 million characters of plays; rows are windows of 64 that do not overlap.
+
+    Test: the last tenth (what nanoGPT calls validation). Valid: from 45 % to 50 % of the file.
+    Train: the rest of the first nine tenths, two stretches that no window crosses.
+    """
+    path = "tinyshakespeare/input.txt"
+    packed = packaged("tinyshakespeare.txt.bz2")
+    text = checked(bz2.decompress(packed), path, "tinyshakespeare.txt.bz2").decode()
+    n = len(text)
+    a, b, c = int(0.45 * n), int(0.5 * n), int(0.9 * n)
+    stretches = {"train": [text[:a], text[b:c]], "valid": [text[a:b]], "test": [text[c:]]}
+    symbols = tuple(sorted(set(text)))
+    train, valid, test = (_windows(stretches[part], symbols) for part in SPLITS)
+    variables = tuple(Variable(f"t{t}", "nominal", categories=symbols) for t in range(WINDOW))
+    return Dataset(
+        "tinyshakespeare",
+        Schema(variables, "sequence", (WINDOW,)),
+        train,
+        valid,
+        test,
+        text=stretches,
+        source=f"Plays by Shakespeare (Karpathy's tinyshakespeare); rows are windows of {WINDOW} "
+        f"characters; test the last 10 % of the file, valid from 45 % to 50 %",
+        licence=sources()[path].licence,
+    )
+
+
+def _windows(stretches: list[str], symbols: tuple[str, ...]) -> np.ndarray:
+    """(n, WINDOW) codes; the rest of a stretch that fills no window is left out."""
+    points = np.array([ord(s) for s in symbols])
+    parts = []
+    for stretch in stretches:
+        codes = np.searchsorted(points, np.frombuffer(stretch.encode("utf-32-le"), dtype="<u4"))
+        whole = len(codes) // WINDOW * WINDOW
+        parts.append(codes[:whole].reshape(-1, WINDOW))
+    return np.concatenate(parts).astype(np.int64)

@@ -1,0 +1,408 @@
+"""An autoregressive transformer: each variable given those before it, in order.
+
+    log p(x) = sum_d log p(x_d | x_0 .. x_{d-1})
+
+One network computes all conditionals of a row in a single pass, each masked to the variable's own
+codes, so ``log_prob`` is exact. Sampling draws one variable after the other and keeps the keys and
+values of earlier positions. In strings with END the product stops at the first END. Given a prefix,
+completions are exact draws, and the mass of a prefix is its own product; other patterns of
+``MISSING`` would need a sum over all their completions.
+
+Text: rows are windows of T characters. Where the whole text is at hand, training windows start
+anywhere in it. ``score_text`` scores a text of any length and ``complete`` goes on from a prompt,
+both with a sliding window.
+
+Vaswani et al. (2017), Attention is all you need, arXiv:1706.03762. Larochelle & Murray (2011), The
+neural autoregressive distribution estimator. The network: ``genzoo.neural.gpt``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genzoo.budget import Budget, Training
+from genzoo.model import GenerativeModel, LogProb, Progress, Score, Unsupported
+from genzoo.neural.gpt import GPT
+from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
+from genzoo.schema import MISSING
+from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
+from genzoo.store import pack_json, unpack_json
+
+BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inference
+MOST_VALID_ROWS = 512
+HEAD_SIZE = 16
+
+
+class TransformerLM(GenerativeModel):
+    """A decoder-only transformer over the variables of a row.
+
+    ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
+    ``complete`` draw from: with other values than the defaults samples do *not* follow
+    ``log_prob``, which never uses them.
+
+    Args:
+        d_model: width, a multiple of ``2 * n_heads``; None: by the number of training rows.
+        n_layers: blocks; None: by the number of training rows.
+        n_heads: attention heads; None: one for each 16 of the width (32 for text).
+        dropout: in [0, 1); None: by the number of training rows.
+        temperature: each conditional is raised to the power 1 / temperature; positive.
+        top_k: draw only among the k likeliest codes; None for all.
+        top_p: draw only among the likeliest codes that together hold this mass, in (0, 1]; None
+            for all.
+        device: ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``, ...
+
+    References: see the module.
+    """
+
+    def __init__(
+        self,
+        *,
+        d_model: int | None = None,
+        n_layers: int | None = None,
+        n_heads: int | None = None,
+        dropout: float | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.d_model = d_model
+        self.n_layers = n_layers
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.temperature = temperature
+        self.top_k = top_k
+        self.top_p = top_p
+        self.device = device
+
+    def _check_params(self) -> None:
+        for name in ("d_model", "n_layers", "n_heads", "top_k"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1
+            ):
+                raise ValueError(f"{name}: expected a positive integer or None; got {value!r}")
+        for name, low, high in (("dropout", 0, 1), ("temperature", 0, math.inf), ("top_p", 0, 1)):
+            value = getattr(self, name)
+            if value is None and name != "temperature":
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+                raise ValueError(f"{name}: expected a number; got {value!r}")
+            inside = low <= value < high if name == "dropout" else low < value <= high
+            if not inside or value == math.inf:
+                span = {"dropout": "[0, 1)", "temperature": "(0, inf)", "top_p": "(0, 1]"}[name]
+                raise ValueError(f"{name}: expected a number in {span}; got {value!r}")
+        if not isinstance(self.device, str) or not self.device:
+            raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
+        if self.d_model is not None:
+            self._heads_for(self.d_model)
+
+    def _heads_for(self, d_model: int) -> int:
+        n_heads = self.n_heads or max(1, d_model // HEAD_SIZE)
+        if d_model % (2 * n_heads):
+            raise ValueError(
+                f"d_model: expected a multiple of 2 * n_heads = {2 * n_heads}; got {d_model}"
+            )
+        return n_heads
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit(
+        self,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        *,
+        seed: int,
+        budget: Budget,
+        progress: Progress,
+    ) -> Training:
+        assert valid is not None  # the class selects
+        text = self._text_codes()
+        n = len(rows) if text is None else max(len(rows), sum(map(len, text)) // self.schema_.D)
+        self._build(*self._sizes(n), seed=seed)
+        network = self.network_
+        network.start_at_marginals(rows)
+
+        recipe = self._recipe(n)
+        chosen = numpy_rng(seed, "transformer", "valid").permutation(len(valid))
+        held_out = torch.as_tensor(valid[np.sort(chosen[:MOST_VALID_ROWS])])
+        if text is None:
+            draw_batch = epochs(torch.as_tensor(rows), recipe.batch_size)
+        else:
+            draw_batch = _Windows(text, self.schema_.D, recipe.batch_size)
+
+        def loss(x: Tensor, generator: torch.Generator) -> Tensor:
+            return -self._row_log_prob(x).mean()
+
+        def evaluate() -> float:
+            return float(np.mean(self._in_batches(held_out.numpy()).sum(axis=1)))
+
+        return fit_network(
+            [Player(network, loss, outer=network.outer())],
+            draw_batch=draw_batch,
+            evaluate=evaluate,
+            recipe=recipe,
+            budget=budget,
+            seed=seed,
+            progress=progress,
+            device=self.device,
+        )
+
+    def _text_codes(self) -> list[np.ndarray] | None:
+        """The training text as codes, a stretch each that holds at least one window; or None."""
+        if self._text is None or self.schema_.alphabet is None or self.schema_.end is not None:
+            return None
+        long = [s for s in self._text["train"] if len(s) >= self.schema_.D]
+        return [self._codes(s, "text") for s in long] or None
+
+    def _sizes(self, n: int) -> tuple[int, int, int, float]:
+        """d_model, n_layers, n_heads, dropout for n training rows."""
+        d_model = self.d_model or 64
+        n_layers = self.n_layers or 2
+        dropout = 0.1 if self.dropout is None else self.dropout
+        return int(d_model), int(n_layers), self._heads_for(int(d_model)), float(dropout)
+
+    def _recipe(self, n: int) -> Recipe:
+        D = self.schema_.D
+        batch_size = int(min(n, max(32, min(128, 4096 // D))))
+        n_valid = MOST_VALID_ROWS
+        return Recipe(steps=2000, batch_size=batch_size, evaluate_every=50)
+
+    def _build(
+        self, d_model: int, n_layers: int, n_heads: int, dropout: float, seed: int = 0
+    ) -> None:
+        self.sizes_ = (d_model, n_layers, n_heads, dropout)
+        with torch_seeded(seed, "transformer", "init"):
+            self.network_ = GPT(
+                self.schema_, d_model=d_model, n_layers=n_layers, n_heads=n_heads, dropout=dropout
+            )
+
+    def _row_log_prob(self, x: Tensor) -> Tensor:
+        return self.network_.heads.row_log_prob(self.network_(x), x)
+
+    # ---------------------------------------------------------------- queries
+
+    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        observed = self._observed_prefix(rows)
+        terms = self._in_batches(np.where(observed, rows, 0))
+        return LogProb.exact(np.where(observed, terms, 0.0).sum(axis=1))
+
+    def _observed_prefix(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) bool: what is observed."""
+        observed = rows != MISSING
+        if (observed[:, 1:] & ~observed[:, :-1]).any():
+            raise Unsupported(
+                "a transformer answers exactly where what is observed is a prefix (the first "
+                "variables, in order); other patterns need a sum over all completions"
+            )
+        return observed
+
+    @torch.no_grad()
+    def _in_batches(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) float64 log mass of each code given those before it; 0 after an END."""
+        network = self.network_
+        device = network.start.device
+        parts = []
+        for x in torch.as_tensor(rows).split(self._inference_batch()):
+            x = x.to(device)
+            terms = network.log_prob(x)
+            parts.append((terms * network.heads.reached(x)).double().cpu())
+        return torch.cat(parts).numpy()
+
+    def _inference_batch(self) -> int:
+        network = self.network_
+        width = max(4 * network.d_model, *network.heads.widths)
+        return max(1, BATCH_NUMBERS // (self.schema_.D * width))
+
+    @torch.no_grad()
+    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
+        if given is None:
+            given = np.full((n, self.schema_.D), MISSING)
+        self._observed_prefix(given)
+        network, D, end = self.network_, self.schema_.D, self.schema_.end
+        device = network.start.device
+        generator = torch_generator(seed, "transformer", "sample", device=device)
+        parts = []
+        for x in torch.as_tensor(given).split(self._inference_batch()):
+            x = x.to(device, copy=True)
+            cache = network.new_cache(len(x))
+            ended = torch.zeros(len(x), dtype=torch.bool, device=device)
+            for d in range(D):
+                log_p = network.next_log_probs(d, x[:, d - 1] if d else None, cache)
+                drawn = self._draw(log_p, generator)
+                if end is not None:
+                    drawn = drawn.masked_fill(ended, end)
+                x[:, d] = torch.where(x[:, d] == MISSING, drawn, x[:, d])
+                if end is not None:
+                    ended |= x[:, d] == end
+            parts.append(x.cpu())
+        return torch.cat(parts).numpy()
+
+    def _draw(self, log_p: Tensor, generator: torch.Generator) -> Tensor:
+        """(B,) codes drawn from log masses (B, M), after temperature, top-k and top-p."""
+        if self.temperature != 1.0:
+            log_p = (log_p / self.temperature).log_softmax(dim=-1)
+        if self.top_k is not None and self.top_k < log_p.shape[-1]:
+            least = log_p.topk(int(self.top_k), dim=-1).values[:, -1:]
+            log_p = log_p.masked_fill(log_p < least, -math.inf)
+        p = log_p.exp()
+        if self.top_p is not None:
+            ordered, order = p.sort(dim=-1, descending=True)
+            before = ordered.cumsum(dim=-1) - ordered  # mass of what is likelier
+            dropped = torch.zeros_like(p, dtype=torch.bool)
+            dropped.scatter_(-1, order, before >= self.top_p * ordered.sum(-1, keepdim=True))
+            p = p.masked_fill(dropped, 0.0)
+        return torch.multinomial(p, 1, generator=generator).squeeze(-1)
+
+    # ---------------------------------------------------------------- text
+
+    def score_text(
+        self, text: str, context: int | None = None, stride: int | None = None
+    ) -> Score:
+        """Nats per character of a text of any length, with a sliding window.
+
+        The first window scores all its characters; it then moves on by ``stride`` and each time
+        scores the last ``stride``, so that each character is given at least ``context - stride``
+        and less than ``context`` characters before it (fewer only at the beginning of the text).
+
+        Args:
+            text: one or more characters of the alphabet.
+            context: characters a window, at most T; None: T.
+            stride: characters from one window to the next, at most ``context``; None: half of it.
+
+        Returns:
+            Score: mean log mass a character, exact for this sliding model; ``stderr`` treats the
+            stretches that the windows score as independent (nan for a single one).
+
+        Raises:
+            Unsupported: if the rows are not strings.
+            ValueError: for a character outside the alphabet, an empty text, a bad window.
+        """
+        self._check_text("score_text")
+        T = self.schema_.D
+        codes = self._codes(text, "text")
+        if len(codes) == 0:
+            raise ValueError("text: expected at least one character; got none")
+        context = T if context is None else context
+        if not (isinstance(context, (int, np.integer)) and 1 <= context <= T):
+            raise ValueError(f"context: expected an integer in 1 .. {T}; got {context!r}")
+        stride = max(1, context // 2) if stride is None else stride
+        if not (isinstance(stride, (int, np.integer)) and 1 <= stride <= context):
+            raise ValueError(f"stride: expected an integer in 1 .. {context}; got {stride!r}")
+
+        ends = np.arange(context, len(codes) + stride, stride)
+        ends = np.unique(np.minimum(ends, len(codes)))
+        starts = np.maximum(0, ends - context)
+        n_scored = np.diff(ends, prepend=0)
+        within = np.arange(T)
+        # a short window is filled up; nothing before the filling sees it
+        at = np.minimum(starts[:, None] + within, len(codes) - 1)
+        length = (ends - starts)[:, None]
+        scored = (within < length) & (within >= length - n_scored[:, None])
+        terms = np.where(scored, self._in_batches(codes[at]), 0.0).sum(axis=1)
+        value = terms.sum() / len(codes)
+        m = len(terms)
+        residual = terms - value * n_scored
+        spread = math.sqrt((residual**2).sum() * m / max(1, m - 1)) / len(codes)
+        return Score(float(value), spread if m > 1 else float("nan"), "exact")
+
+    @torch.no_grad()
+    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
+        """The prompt and what the model writes after it.
+
+        Up to T characters in all this is a draw of the model given the prompt; beyond, the window
+        slides: it starts anew from the last half of it. Strings with END stop there, or at T.
+
+        Args:
+            prompt: characters of the alphabet; may be empty.
+            n_chars: how many to add (fewer where an END comes).
+            seed: the same seed writes the same text.
+
+        Raises:
+            Unsupported: if the rows are not strings.
+            ValueError: for a character outside the alphabet.
+        """
+        self._check_text("complete")
+        if isinstance(n_chars, bool) or not isinstance(n_chars, (int, np.integer)) or n_chars < 0:
+            raise ValueError(f"n_chars: expected a non-negative integer; got {n_chars!r}")
+        T, end = self.schema_.D, self.schema_.end
+        codes = self._codes(prompt, "prompt").tolist()
+        total = len(codes) + int(n_chars)
+        if end is not None:
+            total = min(total, T)
+        network = self.network_
+        generator = torch_generator(
+            check_seed(seed), "transformer", "complete", device=network.start.device
+        )
+        start, d = 0, 0  # where the window begins, and the next position in it
+        if len(codes) >= T:
+            start = len(codes) - T // 2
+        cache = network.new_cache(1)
+        while len(codes) < total:
+            if d == T:
+                start, d = len(codes) - T // 2, 0
+                cache = network.new_cache(1)
+            previous = network.low.new_tensor([codes[start + d - 1]]) if d else None
+            log_p = network.next_log_probs(d, previous, cache)
+            d += 1
+            if start + d > len(codes):
+                code = int(self._draw(log_p, generator))
+                if code == end:
+                    break
+                codes.append(code)
+        categories = self.schema_.variables[0].categories or ()
+        return "".join(categories[c] for c in codes)
+
+    def _check_text(self, method: str) -> None:
+        self._check_fitted(method)
+        if self.schema_.alphabet is None:
+            raise Unsupported(f"{method} needs strings; this model was fitted to other data")
+
+    def _codes(self, text: str, name: str) -> np.ndarray:
+        if not isinstance(text, str):
+            raise ValueError(f"{name}: expected a str; got {type(text).__name__}")
+        categories = self.schema_.variables[0].categories or ()
+        known = {s: c for c, s in enumerate(categories) if c != self.schema_.end}
+        strange = sorted(set(text) - set(known))
+        if strange:
+            raise ValueError(
+                f"{name}: expected characters of the alphabet {''.join(known)!r}; got {strange[0]!r}"
+            )
+        return np.array([known[s] for s in text], dtype=np.int64)
+
+    # ---------------------------------------------------------------- state
+
+    def _state(self) -> dict[str, np.ndarray]:
+        weights = {k: v.cpu().numpy() for k, v in self.network_.state_dict().items()}
+        return {"sizes": pack_json(self.sizes_), **weights}
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._build(*unpack_json(arrays["sizes"]))
+        weights = {k: torch.as_tensor(v) for k, v in arrays.items() if k != "sizes"}
+        self.network_.load_state_dict(weights)
+        self.network_.to(pick_device(self.device)).eval()
+
+    @property
+    def n_parameters_(self) -> int:
+        """The number of trained weights."""
+        return sum(p.numel() for p in self.network_.parameters())
+
+
+class _Windows:
+    """``draw_batch`` for text: windows of T codes that start anywhere, none across two stretches."""
+
+    def __init__(self, stretches: list[np.ndarray], T: int, batch_size: int) -> None:
+        self.codes = torch.as_tensor(np.concatenate(stretches))
+        self.batch_size, self.within = batch_size, torch.arange(T)
+        first = np.cumsum([0, *map(len, stretches)])
+        self.starts = torch.cat([
+            torch.arange(a, b - T + 1) for a, b in zip(first, first[1:], strict=False)
+        ])  # fmt: skip
+
+    def __call__(self, generator: torch.Generator) -> Tensor:
+        chosen = torch.randint(len(self.starts), (self.batch_size, 1), generator=generator)
+        return self.codes[self.starts[chosen] + self.within]

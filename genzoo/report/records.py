@@ -1,0 +1,119 @@
+"""A run folder as objects: the plan, one record per cell, the data sets' rows and schemas."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genzoo.schema import Schema
+
+TRUTH = "truth"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one data set with one seed.
+
+    Attributes:
+        record: the cell's JSON.
+        log_prob: (n,) test log-probabilities in nats, or None where there are none.
+        rows: (n_samples, D) the model's samples, or None.
+    """
+
+    record: dict[str, Any]
+    log_prob: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    @property
+    def model(self) -> str:
+        return str(self.record["model"])
+
+    @property
+    def dataset(self) -> str:
+        return str(self.record["dataset"])
+
+    @property
+    def seed(self) -> Any:
+        return self.record.get("seed")
+
+    @property
+    def ok(self) -> bool:
+        return self.record["status"] == "ok"
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """What the plan says of a data set, its schema and a few real rows (either may be absent)."""
+
+    name: str
+    facts: dict[str, Any]
+    schema: Schema | None
+    rows: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything in a run folder."""
+
+    folder: Path
+    plan: dict[str, Any]
+    datasets: list[DatasetRecord]
+    models: list[str]
+    cells: list[Cell] = field(repr=False)
+
+    @property
+    def seeds(self) -> list[Any]:
+        return list(self.plan.get("seeds") or [0])
+
+    def of(self, model: str, dataset: str) -> list[Cell]:
+        """The cells of one model on one data set, by seed."""
+        return [c for c in self.cells if c.model == model and c.dataset == dataset]
+
+
+def read_run(folder: str | Path) -> RunRecord:
+    """Read a run folder.
+
+    Raises:
+        ValueError: where the folder holds no run (no ``plan.json``).
+    """
+    folder = Path(folder)
+    plan_file = folder / "plan.json"
+    if not plan_file.is_file():
+        raise ValueError(f"report: expected a run folder with plan.json; got {folder}")
+    plan = json.loads(plan_file.read_text(encoding="utf-8"))
+    datasets = [_read_dataset(folder, facts) for facts in plan["datasets"]]
+    models = [m["label"] for m in plan["models"]]
+    return RunRecord(folder, plan, datasets, models, _read_cells(folder))
+
+
+def _read_dataset(folder: Path, facts: dict[str, Any]) -> DatasetRecord:
+    name = str(facts["name"])
+    schema_file = folder / "datasets" / f"{name}.schema.json"
+    schema = None
+    if schema_file.is_file():
+        schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
+    rows = _arrays(folder / "datasets" / f"{name}.npz").get("rows")
+    return DatasetRecord(name, facts, schema, rows)
+
+
+def _read_cells(folder: Path) -> list[Cell]:
+    """One cell for each (model, data set, seed): the newest, where a folder holds several."""
+    newest: dict[tuple[str, str, Any], Cell] = {}
+    files = sorted((folder / "cells").glob("*.json"), key=lambda f: (f.stat().st_mtime, f.name))
+    for file in files:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        arrays = _arrays(file.with_suffix(".npz"))
+        cell = Cell(record, arrays.get("log_prob"), arrays.get("rows"))
+        newest[cell.model, cell.dataset, cell.seed] = cell
+    return sorted(newest.values(), key=lambda c: str(c.seed))
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    if not file.is_file():
+        return {}
+    with np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in ("log_prob", "rows") if name in stored.files}
