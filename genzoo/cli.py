@@ -10,40 +10,329 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    import click
+    import pandas as pd
 
     from genzoo.benchmark.results import Run
     from genzoo.conformance import CheckResult
-    from genzoo.model import GenerativeModel, Score
+    from genzoo.model import GenerativeModel
 
-BAD_INPUT = 2
 CHECK_FAILED = 1
+BAD_INPUT = 2
 INTERRUPTED = 130
 
 
 class _Group(TyperGroup):
     """Errors as one line on standard error; ``--debug``, anywhere, shows the traceback."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if "--debug" in args:
             args = ["--debug", *(a for a in args if a != "--debug")]
         return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted; what was finished is kept", err=True)
+            typer.echo("genzoo: interrupted; what was finished is kept", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        except (ValueError, OSError, ArithmeticError, RuntimeError, ImportError, LookupError,
-                TypeError, AttributeError, MemoryError, AssertionError) as error:  # fmt: skip
-            return _give_up(ctx, error)
+        except Exception as error:
+            if _is_for_typer(error) or ctx.params.get("debug"):
+                raise
+            # a ValueError says what is wrong in its own words; of others the type says much
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            typer.echo(f"genzoo: {kind}{error}\n(--debug shows where)", err=True)
+            raise typer.Exit(BAD_INPUT) from None
 
 
-def _give_up(ctx: click.Context, error: Exception) -> None:
-    if isinstance(error, (typer.Exit, typer.Abort)) or ctx.params.get("debug"):
-        raise error
-    # a ValueError says what is wrong in its own words; of others the type says much
-    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    typer.echo(f"genzoo: {kind}{error}\n(--debug shows where)", err=True)
-    raise typer.Exit(BAD_INPUT)
+def _is_for_typer(error: Exception) -> bool:
+    """Whether typer raised it for itself: the end, or a usage error that it words well."""
+    return isinstance(error, (typer.Exit, typer.Abort)) or hasattr(error, "format_message")
+
+
+app = typer.Typer(
+    cls=_Group,
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def genzoo(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Which kind of generative model suits my data, and how do I know?
+
+    Train families of generative models, compare their likelihoods in common units, draw samples.
+    """
+
+
+DatasetArgument = Annotated[
+    str, typer.Argument(metavar="DATASET", help="A key of 'genzoo list datasets', or a .csv file.")
+]
+ModelFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of a saved model ('genzoo fit --out').")
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(help='What a fit may take: "60s" or "2000 steps".  [default: the family\'s own]'),
+]
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[models|datasets|metrics]", help="Only these.")
+    ] = None,
+) -> None:
+    """List the model families, data sets and metrics by their keys."""
+    from genzoo import registry
+
+    known = {
+        "models": registry.list_models(),
+        "datasets": registry.list_datasets(),
+        "metrics": registry.list_metrics(),
+    }
+    if what is not None and what not in known:
+        raise ValueError(f"list: expected models, datasets or metrics; got {what!r}")
+    for name, keys in known.items():
+        if what is None:
+            typer.echo(f"{name}:")
+        if what in (None, name):
+            typer.echo("\n".join(keys if what else [f"  {key}" for key in keys]))
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
+    ] = None,
+    datasets: Annotated[str | None, typer.Option(help="Keys of data sets, with commas.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="How many seeds.  [default: 1]")] = None,
+    budget: BudgetOption = None,
+    profile: Annotated[
+        str | None, typer.Option(help='A named comparison: "quick" (ten minutes on two cores).')
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder.  [default: runs/PROFILE]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Worker processes.  [default: one for each core]")
+    ] = None,
+    save_models: Annotated[bool, typer.Option(help="Keep the fitted models.")] = False,
+) -> None:
+    """Train families on data sets and compare them; write a report.
+
+    Models are judged on rows that they have not seen, in nats on one common space.
+
+    The same folder given again resumes: cells that are finished are not run again.
+
+    Example: genzoo compare --models independent,vae --datasets digits,alarm --budget 60s --out
+    runs/mine
+    """
+    from genzoo.benchmark import compare
+
+    run = compare(
+        _split(models),
+        _split(datasets),
+        seeds=seeds,
+        budget=budget,
+        profile=profile,
+        out=out,
+        n_jobs=jobs,
+        save_models=save_models,
+    )
+    _show(run)
+
+
+def _split(names: str | None) -> list[str] | None:
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a comparison.")],
+) -> None:
+    """Write the report of a comparison again.
+
+    Three files: report.html, report.md and results.csv.
+    """
+    from genzoo.benchmark import load_run
+
+    _show(load_run(folder))
+
+
+def _show(run: Run) -> None:
+    paths = run.report()
+    typer.echo(str(run))
+    typer.echo("\nwritten: " + ", ".join(str(path) for path in paths.values()))
+
+
+@app.command()
+def fit(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A key of 'genzoo list models'.")],
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="The folder in which to save the fitted model.")],
+    budget: BudgetOption = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn at random.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
+    ] = None,
+) -> None:
+    """Train a family on a data set and save the fitted model.
+
+    Of a data set with a key, the test rows are left for 'genzoo score'.
+
+    Example: genzoo fit vae digits --out models/vae --budget 60s --set latent_dim=16
+    """
+    from genzoo.registry import load_dataset, make_model
+
+    params = dict(_read_setting(text) for text in set_ or [])
+    made = make_model(model, **params)
+    data = _read_csv(dataset) if _is_csv(dataset) else load_dataset(dataset)
+    made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
+    made.save(out)
+    done = made.training_
+    typer.echo(
+        f"{made}: {done.steps} steps in {done.seconds:.1f} s, stopped by {done.stopped_by}; "
+        f"{made.n_parameters_} parameters; saved in {out}"
+    )
+
+
+def _read_setting(text: str) -> tuple[str, Any]:
+    """``key=value``; the value is JSON where it can be (8, 0.5, true, null, [1, 2]), else text."""
+    import json
+
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise ValueError(f"--set: expected KEY=VALUE; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _is_csv(name: str) -> bool:
+    return name.lower().endswith(".csv")
+
+
+def _read_csv(path: str) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise ValueError(f"DATASET: expected a file; there is no {path}") from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"DATASET: {path} is no .csv file that can be read: {error}") from None
+
+
+@app.command()
+def sample(
+    folder: ModelFolder,
+    n: Annotated[int, typer.Option("-n", help="How many rows.")] = 5,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv file to write them to.  [default: the screen]")
+    ] = None,
+) -> None:
+    """Draw rows from a saved model.
+
+    A table comes as CSV, text as it is, images as CSV of their pixels.
+
+    Example: genzoo sample models/vae -n 100 --seed 1 --out samples.csv
+    """
+    import pandas as pd
+
+    from genzoo.store import load_model
+
+    model = load_model(folder)
+    drawn = model.sample(n, seed=seed)
+    if not isinstance(drawn, (list, pd.DataFrame)) and drawn.shape == (n, model.schema_.D):
+        drawn = model.schema_.decode(drawn, seed=seed)  # rows of codes
+    if out is None and isinstance(drawn, list):
+        # text with line breaks of its own needs a sign between two samples
+        typer.echo(("\n----\n" if any("\n" in text for text in drawn) else "\n").join(drawn))
+        return
+    if isinstance(drawn, list):
+        frame = pd.DataFrame({"text": drawn})
+    elif isinstance(drawn, pd.DataFrame):
+        frame = drawn
+    else:
+        frame = pd.DataFrame(drawn.reshape(n, -1), columns=model.schema_.names)
+    if out is None:
+        typer.echo(frame.to_csv(index=False), nl=False)
+    else:
+        frame.to_csv(out, index=False)
+        typer.echo(f"{n} rows in {out}")
+
+
+@app.command()
+def score(
+    folder: ModelFolder,
+    dataset: DatasetArgument,
+    split: Annotated[
+        str | None, typer.Option(help="train, valid or test of a data set.  [default: test]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="For models whose score is a random bound.")] = 0,
+) -> None:
+    """Score rows by a saved model.
+
+    Prints the mean log-likelihood of the rows in nats, with its standard error; '>=' stands before
+    a lower bound. Of a .csv file all rows are scored.
+
+    Example: genzoo score models/vae digits
+    """
+    from genzoo.store import load_model
+
+    model = load_model(folder)
+    result = model.log_prob(_rows_to_score(model, dataset, split), seed=seed).mean()
+    bits = result.bits_per_dim(model.schema_)
+    typer.echo(f"{result} per row ({result.kind}), {bits:.4f} bits per dimension")
+
+
+def _rows_to_score(model: GenerativeModel, name: str, split: str | None) -> Any:
+    from genzoo.datasets.dataset import SPLITS
+    from genzoo.registry import load_dataset
+
+    if _is_csv(name):
+        if split is not None:
+            raise ValueError(f"--split: {name} has no parts; leave it out")
+        return _read_csv(name)
+    split = split or "test"
+    if split not in SPLITS:
+        raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")
+    data = load_dataset(name)
+    if data.schema.to_json() != model.schema_.to_json():
+        raise ValueError(f"DATASET: the model was fitted to other variables than those of {name!r}")
+    return getattr(data, split)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A key of 'genzoo list models'.")],
+) -> None:
+    """Test whether a family is a sound generative model.
+
+    Do its probabilities sum to one, do its samples follow them, does it repeat by its seed, and so
+    on. Exit code 1 if a check fails.
+    """
+    from genzoo.conformance import ConformanceError, check_model
+
+    def show(result: CheckResult) -> None:
+        verdict = "ok  " if result.passed else "FAIL"
+        typer.echo(f"{verdict} {result.check}: {result.found} ({result.seconds:.1f} s)")
+
+    try:
+        results = check_model(name, report=show)
+    except ConformanceError as error:
+        typer.echo(f"{name}: {len(error.failures)} checks failed", err=True)
+        raise typer.Exit(CHECK_FAILED) from None
+    typer.echo(f"{name}: {len(results)} checks passed")
+
+
+def main() -> None:
+    """The ``genzoo`` command."""
+    app()

@@ -21,8 +21,9 @@ import numpy as np
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
 from genzoo.benchmark.plan import TRUTH, Cell, fresh
 from genzoo.datasets.dataset import Dataset
-from genzoo.metrics.likelihood import Context, alarm, bits_per_dim, truth_gap
+from genzoo.metrics.likelihood import Context, alarm
 from genzoo.model import GenerativeModel, LogProb, Unsupported
+from genzoo.registry import METRICS, look_up
 from genzoo.store import versions
 
 N_GALLERY = 64
@@ -63,6 +64,7 @@ def blank_record(cell: Cell) -> dict[str, Any]:
         "stderr": None,
         "bits_per_dim": None,
         "n_test": len(cell.data.dataset.test),
+        "metrics": {},
         "values": None,
         "truth_log_prob": None,
         "truth_gap": None,
@@ -104,18 +106,21 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
     outcome = Outcome(blank_record(cell))
     record = outcome.record
     measured = reset_peak_memory()
-    with _noted_warnings(record["notes"]), one_thread():
+    remarks: list[str] = []
+    with _noted_warnings(remarks), one_thread():
         try:
             if cell.model is None:
                 _judge_truth(cell.data.dataset, outcome)
             else:
                 _fit_and_judge(cell, cell.model.model, outcome, progress, save_to)
             record["status"] = "ok"
+            outcome.record = record = _as_json(record)
         except Unsupported as refusal:
             record |= {"status": "unsupported", "reason": refusal.reason}
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".strip()
             record |= {"status": "failed", "reason": reason, "traceback": traceback.format_exc()}
+    record["notes"] += remarks
     if cell.model is not None and measured:
         record["peak_memory_mb"] = peak_memory_mb()
     record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -124,7 +129,7 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
         blank = blank_record(cell)
         kept = ("status", "reason", "traceback", "training", "train_seconds", "peak_memory_mb",
                 "notes", "finished")  # fmt: skip
-        outcome = Outcome(blank | {name: record[name] for name in kept})
+        outcome = Outcome(_as_json(blank | {name: record[name] for name in kept}))
     return outcome
 
 
@@ -140,6 +145,25 @@ def _noted_warnings(notes: list[str]) -> Iterator[None]:
         if issubclass(w.category, (UserWarning, RuntimeWarning))
     ]
     notes += list(dict.fromkeys(texts))[:MOST_WARNINGS]
+
+
+def _as_json(value: Any) -> Any:
+    """The value in JSON's types, None in place of numbers that are not finite.
+
+    Raises:
+        TypeError: where a model's record holds something that has no JSON form.
+    """
+    if isinstance(value, dict):
+        return {str(k): _as_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"expected numbers, text and lists in a record; got {value!r}")
 
 
 def _judge_truth(dataset: Dataset, outcome: Outcome) -> None:
@@ -196,21 +220,22 @@ def _judge(
 ) -> None:
     """What the test rows' log masses say; ``model`` is None for the truth itself."""
     record, score = outcome.record, test.mean()
-    context = Context(test)
+    outcome.arrays |= {"log_prob": test.value, "stderr": test.stderr}
     record["test_log_prob"] = score.value
     record["kind"] = score.kind
-    record["stderr"] = score.stderr if np.isfinite(score.stderr) else None
-    outcome.arrays |= {"log_prob": test.value, "stderr": test.stderr}
+    record["stderr"] = score.stderr
     record["bits_per_dim"] = score.bits_per_dim(dataset.schema)
-    if dataset.truth is None:
-        return
-    truth = np.asarray(dataset.truth.log_prob(dataset.test))
-    record["truth_log_prob"] = float(truth.mean())
+    truth = None
+    if dataset.truth is not None:
+        truth = np.asarray(dataset.truth.log_prob(dataset.test))
+        record["truth_log_prob"] = float(truth.mean())
     if model is None:
         return
-    context = Context(test, truth)
-    gap = truth_gap(model, dataset, context)
-    record["truth_gap"] = {"value": gap.value, "stderr": gap.stderr}
+    record["metrics"] = _metrics(model, dataset, Context(test, truth))
+    if truth is None:
+        return
+    gap = record["metrics"]["truth_gap"]
+    record["truth_gap"] = {"value": gap["value"], "stderr": gap["stderr"]}
     if test.kind != "estimate":  # the inequality behind the alarm holds for masses and their bounds
         raised = alarm(test, truth)
         record["alarm"] = asdict(raised)
@@ -221,14 +246,23 @@ def _judge(
             )
 
 
+def _metrics(
+    model: GenerativeModel, dataset: Dataset, context: Context
+) -> dict[str, dict[str, Any]]:
+    """Every registered metric that applies here, by key."""
+    found = {}
+    for key in METRICS:
+        with contextlib.suppress(Unsupported):
+            found[key] = asdict(look_up(METRICS, key, "metric")(model, dataset, context))
+    return found
+
+
 def _sampled_rows(model: GenerativeModel, n: int, seed: int) -> np.ndarray:
     """Samples as rows of codes: a model that was fitted to a Dataset draws rows."""
     return np.asarray(model.sample(n, seed=seed))
 
 
-def _keep_samples(
-    sample: Callable[[int], np.ndarray], dataset: Dataset, outcome: Outcome
-) -> None:
+def _keep_samples(sample: Callable[[int], np.ndarray], dataset: Dataset, outcome: Outcome) -> None:
     is_table = dataset.schema.layout == "table"
     n = N_MARGINALS if is_table else N_GALLERY
     start = time.perf_counter()

@@ -203,12 +203,16 @@ def _one_dataset(data: Any) -> tuple[str | None, Dataset]:
     return None, data
 
 
+def _names_a_file(text: str) -> bool:
+    return text != "" and text[0] != "." and not set(text) & set('\\:*?"<>|\0')
+
+
 def _check_labels(argument: str, labels: list[str]) -> None:
     for label in labels:
         if label == TRUTH and argument == "models":
             raise ValueError(f"models: the label {TRUTH!r} is kept for the true model")
-        # data sets' labels become names of files
-        if argument == "datasets" and (not label or label[0] == "." or set(label) & set('/\\:*?"')):
+        # data sets' labels become names of files, one folder for each "/"
+        if argument == "datasets" and not all(_names_a_file(part) for part in label.split("/")):
             raise ValueError(f"datasets: expected a label that can name a file; got {label!r}")
     twice = sorted(label for label, count in Counter(labels).items() if count > 1)
     if twice:

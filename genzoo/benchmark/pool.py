@@ -20,13 +20,13 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 from genzoo.benchmark.machine import THREAD_VARIABLES
 
-COMMAND = "from genzoo.benchmark.pool import serve; serve()"
+COMMAND = "import sys; sys.path[:] = {path!r}; from genzoo.benchmark.pool import serve; serve()"
 REPORT_INTERVAL = 0.2  # seconds between two messages about one job's progress
 LAST_WORDS = 2000  # characters of a dead worker's standard error that are kept
 
@@ -78,14 +78,14 @@ class _Worker:
 
     def __init__(self, inbox: queue.Queue[tuple[_Worker, Any]]) -> None:
         self.job: int | None = None
-        self.errors: IO[bytes] = tempfile.TemporaryFile()
+        self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - stop() closes it
         threads = dict.fromkeys(THREAD_VARIABLES, "1")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND],
+            [sys.executable, "-c", COMMAND.format(path=sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
-            env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            env={**os.environ, **threads},
         )
         self.listener = threading.Thread(target=self._listen, args=(inbox,), daemon=True)
         self.listener.start()
@@ -128,7 +128,7 @@ class _Worker:
                 stream.close()
 
 
-def run_jobs(jobs: Sequence[bytes], n_workers: int) -> Iterator[Event]:
+def run_jobs(jobs: Sequence[bytes], n_workers: int) -> Generator[Event, None, None]:
     """Run pickled jobs, each a tuple (function, *arguments), and tell what happens as it happens.
 
     The function is called with ``progress`` as a keyword. A worker that dies takes its own job with

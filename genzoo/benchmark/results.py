@@ -186,15 +186,21 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
         used += needs
     blocks.append(_aligned(block))
     seeds = len(plan["seeds"])
-    what = "mean log-likelihood of the test rows in nats (standard error"
-    what += f"; mean over {seeds} seeds)" if seeds > 1 else ")"
-    marks = [">= a lower bound", "* still improving when its budget ended"]
+    legend = "mean log-likelihood of the test rows in nats (standard error"
+    legend += f"; mean over {seeds} seeds)" if seeds > 1 else ")"
+    for mark, meaning in (
+        (MARKS["lower_bound"], "a lower bound"),
+        (MARKS["estimate"], "an estimate"),
+        ("*", "still improving when its budget ended"),
+    ):
+        if any(mark in entry for column in columns for entry in column[1:]):
+            legend += f"; {mark.strip()} {meaning}"
     bad = [r for r in records if r["status"] != "ok"]
     reasons = [
         f"{r['model']} on {r['dataset']}, seed {r['seed']}: {r['status']}: {_short(r['reason'])}"
         for r in bad
     ]
-    return "\n\n".join([*blocks, "\n".join([f"{what}; {'; '.join(marks)}", *reasons])])
+    return "\n\n".join([*blocks, "\n".join([legend, *reasons])])
 
 
 def _entry(records: list[dict[str, Any]], model: str) -> str:

@@ -8,7 +8,7 @@ import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -142,9 +142,7 @@ def _run_cells(
                         at_home.append(cell)
     for cell in at_home:
         display.start(cell)
-        outcome = run_cell(
-            cell, lambda done, text, c=cell: display.advance(c, done, text), save_to(cell)
-        )
+        outcome = run_cell(cell, partial(display.advance, cell), save_to(cell))
         outcome.record["notes"].append("ran in the parent process: its peak memory is that of all")
         _finish(folder, cell, outcome, display)
 
@@ -229,10 +227,10 @@ def _write_json(path: Path, value: Any) -> None:
 def _write_plan(folder: Path, plan: Plan) -> None:
     for entry in plan.datasets:
         schema = entry.dataset.schema
-        path = folder / "datasets" / entry.label
-        write_atomically(path.with_name(f"{entry.label}.schema.json"), schema.to_json().encode())
+        place = folder / "datasets"
+        write_atomically(place / f"{entry.label}.schema.json", schema.to_json().encode())
         rows = entry.dataset.test[:N_GALLERY]
-        _write_arrays(path.with_name(f"{entry.label}.npz"), {"rows": rows})
+        _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
     _write_json(
         folder / "plan.json",
         {

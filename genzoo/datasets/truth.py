@@ -311,9 +311,6 @@ class TrueGrammar:
                 push = pushed[nonterminal, symbol, k]
                 top += push >= 0
                 stack[everyone[push >= 0], top[push >= 0]] = push[push >= 0]
-            # a string that ends while something is still to be derived is not of the language;
-            # the rule that emits END pushes nothing and is the last one
-            total[running & (symbol == end) & (top > 0)] = -np.inf
             running &= symbol != end
         return total
 

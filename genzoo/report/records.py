@@ -67,10 +67,10 @@ class RunRecord:
 
     @property
     def seeds(self) -> list[Any]:
-        return list(self.plan.get("seeds") or [0])
+        return list(self.plan["seeds"])
 
     def of(self, model: str, dataset: str) -> list[Cell]:
-        """The cells of one model on one data set, by seed."""
+        """The cells of one model on one data set, one for each seed that has a record."""
         return [c for c in self.cells if c.model == model and c.dataset == dataset]
 
 
@@ -87,7 +87,7 @@ def read_run(folder: str | Path) -> RunRecord:
     plan = json.loads(plan_file.read_text(encoding="utf-8"))
     datasets = [_read_dataset(folder, facts) for facts in plan["datasets"]]
     models = [m["label"] for m in plan["models"]]
-    return RunRecord(folder, plan, datasets, models, _read_cells(folder))
+    return RunRecord(folder, plan, datasets, models, _read_cells(folder, plan["cells"]))
 
 
 def _read_dataset(folder: Path, facts: dict[str, Any]) -> DatasetRecord:
@@ -100,16 +100,16 @@ def _read_dataset(folder: Path, facts: dict[str, Any]) -> DatasetRecord:
     return DatasetRecord(name, facts, schema, rows)
 
 
-def _read_cells(folder: Path) -> list[Cell]:
-    """One cell for each (model, data set, seed): the newest, where a folder holds several."""
-    newest: dict[tuple[str, str, Any], Cell] = {}
-    files = sorted((folder / "cells").glob("*.json"), key=lambda f: (f.stat().st_mtime, f.name))
-    for file in files:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        arrays = _arrays(file.with_suffix(".npz"))
-        cell = Cell(record, arrays.get("log_prob"), arrays.get("rows"))
-        newest[cell.model, cell.dataset, cell.seed] = cell
-    return sorted(newest.values(), key=lambda c: str(c.seed))
+def _read_cells(folder: Path, keys: list[str]) -> list[Cell]:
+    """The cells of the plan that have a record; the folder may hold others, of earlier plans."""
+    cells = []
+    for key in keys:
+        file = folder / "cells" / f"{key}.json"
+        if file.is_file():
+            arrays = _arrays(file.with_suffix(".npz"))
+            record = json.loads(file.read_text(encoding="utf-8"))
+            cells.append(Cell(record, arrays.get("log_prob"), arrays.get("rows")))
+    return cells
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:

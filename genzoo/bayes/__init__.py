@@ -1,0 +1,1 @@
+"""The parts of a Bayesian network: conditionals, structure, trees, inference, export."""

@@ -1,0 +1,223 @@
+"""p(child | parents) in three forms, all read in the same way.
+
+The parents' codes pick a *context*, and each context has a distribution over the child's codes:
+``log_probs[context(codes of the parents), code of the child]``. A table has a context for every
+combination of its parents' codes; a decision tree has one for every leaf, so it can look at many
+parents with few numbers; ``Stopped`` puts the END rule in front of either.
+
+Counts are smoothed by shrinkage down a hierarchy of contexts, each towards the one above it:
+
+    p(v | context) = (n(v, context) + s p(v | context above)) / (n(context) + s)
+
+In a tree the context above is the parent node; in a table it is the context without its last
+parent. The top is (n(v) + 1) / (n + M). A small s trusts the counts, a large one the context above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+class Conditional:
+    """p(child | parents), in nats.
+
+    Attributes:
+        parents: (k,) variables, in the order in which ``context`` takes their codes.
+        log_probs: (C, M) log mass of the child's codes in each context.
+    """
+
+    parents: np.ndarray
+    log_probs: np.ndarray
+
+    def context(self, codes: np.ndarray) -> np.ndarray:
+        """(n,) the context of each row of the parents' codes (n, k)."""
+        raise NotImplementedError
+
+    @cached_property
+    def cumulative(self) -> np.ndarray:
+        """(C, M) running sums of the masses, for sampling."""
+        return np.cumsum(np.exp(self.log_probs), axis=1)
+
+    def sample(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(n,) codes of the child, given the parents' codes (n, k)."""
+        cumulative = self.cumulative[self.context(codes)]  # (n, M)
+        uniform = rng.random((len(codes), 1)) * cumulative[:, -1:]
+        return np.minimum((uniform >= cumulative).sum(axis=1), cumulative.shape[1] - 1)
+
+
+class Table(Conditional):
+    """One context for every combination of the parents' codes.
+
+    Args:
+        parents: (k,) variables.
+        cards: (k,) their cardinalities.
+        log_probs: (prod(cards), M); the last parent varies fastest.
+    """
+
+    def __init__(self, parents: np.ndarray, cards: np.ndarray, log_probs: np.ndarray) -> None:
+        self.parents, self.cards, self.log_probs = parents, cards, log_probs
+
+    def context(self, codes: np.ndarray) -> np.ndarray:
+        return mixed_radix(codes, self.cards)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"parents": self.parents, "cards": self.cards, "log_probs": self.log_probs}
+
+
+class Tree(Conditional):
+    """A decision tree, a context for every leaf.
+
+    Args:
+        splits: (N, 4) for each node: index in ``parents`` of the variable that is looked at (-1 in
+            a leaf), node for yes, node for no, context (-1 where not a leaf).
+        yes: (N, W) whether a code of that variable means yes.
+        parents: (k,) variables that the tree looks at.
+        log_probs: (leaves, M).
+    """
+
+    def __init__(
+        self, parents: np.ndarray, splits: np.ndarray, yes: np.ndarray, log_probs: np.ndarray
+    ) -> None:
+        self.parents, self.splits, self.yes, self.log_probs = parents, splits, yes, log_probs
+
+    def context(self, codes: np.ndarray) -> np.ndarray:
+        return self.splits[self.leaf(codes), 3]
+
+    def leaf(self, codes: np.ndarray) -> np.ndarray:
+        """(n,) the node at which each row ends."""
+        node = np.zeros(len(codes), dtype=np.int64)
+        open_ = np.arange(len(codes))
+        while True:
+            open_ = open_[self.splits[node[open_], 0] >= 0]
+            if len(open_) == 0:
+                return node
+            at = node[open_]
+            goes = self.yes[at, codes[open_, self.splits[at, 0]]]
+            node[open_] = np.where(goes, self.splits[at, 1], self.splits[at, 2])
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {
+            "parents": self.parents,
+            "splits": self.splits,
+            "yes": self.yes,
+            "log_probs": self.log_probs,
+        }
+
+
+class Stopped(Conditional):
+    """The END rule as a conditional: where the position before holds END, so does this one.
+
+    Then a row's plain product stops at its first END, and every query (marginals, completions,
+    the exported network) obeys the rule without knowing of it: the code END after END is the
+    absorbing state of the stopped process.
+
+    Args:
+        inner: the conditional of a position that is reached.
+        before: the position before.
+        end: the code of END.
+    """
+
+    def __init__(self, inner: Table | Tree, before: int, end: int) -> None:
+        self.inner, self.before, self.end = inner, before, end
+        stopped = np.where(np.arange(inner.log_probs.shape[1]) == end, 0.0, -np.inf)
+        self.log_probs = np.vstack([stopped, inner.log_probs])
+        has = np.flatnonzero(inner.parents == before)
+        self._at = int(has[0]) if len(has) else len(inner.parents)
+        self.parents = inner.parents if len(has) else np.append(inner.parents, before)
+
+    def context(self, codes: np.ndarray) -> np.ndarray:
+        inner = self.inner.context(codes[:, : len(self.inner.parents)])
+        return np.where(codes[:, self._at] == self.end, 0, 1 + inner)
+
+
+def mixed_radix(codes: np.ndarray, cards: np.ndarray) -> np.ndarray:
+    """(n,) one number for each row of codes (n, k); the last column varies fastest."""
+    number = np.zeros(len(codes), dtype=np.int64)
+    for j, card in enumerate(cards):
+        number = number * int(card) + codes[:, j]
+    return number
+
+
+@dataclass(frozen=True, eq=False)
+class TableCounts:
+    """What a table is estimated from: counts of the child with its first 0, 1, ..., k parents."""
+
+    parents: np.ndarray  # (k,)
+    cards: np.ndarray  # (k,)
+    levels: list[np.ndarray]  # (prod(cards[:j]), M) for j = 0 .. k
+
+    @classmethod
+    def count(
+        cls, rows: np.ndarray, child: int, parents: list[int], cards: np.ndarray
+    ) -> TableCounts:
+        """Counts in ``rows`` (those that reach the child)."""
+        parents_, M = np.array(parents, dtype=np.int64), int(cards[child])
+        own = cards[parents_]
+        number = mixed_radix(rows[:, [*parents, child]], np.append(own, M))
+        full = np.bincount(number, minlength=int(np.prod(own)) * M).astype(np.float64)
+        levels = [full.reshape(-1, M)]
+        for card in own[::-1]:
+            levels.append(levels[-1].reshape(-1, int(card), M).sum(axis=1))
+        return cls(parents_, own, levels[::-1])
+
+    def contexts(self, rows: np.ndarray) -> np.ndarray:
+        return mixed_radix(rows[:, self.parents], self.cards)
+
+    def shrunk(self, s: float) -> np.ndarray:
+        """(C, M) log mass, shrunk down the levels."""
+        probs = _top(self.levels[0])
+        for counts, card in zip(self.levels[1:], self.cards, strict=True):
+            probs = _shrink(counts, np.repeat(probs, int(card), axis=0), s)
+        return np.log(probs)
+
+    def pseudo(self, a: float) -> np.ndarray:
+        """(C, M) log mass with the pseudo-count ``a`` in each cell."""
+        counts = self.levels[-1] + a
+        return np.log(counts) - np.log(counts.sum(axis=1, keepdims=True))
+
+    def conditional(self, log_probs: np.ndarray) -> Table:
+        return Table(self.parents, self.cards, log_probs)
+
+
+@dataclass(frozen=True, eq=False)
+class TreeCounts:
+    """What a tree is estimated from: the counts of the child in every node."""
+
+    parents: np.ndarray  # (k,)
+    splits: np.ndarray  # (N, 4), as in Tree; a node's number is larger than that of its parent
+    yes: np.ndarray  # (N, W)
+    above: np.ndarray  # (N,) the parent node; -1 at the top
+    counts: np.ndarray  # (N, M)
+
+    def contexts(self, rows: np.ndarray) -> np.ndarray:
+        return self.conditional(np.zeros((0, 0))).context(rows[:, self.parents])
+
+    def shrunk(self, s: float) -> np.ndarray:
+        """(leaves, M) log mass, shrunk down the tree."""
+        probs = np.empty_like(self.counts)
+        depth = np.zeros(len(self.above), dtype=np.int64)
+        for node, up in enumerate(self.above):
+            depth[node] = 0 if up < 0 else depth[up] + 1
+        probs[0] = _top(self.counts[:1])[0]
+        for level in range(1, int(depth.max()) + 1):
+            at = np.flatnonzero(depth == level)
+            probs[at] = _shrink(self.counts[at], probs[self.above[at]], s)
+        leaves = np.flatnonzero(self.splits[:, 0] < 0)
+        return np.log(probs[leaves[np.argsort(self.splits[leaves, 3])]])
+
+    def conditional(self, log_probs: np.ndarray) -> Tree:
+        return Tree(self.parents, self.splits, self.yes, log_probs)
+
+
+Counts = TableCounts | TreeCounts
+
+
+def _top(counts: np.ndarray) -> np.ndarray:
+    return (counts + 1) / (counts.sum(axis=1, keepdims=True) + counts.shape[1])
+
+
+def _shrink(counts: np.ndarray, above: np.ndarray, s: float) -> np.ndarray:
+    return (counts + s * above) / (counts.sum(axis=1, keepdims=True) + s)

@@ -1,0 +1,247 @@
+"""Exact queries by variable elimination, many rows at once.
+
+Rows with the same pattern of ``MISSING`` share one elimination: factors are arrays over the hidden
+variables of their scope with the rows as first axis, in log space. Hidden variables without an
+observed descendant sum to one and take no part. Completions are drawn backwards through the
+elimination: a variable is drawn given the ones that were eliminated after it, from the factor that
+its elimination summed; then the rest follow from their parents.
+
+Zhang & Poole (1994), A simple approach to Bayesian network computations; Dechter (1999), Bucket
+elimination.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genzoo.bayes.conditionals import Conditional
+from genzoo.model import Unsupported
+from genzoo.schema import MISSING
+
+LARGEST_FACTOR = 2**20  # entries a row
+_CHUNK = 2**22  # entries of all factors of a batch of rows
+
+
+@dataclass(frozen=True, eq=False)
+class _Factor:
+    """Log values over the hidden variables ``scope``: (B, cards of the scope ...), B 1 or rows."""
+
+    scope: tuple[int, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """How one pattern is answered.
+
+    Attributes:
+        factors: children whose conditionals take part, with the hidden part of their families.
+        order: hidden variables in the order of elimination.
+        rest: hidden variables that follow from their parents afterwards, parents first.
+        size: entries a row of all factors that elimination makes.
+    """
+
+    factors: list[tuple[int, tuple[int, ...]]]
+    order: list[int]
+    rest: list[int]
+    size: int
+
+
+class Network:
+    """The conditionals of all variables, ready for queries.
+
+    Args:
+        conditionals: one for each variable.
+        cards: (D,).
+        order: (D,) variables, parents before children.
+    """
+
+    def __init__(
+        self, conditionals: Sequence[Conditional], cards: np.ndarray, order: Sequence[int]
+    ) -> None:
+        self.conditionals, self.cards, self.order = conditionals, cards, order
+
+    def log_prob(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) log mass in nats; ``MISSING`` is summed out.
+
+        Raises:
+            Unsupported: if a pattern needs a factor of more than ``LARGEST_FACTOR`` entries.
+        """
+        hidden = self._hidden(rows)
+        value = np.empty(len(rows))
+        complete = ~hidden.any(axis=1)
+        value[complete] = self._log_prob_complete(np.maximum(rows[complete], 0))
+        for index, pattern in _patterns(hidden, np.flatnonzero(~complete)):
+            plan = self._plan(pattern)
+            for chunk in _chunks(index, plan.size):
+                value[chunk] = self._eliminate(rows[chunk], plan)[0]
+        return value
+
+    def _log_prob_complete(self, rows: np.ndarray) -> np.ndarray:
+        value = np.zeros(len(rows))
+        for child, conditional in enumerate(self.conditionals):
+            context = conditional.context(rows[:, conditional.parents])
+            value += conditional.log_probs[context, rows[:, child]]
+        return value
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows, each variable drawn after its parents."""
+        rows = np.zeros((n, len(self.cards)), dtype=np.int64)
+        self._draw(rows, self.order, rng)
+        return rows
+
+    def complete(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
+
+        Raises:
+            Unsupported: if a pattern needs a factor of more than ``LARGEST_FACTOR`` entries.
+        """
+        filled = np.maximum(rows, 0)  # a variable with one code has no other value
+        hidden = self._hidden(rows)
+        for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
+            plan = self._plan(pattern)
+            distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
+            which = which.reshape(-1)
+            for chunk in _chunks(np.arange(len(distinct)), plan.size):
+                products = self._eliminate(distinct[chunk], plan)[1]
+                here = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
+                at, batch = index[here], which[here] - chunk[0]
+                drawn = filled[at]
+                for v, product in zip(plan.order[::-1], products[::-1], strict=True):
+                    first = batch if len(product.values) > 1 else np.zeros_like(batch)
+                    others = [drawn[:, u] for u in product.scope[:-1]]
+                    scores = product.values[(first, *others)]  # (m, cards[v])
+                    noise = -np.log(-np.log(rng.random(scores.shape)))
+                    drawn[:, v] = (scores + noise).argmax(axis=1)
+                self._draw(drawn, plan.rest, rng)
+                filled[at] = drawn
+        return filled
+
+    def _draw(self, rows: np.ndarray, variables: Sequence[int], rng: np.random.Generator) -> None:
+        for v in variables:
+            conditional = self.conditionals[v]
+            rows[:, v] = conditional.sample(rows[:, conditional.parents], rng)
+
+    def _hidden(self, rows: np.ndarray) -> np.ndarray:
+        return (rows == MISSING) & (self.cards > 1)
+
+    def _plan(self, hidden: np.ndarray) -> _Plan:
+        taking_part = ~hidden
+        for v in reversed(self.order):
+            if taking_part[v]:
+                taking_part[self.conditionals[v].parents] = True
+        families = []
+        for v in np.flatnonzero(taking_part):
+            family = [*self.conditionals[v].parents.tolist(), int(v)]
+            families.append((int(v), tuple(u for u in family if hidden[u])))
+        order, size = self._elimination_order([set(scope) for _, scope in families])
+        rest = [v for v in self.order if hidden[v] and not taking_part[v]]
+        return _Plan(families, order, rest, size)
+
+    def _elimination_order(self, scopes: list[set[int]]) -> tuple[list[int], int]:
+        """Greedily the variable whose elimination makes the smallest factor."""
+        neighbours: dict[int, set[int]] = {}
+        for scope in scopes:
+            for v in scope:
+                neighbours.setdefault(v, set()).update(scope)
+        size = {v: self._entries(s) for v, s in neighbours.items()}
+        order, total = [], sum(self._entries(s) for s in scopes)
+        while neighbours:
+            v = min(neighbours, key=lambda u: (size[u], u))
+            if size[v] > LARGEST_FACTOR:
+                raise Unsupported(
+                    f"exact elimination of this pattern of missing entries needs a factor of "
+                    f"{size[v]:.3g} entries a row (over {len(neighbours[v])} variables); at most "
+                    f"{LARGEST_FACTOR} are made"
+                )
+            order.append(v)
+            total += size[v]
+            around = neighbours.pop(v) - {v}
+            for u in around:
+                neighbours[u] = (neighbours[u] | around) - {v}
+                size[u] = self._entries(neighbours[u])
+        return order, total
+
+    def _entries(self, scope: set[int]) -> int:
+        return math.prod(int(self.cards[v]) for v in scope)
+
+    def _eliminate(self, rows: np.ndarray, plan: _Plan) -> tuple[np.ndarray, list[_Factor]]:
+        """(n,) log mass of the observed entries; the factor that each elimination summed."""
+        value = np.zeros(len(rows))
+        factors = []
+        for child, scope in plan.factors:
+            factor = self._factor(child, scope, rows)
+            if scope:
+                factors.append(factor)
+            else:
+                value = value + factor.values
+        products = []
+        for v in plan.order:
+            used = [f for f in factors if v in f.scope]
+            factors = [f for f in factors if v not in f.scope]
+            scope = (*sorted({u for f in used for u in f.scope} - {v}), v)
+            product = sum(_spread(f, scope) for f in used)
+            assert isinstance(product, np.ndarray)
+            products.append(_Factor(scope, product))
+            summed = _log_sum(product)
+            if len(scope) > 1:
+                factors.append(_Factor(scope[:-1], summed))
+            else:
+                value = value + summed
+        return value, products
+
+    def _factor(self, child: int, scope: tuple[int, ...], rows: np.ndarray) -> _Factor:
+        """The conditional of ``child`` at the rows' observed codes, over its hidden family."""
+        conditional = self.conditionals[child]
+        family = [*conditional.parents.tolist(), child]
+        if all(v in scope for v in family):
+            rows = rows[:1]  # nothing observed: the same for all rows
+        cards = [int(self.cards[v]) for v in scope]
+        grid = np.indices(cards).reshape(len(cards), math.prod(cards))  # (hidden, G)
+        B, G = len(rows), grid.shape[1]
+        codes = np.empty((B, G, len(family)), dtype=np.int64)
+        for j, v in enumerate(family):
+            codes[:, :, j] = grid[scope.index(v)] if v in scope else np.maximum(rows[:, v], 0)[:, None]
+        flat = codes.reshape(B * G, -1)
+        values = conditional.log_probs[conditional.context(flat[:, :-1]), flat[:, -1]]
+        return _Factor(scope, values.reshape(B, *cards))
+
+
+def _spread(factor: _Factor, scope: tuple[int, ...]) -> np.ndarray:
+    """A factor's values with an axis for each variable of a larger scope."""
+    places = [scope.index(v) for v in factor.scope]
+    values = factor.values.transpose(0, *(1 + np.argsort(places)))
+    shape = [len(values)] + [1] * len(scope)
+    for place, width in zip(sorted(places), values.shape[1:], strict=True):
+        shape[1 + place] = width
+    return values.reshape(shape)
+
+
+def _log_sum(values: np.ndarray) -> np.ndarray:
+    """log sum exp over the last axis; -inf where all terms are."""
+    top = values.max(axis=-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0]
+
+
+def _patterns(hidden: np.ndarray, index: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows ``index`` by their pattern: (indices of the rows, (D,) hidden or not)."""
+    if len(index) == 0:
+        return
+    patterns, which = np.unique(hidden[index], axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    order = np.argsort(which, kind="stable")
+    bounds = np.searchsorted(which[order], np.arange(len(patterns) + 1))
+    for p, pattern in enumerate(patterns):
+        yield index[order[bounds[p] : bounds[p + 1]]], pattern
+
+
+def _chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    step = max(1, _CHUNK // max(1, size))
+    for start in range(0, len(index), step):
+        yield index[start : start + step]

@@ -1,0 +1,253 @@
+"""Which variable depends on which: Chow-Liu trees, greedy search for tables, given edges.
+
+References:
+    Chow & Liu (1968), Approximating discrete probability distributions with dependence trees.
+    Heckerman, Geiger & Chickering (1995), Learning Bayesian networks: the combination of
+    knowledge and statistical data (the BDeu score).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from genzoo.bayes.conditionals import mixed_radix
+from genzoo.bayes.counting import Indicators, log_rising
+from genzoo.schema import Schema
+
+LARGEST_TABLE = 2**15  # entries of a table that a search makes
+LARGEST_GIVEN_TABLE = 2**22  # entries of a table that given edges ask for
+_NO_INFORMATION = 1e-9  # nats a row: rounding of a zero mutual information
+
+
+class Order:
+    """Which edges are still possible: none may close a cycle, and on sequences all point forward.
+
+    Args:
+        D: number of variables.
+        forward: whether a parent must come before its child.
+    """
+
+    def __init__(self, D: int, forward: bool) -> None:
+        self._reaches = np.eye(D, dtype=bool)  # [i, j]: i is j or an ancestor of j
+        self._before = np.triu(np.ones((D, D), dtype=bool), 1) if forward else ~np.eye(D, dtype=bool)
+
+    def may_be_parents(self, child: int) -> np.ndarray:
+        """(D,) bool: the variables that can become (or already are) parents of ``child``."""
+        return self._before[:, child] & ~self._reaches[child]
+
+    def add(self, parent: int, child: int) -> None:
+        self._reaches |= np.outer(self._reaches[:, parent], self._reaches[child])
+
+
+def topological(parents: list[Iterable[int]]) -> list[int]:
+    """The variables, parents before children.
+
+    Raises:
+        ValueError: if there is a cycle.
+    """
+    waiting = {v: set(p) for v, p in enumerate(parents)}
+    order: list[int] = []
+    while waiting:
+        ready = [v for v, p in waiting.items() if not p]
+        if not ready:
+            raise ValueError("cycle")
+        order += ready
+        for v in ready:
+            del waiting[v]
+        for p in waiting.values():
+            p.difference_update(ready)
+    return order
+
+
+def chow_liu(
+    rows: np.ndarray, reached: np.ndarray, cards: np.ndarray, forward: bool
+) -> list[list[int]]:
+    """The parents of each variable in the tree of largest total mutual information.
+
+    Edges without information are left out, so constant columns stay alone. On sequences each
+    position takes the earlier one that tells most about it, counted in the rows that reach it.
+    """
+    D, indicators = len(cards), Indicators(rows, cards)
+    information = np.zeros((D, D))  # [parent, child], nats summed over rows
+    for child in range(D):
+        which = np.flatnonzero(reached[:, child])
+        counts = indicators.count(which, rows[which, child], int(cards[child]))  # (M, S)
+        information[:, child] = _information(counts, indicators.first)
+    np.fill_diagonal(information, 0.0)
+    least = _NO_INFORMATION * len(rows)
+    if forward:
+        information = np.triu(information, 1)
+        best = information.argmax(axis=0)
+        return [[int(best[c])] if information[best[c], c] > least else [] for c in range(D)]
+    return _spanning_forest(information, least)
+
+
+def _information(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """(D,) mutual information of a child with each variable, times the rows."""
+    n = counts[:, first[0] : first[1] if len(first) > 1 else None].sum()
+
+    def n_log_n(k: np.ndarray) -> np.ndarray:
+        return k * np.log(np.maximum(k, 1))
+
+    own = n_log_n(np.add.reduceat(counts, first, axis=1)[:, :1]).sum()
+    joint = np.add.reduceat(n_log_n(counts).sum(axis=0), first)
+    other = np.add.reduceat(n_log_n(counts.sum(axis=0)), first)
+    return joint - own - other + n_log_n(n)
+
+
+def _spanning_forest(weight: np.ndarray, least: float) -> list[list[int]]:
+    """Prim's algorithm from variable 0, edges directed away from where it began."""
+    D = len(weight)
+    weight = np.maximum(weight, weight.T)
+    parents: list[list[int]] = [[] for _ in range(D)]
+    outside = np.ones(D, dtype=bool)
+    link, gain = np.zeros(D, dtype=np.int64), np.full(D, -1.0)
+    for _ in range(D):
+        v = int(np.where(outside, gain, -np.inf).argmax())
+        if gain[v] > least:
+            parents[v] = [int(link[v])]
+        outside[v] = False
+        closer = outside & (weight[v] > gain)
+        link[closer], gain[closer] = v, weight[v][closer]
+    return parents
+
+
+def greedy_tables(
+    rows: np.ndarray,
+    reached: np.ndarray,
+    cards: np.ndarray,
+    forward: bool,
+    *,
+    equivalent_sample_size: float,
+    deadline: float,
+    report: Callable[[str], None],
+) -> tuple[list[list[int]], int, bool]:
+    """Edges added one by one, each time that with the best gain of the BDeu score.
+
+    Args:
+        rows: (n, D).
+        reached: (n, D) bool, the rows in which a child counts.
+        cards: (D,).
+        forward: whether edges must point forward.
+        equivalent_sample_size: of the prior, in rows.
+        deadline: on ``time.perf_counter``; what was found by then is returned.
+        report: called with a message now and then.
+
+    Returns:
+        Parents of each variable in the order in which they were added; edges added; whether the
+        search came to its end.
+    """
+    D, order, indicators = len(cards), Order(len(cards), forward), Indicators(rows, cards)
+    parents: list[list[int]] = [[] for _ in range(D)]
+    at = [np.flatnonzero(reached[:, c]) for c in range(D)]
+    gains = np.full((D, D), -np.inf)  # [child, parent]
+
+    def look_at(child: int) -> None:
+        own = parents[child]
+        q, M = int(np.prod(cards[own])), int(cards[child])
+        fits = q * M * cards <= LARGEST_TABLE
+        fits[own] = False
+        open_ = order.may_be_parents(child) & fits
+        gains[child] = -np.inf
+        if M > 1 and open_.any():
+            score = _bdeu_gains(
+                rows, indicators, at[child], child, own, q, cards, equivalent_sample_size
+            )
+            gains[child, open_] = score[open_]
+
+    for child in range(D):
+        if time.perf_counter() > deadline:
+            return parents, 0, False
+        look_at(child)
+    edges = 0
+    while True:
+        child, parent = (int(i) for i in np.unravel_index(gains.argmax(), gains.shape))
+        if not gains[child, parent] > 0:
+            return parents, edges, True
+        if time.perf_counter() > deadline:
+            return parents, edges, False
+        if not order.may_be_parents(child)[parent]:
+            gains[child, parent] = -np.inf
+            continue
+        parents[child].append(parent)
+        order.add(parent, child)
+        edges += 1
+        report(f"tables: {edges} edges")
+        look_at(child)
+
+
+def _bdeu_gains(
+    rows: np.ndarray,
+    indicators: Indicators,
+    which: np.ndarray,
+    child: int,
+    parents: list[int],
+    q: int,
+    cards: np.ndarray,
+    size: float,
+) -> np.ndarray:
+    """(D,) gain of the BDeu score of ``child`` if each variable became a further parent."""
+    n, M = len(rows), int(cards[child])
+    number = mixed_radix(rows[np.ix_(which, parents)], cards[parents])
+    seen, context = np.unique(number, return_inverse=True)
+    C = len(seen)
+    counts = indicators.count(which, context * M + rows[which, child], C * M)  # (C M, S)
+    in_context = counts.reshape(C, M, -1).sum(axis=1)  # (C, S)
+    before_cells = counts[:, : cards[0]].sum(axis=1)
+    before = log_rising(size / (q * M), n)[before_cells].sum()
+    before -= log_rising(size / q, n)[before_cells.reshape(C, M).sum(axis=1)].sum()
+    after = np.empty(counts.shape[1])
+    for card in np.unique(cards):
+        columns = np.flatnonzero(cards[indicators.variable] == card)
+        cells, contexts = log_rising(size / (q * M * card), n), log_rising(size / (q * card), n)
+        after[columns] = cells[counts[:, columns]].sum(axis=0)
+        after[columns] -= contexts[in_context[:, columns]].sum(axis=0)
+    return np.add.reduceat(after, indicators.first) - before
+
+
+def given_parents(edges: Any, schema: Schema, cards: np.ndarray) -> list[list[int]]:
+    """The parents of each variable by a list of (parent, child), names or positions.
+
+    Raises:
+        ValueError: for an unknown variable, an edge given twice, a cycle, an edge that points
+            backward in strings with END, and a table that would be too large.
+    """
+    where = {name: d for d, name in enumerate(schema.names)}
+
+    def find(end: Any) -> int:
+        if isinstance(end, (str, int)) and not isinstance(end, bool) and end in where:
+            return where[end]
+        if isinstance(end, (int, np.integer)) and not isinstance(end, bool) and 0 <= end < schema.D:
+            return int(end)
+        raise ValueError(
+            f"structure: expected names of variables or positions 0 .. {schema.D - 1}; "
+            f"got {end!r} (the names begin with {', '.join(map(repr, schema.names[:8]))})"
+        )
+
+    parents: list[list[int]] = [[] for _ in range(schema.D)]
+    for edge in edges:
+        parent, child = find(edge[0]), find(edge[1])
+        if parent == child or parent in parents[child]:
+            what = "points at its own start" if parent == child else "is given twice"
+            raise ValueError(f"structure: expected distinct edges; {tuple(edge)!r} {what}")
+        if schema.end is not None and parent > child:
+            raise ValueError(
+                f"structure: in strings with END edges point forward; got {tuple(edge)!r}"
+            )
+        parents[child].append(parent)
+    try:
+        topological([list(p) for p in parents])
+    except ValueError:
+        raise ValueError("structure: expected edges without a cycle; they have one") from None
+    for child, own in enumerate(parents):
+        entries = int(np.prod(cards[[*own, child]].astype(object)))
+        if entries > LARGEST_GIVEN_TABLE:
+            raise ValueError(
+                f"structure: the table of {schema.names[child]!r} with its {len(own)} parents "
+                f"would have {entries} entries; expected at most {LARGEST_GIVEN_TABLE}"
+            )
+    return parents

@@ -1,0 +1,198 @@
+"""Decision trees as conditionals, grown over all variables at once.
+
+The leaf, of any child's tree, with the best gain is split first: the log marginal likelihood of
+the child's codes under a symmetric Dirichlet(1/M) prior in each leaf, of the two new leaves less
+the old one. A nominal variable is split as "= v or not", an ordinal one as "<= v". No split may
+close a cycle among the variables.
+
+Growing best first nests: a search that stops at gains under 8 nats is the beginning of one that
+stops at 4, so one search gives the network for every penalty on a split.
+
+Chickering, Heckerman & Meek (1997), A Bayesian approach to learning Bayesian networks with local
+structure; Friedman, Nachman & Pe'er (1999), Learning Bayesian network structure from massive
+datasets: the sparse candidate algorithm.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from genzoo.bayes.conditionals import TreeCounts
+from genzoo.bayes.counting import Indicators, log_rising
+from genzoo.bayes.structure import Order
+
+LEAST_ROWS = 10  # a leaf with fewer is not split
+_MANY_COLUMNS = 2048  # with more of them each child keeps its best candidate parents only
+_CANDIDATES = 16
+
+
+class _Growing:
+    """The tree of one child while it grows; lists are by node, in the order of creation."""
+
+    def __init__(self, which: np.ndarray, counts: np.ndarray, indicators: Indicators) -> None:
+        self.rows = [which]  # emptied when the node is split
+        self.counts = [counts]  # (M,)
+        self.above = [-1]
+        self.split: list[tuple[int, int, int] | None] = [None]  # variable, code, first new node
+        self.gains: list[np.ndarray] = [np.zeros(0)]  # (S,) of each possible split
+        self.indicators = indicators
+        self.candidates = np.arange(len(indicators.widths))  # variables, by the indicators' number
+
+
+class Forest:
+    """The trees of all children; each begins as one leaf.
+
+    Args:
+        rows: (n, D).
+        reached: (n, D) bool, the rows in which a child counts.
+        cards: (D,).
+        ordinal: (D,) bool.
+        forward: whether parents must come before their children.
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        reached: np.ndarray,
+        cards: np.ndarray,
+        ordinal: np.ndarray,
+        forward: bool,
+    ) -> None:
+        self._rows, self._cards = rows, cards
+        self._ordinal = ordinal | (cards == 2)
+        # "<= last code" is always true, so the last code of an ordinal needs no column
+        self._skip_last = self._ordinal | (cards == 1)
+        self._order = Order(len(cards), forward)
+        indicators = Indicators(rows, cards, self._skip_last)
+        self._trees = []
+        for child, card in enumerate(cards):
+            which = np.flatnonzero(reached[:, child])
+            counts = np.bincount(rows[which, child], minlength=card)
+            self._trees.append(_Growing(which, counts, indicators))
+        self._heap: list[tuple[float, int, int]] = []  # (-gain, child, leaf)
+        self.splits = 0
+
+    def grow(
+        self, penalties: Sequence[float], *, deadline: float, report: Callable[[str], None]
+    ) -> Iterator[tuple[float, bool]]:
+        """Split until no gain exceeds a penalty, for one penalty after the other.
+
+        Args:
+            penalties: nats a split, descending.
+            deadline: on ``time.perf_counter``; then the search stops where it is.
+            report: called with a message now and then.
+
+        Yields:
+            (penalty, whether the search for it came to its end), when the forest is that of the
+            penalty; after False nothing follows.
+        """
+        least = penalties[-1]
+        for child, tree in enumerate(self._trees):
+            if time.perf_counter() > deadline:
+                yield penalties[0], False
+                return
+            self._look_at(child, 0, least)
+            if len(tree.indicators.variable) > _MANY_COLUMNS:
+                self._keep_candidates(child)
+        for penalty in penalties:
+            while self._heap and -self._heap[0][0] > penalty:
+                if time.perf_counter() > deadline:
+                    yield penalty, False
+                    return
+                self._split_best(least)
+                if self.splits % 50 == 0:
+                    report(f"trees: {self.splits} splits")
+            yield penalty, True
+
+    def counts(self, child: int) -> TreeCounts:
+        """The tree of ``child`` as it stands."""
+        tree = self._trees[child]
+        parents = np.unique([s[0] for s in tree.split if s is not None]).astype(np.int64)
+        width = int(self._cards[parents].max(initial=1))
+        splits = np.full((len(tree.split), 4), -1, dtype=np.int64)
+        yes = np.zeros((len(tree.split), width), dtype=bool)
+        leaves = 0
+        for node, split in enumerate(tree.split):
+            if split is None:
+                splits[node, 3] = leaves
+                leaves += 1
+            else:
+                variable, code, new = split
+                splits[node, :3] = np.searchsorted(parents, variable), new, new + 1
+                codes = np.arange(width)
+                yes[node] = codes <= code if self._ordinal[variable] else codes == code
+        return TreeCounts(
+            parents, splits, yes, np.array(tree.above), np.array(tree.counts, dtype=np.float64)
+        )
+
+    def _look_at(self, child: int, leaf: int, least: float) -> None:
+        """Find the gains of all splits of a leaf, and queue the best."""
+        tree, M = self._trees[child], int(self._cards[child])
+        which = tree.rows[leaf]
+        if len(which) < LEAST_ROWS or M == 1 or len(tree.indicators.variable) == 0:
+            return
+        n, indicators = len(self._rows), tree.indicators
+        yes = indicators.count(which, self._rows[which, child], M)  # (M, S) rows that say yes
+        running = np.cumsum(yes, axis=1)
+        first = indicators.first[indicators.variable]
+        at_most = running - (running - yes)[:, first]
+        yes = np.where(self._ordinal[tree.candidates[indicators.variable]], at_most, yes)
+        total = tree.counts[leaf][:, None]
+        cells, sums = log_rising(1 / M, n), log_rising(1.0, n)
+
+        def score(counts: np.ndarray) -> np.ndarray:
+            return cells[counts].sum(axis=0) - sums[counts.sum(axis=0)]
+
+        tree.gains[leaf] = (score(yes) + score(total - yes) - score(total)).astype(np.float32)
+        self._queue(child, leaf, least)
+
+    def _queue(self, child: int, leaf: int, least: float) -> None:
+        """Queue the best split that closes no cycle, if its gain is worth it."""
+        tree = self._trees[child]
+        open_ = self._order.may_be_parents(child)[tree.candidates]
+        gains = np.where(open_[tree.indicators.variable], tree.gains[leaf], -np.inf)
+        tree.gains[leaf] = gains
+        best = float(gains.max())
+        if best > least:
+            heapq.heappush(self._heap, (-best, child, leaf))
+
+    def _keep_candidates(self, child: int) -> None:
+        """Leave the parents with the best first splits, and count only these from now on."""
+        tree = self._trees[child]
+        best = np.full(len(self._cards), -np.inf)
+        np.maximum.at(best, tree.indicators.variable, tree.gains[0])
+        keep = np.sort(np.argsort(-best, kind="stable")[:_CANDIDATES])
+        columns = np.isin(tree.indicators.variable, keep)
+        tree.candidates, tree.gains[0] = keep, tree.gains[0][columns]
+        tree.indicators = Indicators(self._rows[:, keep], self._cards[keep], self._skip_last[keep])
+
+    def _split_best(self, least: float) -> None:
+        _, child, leaf = heapq.heappop(self._heap)
+        tree = self._trees[child]
+        column = int(tree.gains[leaf].argmax())
+        local = tree.indicators.variable[column]
+        variable, code = int(tree.candidates[local]), int(tree.indicators.code[column])
+        if not self._order.may_be_parents(child)[variable]:
+            self._queue(child, leaf, least)
+            return
+        self._order.add(variable, child)
+        self.splits += 1
+        new, which = len(tree.rows), tree.rows[leaf]
+        codes = self._rows[which, variable]
+        says_yes = codes <= code if self._ordinal[variable] else codes == code
+        tree.split[leaf] = (variable, code, new)
+        tree.rows[leaf], tree.gains[leaf] = which[:0], np.zeros(0)
+        for part in (which[says_yes], which[~says_yes]):
+            tree.rows.append(part)
+            tree.counts.append(
+                np.bincount(self._rows[part, child], minlength=self._cards[child])
+            )
+            tree.above.append(leaf)
+            tree.split.append(None)
+            tree.gains.append(np.zeros(0))
+        for node in (new, new + 1):
+            self._look_at(child, node, least)

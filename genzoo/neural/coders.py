@@ -1,0 +1,227 @@
+"""Networks from rows to vectors and from latent vectors to rows, by the layout of the rows.
+
+An ``Encoder`` reads the features that ``Heads.onehot`` makes of a row (or a relaxation of them) and
+emits a vector: a posterior's parameters, a critic's score. A ``Decoder`` turns a latent vector into
+the outputs that ``Heads`` reads. Shared by the VAE and the GAN.
+
+- Images: strided convolutions until at most 7 pixels a side remain, and the way back (Radford, Metz
+  & Chintala 2016).
+- Sequences: residual convolutions over the steps, between layers that know the position.
+- Tables, and layouts whose variables differ in kind: two hidden layers, the second one residual.
+
+There is neither batch normalisation nor dropout: what a row gets never depends on other rows, in
+training or after.
+
+Radford, Metz & Chintala (2016), DCGAN, arXiv:1511.06434.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genzoo.neural.heads import Heads
+from genzoo.schema import Schema
+
+SMALLEST_SIDE = 7
+KERNEL = 5  # steps of a sequence that one convolution sees
+N_BLOCKS = 2  # residual convolutions of a sequence
+CHANNEL_SHARE = 4  # a convolution at full resolution has width / 4 channels
+
+
+def layout_of(schema: Schema) -> str:
+    """The schema's layout, or "table" where its variables differ in more than their names."""
+    kinds = {dataclasses.replace(v, name=0) for v in schema.variables}
+    return schema.layout if len(kinds) == 1 else "table"
+
+
+class Encoder(nn.Module):
+    """Features (B, n_inputs), as of ``Heads.onehot``, to vectors (B, n_out).
+
+    Args:
+        schema: of the rows.
+        n_out: length of the vector.
+        width: of the hidden layers.
+    """
+
+    def __init__(self, schema: Schema, n_out: int, width: int) -> None:
+        super().__init__()
+        heads = Heads(schema)
+        self.event_shape, self.layout = schema.event_shape, layout_of(schema)
+        self.n_features = heads.n_inputs // schema.D  # of a variable, where all are alike
+        self.by_variable = heads.n_categorical > 0  # else feature by feature
+        channels = max(8, width // CHANNEL_SHARE)
+        body: list[nn.Module]
+        if self.layout == "image":
+            C, sides = _image_sides(schema)
+            body = [nn.Conv2d(C * self.n_features, channels, 3, padding=1), nn.SiLU()]
+            for _ in sides[1:]:
+                body += [nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.SiLU()]
+                channels *= 2
+            n_flat = channels * math.prod(sides[-1])
+            body.append(nn.Flatten())
+        elif self.layout == "sequence":
+            T, C = _sequence_shape(schema)
+            body = [nn.Conv1d(C * self.n_features, channels, 1), _Positions(channels, T)]
+            body += [_Convolution(channels) for _ in range(N_BLOCKS)]
+            n_flat = channels * T
+            body.append(nn.Flatten())
+        else:
+            n_flat, body = heads.n_inputs, []
+        first, last = nn.Linear(n_flat, width), nn.Linear(width, n_out)
+        self.body = nn.Sequential(*body, first, nn.SiLU(), _Hidden(width), last)
+        # for the optimiser: the layers that read features and write the vector
+        self.outer: list[nn.Module] = [self.body[0], last]
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.body(self._arranged(features))
+
+    def _arranged(self, features: Tensor) -> Tensor:
+        """(B, n_inputs) -> (B, C * F, H, W) for images, (B, C * F, T) for sequences."""
+        if self.layout == "table":
+            return features
+        B, F_ = len(features), self.n_features
+        if self.by_variable:
+            features = features.view(B, -1, F_).transpose(1, 2)  # (B, F, D)
+        features = features.reshape(B, F_, *self.event_shape)
+        if self.layout == "image":
+            return features.flatten(start_dim=1, end_dim=-3)  # a grey image: (B, F, H, W)
+        if len(self.event_shape) == 2:
+            features = features.transpose(2, 3)  # (B, F, C, T)
+        return features.flatten(start_dim=1, end_dim=-2)
+
+
+class Decoder(nn.Module):
+    """Latents (..., Z) to outputs (..., n_outputs), in the layout of ``Heads``.
+
+    Args:
+        schema: of the rows.
+        latent_dim: Z.
+        width: of the hidden layers.
+
+    Attributes:
+        numbers: about how many floats one latent occupies on its way through.
+    """
+
+    def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
+        super().__init__()
+        self.heads = Heads(schema)
+        self.layout = layout_of(schema)
+        n_outputs, per_variable = self.heads.n_outputs, self.heads.n_outputs // schema.D
+        channels = max(8, width // CHANNEL_SHARE)
+        first, hidden = nn.Linear(latent_dim, width), _Hidden(width)
+        body: list[nn.Module] = [first, nn.SiLU(), hidden]
+        last: nn.Module
+        if self.layout == "image":
+            C, sides = _image_sides(schema)
+            self.arranged = (C, per_variable, *sides[0])
+            deep = channels * 2 ** (len(sides) - 1)
+            body += [
+                nn.Linear(width, deep * math.prod(sides[-1])),
+                nn.SiLU(),
+                nn.Unflatten(1, (deep, *sides[-1])),
+            ]
+            for side in sides[-2::-1]:
+                body += [_Doubled(deep, deep // 2, side), nn.SiLU()]
+                deep //= 2
+            last = nn.Conv2d(deep, C * per_variable, 3, padding=1, bias=False)
+            self.numbers = 4 * n_outputs + 4 * channels * math.prod(sides[0])
+        elif self.layout == "sequence":
+            T, C = _sequence_shape(schema)
+            self.arranged = (C, per_variable, T)
+            body += [nn.Linear(width, channels * T), nn.SiLU(), nn.Unflatten(1, (channels, T))]
+            body += [_Convolution(channels) for _ in range(N_BLOCKS)]
+            last = nn.Conv1d(channels, C * per_variable, 1, bias=False)
+            self.numbers = 4 * n_outputs + 4 * channels * T
+        else:
+            last = nn.Linear(width, n_outputs, bias=False)
+            self.numbers = 4 * n_outputs + 4 * width
+        self.body = nn.Sequential(*body, last)
+        self.bias = nn.Parameter(torch.zeros(n_outputs))
+        self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
+
+    @torch.no_grad()
+    def start_at_marginals(self, rows: np.ndarray) -> None:
+        """Set the outputs' biases to the marginals of ``rows`` (n, D)."""
+        self.bias.copy_(torch.as_tensor(self.heads.marginal_outputs(rows)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        out = self.body(z.reshape(-1, z.shape[-1]))
+        if self.layout != "table":
+            out = out.view(len(out), *self.arranged)  # (N, C, F, H, W) or (N, C, F, T)
+            out = out.movedim(2, -1)  # (N, C, H, W, F) or (N, C, T, F)
+            if self.layout == "sequence":
+                out = out.transpose(1, 2)
+        return out.reshape(*z.shape[:-1], -1) + self.bias
+
+    def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
+        """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast.
+
+        In strings the product stops at the first END, for each latent by itself.
+        """
+        return self.heads.row_log_prob(self(z), x)
+
+
+class _Hidden(nn.Module):
+    """A residual hidden layer."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + F.silu(self.linear(h))
+
+
+class _Convolution(nn.Module):
+    """A residual convolution over the steps of a sequence (B, channels, T)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + F.silu(self.conv(h))
+
+
+class _Positions(nn.Module):
+    """Adds a vector for each position to a sequence (B, channels, T)."""
+
+    def __init__(self, channels: int, T: int) -> None:
+        super().__init__()
+        self.at = nn.Parameter(torch.zeros(channels, T))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + self.at
+
+
+class _Doubled(nn.Module):
+    """Twice the resolution, cut to the size that was halved on the way in."""
+
+    def __init__(self, n_in: int, n_out: int, side: tuple[int, int]) -> None:
+        super().__init__()
+        self.side = side
+        self.conv = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.conv(h)[..., : self.side[0], : self.side[1]]
+
+
+def _image_sides(schema: Schema) -> tuple[int, list[tuple[int, int]]]:
+    """Channels, and (H, W) at each resolution, the full one first."""
+    *channels, H, W = schema.event_shape
+    sides = [(H, W)]
+    while max(sides[-1]) > SMALLEST_SIDE:
+        sides.append(((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2))
+    return math.prod(channels), sides
+
+
+def _sequence_shape(schema: Schema) -> tuple[int, int]:
+    """Steps and channels."""
+    T, *channels = schema.event_shape
+    return T, math.prod(channels)

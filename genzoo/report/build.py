@@ -1,0 +1,428 @@
+"""``build(folder)``: one self-contained HTML file and its Markdown twin from a run's records."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from genzoo import store
+from genzoo.report import figures, findings, numbers, samples
+from genzoo.report.numbers import DASH, MARKS, number, with_error
+from genzoo.report.records import TRUTH, DatasetRecord, RunRecord, read_run
+from genzoo.report.summary import BASELINE, Entry, Ranking, rank
+
+SHADES = 5  # classes of colour between the baseline and the best
+SHORT_FINGERPRINT = 12
+VIEWS = {
+    "nats": "Nats per row",
+    "bits": "Bits per dimension",
+    "gap": "Gap to the truth",
+    "cost": "Training time",
+}
+
+
+def build(folder: str | Path) -> dict[str, Path]:
+    """Write ``report.html`` and ``report.md`` into a run's folder.
+
+    Only the folder's records are read: no model is loaded, nothing is computed again but means
+    and errors.
+
+    Returns:
+        The paths by kind: ``html`` and ``md``.
+
+    Raises:
+        ValueError: where the folder holds no run.
+    """
+    run = read_run(folder)
+    context = _context(run)
+    paths = {}
+    for kind, template in (("html", "report.html.j2"), ("md", "report.md.j2")):
+        text = _environment(escape=kind == "html").get_template(template).render(context)
+        paths[kind] = run.folder / f"report.{kind}"
+        store.write_atomically(paths[kind], text.encode())
+    return paths
+
+
+def _environment(*, escape: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("genzoo.report"),
+        autoescape=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "number": number,
+        "ascii": numbers.ascii_marks,
+        "seconds": numbers.seconds,
+        "cell": _markdown_cell,
+        "listing": numbers.listing,
+    }
+    return environment
+
+
+def _markdown_cell(text: Any) -> str:
+    """Text that can stand in a Markdown table or line without being read as markup."""
+    line = " ".join(str(text).split())
+    for character in "\\|`*_<>[]":
+        line = line.replace(character, f"\\{character}")
+    return line
+
+
+def _context(run: RunRecord) -> dict[str, Any]:
+    rankings = [rank(run, dataset) for dataset in run.datasets]
+    colours = {model: i for i, model in enumerate(run.models)}
+    plan = run.plan
+    return {
+        "name": plan.get("profile") or run.folder.resolve().name,
+        "run": run,
+        "started": _time(plan.get("started")),
+        "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        "headline": findings.headline(run, rankings),
+        "findings": [findings.finding(r) for r in rankings],
+        "cautions": findings.cautions(run, rankings),
+        "alarms": _alarms(rankings),
+        "n_checked": sum(bool(c.record.get("alarm")) for c in run.cells),
+        "views": {key: (title, _matrix(run, rankings, key)) for key, title in VIEWS.items()},
+        "several_seeds": len(run.seeds) > 1,
+        "sections": [_section(run, r, colours, i) for i, r in enumerate(rankings)],
+        "failures": _failures(run),
+        "colours": colours,
+        "command": _command(run),
+        "budgets": _budgets(run),
+        "params": _params(run),
+        "notes": _notes(run),
+    }
+
+
+def _time(text: str | None) -> str:
+    return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M UTC") if text else "unknown"
+
+
+# -------------------------------------------------------------------------------- the matrix
+
+
+def _matrix(run: RunRecord, rankings: list[Ranking], view: str) -> list[dict[str, Any]]:
+    """Rows of the matrix, the truth first: ``{"model", "cells"}``."""
+    rows = []
+    models = ([TRUTH] if any(r.truth for r in rankings) else []) + run.models
+    for model in models:
+        cells = []
+        for ranking in rankings:
+            known = [*ranking.entries, *ranking.failed]
+            entry = ranking.truth if model == TRUTH else _named(known, model)
+            cells.append(_matrix_cell(ranking, entry, view))
+        rows.append({"model": model, "cells": cells, "baseline": model == BASELINE})
+    return rows
+
+
+def _named(entries: list[Entry], model: str) -> Entry:
+    return next(e for e in entries if e.model == model)
+
+
+def _matrix_cell(ranking: Ranking, entry: Entry | None, view: str) -> dict[str, Any]:
+    if entry is None:
+        return {"text": DASH, "style": "absent", "note": "not known", "best": False}
+    if entry.value is None:
+        return {"text": entry.status, "style": "failed", "note": entry.reason, "best": False}
+    text, note = _seen(ranking, entry, view)
+    best = entry is ranking.best
+    style = "truth" if entry.model == TRUTH else f"shade-{_shade(ranking, entry)}"
+    return {
+        "text": text,
+        "style": style,
+        "note": note,
+        "best": best,
+        "improving": entry.improving,
+        "partial": len(entry.ok) < len(entry.cells),
+    }
+
+
+def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
+    """A cell's main text and its small second line."""
+    best = ranking.best
+    if view == "bits":
+        # a lower bound of the likelihood is an upper bound of the code length
+        mark = MARKS[entry.kind].replace("≥", "≤")
+        return mark + number(entry.bits_per_dim, 4), ""
+    if view == "gap":
+        if entry.model == TRUTH or entry.gap is None:
+            return ("0" if entry.model == TRUTH else DASH), ""
+        mark = MARKS[entry.kind].replace("≥", "≤")
+        return mark + with_error(entry.gap.value, entry.gap.stderr), ""
+    if view == "cost":
+        parameters = entry.mean_of("n_parameters")
+        note = f"{parameters:,.0f} parameters".replace(",", "\u202f") if parameters else ""
+        return numbers.seconds(entry.mean_of("train_seconds")), note
+    text = with_error(entry.value, entry.stderr, entry.kind)
+    if entry.model == TRUTH or best is None or best.value is None or entry.value is None:
+        return text, ""
+    if entry is best:
+        return text, "best"
+    behind = best.value - entry.value
+    return text, f"{number(-behind, numbers.decimals(entry.stderr, entry.value))}"
+
+
+def _shade(ranking: Ranking, entry: Entry) -> str:
+    """``5`` best ... ``1`` near the baseline, ``0`` at or below it.
+
+    The scale of a column is what its best family gains over the baseline (over the worst family,
+    where there is no baseline).
+    """
+    best, values = ranking.best, [e.value for e in ranking.entries if e.value is not None]
+    assert best is not None
+    assert best.value is not None
+    assert entry.value is not None
+    low = ranking.baseline.value if ranking.baseline and ranking.baseline.value else min(values)
+    if best.value <= low:
+        return str(SHADES) if entry is best else "0"
+    share = (entry.value - low) / (best.value - low)
+    return "0" if share <= 0 else str(min(SHADES, 1 + int(share * SHADES)))
+
+
+# -------------------------------------------------------------------------------- a data set
+
+
+def _section(
+    run: RunRecord, ranking: Ranking, colours: dict[str, int], index: int
+) -> dict[str, Any]:
+    dataset = ranking.dataset
+    entries = ranking.entries
+    shown = ([ranking.truth] if ranking.truth else []) + entries
+    galleries = samples.galleries(dataset, shown, colours)
+    return {
+        "id": f"data-{index + 1}",
+        "name": dataset.name,
+        "facts": _facts(dataset),
+        "finding": findings.finding(ranking),
+        "rows": _ranked_rows(ranking, colours),
+        "spread": len(run.seeds) > 1,
+        "gap": ranking.truth is not None,
+        "text_score": any(_text_score(e) for e in entries),
+        "curves": _curves(dataset, ranking, colours, index),
+        "galleries": galleries,
+        "layout": dataset.facts.get("layout"),
+        "columns": samples.columns_shown(dataset.schema) if dataset.schema else [],
+        "more_columns": max(0, len(dataset.schema.names) - samples.MOST_COLUMNS)
+        if dataset.schema
+        else 0,
+        "completions": [g for g in galleries if g.completions],
+        "marginals": samples.marginals(dataset, entries, colours),
+    }
+
+
+def _facts(dataset: DatasetRecord) -> list[tuple[str, str]]:
+    facts = dataset.facts
+    shape = " x ".join(str(s) for s in facts["event_shape"])
+    cards = facts.get("cards") or {}
+    low, high = cards.get("min"), cards.get("max")
+    values = "" if low is None else f"{low}" if low == high else f"{low} to {high}"
+    entropy = facts.get("entropy")
+    pairs = [
+        ("Rows", f"{facts['n_train']} train, {facts['n_valid']} valid, {facts['n_test']} test"),
+        ("Layout", f"{facts['layout']}, {shape}" if "x" in shape else str(facts["layout"])),
+        ("Variables", f"{facts['D']}" + (f", of {values} values each" if values else "")),
+        ("Entropy of the truth", _entropy(entropy) if entropy else ""),
+        ("Budget of each fit", "each family's own default"
+         if facts.get("budget") in (None, "default") else str(facts["budget"])),
+        ("Source", str(facts.get("source") or "")),
+        ("Licence", str(facts.get("licence") or "")),
+        ("Fingerprint", str(facts.get("fingerprint") or "")[:SHORT_FINGERPRINT]),
+    ]  # fmt: skip
+    return [(name, text) for name, text in pairs if text]
+
+
+def _entropy(entropy: dict[str, float]) -> str:
+    if not entropy.get("stderr"):
+        return f"{number(entropy['value'], 3)} nats a row"
+    return f"{with_error(entropy['value'], entropy['stderr'])} nats a row"
+
+
+def _ranked_rows(ranking: Ranking, colours: dict[str, int]) -> list[dict[str, Any]]:
+    rows = []
+    if ranking.truth:
+        rows.append(_ranked_row(ranking.truth, "", None, "", "", colours))
+    for rival in ranking.rivals:
+        difference = rival.difference
+        behind, interval = "", ""
+        if difference is not None:
+            behind = with_error(difference.value, difference.stderr)
+            places = numbers.decimals(difference.stderr, difference.value)
+            low, high = difference.interval()
+            interval = f"{number(low, places)} to {number(high, places)}"
+        row = _ranked_row(
+            rival.entry, str(rival.rank), rival.verdict, behind, interval, colours
+        )
+        rows.append(row)
+    return rows
+
+
+def _ranked_row(
+    entry: Entry,
+    place: str,
+    verdict: str | None,
+    behind: str,
+    interval: str,
+    colours: dict[str, int],
+) -> dict[str, Any]:
+    words = {
+        None: "the true model",
+        "best": "highest value",
+        "proven": "worse, proven",
+        "not proven": "may be equal",
+        "open": "open: no proof from this kind",
+        "not comparable": "other test rows",
+    }
+    gap = None
+    if entry.gap is not None:
+        mark = MARKS[entry.kind].replace("≥", "≤")
+        gap = mark + with_error(entry.gap.value, entry.gap.stderr)
+    parameters = entry.mean_of("n_parameters")
+    memory = entry.mean_of("peak_memory_mb")
+    return {
+        "place": place,
+        "model": entry.model,
+        "colour": colours.get(entry.model),
+        "value": with_error(entry.value, entry.stderr, entry.kind),
+        "kind": entry.kind.replace("_", " "),
+        "behind": behind or DASH,
+        "interval": interval,
+        "verdict": words[verdict],
+        "verdict_style": (verdict or "truth").replace(" ", "-"),
+        "gap": gap or DASH,
+        "bits": MARKS[entry.kind].replace("≥", "≤") + number(entry.bits_per_dim, 4),
+        "spread": number(entry.spread, numbers.decimals(entry.spread)),
+        "seeds": f"{len(entry.ok)} of {len(entry.cells)}",
+        "seconds": DASH if entry.model == TRUTH else numbers.seconds(entry.mean_of("train_seconds")),
+        "improving": entry.improving,
+        "stopped_by": ", ".join(
+            sorted({str((c.record.get("training") or {}).get("stopped_by", "")) for c in entry.ok})
+        ),
+        "evaluate_seconds": numbers.seconds(entry.mean_of("evaluate_seconds")),
+        "parameters": f"{parameters:,.0f}".replace(",", "\u202f") if parameters else DASH,
+        "memory": f"{memory:,.0f} MiB".replace(",", "\u202f") if memory else DASH,
+        "text_score": _text_score(entry) or DASH,
+    }
+
+
+def _text_score(entry: Entry) -> str:
+    scores = [c.record["text_score"] for c in entry.ok if c.record.get("text_score")]
+    if not scores:
+        return ""
+    value = float(np.mean([s["value"] for s in scores]))
+    return with_error(value, float(np.mean([s["stderr"] for s in scores])), scores[0]["kind"])
+
+
+def _curves(
+    dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int
+) -> Any:
+    curves = []
+    for entry in ranking.entries:
+        for cell in entry.ok:
+            points = (cell.record.get("training") or {}).get("curve") or []
+            points = [p for p in points if p.get("valid") is not None]
+            if points:
+                curves.append(
+                    figures.Curve(
+                        entry.model,
+                        colours[entry.model],
+                        np.array([p["seconds"] for p in points], dtype=float),
+                        np.array([p["valid"] for p in points], dtype=float),
+                    )
+                )
+    entropy = dataset.facts.get("entropy")
+    reference = ("truth (−entropy)", -float(entropy["value"])) if entropy else None
+    title = f"Validation log-likelihood on {dataset.name} over training time, for each model"
+    return figures.learning_curves(curves, title, f"{index + 1}", reference)
+
+
+# -------------------------------------------------------------------------------- the rest
+
+
+def _alarms(rankings: list[Ranking]) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": cell.model,
+            "dataset": ranking.dataset.name,
+            "seed": cell.seed,
+            "statistic": number(cell.record["alarm"].get("statistic"), 1),
+            "threshold": number(cell.record["alarm"].get("threshold"), 1),
+        }
+        for ranking in rankings
+        for cell in ranking.alarms
+    ]
+
+
+def _failures(run: RunRecord) -> list[dict[str, Any]]:
+    found = [
+        {
+            "model": c.model,
+            "dataset": c.dataset,
+            "seed": c.seed,
+            "status": str(c.record["status"]),
+            "reason": str(c.record.get("reason") or "no reason recorded"),
+            "traceback": c.record.get("traceback"),
+        }
+        for c in run.cells
+        if not c.ok
+    ]
+    for dataset in run.datasets:
+        for model in run.models:
+            done = {c.seed for c in run.of(model, dataset.name)}
+            for seed in run.seeds:
+                if seed not in done:
+                    found.append(
+                        {
+                            "model": model,
+                            "dataset": dataset.name,
+                            "seed": seed,
+                            "status": "not run",
+                            "reason": "the run has not reached this cell",
+                            "traceback": None,
+                        }
+                    )
+    return found
+
+
+def _command(run: RunRecord) -> str:
+    """A command line that repeats the comparison."""
+    plan = run.plan
+    words = ["genzoo", "compare"]
+    if plan.get("profile"):
+        words += ["--profile", plan["profile"]]
+    else:
+        words += ["--models", ",".join(run.models)]
+        words += ["--datasets", ",".join(d.name for d in run.datasets)]
+        words += ["--seeds", str(len(run.seeds))]
+        budgets = {d.facts.get("budget") for d in run.datasets} - {None, "default"}
+        if len(budgets) == 1:
+            words += ["--budget", str(budgets.pop())]
+    return shlex.join([*words, "--out", str(run.folder)])
+
+
+def _budgets(run: RunRecord) -> list[tuple[str, str]]:
+    return [(d.name, str(d.facts.get("budget") or "default")) for d in run.datasets]
+
+
+def _params(run: RunRecord) -> list[tuple[str, str, str]]:
+    return [
+        (
+            m["label"],
+            str(m.get("family") or m["label"]),
+            ", ".join(f"{k}={v!r}" for k, v in (m.get("params") or {}).items()) or "defaults",
+        )
+        for m in run.plan["models"]
+    ]
+
+
+def _notes(run: RunRecord) -> list[tuple[str, str]]:
+    return [
+        (f"{c.model} on {c.dataset}" + ("" if c.seed is None else f", seed {c.seed}"), str(note))
+        for c in run.cells
+        for note in c.record.get("notes") or []
+    ]

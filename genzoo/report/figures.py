@@ -1,0 +1,253 @@
+"""Figures as inline SVG: their colours are the page's own, so they follow light and dark.
+
+Elements are built with ElementTree, which escapes every text.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from genzoo.report.numbers import number
+from genzoo.schema import Variable
+
+N_COLOURS = 8
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "", "7 3", "2 3", "9 3 2 3")
+MOST_BARS = 12
+LABEL_HEIGHT = 14
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Validation nats per row against seconds, one line of a figure."""
+
+    label: str
+    colour: int
+    seconds: np.ndarray
+    nats: np.ndarray
+
+
+def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: Any) -> ET.Element:
+    names = {k.rstrip("_").replace("_", "-"): _plain(v) for k, v in attributes.items()}
+    element = ET.SubElement(parent, tag, names)
+    element.text = text
+    return element
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _figure(width: int, height: int, title: str) -> ET.Element:
+    svg = ET.Element("svg", viewBox=f"0 0 {width} {height}", role="img", width=str(width))
+    svg.set("height", str(height))
+    svg.set("aria-label", title)
+    return svg
+
+
+def _markup(svg: ET.Element) -> Markup:
+    # safe: ElementTree has escaped every text and attribute
+    return Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704
+
+
+def ticks(low: float, high: float, n: int = 5) -> list[float]:
+    """About n round numbers between low and high."""
+    step = 10.0 ** math.floor(math.log10((high - low) / n))
+    step *= next(f for f in (1, 2, 5, 10) if step * f * n >= high - low)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [i * step for i in range(first, last + 1)]
+
+
+def learning_curves(
+    curves: Sequence[Curve], title: str, key: str, reference: tuple[str, float] | None = None
+) -> Markup | None:
+    """Lines over a logarithmic axis of seconds; None where no curve has a point.
+
+    Args:
+        curves: one for each cell; curves of one model share its colour and its label.
+        title: read out to those who can't see the figure.
+        key: part of the figure's id on the page.
+        reference: a horizontal line, such as the truth's.
+    """
+    drawn = [(c, keep) for c in curves if (keep := np.isfinite(c.nats)).any()]
+    if not drawn:
+        return None
+    width, height, left, right, top, bottom = 760, 340, 64, 150, 12, 40
+    lasts = [float(c.nats[keep].max()) for c, keep in drawn]
+    tops = lasts + ([reference[1]] if reference else [])
+    high, low = max(tops), min(tops)
+    room = max(high - low, 0.02 * abs(high), 1e-3)
+    starts = min(float(c.nats[keep].min()) for c, keep in drawn)
+    low = max(low - 0.5 * room, min(starts, low))
+    high, low = high + 0.06 * room, low - 0.02 * room
+    times = np.concatenate([c.seconds[keep] for c, keep in drawn])
+    first = max(0.01, float(times[times > 0].min())) if (times > 0).any() else 0.1
+    x0, x1 = math.log10(first), math.log10(max(float(times.max()), first * 3))
+
+    def across(seconds: np.ndarray | float) -> np.ndarray:
+        place = np.log10(np.maximum(seconds, first))
+        return left + (place - x0) / (x1 - x0) * (width - left - right)
+
+    def up(nats: np.ndarray | float) -> np.ndarray:
+        return top + (high - np.asarray(nats)) / (high - low) * (height - top - bottom)
+
+    svg = _figure(width, height, title)
+    clip = f"clip-{key}"
+    area = _add(_add(svg, "clipPath", id=clip), "rect", x=left, y=top)
+    area.set("width", str(width - left - right))
+    area.set("height", str(height - top - bottom))
+    grid = _add(svg, "g", class_="grid")
+    shown = ticks(low, high)
+    places = max(0, -math.floor(math.log10(shown[1] - shown[0]) + 1e-9)) if len(shown) > 1 else 1
+    for value in shown:
+        y = float(up(value))
+        _add(grid, "line", x1=left, x2=width - right, y1=y, y2=y)
+        _add(grid, "text", number(value, places), x=left - 8, y=y + 4, text_anchor="end")
+    for exponent in range(math.floor(x0), math.ceil(x1) + 1):
+        for factor in (1, 3):
+            seconds = factor * 10.0**exponent
+            if x0 - 1e-9 <= math.log10(seconds) <= x1 + 1e-9:
+                x = float(across(seconds))
+                _add(grid, "line", x1=x, x2=x, y1=top, y2=height - bottom)
+                place = {"x": x, "y": height - bottom + 16, "text_anchor": "middle"}
+                _add(grid, "text", f"{seconds:g} s", **place)
+    middle = {"x": (left + width - right) / 2, "y": height - 6, "text_anchor": "middle"}
+    _add(grid, "text", "training seconds (logarithmic)", **middle)
+    labels: dict[str, tuple[float, str]] = {}
+    if reference:
+        y = float(up(reference[1]))
+        _add(svg, "line", x1=left, x2=width - right, y1=y, y2=y, class_="reference")
+        labels[reference[0]] = (y, "reference-label")
+    for curve, keep in drawn:
+        x, y = across(curve.seconds[keep]), up(curve.nats[keep])
+        colour = curve.colour % N_COLOURS
+        group = _add(svg, "g", class_=f"line c{colour}", clip_path=f"url(#{clip})")
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+        if len(x) > 1:
+            _add(group, "polyline", points=points, stroke_dasharray=DASHES[colour] or "none")
+        best = int(np.argmin(y))
+        _add(group, "circle", cx=float(x[best]), cy=float(y[best]), r=3)
+        labels[curve.label] = (float(y[best]), f"label c{colour}")
+    for (label, (_, style)), y in zip(
+        labels.items(), _apart([y for y, _ in labels.values()], top + 4, height - 4), strict=True
+    ):
+        _add(svg, "text", _short(label, 22), x=width - right + 8, y=y + 4, class_=style)
+    return _markup(svg)
+
+
+def _apart(places: list[float], top: float, bottom: float) -> list[float]:
+    """Heights of labels near ``places``, at least a line apart."""
+    order = np.argsort(places)
+    moved = list(places)
+    above = top - LABEL_HEIGHT
+    for i in order:
+        moved[i] = max(moved[i], above + LABEL_HEIGHT)
+        above = moved[i]
+    below = bottom + LABEL_HEIGHT
+    for i in order[::-1]:
+        moved[i] = min(moved[i], below - LABEL_HEIGHT)
+        below = moved[i]
+    return moved
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def code_labels(variable: Variable) -> list[str]:
+    """What each code stands for, in a few characters."""
+    if variable.edges is not None:
+        labels = [f"{a:g} to {b:g}" for a, b in zip(variable.edges, variable.edges[1:])]  # noqa: B905
+    elif variable.is_grid:
+        labels = [f"{v:g}" for v in variable.on_grid(np.arange(variable.n_values)).tolist()]
+    elif variable.categories is not None:
+        labels = [str(v) for v in variable.categories]
+    else:
+        labels = [str(v) for v in range(variable.n_values)]
+    return labels + ["missing"] * variable.missing
+
+
+def grouped(
+    shares: np.ndarray, variable: Variable, real: np.ndarray
+) -> tuple[np.ndarray, list[str]]:
+    """At most ``MOST_BARS`` bars.
+
+    Args:
+        shares: (k, M) shares of each code in k sources.
+        variable: what the codes mean: neighbours are joined on an ordinal scale, rare values on
+            a nominal one.
+        real: (M,) the shares by which nominal values are called rare.
+
+    Returns:
+        (k, bars) shares and the bars' labels.
+    """
+    labels = code_labels(variable)
+    M = len(labels)
+    if M <= MOST_BARS:
+        return shares, labels
+    if variable.kind == "ordinal":
+        n = M - variable.missing
+        bounds = np.linspace(0, n, MOST_BARS - variable.missing + 1).round().astype(int)
+        parts = [np.arange(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+        names = [_span(labels[p[0]], labels[p[-1]]) for p in parts]
+        if variable.missing:
+            parts, names = [*parts, np.array([n])], [*names, "missing"]
+    else:
+        order = np.argsort(-real, kind="stable")
+        parts = [np.array([c]) for c in order[: MOST_BARS - 1]] + [order[MOST_BARS - 1 :]]
+        names = [labels[c] for c in order[: MOST_BARS - 1]] + [f"{M - MOST_BARS + 1} others"]
+    return np.stack([shares[:, p].sum(axis=1) for p in parts], axis=1), names
+
+
+def _span(first: str, last: str) -> str:
+    low, high = first.split(" to ")[0], last.split(" to ")[-1]
+    return low if first == last and low == high else f"{low} to {high}"
+
+
+def marginal(
+    variable: Variable, real: np.ndarray, models: Sequence[tuple[str, int, np.ndarray]]
+) -> Markup:
+    """A variable's shares: bars for the real rows, a mark for each model.
+
+    Args:
+        variable: named above the figure.
+        real: (M,) shares of each code in training rows.
+        models: (label, colour, (M,) shares) of each model's samples.
+    """
+    shares = np.stack([real, *(m[2] for m in models)])
+    shares, labels = grouped(shares, variable, real)
+    width, height, left, top, bottom = 300, 178, 34, 8, 46
+    bars = shares.shape[1]
+    high = max(float(shares.max()), 1e-9)
+    svg = _figure(width, height, f"Shares of the values of {variable.name}: real rows and models")
+    grid = _add(svg, "g", class_="grid")
+    for value in ticks(0.0, high, 3):
+        y = top + (1 - value / high) * (height - top - bottom)
+        _add(grid, "line", x1=left, x2=width, y1=y, y2=y)
+        _add(grid, "text", f"{100 * value:g}%", x=left - 5, y=y + 4, text_anchor="end")
+    slot = (width - left) / bars
+    for b in range(bars):
+        x = left + b * slot
+        tall = shares[0, b] / high * (height - top - bottom)
+        bar = _add(svg, "rect", x=x + 0.08 * slot, y=height - bottom - tall, class_="real")
+        bar.set("width", f"{0.84 * slot:.1f}")
+        bar.set("height", f"{tall:.1f}")
+        _add(bar, "title", f"{labels[b]}: real {100 * shares[0, b]:.1f}%")
+        for m, (label, colour, _) in enumerate(models):
+            y = top + (1 - shares[m + 1, b] / high) * (height - top - bottom)
+            at = x + slot * (0.5 + 0.72 * ((m + 0.5) / len(models) - 0.5))
+            group = _add(svg, "g", class_=f"mark c{colour % N_COLOURS}")
+            dot = _add(group, "circle", cx=float(at), cy=float(y), r=min(4.0, 1.5 + slot / 14))
+            _add(dot, "title", f"{label}, {labels[b]}: {100 * shares[m + 1, b]:.1f}%")
+        name = {"x": x + slot / 2, "y": height - bottom + 14, "text_anchor": "middle"}
+        if bars > 5 or max(map(len, labels)) > 46 // bars:
+            name["text_anchor"] = "end"
+            name["transform"] = f"rotate(-38 {name['x']:.1f} {name['y']:.1f})"
+        _add(grid, "text", _short(labels[b], 10), class_="small", **name)
+    return _markup(svg)

@@ -1,0 +1,70 @@
+"""Numbers as people read them: rounded by their error, with the mark of their kind."""
+
+from __future__ import annotations
+
+import math
+
+MARKS = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ "}
+_ASCII = str.maketrans({"≥": ">=", "≈": "~", "−": "-", "±": "+-", "·": "-", "∞": "inf"})
+DASH = "—"
+
+
+def decimals(stderr: float | None, value: float | None = None) -> int:
+    """How many decimals show two digits of the error, between 0 and 4."""
+    size = stderr if stderr else abs(value or 0.0) / 1000
+    if not size or not math.isfinite(size):
+        return 2
+    return min(4, max(0, 1 - math.floor(math.log10(size))))
+
+
+def number(value: float | None, places: int = 2) -> str:
+    """A number with a real minus sign, or a dash."""
+    if value is None or math.isnan(value):
+        return DASH
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:,.{places}f}".replace(",", "\u202f")
+    if text.startswith("-"):
+        text = text[1:] if not any(c in "123456789" for c in text) else "−" + text[1:]
+    return text
+
+
+def with_error(value: float | None, stderr: float | None, kind: str = "exact") -> str:
+    """``≥ −105.62 ± 0.41``."""
+    if value is None or math.isnan(value):
+        return DASH
+    places = decimals(stderr, value)
+    text = MARKS[kind] + number(value, places)
+    if stderr is not None and math.isfinite(stderr):
+        text += f" ± {number(stderr, places)}"
+    return text
+
+
+def seconds(value: float | None) -> str:
+    """``0.4 s``, ``12 s``, ``3.5 min``."""
+    if value is None or math.isnan(value):
+        return DASH
+    if value < 0.095:
+        return "under 0.1 s"
+    if value < 9.95:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+def ascii_marks(text: str) -> str:
+    """The same text for Markdown and terminals: ``>=`` for ``≥``, ``+-`` for ``±``."""
+    return text.replace("\u202f", ",").translate(_ASCII)
+
+
+def listing(words: list[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def count(n: int, word: str) -> str:
+    """``no cells``, ``one cell``, ``3 cells``."""
+    names = {0: "no", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+    plural = word if n == 1 else f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{names.get(n, n)} {plural}"

@@ -1,0 +1,158 @@
+"""What models drew, beside real rows: images, texts, strings, tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from genzoo.report import figures, png
+from genzoo.report.numbers import number
+from genzoo.report.records import Cell, DatasetRecord
+from genzoo.report.summary import Entry
+from genzoo.schema import Schema
+
+LONG_STRING = 32  # longer strings are shown as texts
+N_STRINGS, N_TEXTS, MOST_CHARACTERS = 24, 3, 400
+N_TABLE_ROWS, MOST_COLUMNS, N_MARGINALS = 5, 14, 6
+
+
+@dataclass
+class Gallery:
+    """Samples of one source: ``image`` (a data URI), ``strings``, ``texts`` or a ``table``."""
+
+    source: str
+    colour: int | None
+    image: str = ""
+    n: int = 0
+    strings: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    table: list[list[str]] = field(default_factory=list)
+    completions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Marginals:
+    """Figures of the variables that models get most wrong, and how wrong each model is.
+
+    ``distances`` maps a model to the mean total variation of its marginals; ``noise`` is what a
+    perfect model would show with as many samples.
+    """
+
+    figures: list[tuple[str, Markup]]
+    distances: list[tuple[str, int, str]]
+    noise: str
+    n_sampled: int
+    n_variables: int
+
+
+def galleries(
+    dataset: DatasetRecord, entries: list[Entry], colours: dict[str, int]
+) -> list[Gallery]:
+    """Real rows first, then each model's samples of its first finished seed."""
+    if dataset.schema is None:
+        return []
+    found = []
+    if dataset.rows is not None and len(dataset.rows):
+        found.append(_gallery("real rows", None, dataset.schema, dataset.rows))
+    for entry in entries:
+        cell = _first(entry, "rows")
+        if cell is not None and cell.rows is not None and len(cell.rows):
+            gallery = _gallery(entry.model, colours.get(entry.model), dataset.schema, cell.rows)
+            gallery.completions = cell.record.get("completions") or {}
+            found.append(gallery)
+    return found
+
+
+def _first(entry: Entry, attribute: str) -> Cell | None:
+    return next((c for c in entry.ok if getattr(c, attribute) is not None), None)
+
+
+def columns_shown(schema: Schema) -> list[str]:
+    """The header of a table of sample rows."""
+    return [str(name) for name in schema.names[:MOST_COLUMNS]]
+
+
+def _gallery(source: str, colour: int | None, schema: Schema, rows: np.ndarray) -> Gallery:
+    gallery = Gallery(source, colour)
+    if schema.layout == "image":
+        gallery.image, gallery.n = png.gallery(rows, schema.event_shape, schema.cards)
+    elif schema.layout == "sequence":
+        texts = _texts(schema, rows)
+        if schema.D <= LONG_STRING:
+            gallery.strings = texts[:N_STRINGS]
+        else:
+            gallery.texts = [t[:MOST_CHARACTERS] for t in texts[:N_TEXTS]]
+    else:
+        gallery.table = _cells(schema, rows[:N_TABLE_ROWS])
+    return gallery
+
+
+def _texts(schema: Schema, rows: np.ndarray) -> list[str]:
+    if schema.alphabet is not None:
+        return [str(text) for text in schema.decode(rows[:N_STRINGS])]
+    labels = [figures.code_labels(v) for v in schema.variables]
+    reached = schema.reached(rows)
+    return [
+        " ".join(labels[d][code] for d, code in enumerate(row) if keep[d])
+        for row, keep in zip(rows[:N_STRINGS].tolist(), reached, strict=False)
+    ]
+
+
+def _cells(schema: Schema, rows: np.ndarray) -> list[list[str]]:
+    """Values as texts; a cell of numbers is shown as one of them."""
+    decoded: Any = schema.decode(rows)
+    if isinstance(decoded, np.ndarray):
+        return [[str(v) for v in row[:MOST_COLUMNS]] for row in decoded.tolist()]
+    holes = decoded.isna().to_numpy()
+    return [
+        ["·" if hole else _text(value) for value, hole in zip(row, gone, strict=True)][
+            :MOST_COLUMNS
+        ]
+        for row, gone in zip(decoded.astype(object).to_numpy().tolist(), holes, strict=True)
+    ]
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def marginals(
+    dataset: DatasetRecord, entries: list[Entry], colours: dict[str, int]
+) -> Marginals | None:
+    """Training rows' marginals against the models' samples; None where either is unknown."""
+    real, schema = dataset.facts.get("marginals"), dataset.schema
+    sources = []
+    for entry in entries:
+        cell = next((c for c in entry.ok if c.record.get("marginals")), None)
+        if cell is not None:
+            sources.append((entry.model, cell))
+    if schema is None or not real or not sources:
+        return None
+    p = [np.asarray(shares, dtype=float) for shares in real]
+    q = {m: [np.asarray(s, dtype=float) for s in c.record["marginals"]] for m, c in sources}
+    # (models, D) total variation of each marginal
+    distance = np.array([[np.abs(a - b).sum() / 2 for a, b in zip(p, q[m], strict=True)] for m in q])
+    worst = np.argsort(-distance.mean(axis=0), kind="stable")[:N_MARGINALS]
+    drawn = [
+        (
+            str(schema.names[d]),
+            figures.marginal(
+                schema.variables[d], p[d], [(m, colours.get(m, 0), q[m][d]) for m in q]
+            ),
+        )
+        for d in worst
+    ]
+    n = int(sources[0][1].record.get("n_sampled") or 1)
+    # the mean of |N(0, s^2)| is s sqrt(2 / pi)
+    noise = np.mean([np.sqrt(2 * s * (1 - s) / (np.pi * n)).sum() / 2 for s in p])
+    means = sorted(zip(q, distance.mean(axis=1).tolist(), strict=True), key=lambda item: item[1])
+    return Marginals(
+        drawn,
+        [(m, colours.get(m, 0), number(100 * value, 2)) for m, value in means],
+        number(100 * float(noise), 2),
+        n,
+        schema.D,
+    )

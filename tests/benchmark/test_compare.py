@@ -1,0 +1,295 @@
+"""``compare``: records, failures, resuming, workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import troublemakers as bad
+
+import genzoo
+from genzoo import Independent
+
+
+def compare(models, datasets, out, **more):
+    return genzoo.compare(models, datasets, out=out, **{"progress": False, "n_jobs": 1, **more})
+
+
+def test_a_record_holds_what_the_model_gives(coin, tmp_path):
+    run = compare(["independent"], [coin], tmp_path / "run", seeds=2)
+    truth, first, second = run.records()
+    model = Independent().fit(coin)
+    score = model.log_prob(coin.test).mean()
+    expected = coin.truth.log_prob(coin.test)
+    gap = expected - model.log_prob(coin.test).value
+    assert first["test_log_prob"] == pytest.approx(score.value)
+    assert first["stderr"] == pytest.approx(score.stderr)
+    assert first["bits_per_dim"] == pytest.approx(score.bits_per_dim(coin.schema))
+    assert first["truth_log_prob"] == pytest.approx(expected.mean())
+    assert first["truth_gap"]["value"] == pytest.approx(gap.mean())
+    assert first["truth_gap"]["stderr"] == pytest.approx(gap.std(ddof=1) / np.sqrt(len(gap)))
+    assert first["metrics"]["truth_gap"]["higher_is_better"] is False
+    assert set(first["metrics"]) == set(genzoo.list_metrics())
+    assert first["alarm"]["raised"] is False
+    assert (first["status"], first["kind"], first["n_parameters"]) == ("ok", "exact", 3)
+    assert (first["seed"], second["seed"], truth["seed"]) == (0, 1, None)
+    assert truth["model"] == "truth"
+    assert truth["test_log_prob"] == pytest.approx(expected.mean())
+    with np.load(run.folder / "cells" / first["values"]) as arrays:
+        assert arrays["log_prob"] == pytest.approx(model.log_prob(coin.test).value)
+        assert arrays["rows"].shape == (64, 2)
+    shares = np.array(first["marginals"][1])
+    assert shares.sum() == pytest.approx(1)
+    # 2,000 draws: five standard deviations, a false alarm in a million
+    assert np.abs(shares - np.exp(model.log_table_[1])).max() < 5 * np.sqrt(0.25 / 2000)
+    if sys.platform == "linux":
+        assert 10 < first["peak_memory_mb"] < 4096
+
+
+def test_table_and_files(coin, tmp_path):
+    run = compare({"m": Independent(), "broken": bad.Raises()}, [coin], tmp_path / "run")
+    table = run.table()
+    assert list(table.columns) == [
+        "model", "dataset", "seed", "status", "reason", "test_log_prob", "kind", "stderr",
+        "bits_per_dim", "truth_log_prob", "converged", "train_seconds", "evaluate_seconds",
+        "n_parameters", "peak_memory_mb", "key",
+    ]  # fmt: skip
+    assert list(table.model) == ["truth", "m", "broken"]
+    failed = table.iloc[2]
+    assert failed.status == "failed"
+    assert "this family breaks" in failed.reason
+    assert pd.isna(failed.test_log_prob)
+    assert pd.isna(failed.kind)
+    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert plan["datasets"][0]["entropy"]["value"] == pytest.approx(coin.truth.entropy().value)
+    schema = (tmp_path / "run" / "datasets" / "coin.schema.json").read_text()
+    assert genzoo.Schema.from_json(schema) == coin.schema
+    assert repr(genzoo.load_run(tmp_path / "run")).endswith("3 of 3 cells)")
+
+
+def test_one_bad_model_does_not_stop_the_others(coin, tmp_path):
+    models = {
+        "dies": bad.Dies(), "exits": bad.Exits(), "raises": bad.Raises(), "refuses": bad.Refuses(),
+        "infinite": bad.Infinite(), "good": Independent(),
+    }  # fmt: skip
+    run = compare(models, [coin], tmp_path, n_jobs=2)
+    found = {r["model"]: r for r in run.records()}
+    assert {name: r["status"] for name, r in found.items()} == {
+        "truth": "ok", "dies": "failed", "exits": "failed", "raises": "failed",
+        "refuses": "unsupported", "infinite": "failed", "good": "ok",
+    }  # fmt: skip
+    assert "SIGKILL" in found["dies"]["reason"]
+    assert "exit code 7" in found["exits"]["reason"]
+    assert "last words" in found["exits"]["traceback"]
+    assert "RuntimeError: this family breaks" in found["raises"]["traceback"]
+    assert found["refuses"]["reason"] == "this family can't score"
+    assert "not finite" in found["infinite"]["reason"]
+    assert found["infinite"]["test_log_prob"] is None
+    text = str(run)
+    assert "raises on coin, seed 0: failed: RuntimeError: this family breaks" in text
+
+
+def test_alarm_on_a_model_that_claims_too_much(coin, tmp_path):
+    record = compare([bad.TooGood()], [coin], tmp_path).records()[-1]
+    assert record["alarm"]["raised"] is True
+    assert record["truth_gap"]["value"] < -5
+    assert any(note.startswith("alarm") for note in record["notes"])
+
+
+def test_finished_cells_are_not_run_again(coin, tmp_path):
+    models = {"good": Independent(), "refuses": bad.Refuses(), "raises": bad.Raises()}
+    compare(models, [coin], tmp_path)
+    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cells").glob("*.json")}
+    run = compare({**models, "more": Independent()}, [coin], tmp_path)
+    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cells").glob("*.json")}
+    again = {name for name, stamp in stamps.items() if after[name] != stamp}
+    by_model = {r["model"]: r["key"] for r in run.records()}
+    assert again == {by_model["raises"] + ".json"}  # what failed is tried again
+    assert set(after) - set(stamps) == {by_model["more"] + ".json"}
+
+
+def test_a_run_shows_the_cells_of_its_plan(coin, tmp_path):
+    compare({"a": Independent(), "b": Independent()}, [coin], tmp_path)
+    run = compare({"b": Independent()}, [coin], tmp_path)
+    assert list(run.table().model) == ["truth", "b"]
+
+
+def test_saved_models(coin, tmp_path):
+    compare(["independent"], [coin], tmp_path)
+    with pytest.raises(ValueError, match="save_models"):
+        genzoo.load_run(tmp_path).load_model("independent", "coin")
+    compare(["independent"], [coin], tmp_path, save_models=True)  # the cell left no model: again
+    run = genzoo.load_run(tmp_path)
+    loaded = run.load_model("independent", "coin", seed=0)
+    fitted = Independent().fit(coin)
+    assert (loaded.log_prob(coin.test).value == fitted.log_prob(coin.test).value).all()
+    with pytest.raises(ValueError, match="seeds there: 0"):
+        run.load_model("independent", "coin", seed=5)
+
+
+def test_the_callers_model_is_not_fitted(coin, tmp_path):
+    class Local(Independent):
+        """No other process can import it."""
+
+    mine, local = Independent(), Local()
+    run = compare([mine, local], [coin], tmp_path)
+    assert not hasattr(mine, "training_")
+    assert not hasattr(local, "training_")
+    assert list(run.table().status) == ["ok", "ok", "ok"]
+    assert "parent process" in run.records()[-1]["notes"][-1]
+
+
+def test_data_that_no_worker_can_read_runs_here(coin, tmp_path):
+    class LocalTruth:
+        schema = coin.schema
+        log_prob, sample, entropy = coin.truth.log_prob, coin.truth.sample, coin.truth.entropy
+
+    data = genzoo.Dataset("local", coin.schema, coin.train, coin.valid, coin.test, LocalTruth())
+    run = compare(["independent"], [data], tmp_path)
+    assert list(run.table().status) == ["ok", "ok"]
+
+
+def test_workers_are_reused_have_one_thread_and_may_print(coin, tmp_path):
+    run = compare({"a": bad.Chatty(), "b": bad.Chatty()}, {"x": coin, "y": coin}, tmp_path)
+    notes = [r["notes"] for r in run.records() if r["model"] != "truth"]
+    assert len(notes) == 4
+    assert {n[1] for n in notes} == {"threads 1"}
+    assert len({n[0] for n in notes}) == 1
+    assert notes[0][0] != f"pid {os.getpid()}"
+
+
+def test_long_cells_start_first(coin, tmp_path, capsys):
+    genzoo.compare(
+        {"short": Independent(), "learner": bad.Learner()},
+        {"a": coin, "b": coin},
+        budget={"a": "1s", "b": "9s"},
+        out=tmp_path,
+        n_jobs=1,
+    )
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("[1/6] learner on b, seed 0: -1")
+    assert lines[1].startswith("[2/6] learner on a, seed 0: -1")
+
+
+def test_matrix_marks_bounds_and_cells_that_were_improving(coin, tmp_path):
+    run = compare({"still": bad.Learner(), "done": Independent()}, [coin, "iris"], tmp_path)
+    text = run.matrix(width=200)
+    row = next(line for line in text.splitlines() if line.startswith("still"))
+    assert row.count("*") == 2
+    assert "* still improving" in text
+    assert ">=" not in text  # nothing here is a bound
+    truth = next(line for line in text.splitlines() if line.startswith("truth"))
+    assert len(truth.split()) == 3  # known for one of the two data sets
+    narrow = run.matrix(width=30)
+    assert max(map(len, narrow.split("\n\n")[0].splitlines())) <= 30
+    assert narrow.count("still ") == 3  # two blocks and the legend
+
+
+def test_text_is_completed_and_scored(tmp_path):
+    class Writer(Independent):
+        def score_text(self, text):
+            return genzoo.Score(-float(len(text)), 0.5, "exact")
+
+        def complete(self, prompt, *, seed):
+            return f"{prompt} and so on {seed}"
+
+    plays = genzoo.load_dataset("tinyshakespeare")
+    record = compare([Writer()], [plays], tmp_path).records()[-1]
+    assert record["text_score"]["value"] == -record["text_score"]["n_characters"] == -20_000
+    assert record["completions"]["ROMEO:"] == "ROMEO: and so on 1"
+
+
+def test_out_must_be_new_or_a_run(coin, tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="out: expected a new folder"):
+        compare(["independent"], [coin], tmp_path)
+    with pytest.raises(ValueError, match="n_jobs"):
+        compare(["independent"], [coin], tmp_path / "x", n_jobs=0)
+    with pytest.raises(ValueError, match=r"no plan\.json"):
+        genzoo.load_run(tmp_path)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+import genzoo
+from troublemakers import Slow
+
+class Mine(genzoo.Independent):
+    pass
+
+data = {{"codes": np.arange(200).reshape(100, 2) % 3}}
+genzoo.compare({models}, data, out={out!r}, n_jobs=2)
+print("end")
+"""
+
+
+def script(models: str, out: Path) -> subprocess.Popen[str]:
+    text = SCRIPT.format(folder=str(Path(__file__).parent), models=models, out=str(out))
+    path = out.parent / "script.py"
+    path.write_text(text)
+    return subprocess.Popen(
+        [sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_and_with_a_class_of_its_own(tmp_path):
+    process = script("[Mine(), 'independent']", tmp_path / "run")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert out == "end\n"  # once: no worker runs the script again
+    assert list(genzoo.load_run(tmp_path / "run").table().status) == ["ok", "ok"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_kill_keeps_the_finished_cells_and_leaves_no_worker(sent, tmp_path):
+    run = tmp_path / "run"
+    process = script("{'fast': 'independent', 'slow': Slow(seconds=30.0)}", run)
+    end = time.monotonic() + 60
+    while not list((run / "cells").glob("*.json")) and time.monotonic() < end:
+        time.sleep(0.1)
+    workers = children(process.pid)
+    assert workers
+    process.send_signal(sent)
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+    end = time.monotonic() + 20
+    while any(map(alive, workers)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(alive, workers))
+    assert list(genzoo.load_run(run).table().model) == ["fast"]
+    assert not [p for p in (run / "cells").iterdir() if p.name.startswith(".")]
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in found.stdout.split()]
+
+
+def alive(pid: int) -> bool:
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return state != "" and not state.startswith("Z")
+
+
+def test_bars_on_a_terminal(coin, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    genzoo.compare({"raises": bad.Raises(), "good": Independent()}, [coin], out=tmp_path, n_jobs=1)
+    shown = capsys.readouterr().err
+    assert "raises on coin, seed 0: failed: RuntimeError" in shown
+    assert "good on coin, seed 0: -1" in shown

@@ -1,0 +1,86 @@
+"""Models that misbehave, in a module of their own so that worker processes can import them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from genzoo import Independent, Unsupported
+from genzoo.budget import Training
+
+
+class Raises(Independent):
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        raise RuntimeError("this family breaks")
+
+
+class Refuses(Independent):
+    def _log_prob(self, rows, *, seed):
+        raise Unsupported("this family can't score")
+
+
+class Dies(Independent):
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Exits(Independent):
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        os.write(2, b"last words")
+        os._exit(7)
+
+
+class Infinite(Independent):
+    def _log_prob(self, rows, *, seed):
+        result = super()._log_prob(rows, seed=seed)
+        result.value[0] = -np.inf
+        return result
+
+
+class TooGood(Independent):
+    """Claims a nat more for each row than its probabilities allow."""
+
+    def _log_prob(self, rows, *, seed):
+        result = super()._log_prob(rows, seed=seed)
+        result.value[:] += 10.0
+        return result
+
+
+class Chatty(Independent):
+    """Prints, and notes the process and the threads that it has."""
+
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        import torch
+
+        print("between the messages", flush=True)
+        training = super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+        training.notes = [f"pid {os.getpid()}", f"threads {torch.get_num_threads()}"]
+        return training
+
+
+class Slow(Independent):
+    """Takes ``seconds`` for its fit, and says so all the while."""
+
+    def __init__(self, *, pseudo_count=1.0, seconds=60.0):
+        super().__init__(pseudo_count=pseudo_count)
+        self.seconds = seconds
+
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            progress(0.5, "waiting")
+        return super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+
+
+class Learner(Independent):
+    """An ordinary family with a learning curve, stopped by its budget."""
+
+    selects = True
+
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        training = super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+        return Training(steps=training.steps, converged=False, stopped_by="budget")
