@@ -164,8 +164,8 @@ def report(
 
 
 def _show(run: Run) -> None:
-    paths = run.report()
     typer.echo(str(run))
+    paths = run.report()
     typer.echo("\nwritten: " + ", ".join(str(path) for path in paths.values()))
 
 

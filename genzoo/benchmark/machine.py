@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import sys
@@ -21,10 +22,16 @@ THREAD_VARIABLES = (
 
 
 def n_cores() -> int:
-    """The cores that this process may use: affinity and container quotas count."""
-    from joblib import cpu_count
-
-    return int(cpu_count())
+    """The cores that this process may use: its affinity and a container's quota count."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        cores = os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
 
 
 @cache
@@ -55,7 +62,11 @@ def _memory_gib() -> float | None:
 
 
 def reset_peak_memory() -> bool:
-    """Start a new measurement of this process's peak memory; False where that can't be done."""
+    """Start a new measurement of this process's peak memory; False where that can't be done.
+
+    The measurement starts from what the process holds: the libraries that it has loaded count.
+    """
+    gc.collect()  # not the model of the cell before
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -74,16 +85,14 @@ def peak_memory_mb() -> float | None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Libraries that are loaded compute on one thread inside the block."""
-    from threadpoolctl import threadpool_limits
-
+    """Torch, if it is loaded, computes on one thread inside the block."""
     torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch is not None else None
-    with threadpool_limits(1):
-        if torch is not None:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            if torch is not None:
-                torch.set_num_threads(before)
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

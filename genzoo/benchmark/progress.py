@@ -122,7 +122,8 @@ class Bars(Display):
         super().finish(cell, record)
         self.drop(cell)
         self._count()
-        self.bars.console.print(f"{cell.title}: {outcome_text(record)}", markup=False)
+        line = f"{cell.title}: {outcome_text(record)}"
+        self.bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def choose_display(progress: bool, total: int, kept: int) -> Display:

@@ -1,6 +1,18 @@
-"""EM for chains of product emissions: hmmlearn's loop with a batched E-step."""
+"""EM for chains of product emissions: hmmlearn's loop around a batched E-step.
+
+hmmlearn's ``BaseHMM.fit`` alternates ``_do_estep`` and ``_do_mstep`` until its monitor says stop,
+and takes the sequences one at a time; at 100 us each that is minutes for 25,000 short strings.
+``ChainEM`` keeps the loop, the monitor and hmmlearn's names, and computes the E-step for a block of
+sequences at once. It adds what the base class lacks: emission tables that differ between steps and
+channels, a transition matrix per step, and Dirichlet priors on all of them, so that EM climbs the
+posterior density (Dempster, Laird & Rubin 1977, section 4) and no probability becomes zero.
+
+Zeros in the starting point are structural: they stay zero, as hmmlearn has it for transitions.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from hmmlearn.base import BaseHMM, ConvergenceMonitor
@@ -8,113 +20,200 @@ from scipy import sparse
 
 from genzoo.hmm.forward import Chain, Shape
 
-ROWS = 256
+BLOCK = 256  # sequences in a block: its arrays stay in the processor's cache
 
 
-class Packed:
-    def __init__(self, shape, rows):
-        n = len(rows)
-        T, C = shape.steps.shape
-        self.n = n
-        G, M = len(shape.cards), int(shape.cards.max())
-        lengths = np.full(n, T)
-        if shape.end is not None:
-            lengths = np.minimum(T, (np.cumsum(rows == shape.end, 1) == 0).sum(1) + 1)
-            order = np.argsort(-lengths, kind="stable")
-            rows, lengths = rows[order], lengths[order]
-        codes = rows[:, shape.steps] + M * shape.tables[shape.steps]  # n T C
-        self.chunks = []
-        for f in range(0, n, ROWS):
-            L = lengths[f:f+ROWS]
-            m = (L[:, None] > np.arange(T)).sum(0)
-            m = m[m > 0]
-            flat = np.concatenate([codes[f:f+m[t], t] for t in range(len(m))])  # N, C
-            N = len(flat)
-            onehot = sparse.csr_matrix((np.ones(N*C), flat.ravel(), np.arange(0, N*C+1, C)), shape=(N, G*M))
-            self.chunks.append((m, flat[:, 0] if C == 1 else None, onehot, onehot.T.tocsr()))
-        self.GM = (G, M)
+class Sequences:
+    """Sequences by block and by time: entries of one step lie together, longest sequences first.
+
+    Args:
+        X: (sum of lengths, C) codes, sequence by sequence.
+        lengths: (n,) steps of each sequence.
+        shape: tables and cards; sets the codes' places in the flattened emission tables.
+    """
+
+    def __init__(self, X: np.ndarray, lengths: np.ndarray, shape: Shape) -> None:
+        self.n, self.n_steps, self.n_channels = len(lengths), len(X), X.shape[1]
+        first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        M = int(shape.cards.max())
+        self.n_codes = M * len(shape.cards)
+        offsets = (M * shape.tables[shape.steps]).astype(np.int32)  # (T, C)
+        order = np.argsort(-np.asarray(lengths), kind="stable")
+        self.blocks: list[tuple[np.ndarray, np.ndarray]] = []  # (sequences per step, codes)
+        for b in range(0, self.n, BLOCK):
+            chosen = order[b : b + BLOCK]
+            running = (lengths[chosen, None] > np.arange(lengths[chosen[0]])).sum(axis=0)  # (T,)
+            codes = [X[first[chosen[:m]] + t] + offsets[t] for t, m in enumerate(running)]
+            self.blocks.append((running, np.concatenate(codes).astype(np.int32)))
+
+    def one_hot(self, codes: np.ndarray) -> sparse.csr_matrix:
+        """(N, G M): a row per step, a one per channel."""
+        N, C = codes.shape
+        parts = (np.ones(N * C), codes.ravel(), np.arange(0, N * C + 1, C, dtype=np.int32))
+        return sparse.csr_matrix(parts, shape=(N, self.n_codes))
+
+
+def sequences_of(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (n, D) as hmmlearn takes them: X (sum of lengths, C) and lengths (n,).
+
+    A string's sequence stops with its first END: what lies behind it carries no probability.
+    """
+    lengths = np.full(len(rows), shape.T)
+    if shape.end is not None:
+        lengths = np.minimum(shape.T, 1 + (np.cumsum(rows == shape.end, axis=1) == 0).sum(axis=1))
+    reached = np.arange(shape.T) < lengths[:, None]
+    return rows[:, shape.steps][reached].astype(np.int32), lengths
+
+
+class Watch(ConvergenceMonitor):
+    """hmmlearn's monitor, which also asks ``keep_going`` after each iteration."""
+
+    def __init__(self, tol: float, n_iter: int, keep_going: Callable[[], bool]) -> None:
+        super().__init__(tol, n_iter, verbose=False)
+        self.keep_going = keep_going
+        self.cut = False
+
+    def report(self, log_prob: float) -> None:
+        super().report(log_prob)
+        self.cut = not self.keep_going()
+
+    @property
+    def converged(self) -> bool:
+        return self.cut or self.iter >= self.n_iter or self.settled
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last iteration gained less than the tolerance."""
+        return len(self.history) > 1 and self.history[-1] - self.history[-2] < self.tol
 
 
 class ChainEM(BaseHMM):
-    def __init__(self, shape, n_components, packed, chain, *, emission_prior, pseudo, trans_prior, n_iter, tol, monitor=None):
-        super().__init__(n_components=n_components, n_iter=n_iter, tol=tol)
-        self.shape, self.packed, self.chain = shape, packed, chain
-        self.emission_prior, self.pseudo, self.trans_prior = emission_prior, pseudo, trans_prior
-        if monitor: self.monitor_ = monitor
+    """MAP estimation of a ``Chain`` by hmmlearn's EM loop.
 
-    def _init(self, X, lengths=None):
-        self.startprob_, self.transmat_, self.emissionprob_ = self.chain.start.copy(), self.chain.transitions.copy(), self.chain.emissions.copy()
+    Args:
+        start: the starting point.
+        emission_prior: (G, M, S) pseudo-counts of the emissions.
+        transition_prior: pseudo-count shared out over the entries of each row of transitions.
+        monitor: when to stop.
+    """
 
-    def _check(self):
-        pass
-
-    def _do_estep(self, X, lengths):
-        S = self.n_components
-        G, M = self.packed.GM
-        P = len(self.transmat_)
-        start = np.zeros(S); trans = np.zeros((P, S, S)); emit = np.zeros((G*M, S))
-        flatE = np.ascontiguousarray(self.emissionprob_.reshape(G*M, S))
-        with np.errstate(divide="ignore"):
-            logE = np.log(flatE)
-        total = 0.0
-        A = self.transmat_
-        AT = np.ascontiguousarray(A.transpose(0, 2, 1))
-        for m, first, onehot, onehotT in self.packed.chunks:
-            if first is not None:
-                b = flatE[first]
-            else:
-                b = onehot @ logE
-                mx = b.max(1); b -= mx[:, None]; np.exp(b, out=b); total += mx.sum()
-            T = len(m)
-            off = np.concatenate([[0], np.cumsum(m)])
-            a = np.empty_like(b); 
-            c = np.empty(len(b))
-            for t in range(T):
-                sl = slice(off[t], off[t+1])
-                if t == 0:
-                    np.multiply(self.startprob_, b[sl], out=a[sl])
-                else:
-                    np.matmul(a[off[t-1]:off[t-1]+m[t]], A[t-1 if P > 1 else 0], out=a[sl])
-                    a[sl] *= b[sl]
-                c[sl] = a[sl].sum(1)
-                a[sl] /= c[sl, None]
-            total += np.log(c).sum()
-            b /= c[:, None]
-            beta = np.ones((m[0], S))
-            for t in reversed(range(T)):
-                sl = slice(off[t], off[t+1])
-                if t:
-                    w = b[sl]; w *= beta[:m[t]]
-                    prev = a[off[t-1]:off[t-1]+m[t]]
-                    trans[t-1 if P > 1 else 0] += prev.T @ w
-                a[sl] *= beta[:m[t]] if t else beta
-                if t:
-                    np.matmul(w, AT[t-1 if P > 1 else 0], out=beta[:m[t]])
-            start += a[:m[0]].sum(0)
-            emit += onehotT @ a
-        trans *= A
-        return {"start": start, "trans": trans, "emit": emit.reshape(G, M, S), "nobs": self.packed.n}, total
-
-    def _compute_lower_bound(self, lp):
-        self.loglik = lp
-        live = self.emissionprob_ > 0
-        pr = np.sum(np.where(live, self.pseudo * self.emission_prior[..., None] * np.log(np.where(live, self.emissionprob_, 1)), 0))
-        live = self.transmat_ > 0
-        pr += self.trans_prior / self.n_components * np.sum(np.log(self.transmat_[live]))
-        live = self.startprob_ > 0
-        pr += self.trans_prior / self.n_components * np.sum(np.log(self.startprob_[live]))
-        return lp + pr
-
-    def _do_mstep(self, stats):
-        S = self.n_components
-        s = np.where(self.startprob_ > 0, stats["start"] + self.trans_prior / S, 0)
-        self.startprob_ = s / s.sum()
-        t = np.where(self.transmat_ > 0, stats["trans"] + self.trans_prior / S, 0)
-        self.transmat_ = t / t.sum(2, keepdims=True)
-        e = np.where(self.emissionprob_ > 0, stats["emit"] + self.pseudo * self.emission_prior[..., None], 0)
-        self.emissionprob_ = e / e.sum(1, keepdims=True)
-        self.occupancy = stats["emit"].sum((0, 1))
+    def __init__(
+        self, start: Chain, *, emission_prior: np.ndarray, transition_prior: float, monitor: Watch
+    ) -> None:
+        super().__init__(n_components=start.S, n_iter=monitor.n_iter, tol=monitor.tol)
+        self.start, self.monitor_ = start, monitor
+        self.emission_prior, self.transition_prior = emission_prior, transition_prior / start.S
+        self.log_likelihood = -np.inf  # nats over all sequences, before the last update
 
     @property
-    def result(self):
-        return Chain(self.shape, self.startprob_, self.transmat_, self.emissionprob_)
+    def chain(self) -> Chain:
+        """The present estimate."""
+        return Chain(self.start.shape, self.startprob_, self.transmat_, self.emissionprob_)
+
+    def _init(self, X: np.ndarray, lengths: np.ndarray) -> None:
+        self.sequences = Sequences(X, lengths, self.start.shape)
+        self.startprob_ = self.start.start
+        self.transmat_ = self.start.transitions
+        self.emissionprob_ = self.start.emissions
+
+    def _check(self) -> None:
+        for name, axis in (("startprob_", 0), ("transmat_", 2), ("emissionprob_", 1)):
+            if not np.allclose(getattr(self, name).sum(axis=axis), 1):
+                raise ValueError(f"{name}: expected sums of 1 along axis {axis}")
+
+    def _compute_lower_bound(self, curr_logprob: float) -> float:
+        self.log_likelihood = curr_logprob
+        return (
+            curr_logprob
+            + _log_density(self.startprob_, self.transition_prior)
+            + _log_density(self.transmat_, self.transition_prior)
+            + _log_density(self.emissionprob_, self.emission_prior)
+        )
+
+    def _do_estep(self, X: np.ndarray, lengths: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
+        """Expected counts, by forward-backward, and the log-likelihood in nats."""
+        S = self.n_components
+        start, transitions = np.zeros(S), np.zeros_like(self.transmat_)
+        emissions = np.zeros((self.sequences.n_codes, S))
+        backwards = np.ascontiguousarray(self.transmat_.transpose(0, 2, 1))
+        total = 0.0
+        for running, codes, b, shift in self._likelihoods(self.sequences):
+            offset = np.concatenate([[0], np.cumsum(running)])
+            a, scale = self._forward(running, b)  # p(s_t | x_1 .. x_t), p(x_t | x_1 .. x_{t-1})
+            total += float(np.log(scale).sum()) + shift
+            b /= scale[:, None]
+            later = np.ones((running[0], S))  # p(x_{t+1} ..| s_t) / p(x_{t+1} ..| x_1 .. x_t)
+            for t in reversed(range(len(running))):
+                m, at = running[t], slice(offset[t], offset[t + 1])
+                a[at] *= later[:m]
+                if t:
+                    k = t - 1 if len(backwards) > 1 else 0
+                    before = a[offset[t - 1] : offset[t - 1] + m]
+                    b[at] *= later[:m]
+                    transitions[k] += before.T @ b[at]
+                    later[:m] = b[at] @ backwards[k]
+            start += a[: running[0]].sum(axis=0)
+            emissions += self.sequences.one_hot(codes).T @ a
+        transitions *= self.transmat_
+        shape = self.emissionprob_.shape
+        return {"start": start, "trans": transitions, "emit": emissions.reshape(shape)}, total
+
+    def _do_mstep(self, stats: dict[str, np.ndarray]) -> None:
+        self.startprob_ = _posterior_mode(self.startprob_, stats["start"], self.transition_prior, 0)
+        self.transmat_ = _posterior_mode(self.transmat_, stats["trans"], self.transition_prior, 2)
+        self.emissionprob_ = _posterior_mode(
+            self.emissionprob_, stats["emit"], self.emission_prior, 1
+        )
+
+    def log_likelihood_of(self, sequences: Sequences) -> float:
+        """Log-likelihood of other sequences under the present estimate, in nats."""
+        total = 0.0
+        for running, _, b, shift in self._likelihoods(sequences):
+            total += float(np.log(self._forward(running, b)[1]).sum()) + shift
+        return total
+
+    def _likelihoods(self, sequences: Sequences):  # type: ignore[no-untyped-def]
+        """Per block: sequences per step, codes, likelihood of each step (N, S) and its log scale."""
+        tables = np.ascontiguousarray(self.emissionprob_.reshape(-1, self.n_components))
+        if sequences.n_channels == 1:
+            for running, codes in sequences.blocks:
+                yield running, codes, tables[codes[:, 0]], 0.0
+            return
+        log_tables = np.log(tables, where=tables > 0, out=np.zeros_like(tables))
+        for running, codes in sequences.blocks:
+            b = sequences.one_hot(codes) @ log_tables
+            shift = b.max(axis=1)
+            b -= shift[:, None]
+            yield running, codes, np.exp(b, out=b), float(shift.sum())
+
+    def _forward(self, running: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Filtered states (N, S) and the scale of each step (N,)."""
+        a, scale = np.empty_like(b), np.empty(len(b))
+        before, end = slice(0, 0), 0
+        for t, m in enumerate(running):
+            at = slice(end, end + m)
+            if t == 0:
+                np.multiply(self.startprob_, b[at], out=a[at])
+            else:
+                k = t - 1 if len(self.transmat_) > 1 else 0
+                np.matmul(a[before][:m], self.transmat_[k], out=a[at])
+                a[at] *= b[at]
+            scale[at] = a[at].sum(axis=1)
+            a[at] /= scale[at, None]
+            before, end = at, end + m
+        return a, scale
+
+
+def _log_density(probabilities: np.ndarray, prior: np.ndarray | float) -> float:
+    """Log Dirichlet density up to a constant: sum of pseudo-count times log probability."""
+    live = probabilities > 0
+    logs = np.log(probabilities, where=live, out=np.zeros_like(probabilities))
+    return float((prior * logs).sum())
+
+
+def _posterior_mode(
+    before: np.ndarray, counts: np.ndarray, prior: np.ndarray | float, axis: int
+) -> np.ndarray:
+    """Counts plus pseudo-counts, normalised; what was zero stays zero."""
+    weights = np.where(before > 0, counts + prior, 0.0)
+    return weights / weights.sum(axis=axis, keepdims=True)

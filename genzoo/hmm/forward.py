@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -140,15 +141,12 @@ class Chain:
             total += self._log_emissions[self.shape.tables[d], rows[:, d]]
         return total
 
-    @property
+    @cached_property
     def _log_emissions(self) -> np.ndarray:
         """(G, M + 1, S); the last code, which ``MISSING`` = -1 picks, has log probability 0."""
-        if "_log_emissions_" not in self.__dict__:
-            with np.errstate(divide="ignore"):
-                logs = np.log(self.emissions)
-            logs = np.concatenate([logs, np.zeros_like(logs[:, :1])], axis=1)
-            object.__setattr__(self, "_log_emissions_", logs)
-        return self.__dict__["_log_emissions_"]
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.emissions)
+        return np.concatenate([logs, np.zeros_like(logs[:, :1])], axis=1)
 
     def _filter(
         self, rows: np.ndarray, keep: bool = False
@@ -201,6 +199,6 @@ def _draw(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(B,) an index per row of ``weights`` (B, K), with probability proportional to it."""
     cumulative = np.cumsum(weights, axis=1)
     # below the total also after rounding, so that an index of weight 0 is never drawn
-    level = np.minimum(rng.random(len(weights)), 1 - 2**-53) * cumulative[:, -1]
+    level = rng.random(len(weights)) * cumulative[:, -1]
     level = np.minimum(level, np.nextafter(cumulative[:, -1], 0))
     return (level[:, None] >= cumulative).sum(axis=1)

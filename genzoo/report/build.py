@@ -127,19 +127,26 @@ def _named(entries: list[Entry], model: str) -> Entry:
 
 def _matrix_cell(ranking: Ranking, entry: Entry | None, view: str) -> dict[str, Any]:
     if entry is None:
-        return {"text": DASH, "style": "absent", "note": "not known", "best": False}
+        return _as_cell(DASH, "absent", "not known")
     if entry.value is None:
-        return {"text": entry.status, "style": "failed", "note": entry.reason, "best": False}
+        return _as_cell(entry.status, "failed", entry.reason)
     text, note = _seen(ranking, entry, view)
-    best = entry is ranking.best
     style = "truth" if entry.model == TRUTH else f"shade-{_shade(ranking, entry)}"
+    return _as_cell(text, style, note) | {
+        "best": entry is ranking.best,
+        "improving": entry.improving,
+        "partial": len(entry.ok) < len(entry.cells),
+    }
+
+
+def _as_cell(text: str, style: str, note: str) -> dict[str, Any]:
     return {
         "text": text,
         "style": style,
         "note": note,
-        "best": best,
-        "improving": entry.improving,
-        "partial": len(entry.ok) < len(entry.cells),
+        "best": False,
+        "improving": False,
+        "partial": False,
     }
 
 

@@ -1,0 +1,561 @@
+"""A generative adversarial network with an honest likelihood.
+
+    z ~ N(0, I_Z),    x_d ~ p_d(. | G(z)) independently,    p(x) = E_z prod_d p_d(x_d | G(z))
+
+The generator G emits a distribution for each variable over its own codes, so p is a proper mass on
+the space of rows, and ``sample`` draws z, then x, from it. In strings with END each latent's product
+stops at the first END. Fitting has three parts.
+
+1. *The game* (Goodfellow et al. 2014; Arjovsky et al. 2017; Gulrajani et al. 2017). A critic C reads
+   rows as one-hot features and plays for the Wasserstein distance, its slope held near 1 on lines
+   between real and drawn rows:
+
+       C:  min  E C(drawn) - E C(real) + lambda E (|grad C(between)| - 1)^2
+       G:  min  - E C(drawn)
+
+   Codes are discrete, so G's gradient goes straight through the draw: forward the one-hot code,
+   backward its Gumbel-softmax relaxation (Jang et al. 2017; Bengio et al. 2013). What C judges is
+   thus a draw from p itself, per-variable noise included. The generator that is kept is a moving
+   average of the weights, the one with the best bound on validation rows (draws from the prior).
+
+2. *Calibration.* Inside each head the logits get a temperature and the distribution is mixed with
+   the variable's training marginal m_d,
+
+       p_d(v | z) = (1 - e) softmax(s * logits)_v + e m_d(v),    e >= 0.001,
+
+   so every legal code has mass whatever G says. For each e the best s is found on one half of the
+   validation rows, and e is chosen on the other. At e = 1 the model is the independent baseline.
+   s and e belong to the model: samples have them too.
+
+3. *The proposal.* An encoder learns q(z | x), a Gaussian, by maximum likelihood of z on the model's
+   own draws (z, x). ``log_prob`` is a lower bound by importance sampling from q mixed with the
+   prior (a sixteenth of the draws), which bounds the weights where q has learned nothing.
+
+Goodfellow et al. (2014), Generative adversarial nets, arXiv:1406.2661. Arjovsky, Chintala & Bottou
+(2017), Wasserstein GAN, arXiv:1701.07875. Gulrajani et al. (2017), Improved training of Wasserstein
+GANs, arXiv:1704.00028. Jang, Gu & Poole (2017), Gumbel-softmax, arXiv:1611.01144. Bengio, Leonard &
+Courville (2013), Estimating or propagating gradients, arXiv:1308.3432. Wu, Burda, Salakhutdinov &
+Grosse (2017), On the quantitative analysis of decoder-based generative models, arXiv:1611.04273.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genzoo.budget import Budget, Training
+from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported
+from genzoo.models.independent import Independent
+from genzoo.neural.coders import Decoder, Encoder
+from genzoo.neural.heads import N_COMPONENTS, Heads
+from genzoo.neural.latent import Bound, importance_bound, log_prior_ratio
+from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
+from genzoo.schema import MISSING, Schema
+from genzoo.seeding import numpy_rng, torch_generator, torch_seeded
+from genzoo.store import pack_json, unpack_json
+
+# Rows of up to so many variables are read flat. On 8 x 8 digits a convolutional critic's step took
+# fifteen times as long as a dense one's, and learned less in the same time.
+LONGEST_FLAT = 256
+ESTIMATORS = ("auto", "elbo", "iwae")
+GAME, FIRST_PROPOSAL, CALIBRATION = 0.6, 0.15, 0.08  # shares of the budget; the rest: the proposal
+BATCH_SIZE = 128
+# Momentum hurts both players, and Muon costs more than it brings in networks this small.
+GAME_RECIPE = Recipe(
+    steps=3000, batch_size=BATCH_SIZE, muon_lr=None, adam_lr=0.003, betas=(0.0, 0.99),
+    weight_decay=0.0, clip=10.0, patience=None, ema=0.99,
+)  # fmt: skip
+PROPOSAL_RECIPE = Recipe(
+    steps=750, batch_size=BATCH_SIZE, muon_lr=None, weight_decay=0.0, patience=None
+)
+LEAST_MARGINAL = 1e-3
+FIRST_MARGINAL = 0.1  # e before calibration: while checkpoints are compared, and for the proposal
+MARGINALS = (0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)
+TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
+MUCH_MARGINAL = 0.1
+LARGEST_LOG_SD = 6.0
+MOST_VALID_ROWS = 256
+CALIBRATION_DRAWS = 32
+SELECTION_ROWS, SELECTION_NUMBERS = 128, 2**21
+HELD_NUMBERS = 2**22  # floats that one chunk of a sample may hold
+
+
+class GAN(GenerativeModel):
+    """Generative adversarial network (WGAN-GP with straight-through draws).
+
+    Args:
+        latent_dim: Z, length of the latent vector.
+        width: of the hidden layers of generator, critic and encoder.
+        critic_steps: turns of the critic for one of the generator.
+        penalty: lambda, the weight of the critic's gradient penalty.
+        estimator: how ``log_prob`` bounds the likelihood: ``"iwae"``, ``"elbo"`` or ``"auto"``
+            (iwae). May be changed after ``fit``.
+        n_importance: K, draws a row for ``log_prob``. May be changed after ``fit``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+
+    Attributes:
+        calibration_: ``temperature`` (s), ``marginal_weight`` (e), and the mean bound in nats per
+            row on the validation rows that chose e, ``before`` (s = 1, e = 0.001) and ``after``;
+            ``n_importance`` and ``effective`` say how many draws a row it took and how many of them
+            counted.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int = 16,
+        width: int = 128,
+        critic_steps: int = 1,
+        penalty: float = 1.0,
+        estimator: str = "auto",
+        n_importance: int = 128,
+        device: str = "auto",
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.width = width
+        self.critic_steps = critic_steps
+        self.penalty = penalty
+        self.estimator = estimator
+        self.n_importance = n_importance
+        self.device = device
+
+    def _check_params(self) -> None:
+        for name, least in (
+            ("latent_dim", 1), ("width", 1), ("critic_steps", 1), ("n_importance", 2),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name}: expected an integer of at least {least}; got {value!r}")
+        if not (isinstance(self.penalty, (int, float)) and 0 < self.penalty < math.inf):
+            raise ValueError(f"penalty: expected a positive number; got {self.penalty!r}")
+        if self.estimator not in ESTIMATORS:
+            raise ValueError(
+                f"estimator: expected one of {', '.join(ESTIMATORS)}; got {self.estimator!r}"
+            )
+        if not isinstance(self.device, str):
+            raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit(
+        self,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        *,
+        seed: int,
+        budget: Budget,
+        progress: Progress,
+    ) -> Training:
+        assert valid is not None
+        start = time.perf_counter()
+        chosen = numpy_rng(seed, "gan", "valid").permutation(len(valid))[:MOST_VALID_ROWS]
+        valid = valid[chosen]
+        marginals = Independent().fit(rows, schema=self.schema_).log_table_
+        self._build(marginals, seed)
+        self.generator_.start_at_marginals(rows)
+
+        def phase(share: float, since: float) -> Budget:
+            """A part of the budget that began when a share ``since`` of it was to be used up."""
+            if budget.steps is not None:
+                return Budget(steps=round((since + share) * budget.steps) - round(since * budget.steps))
+            if budget.seconds is not None:
+                late = time.perf_counter() - start - since * budget.seconds
+                return Budget(seconds=max(0.01, share * budget.seconds - late))
+            return Budget()
+
+        def part(low: float, high: float, what: str) -> Progress:
+            return lambda done, message: progress(low + (high - low) * done, f"{what}: {message}")
+
+        training = self._play(rows, valid, seed, phase(GAME, 0.0), part(0.0, GAME, "game"))
+        since = GAME
+        plan = [FIRST_PROPOSAL, 1 - GAME - FIRST_PROPOSAL]
+        if budget.seconds is not None:
+            plan[1] -= CALIBRATION
+        for turn, share in enumerate(plan):
+            training.steps += self._learn_proposal(
+                seed, turn, phase(share, since), part(since, since + share, "proposal")
+            )
+            since += share
+            if turn == 0:
+                limit = phase(CALIBRATION, since).seconds
+                self._calibrate(valid, seed, math.inf if limit is None else limit)
+                if budget.seconds is not None:
+                    since += CALIBRATION
+        training.notes += self._remarks()
+        return training
+
+    def _build(self, log_marginals: np.ndarray, seed: int) -> None:
+        self._device_ = pick_device(self.device)
+        with torch_seeded(seed, "gan", "weights"):
+            self.generator_ = _Generator(
+                self.schema_, self.latent_dim, self.width, log_marginals
+            ).to(self._device_)
+            self.encoder_ = Encoder(
+                _as_seen(self.schema_), 2 * self.latent_dim, self.width
+            ).to(self._device_)
+        self.generator_.eval()
+        self.encoder_.eval()
+
+    def _play(
+        self, rows: np.ndarray, valid: np.ndarray, seed: int, budget: Budget, progress: Progress
+    ) -> Training:
+        """Part 1: the game. The generator's weights are in place afterwards."""
+        generator, heads = self.generator_, self.generator_.heads
+        with torch_seeded(seed, "gan", "critic"):
+            critic = Encoder(_as_seen(self.schema_), 1, self.width)
+
+        def draw(n: int, noise: torch.Generator) -> Tensor:
+            return straight_through(heads, generator.decoder(self._latents(n, noise)), noise)
+
+        def critic_loss(x: Tensor, noise: torch.Generator) -> Tensor:
+            real = heads.onehot(x)
+            with torch.no_grad():
+                drawn = draw(len(x), noise)
+            at = torch.rand((len(x), 1), generator=noise, device=x.device)
+            between = torch.lerp(real, drawn, at).requires_grad_()
+            (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+            norm = (slope.square().sum(dim=1) + 1e-12).sqrt()  # a root has no slope at 0
+            gap = critic(drawn).mean() - critic(real).mean()
+            return gap + self.penalty * (norm - 1).square().mean()
+
+        def generator_loss(x: Tensor, noise: torch.Generator) -> Tensor:
+            return -critic(draw(len(x), noise)).mean()
+
+        few = torch.as_tensor(valid[:SELECTION_ROWS]).to(self._device_)
+        K = max(64, min(1024, SELECTION_NUMBERS // few.numel()))
+        z = self._latents(K, torch_generator(seed, "gan", "selection", device=self._device_))
+
+        def evaluate() -> float:
+            """The bound with draws from the prior, the same for all rows: cheap, and loose."""
+            outputs = generator.decoder(z)
+            log_p = [
+                generator.log_prob_at(outputs.unsqueeze(1), part) for part in few.split(16)
+            ]  # each (K, 16)
+            return float((torch.cat(log_p, dim=1).logsumexp(dim=0) - math.log(K)).mean())
+
+        return fit_network(
+            [
+                Player(critic, critic_loss, repeats=self.critic_steps),
+                Player(generator.decoder, generator_loss),
+            ],
+            draw_batch=epochs(torch.as_tensor(rows), BATCH_SIZE),
+            evaluate=evaluate,
+            recipe=GAME_RECIPE,
+            budget=budget,
+            seed=seed,
+            progress=progress,
+            device=self.device,
+        )
+
+    def _learn_proposal(self, seed: int, turn: int, budget: Budget, progress: Progress) -> int:
+        """Part 3: maximum likelihood of z on the model's own draws; the steps that it took."""
+        if budget.steps == 0:
+            return 0
+        noise = torch_generator(seed, "gan", "pairs", turn, device=self._device_)
+        z_held = self._latents(1024, noise)
+        x_held = self.generator_.sample(z_held, noise)
+
+        def log_q(z: Tensor, x: Tensor) -> Tensor:
+            mean, log_sd = self._propose(x)
+            prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=-1)
+            return (prior - log_prior_ratio(z, mean, log_sd)).mean()
+
+        def loss(z: Tensor, noise: torch.Generator) -> Tensor:
+            return -log_q(z, self.generator_.sample(z, noise))
+
+        record = fit_network(
+            [Player(self.encoder_, loss)],
+            draw_batch=lambda source: torch.randn((BATCH_SIZE, self.latent_dim), generator=source),
+            evaluate=lambda: float(log_q(z_held, x_held)),
+            recipe=PROPOSAL_RECIPE,
+            budget=budget,
+            seed=seed + turn,
+            progress=progress,
+            device=self.device,
+        )
+        return record.steps
+
+    def _calibrate(self, valid: np.ndarray, seed: int, seconds: float) -> None:
+        """Part 2: s for each e on one half of the validation rows, e on the other half."""
+        start = time.perf_counter()
+        half = np.arange(len(valid)) % 2 == 0
+        other = ~half if len(valid) > 1 else half
+
+        def bound(s: float, e: float) -> Bound:
+            self.generator_.calibrate(s, e)
+            return self._bound(valid, K=CALIBRATION_DRAWS, seed=seed)
+
+        independent = bound(1.0, 1.0)
+        before = bound(1.0, LEAST_MARGINAL)
+        best = (1.0, 1.0, independent)
+        at = TEMPERATURES.index(1.0)
+        for e in MARGINALS:
+            if time.perf_counter() - start > seconds:
+                break
+            at, found = _climb(lambda i, e=e: bound(TEMPERATURES[i], e), at, half)  # type: ignore[misc]
+            if found.value[other].mean() > best[2].value[other].mean():
+                best = (TEMPERATURES[at], e, found)
+        s, e, after = best
+        self.generator_.calibrate(s, e)
+        self.calibration_: dict[str, float] = {
+            "temperature": s,
+            "marginal_weight": e,
+            "before": float(before.value[other].mean()),
+            "after": float(after.value[other].mean()),
+            "n_importance": CALIBRATION_DRAWS,
+            "effective": float(after.ess[other].mean()),
+        }
+
+    def _remarks(self) -> list[str]:
+        found = self.calibration_
+        notes = [
+            f"calibrated on validation rows: temperature {found['temperature']:g}, marginal weight "
+            f"{found['marginal_weight']:g}; bound {found['before']:.3f} before, "
+            f"{found['after']:.3f} after (nats per row, {found['n_importance']} draws)"
+        ]
+        if found["marginal_weight"] > MUCH_MARGINAL:
+            notes.append(
+                f"marginal weight {found['marginal_weight']:g} is over {MUCH_MARGINAL:g}: much of "
+                f"the likelihood is the training marginals', not the generator's"
+            )
+        return notes
+
+    # ---------------------------------------------------------------- the two questions
+
+    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
+        if given is not None:
+            open_ = given == MISSING
+            if (open_.any(axis=1) & ~open_.all(axis=1)).any():
+                raise Unsupported("a GAN can't complete partly observed rows yet")
+        noise = torch_generator(seed, "gan", "sample", device=self._device_)
+        size = max(1, HELD_NUMBERS // self.generator_.decoder.numbers)
+        parts = []
+        with torch.no_grad():
+            for first in range(0, n, size):
+                z = self._latents(min(size, n - first), noise)
+                parts.append(self.generator_.sample(z, noise).cpu().numpy())
+        rows = np.concatenate(parts)
+        return rows if given is None else np.where(given == MISSING, rows, given)
+
+    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        if (rows == MISSING).any():
+            raise Unsupported("a GAN can't sum out missing entries yet")
+        return self._bound(rows, K=self.n_importance, seed=seed).log_prob()
+
+    def _bound(self, rows: np.ndarray, *, K: int, seed: int) -> Bound:
+        return importance_bound(
+            rows,
+            propose=self._propose,
+            log_likelihood=self.generator_.row_log_prob,
+            K=K,
+            seed=seed,
+            width=self.generator_.decoder.numbers,
+            estimator="elbo" if self.estimator == "elbo" else "iwae",
+            device=self._device_,
+        )
+
+    def _propose(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation (B, Z) of q(z | x) for codes (B, D)."""
+        mean, raw = self.encoder_(self.generator_.heads.onehot(x)).chunk(2, dim=-1)
+        return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
+
+    def _latents(self, n: int, noise: torch.Generator) -> Tensor:
+        return torch.randn((n, self.latent_dim), generator=noise, device=self._device_)
+
+    # ---------------------------------------------------------------- state
+
+    def _state(self) -> dict[str, np.ndarray]:
+        state = {"log_marginals": self.generator_.log_marginals.cpu().numpy(),
+                 "calibration": pack_json(self.calibration_)}  # fmt: skip
+        for name, module in self._networks().items():
+            for key, value in module.state_dict().items():
+                state[f"{name}.{key}"] = value.cpu().numpy()
+        return state
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._build(arrays["log_marginals"], seed=0)
+        for name, module in self._networks().items():
+            start = f"{name}."
+            module.load_state_dict(
+                {k.removeprefix(start): torch.as_tensor(v) for k, v in arrays.items()
+                 if k.startswith(start)}
+            )  # fmt: skip
+        self.calibration_ = unpack_json(arrays["calibration"])
+        self.generator_.calibrate(
+            self.calibration_["temperature"], self.calibration_["marginal_weight"]
+        )
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {"decoder": self.generator_.decoder, "encoder": self.encoder_}
+
+    @property
+    def n_parameters_(self) -> int:
+        """Of the model: the generator's weights, the marginals, s and e; without the encoder, which
+        only tightens the bound."""
+        weights = sum(p.numel() for p in self.generator_.decoder.parameters())
+        return weights + int((self.schema_.cards - 1).sum()) + 2
+
+
+class _Generator(nn.Module):
+    """The decoder with its calibrated observation model: p(x | z).
+
+    Args:
+        schema: of the rows.
+        latent_dim: Z.
+        width: of the hidden layers.
+        log_marginals: (D, M) of the training rows; -inf beyond a variable's own codes.
+    """
+
+    def __init__(
+        self, schema: Schema, latent_dim: int, width: int, log_marginals: np.ndarray
+    ) -> None:
+        super().__init__()
+        self.decoder = Decoder(_as_seen(schema), latent_dim, width)
+        self.heads = Heads(schema)
+        # where a code gives way to one of the marginal, what follows an END must be there to be seen
+        self.unstopped = Heads(dataclasses.replace(schema, end=None))
+        is_scale, is_mean = _scales_and_means(self.heads)
+        self.log_marginals: Tensor
+        self.is_scale: Tensor
+        self.is_logit: Tensor
+        self.register_buffer("log_marginals", torch.as_tensor(log_marginals), persistent=False)
+        self.register_buffer("is_scale", torch.as_tensor(is_scale), persistent=False)
+        self.register_buffer("is_logit", torch.as_tensor(~(is_scale | is_mean)), persistent=False)
+        self.calibrate(1.0, FIRST_MARGINAL)
+
+    @torch.no_grad()
+    def start_at_marginals(self, rows: np.ndarray) -> None:
+        """Set the outputs' biases to the marginals of ``rows`` (n, D)."""
+        self.decoder.bias.copy_(torch.as_tensor(self.heads.marginal_outputs(rows)))
+
+    def calibrate(self, s: float, e: float) -> None:
+        """Set temperature and marginal weight."""
+        self.s, self.e = s, e
+
+    def sharpened(self, outputs: Tensor) -> Tensor:
+        """Outputs (..., n_outputs) with temperature s.
+
+        Logits (of codes, of a mixture's components, of the missing mark) are multiplied by s. Of
+        long ordinals, a component's log scale falls by about log s.
+        """
+        if self.s == 1.0:
+            return outputs
+        return torch.where(self.is_logit, self.s * outputs, outputs - math.log(self.s) * self.is_scale)
+
+    def log_prob_at(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """(...) log p(x | z) in nats, from outputs (..., n_outputs) and codes x (..., D)."""
+        marginal = self.log_marginals[torch.arange(self.heads.D, device=x.device), x]
+        marginal = marginal.to(outputs.dtype)
+        if self.e < 1.0:
+            own = self.heads.log_prob(self.sharpened(outputs), x)
+            terms = torch.logaddexp(own + math.log1p(-self.e), marginal + math.log(self.e))
+        else:
+            terms = marginal.expand(*torch.broadcast_shapes(outputs.shape[:-1], x.shape[:-1]), -1)
+        return terms.sum(dim=-1) if self.heads.end is None else (
+            terms * self.heads.reached(x)
+        ).sum(dim=-1)  # fmt: skip
+
+    def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
+        """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""
+        return self.log_prob_at(self.decoder(z), x)
+
+    @torch.no_grad()
+    def sample(self, z: Tensor, noise: torch.Generator) -> Tensor:
+        """(B, D) codes from p(x | z) for z (B, Z)."""
+        x = self.unstopped.sample(self.sharpened(self.decoder(z)), noise)
+        p = self.log_marginals.exp()
+        from_marginal = torch.multinomial(p, len(z), replacement=True, generator=noise).T  # (B, D)
+        u = torch.rand(x.shape, generator=noise, device=x.device, dtype=torch.float64)
+        x = torch.where(u < self.e, from_marginal, x)
+        end = self.heads.end
+        return x if end is None else x.masked_fill(~self.heads.reached(x), end)
+
+
+def _as_seen(schema: Schema) -> Schema:
+    """The schema as the networks see it: short rows as tables."""
+    if schema.D > LONGEST_FLAT:
+        return schema
+    return dataclasses.replace(schema, layout="table", event_shape=(schema.D,), end=None)
+
+
+def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> Tensor:
+    """A draw as features (B, n_inputs), the layout of ``Heads.onehot``, with a gradient.
+
+    Forward: ``onehot`` of codes drawn from the heads. Backward: as if it were the relaxed draw, a
+    softmax of logits with Gumbel noise for codes, the logistic draw itself for long ordinals, a
+    sigmoid with logistic noise for their missing marks. Places after an END pass no gradient.
+    """
+    cards = torch.as_tensor(heads.schema.cards, device=outputs.device)
+    x = torch.empty((len(outputs), heads.D), dtype=torch.int64, device=outputs.device)
+    soft = []
+
+    def uniform(shape: tuple[int, ...]) -> Tensor:
+        u = torch.rand(shape, generator=noise, device=outputs.device)
+        return u.clamp(1e-9, 1 - 1e-7)
+
+    def hot(logits: Tensor) -> tuple[Tensor, Tensor]:
+        noisy = logits - torch.log(-torch.log(uniform(logits.shape)))
+        return noisy.argmax(dim=-1), noisy.softmax(dim=-1)
+
+    if heads.n_categorical:
+        logits = heads.logits(outputs)  # (B, Dc, m)
+        x[:, heads.categorical], relaxed = hot(logits)
+        legal = torch.arange(logits.shape[-1], device=x.device) < cards[heads.categorical, None]
+        reached = heads.reached(x).unsqueeze(-1) if heads.end is not None else 1.0
+        soft.append((relaxed * reached)[:, legal])
+    if heads.n_logistic:
+        log_weight, mean, log_scale, mark = heads.mixtures(outputs)
+        marked = torch.tensor([heads.schema.variables[d].missing for d in heads.logistic.tolist()])
+        last = cards[heads.logistic] - 1 - marked.to(cards.device).long()
+        component, relaxed = hot(log_weight)
+        chosen = F.one_hot(component, N_COMPONENTS) + relaxed - relaxed.detach()
+        at = (chosen * mean).sum(dim=-1) + (chosen * log_scale).sum(dim=-1).exp() * torch.logit(
+            uniform(mark.shape)
+        )
+        at = at.clamp(-1, 1)
+        noisy_mark = mark + torch.logit(uniform(mark.shape))
+        is_mark = (noisy_mark > 0) & marked.to(mark.device)
+        code = torch.round((at.detach() + 1) / 2 * last).long()
+        x[:, heads.logistic] = torch.where(is_mark, last + 1, code)
+        soft.append(at.masked_fill(is_mark, 0.0))
+        soft.append(torch.sigmoid(noisy_mark)[:, marked.to(mark.device)])
+    if heads.end is not None:
+        x = x.masked_fill(~heads.reached(x), heads.end)
+    relaxed = torch.cat(soft, dim=-1)
+    return heads.onehot(x) + (relaxed - relaxed.detach())
+
+
+def _climb(
+    bound: Callable[[int], Bound], start: int, half: np.ndarray
+) -> tuple[int, Bound]:
+    """The index into ``TEMPERATURES`` where the bound on ``half`` has its (local) top."""
+    at, best = start, bound(start)
+    for way in (1, -1):
+        moved = False
+        while 0 <= at + way < len(TEMPERATURES):
+            next_ = bound(at + way)
+            if next_.value[half].mean() <= best.value[half].mean():
+                break
+            at, best, moved = at + way, next_, True
+        if moved:
+            break
+    return at, best
+
+
+def _scales_and_means(heads: Heads) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the outputs are a logistic component's log scale, and which its mean: (n_outputs,)."""
+    is_scale = np.zeros(heads.n_outputs, dtype=bool)
+    is_mean = np.zeros(heads.n_outputs, dtype=bool)
+    starts = np.cumsum(heads.widths) - heads.widths
+    for d in heads.logistic.tolist():
+        is_mean[starts[d] + N_COMPONENTS : starts[d] + 2 * N_COMPONENTS] = True
+        is_scale[starts[d] + 2 * N_COMPONENTS : starts[d] + 3 * N_COMPONENTS] = True
+    return is_scale, is_mean

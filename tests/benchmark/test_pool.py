@@ -1,0 +1,93 @@
+"""Worker processes: order, progress, loss."""
+
+from __future__ import annotations
+
+import functools
+import os
+import pickle
+import signal
+import time
+
+import pytest
+
+from genzoo.benchmark import pool
+
+
+def work(name, *, progress):
+    for step in range(4):
+        progress(step / 4, f"step {step}")
+        time.sleep(pool.REPORT_INTERVAL)
+    return name
+
+
+def fail(*, progress):
+    raise LookupError("nothing there")
+
+
+def die(*, progress):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_lost(*, progress):
+    raise pool.CannotReadError("no such class here")
+
+
+def run(jobs, n_workers):
+    return list(pool.run_jobs([pickle.dumps(job) for job in jobs], n_workers))
+
+
+def test_events_of_one_job():
+    events = run([(work, "a")], 1)
+    assert events[0] == pool.Started(0)
+    assert events[-1] == pool.Finished(0, "a")
+    advanced = events[1:-1]
+    assert len(advanced) >= 2
+    assert [e.fraction for e in advanced] == sorted(e.fraction for e in advanced)
+    assert advanced[0].message == "step 0"
+
+
+def test_more_jobs_than_workers():
+    events = run([(work, i) for i in range(5)], 2)
+    assert {e.job: e.result for e in events if isinstance(e, pool.Finished)} == {
+        i: i for i in range(5)
+    }
+    running, most = 0, 0
+    for event in events:
+        running += isinstance(event, pool.Started)
+        running -= isinstance(event, pool.Finished)
+        most = max(most, running)
+    assert most == 2
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_what_goes_wrong_with_one_job_leaves_the_others(n_workers):
+    jobs = [(die,), (fail,), (is_lost,), (functools.partial(work, "a"),)]
+    ends = {
+        e.job: e for e in run(jobs, n_workers) if not isinstance(e, (pool.Started, pool.Advanced))
+    }
+    assert isinstance(ends[0], pool.Lost)
+    assert "SIGKILL" in ends[0].reason
+    assert isinstance(ends[1], pool.Lost)
+    assert "LookupError: nothing there" in ends[1].reason
+    assert "in fail" in ends[1].trace
+    assert ends[2] == pool.Unreadable(2, "no such class here")
+    assert ends[3] == pool.Finished(3, "a")
+
+
+def test_a_job_that_names_an_unknown_module_is_unreadable():
+    content = pickle.dumps((work, "a")).replace(b"test_pool", b"test_poof")
+    events = list(pool.run_jobs([content], 1))
+    assert isinstance(events[-1], pool.Unreadable)
+    assert "test_poof" in events[-1].reason
+
+
+def test_closing_kills_the_workers():
+    events = pool.run_jobs([pickle.dumps((work, i)) for i in range(8)], 2)
+    next(events)
+    start = time.monotonic()
+    events.close()
+    assert time.monotonic() - start < 5
+
+
+def test_no_jobs():
+    assert run([], 2) == []
