@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 from scipy import sparse
 
-_DENSE_UP_TO = 24  # indicator columns a variable, on average; with more of them sparse is faster
+_DENSE_UP_TO = 24  # indicator columns a variable, on average; with more of them look-ups are faster
 
 
 class Indicators:
-    """Indicator columns "variable = code" of rows, for counting by matrix product.
+    """Indicator columns "variable = code" of rows, for counting all of them at once.
 
     Args:
         rows: (n, D).
@@ -20,33 +20,36 @@ class Indicators:
 
     Attributes:
         variable, code: (S,) what each column stands for.
+        first: (D,) the first column of each variable.
     """
 
     def __init__(
         self, rows: np.ndarray, cards: np.ndarray, skip_last: np.ndarray | None = None
     ) -> None:
+        n, D = rows.shape
         widths = cards if skip_last is None else cards - skip_last
-        self.n, self.widths = len(rows), widths
-        self.variable = np.repeat(np.arange(len(cards)), widths)
-        self.first = np.concatenate([[0], np.cumsum(widths)[:-1]])  # (D,)
+        self.n_variables = D
+        self.variable = np.repeat(np.arange(D), widths)
+        self.first = np.concatenate([[0], np.cumsum(widths)[:-1]])
         self.code = np.arange(len(self.variable)) - self.first[self.variable]
-        i, d = np.nonzero(rows < widths)
-        columns = self.first[d] + rows[i, d]
-        shape = (self.n, len(self.variable))
-        self.matrix: np.ndarray | sparse.csr_matrix
-        if len(self.variable) <= _DENSE_UP_TO * max(1, rows.shape[1]):
-            self.matrix = np.zeros(shape, dtype=np.float32)  # counts below 2**24 are exact
-            self.matrix[i, columns] = 1
-        else:
-            ones = np.ones(len(i), dtype=np.float32)
-            self.matrix = sparse.csr_matrix((ones, (i, columns)), shape=shape)
+        S = len(self.variable)
+        columns = np.where(rows < widths, self.first + rows, S)  # (n, D); S: in no column
+        self._columns: np.ndarray | None = columns
+        if S <= _DENSE_UP_TO * D:
+            matrix = np.zeros((n, S + 1), dtype=np.float32)  # counts below 2**24 are exact
+            matrix[np.arange(n)[:, None], columns] = 1
+            self._matrix, self._columns = np.ascontiguousarray(matrix[:, :S]), None
 
     def count(self, which: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
         """(n_groups, S) int64: in how many of the rows ``which`` (m,) with each ``group`` (m,)."""
-        ones = np.ones(len(which), dtype=np.float32)
-        pick = sparse.csr_matrix((ones, (group, which)), shape=(n_groups, self.n))
-        counts = pick @ self.matrix
-        return (counts.toarray() if sparse.issparse(counts) else counts).astype(np.int64)
+        if self._columns is None:  # a product with the groups' (sparse) indicator matrix
+            ones = np.ones(len(which), dtype=np.float32)
+            pick = sparse.csr_matrix((ones, (group, which)), (n_groups, len(self._matrix)))
+            return (pick @ self._matrix).astype(np.int64)
+        width = len(self.variable) + 1
+        cells = (group * width)[:, None] + self._columns[which]
+        counts = np.bincount(cells.ravel(), minlength=n_groups * width)
+        return counts.reshape(n_groups, width)[:, :-1]
 
 
 @lru_cache(maxsize=512)

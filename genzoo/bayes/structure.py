@@ -20,7 +20,6 @@ from genzoo.schema import Schema
 
 LARGEST_TABLE = 2**15  # entries of a table that a search makes
 LARGEST_GIVEN_TABLE = 2**22  # entries of a table that given edges ask for
-_NO_INFORMATION = 1e-9  # nats a row: rounding of a zero mutual information
 
 
 class Order:
@@ -63,27 +62,32 @@ def topological(parents: list[Iterable[int]]) -> list[int]:
     return order
 
 
-def chow_liu(
-    rows: np.ndarray, reached: np.ndarray, cards: np.ndarray, forward: bool
-) -> list[list[int]]:
+def mutual_information(rows: np.ndarray, reached: np.ndarray, cards: np.ndarray) -> np.ndarray:
+    """(D, D) mutual information [i, j] in nats, times the rows that reach j, counted in these."""
+    indicators = Indicators(rows, cards)
+    information = np.zeros((len(cards), len(cards)))
+    for j, card in enumerate(cards):
+        which = np.flatnonzero(reached[:, j])
+        counts = indicators.count(which, rows[which, j], int(card))  # (M, S)
+        information[:, j] = _information(counts, indicators.first)
+    np.fill_diagonal(information, 0.0)
+    return information
+
+
+def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[int]]:
     """The parents of each variable in the tree of largest total mutual information.
 
-    Edges without information are left out, so constant columns stay alone. On sequences each
-    position takes the earlier one that tells most about it, counted in the rows that reach it.
+    Args:
+        information: (D, D) as ``mutual_information`` counts it.
+        least: edges with no more than this are left out, so constant columns stay alone.
+        forward: whether edges must point forward; then each position takes the earlier one that
+            tells most about it.
     """
-    D, indicators = len(cards), Indicators(rows, cards)
-    information = np.zeros((D, D))  # [parent, child], nats summed over rows
-    for child in range(D):
-        which = np.flatnonzero(reached[:, child])
-        counts = indicators.count(which, rows[which, child], int(cards[child]))  # (M, S)
-        information[:, child] = _information(counts, indicators.first)
-    np.fill_diagonal(information, 0.0)
-    least = _NO_INFORMATION * len(rows)
-    if forward:
-        information = np.triu(information, 1)
-        best = information.argmax(axis=0)
-        return [[int(best[c])] if information[best[c], c] > least else [] for c in range(D)]
-    return _spanning_forest(information, least)
+    if not forward:
+        return _spanning_forest(information, least)
+    information = np.triu(information, 1)
+    best = information.argmax(axis=0)
+    return [[int(b)] if information[b, c] > least else [] for c, b in enumerate(best)]
 
 
 def _information(counts: np.ndarray, first: np.ndarray) -> np.ndarray:

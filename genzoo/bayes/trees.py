@@ -26,21 +26,27 @@ from genzoo.bayes.counting import Indicators, log_rising
 from genzoo.bayes.structure import Order
 
 LEAST_ROWS = 10  # a leaf with fewer is not split
-_MANY_COLUMNS = 2048  # with more of them each child keeps its best candidate parents only
-_CANDIDATES = 16
+_MANY_COLUMNS = 2048  # with more of them each child looks at its best candidate parents only
+_CANDIDATES = 8
 
 
 class _Growing:
     """The tree of one child while it grows; lists are by node, in the order of creation."""
 
-    def __init__(self, which: np.ndarray, counts: np.ndarray, indicators: Indicators) -> None:
+    def __init__(
+        self,
+        which: np.ndarray,
+        counts: np.ndarray,
+        indicators: Indicators,
+        candidates: np.ndarray,
+    ) -> None:
         self.rows = [which]  # emptied when the node is split
         self.counts = [counts]  # (M,)
         self.above = [-1]
         self.split: list[tuple[int, int, int] | None] = [None]  # variable, code, first new node
         self.gains: list[np.ndarray] = [np.zeros(0)]  # (S,) of each possible split
         self.indicators = indicators
-        self.candidates = np.arange(len(indicators.widths))  # variables, by the indicators' number
+        self.candidates = candidates  # the variables that the indicators number 0, 1, ...
 
 
 class Forest:
@@ -51,6 +57,7 @@ class Forest:
         reached: (n, D) bool, the rows in which a child counts.
         cards: (D,).
         ordinal: (D,) bool.
+        information: (D, D) mutual information, by which candidate parents are chosen.
         forward: whether parents must come before their children.
     """
 
@@ -60,19 +67,28 @@ class Forest:
         reached: np.ndarray,
         cards: np.ndarray,
         ordinal: np.ndarray,
+        information: np.ndarray,
         forward: bool,
     ) -> None:
         self._rows, self._cards = rows, cards
         self._ordinal = ordinal | (cards == 2)
         # "<= last code" is always true, so the last code of an ordinal needs no column
-        self._skip_last = self._ordinal | (cards == 1)
+        skip_last = self._ordinal | (cards == 1)
         self._order = Order(len(cards), forward)
-        indicators = Indicators(rows, cards, self._skip_last)
+        candidates = np.arange(len(cards))
+        shared = None
+        if (cards - skip_last).sum() <= _MANY_COLUMNS:
+            shared = Indicators(rows, cards, skip_last)
         self._trees = []
         for child, card in enumerate(cards):
             which = np.flatnonzero(reached[:, child])
             counts = np.bincount(rows[which, child], minlength=card)
-            self._trees.append(_Growing(which, counts, indicators))
+            indicators = shared
+            if indicators is None:
+                worth = np.where(self._order.may_be_parents(child), information[:, child], -np.inf)
+                candidates = np.sort(np.argsort(-worth, kind="stable")[:_CANDIDATES])
+                indicators = Indicators(rows[:, candidates], cards[candidates], skip_last[candidates])
+            self._trees.append(_Growing(which, counts, indicators, candidates))
         self._heap: list[tuple[float, int, int]] = []  # (-gain, child, leaf)
         self.splits = 0
 
@@ -91,13 +107,11 @@ class Forest:
             penalty; after False nothing follows.
         """
         least = penalties[-1]
-        for child, tree in enumerate(self._trees):
+        for child in range(len(self._trees)):
             if time.perf_counter() > deadline:
                 yield penalties[0], False
                 return
             self._look_at(child, 0, least)
-            if len(tree.indicators.variable) > _MANY_COLUMNS:
-                self._keep_candidates(child)
         for penalty in penalties:
             while self._heap and -self._heap[0][0] > penalty:
                 if time.perf_counter() > deadline:
@@ -136,12 +150,15 @@ class Forest:
         if len(which) < LEAST_ROWS or M == 1 or len(tree.indicators.variable) == 0:
             return
         n, indicators = len(self._rows), tree.indicators
-        yes = indicators.count(which, self._rows[which, child], M)  # (M, S) rows that say yes
-        running = np.cumsum(yes, axis=1)
-        first = indicators.first[indicators.variable]
-        at_most = running - (running - yes)[:, first]
-        yes = np.where(self._ordinal[tree.candidates[indicators.variable]], at_most, yes)
-        total = tree.counts[leaf][:, None]
+        # the child's codes that occur in the leaf are enough: a count of 0 adds nothing
+        codes = np.flatnonzero(tree.counts[leaf])
+        own = (np.cumsum(tree.counts[leaf] > 0) - 1)[self._rows[which, child]]
+        yes = indicators.count(which, own, len(codes))  # (codes, S) rows that say yes
+        if (wide := self._ordinal[tree.candidates] & (self._cards[tree.candidates] > 2)).any():
+            running = np.cumsum(yes, axis=1)
+            at_most = running - (running - yes)[:, indicators.first[indicators.variable]]
+            yes = np.where(wide[indicators.variable], at_most, yes)
+        total = tree.counts[leaf][codes][:, None]
         cells, sums = log_rising(1 / M, n), log_rising(1.0, n)
 
         def score(counts: np.ndarray) -> np.ndarray:
@@ -159,16 +176,6 @@ class Forest:
         best = float(gains.max())
         if best > least:
             heapq.heappush(self._heap, (-best, child, leaf))
-
-    def _keep_candidates(self, child: int) -> None:
-        """Leave the parents with the best first splits, and count only these from now on."""
-        tree = self._trees[child]
-        best = np.full(len(self._cards), -np.inf)
-        np.maximum.at(best, tree.indicators.variable, tree.gains[0])
-        keep = np.sort(np.argsort(-best, kind="stable")[:_CANDIDATES])
-        columns = np.isin(tree.indicators.variable, keep)
-        tree.candidates, tree.gains[0] = keep, tree.gains[0][columns]
-        tree.indicators = Indicators(self._rows[:, keep], self._cards[keep], self._skip_last[keep])
 
     def _split_best(self, least: float) -> None:
         _, child, leaf = heapq.heappop(self._heap)

@@ -75,7 +75,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a run is to do. ``cells`` are in the order of the tables."""
+    """Everything that a run is to do: ``profile`` where it is one unchanged, ``cells`` in the order
+    of the tables."""
 
     profile: str | None
     models: list[ModelEntry]
@@ -97,6 +98,8 @@ def make_plan(
         ValueError: naming the argument, what was expected and what came.
     """
     chosen = _profile(profile)
+    if any(part is not None for part in (models, datasets, seeds, budget)):
+        profile = None  # the comparison is no longer the one that has this name
     if chosen is not None:
         models = chosen.models if models is None else models
         datasets = tuple(chosen.budgets) if datasets is None else datasets

@@ -149,7 +149,10 @@ def run_jobs(jobs: Sequence[bytes], n_workers: int) -> Generator[Event, None, No
             workers.append(_Worker(inbox))
             yield from next_job(workers[-1])
         while any(worker.job is not None for worker in workers):
-            worker, message = inbox.get()
+            try:
+                worker, message = inbox.get(timeout=1.0)  # Ctrl-C gets through between two waits
+            except queue.Empty:
+                continue
             if worker.job is None:
                 continue
             if message is None:

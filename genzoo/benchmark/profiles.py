@@ -22,13 +22,13 @@ PROFILES = {
     "quick": Profile(
         models=tuple(MODELS),
         budgets={
-            "digits_binary": "15s",
+            "digits_binary": "20s",
             "alarm": "25s",
             "asia": "8s",
-            "casino": "15s",
-            "grammar": "15s",
+            "casino": "12s",
+            "grammar": "20s",
             "names": "15s",
-            "tinyshakespeare": "45s",
+            "tinyshakespeare": "70s",
             "iris": "8s",
             "breast_cancer": "8s",
         },

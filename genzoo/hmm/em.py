@@ -12,7 +12,8 @@ Zeros in the starting point are structural: they stay zero, as hmmlearn has it f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from hmmlearn.base import BaseHMM, ConvergenceMonitor
@@ -23,28 +24,47 @@ from genzoo.hmm.forward import Chain, Shape
 BLOCK = 256  # sequences in a block: its arrays stay in the processor's cache
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some sequences, the entries of one step together, longest sequences first.
+
+    Attributes:
+        running: (T,) how many sequences have a step t.
+        codes: (N, C) places in the flattened emission tables, N the sum of ``running``.
+        weights: (N, 1) how often each entry's sequence was seen.
+    """
+
+    running: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+
+
 class Sequences:
-    """Sequences by block and by time: entries of one step lie together, longest sequences first.
+    """Sequences by block and by time.
 
     Args:
         X: (sum of lengths, C) codes, sequence by sequence.
         lengths: (n,) steps of each sequence.
+        weights: (n,) how often each sequence was seen.
         shape: tables and cards; sets the codes' places in the flattened emission tables.
     """
 
-    def __init__(self, X: np.ndarray, lengths: np.ndarray, shape: Shape) -> None:
-        self.n, self.n_steps, self.n_channels = len(lengths), len(X), X.shape[1]
+    def __init__(
+        self, X: np.ndarray, lengths: np.ndarray, weights: np.ndarray, shape: Shape
+    ) -> None:
+        self.n_channels = X.shape[1]
         first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
         M = int(shape.cards.max())
         self.n_codes = M * len(shape.cards)
         offsets = (M * shape.tables[shape.steps]).astype(np.int32)  # (T, C)
         order = np.argsort(-np.asarray(lengths), kind="stable")
-        self.blocks: list[tuple[np.ndarray, np.ndarray]] = []  # (sequences per step, codes)
-        for b in range(0, self.n, BLOCK):
+        self.blocks: list[Block] = []
+        for b in range(0, len(lengths), BLOCK):
             chosen = order[b : b + BLOCK]
             running = (lengths[chosen, None] > np.arange(lengths[chosen[0]])).sum(axis=0)  # (T,)
             codes = [X[first[chosen[:m]] + t] + offsets[t] for t, m in enumerate(running)]
-            self.blocks.append((running, np.concatenate(codes).astype(np.int32)))
+            weight = np.concatenate([weights[chosen[:m]] for m in running])
+            self.blocks.append(Block(running, np.concatenate(codes), weight[:, None]))
 
     def one_hot(self, codes: np.ndarray) -> sparse.csr_matrix:
         """(N, G M): a row per step, a one per channel."""
@@ -53,7 +73,7 @@ class Sequences:
         return sparse.csr_matrix(parts, shape=(N, self.n_codes))
 
 
-def sequences_of(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n, D) as hmmlearn takes them: X (sum of lengths, C) and lengths (n,).
 
     A string's sequence stops with its first END: what lies behind it carries no probability.
@@ -92,16 +112,23 @@ class ChainEM(BaseHMM):
 
     Args:
         start: the starting point.
+        weights: (n,) how often each sequence was seen.
         emission_prior: (G, M, S) pseudo-counts of the emissions.
         transition_prior: pseudo-count shared out over the entries of each row of transitions.
         monitor: when to stop.
     """
 
     def __init__(
-        self, start: Chain, *, emission_prior: np.ndarray, transition_prior: float, monitor: Watch
+        self,
+        start: Chain,
+        *,
+        weights: np.ndarray,
+        emission_prior: np.ndarray,
+        transition_prior: float,
+        monitor: Watch,
     ) -> None:
         super().__init__(n_components=start.S, n_iter=monitor.n_iter, tol=monitor.tol)
-        self.start, self.monitor_ = start, monitor
+        self.start, self.weights, self.monitor_ = start, weights, monitor
         self.emission_prior, self.transition_prior = emission_prior, transition_prior / start.S
         self.log_likelihood = -np.inf  # nats over all sequences, before the last update
 
@@ -111,7 +138,7 @@ class ChainEM(BaseHMM):
         return Chain(self.start.shape, self.startprob_, self.transmat_, self.emissionprob_)
 
     def _init(self, X: np.ndarray, lengths: np.ndarray) -> None:
-        self.sequences = Sequences(X, lengths, self.start.shape)
+        self.sequences = Sequences(X, lengths, self.weights, self.start.shape)
         self.startprob_ = self.start.start
         self.transmat_ = self.start.transitions
         self.emissionprob_ = self.start.emissions
@@ -137,10 +164,12 @@ class ChainEM(BaseHMM):
         emissions = np.zeros((self.sequences.n_codes, S))
         backwards = np.ascontiguousarray(self.transmat_.transpose(0, 2, 1))
         total = 0.0
-        for running, codes, b, shift in self._likelihoods(self.sequences):
+        for block, b, log_factor in self._likelihoods(self.sequences):
+            running = block.running
             offset = np.concatenate([[0], np.cumsum(running)])
             a, scale = self._forward(running, b)  # p(s_t | x_1 .. x_t), p(x_t | x_1 .. x_{t-1})
-            total += float(np.log(scale).sum()) + shift
+            total += float(((np.log(scale) + log_factor) * block.weights[:, 0]).sum())
+            a *= block.weights
             b /= scale[:, None]
             later = np.ones((running[0], S))  # p(x_{t+1} ..| s_t) / p(x_{t+1} ..| x_1 .. x_t)
             for t in reversed(range(len(running))):
@@ -153,7 +182,7 @@ class ChainEM(BaseHMM):
                     transitions[k] += before.T @ b[at]
                     later[:m] = b[at] @ backwards[k]
             start += a[: running[0]].sum(axis=0)
-            emissions += self.sequences.one_hot(codes).T @ a
+            emissions += self.sequences.one_hot(block.codes).T @ a
         transitions *= self.transmat_
         shape = self.emissionprob_.shape
         return {"start": start, "trans": transitions, "emit": emissions.reshape(shape)}, total
@@ -168,23 +197,26 @@ class ChainEM(BaseHMM):
     def log_likelihood_of(self, sequences: Sequences) -> float:
         """Log-likelihood of other sequences under the present estimate, in nats."""
         total = 0.0
-        for running, _, b, shift in self._likelihoods(sequences):
-            total += float(np.log(self._forward(running, b)[1]).sum()) + shift
+        for block, b, log_factor in self._likelihoods(sequences):
+            scale = self._forward(block.running, b)[1]
+            total += float(((np.log(scale) + log_factor) * block.weights[:, 0]).sum())
         return total
 
-    def _likelihoods(self, sequences: Sequences):  # type: ignore[no-untyped-def]
-        """Per block: sequences per step, codes, likelihood of each step (N, S) and its log scale."""
+    def _likelihoods(
+        self, sequences: Sequences
+    ) -> Iterator[tuple[Block, np.ndarray, np.ndarray | float]]:
+        """Blocks with the likelihood of each step (N, S), up to a factor of known log (N,)."""
         tables = np.ascontiguousarray(self.emissionprob_.reshape(-1, self.n_components))
         if sequences.n_channels == 1:
-            for running, codes in sequences.blocks:
-                yield running, codes, tables[codes[:, 0]], 0.0
+            for block in sequences.blocks:
+                yield block, tables[block.codes[:, 0]], 0.0
             return
         log_tables = np.log(tables, where=tables > 0, out=np.zeros_like(tables))
-        for running, codes in sequences.blocks:
-            b = sequences.one_hot(codes) @ log_tables
-            shift = b.max(axis=1)
-            b -= shift[:, None]
-            yield running, codes, np.exp(b, out=b), float(shift.sum())
+        for block in sequences.blocks:
+            b = sequences.one_hot(block.codes) @ log_tables
+            log_factor = b.max(axis=1)
+            b -= log_factor[:, None]
+            yield block, np.exp(b, out=b), log_factor
 
     def _forward(self, running: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Filtered states (N, S) and the scale of each step (N,)."""

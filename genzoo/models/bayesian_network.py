@@ -36,8 +36,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genzoo.bayes import export
 from genzoo.bayes.conditionals import (
-    Conditional,
     Counts,
     Stopped,
     Table,
@@ -45,7 +45,13 @@ from genzoo.bayes.conditionals import (
     Tree,
 )
 from genzoo.bayes.inference import Network
-from genzoo.bayes.structure import chow_liu, given_parents, greedy_tables, topological
+from genzoo.bayes.structure import (
+    chow_liu,
+    given_parents,
+    greedy_tables,
+    mutual_information,
+    topological,
+)
 from genzoo.bayes.trees import Forest
 from genzoo.budget import Budget, CurvePoint, Training
 from genzoo.coarsen import Coarsening
@@ -56,9 +62,13 @@ from genzoo.seeding import numpy_rng
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
-PENALTIES = (16.0, 12.0, 8.0, 6.0, 4.0, 3.0, 2.0)  # nats a split of a tree
-STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # of the shrinkage, in rows
-TABLES_SHARE = 0.3  # of a budget in seconds; the trees get the rest
+PENALTIES = (16.0, 12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0)  # nats a split of a tree
+STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # of the shrinkage, in rows
+BINS = (6, 12, 24, 48, 96)  # at most so many for a long ordinal; chosen on validation rows
+DEFAULT_BINS = 16  # where nothing is selected
+TABLES_SHARE = 0.3  # of a budget in seconds, until the search for tables must end
+TREES_SHARE = 0.85  # the same for trees; the rest is for smoothing them
+NO_INFORMATION = 1e-9  # nats a row: rounding of a mutual information of zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +77,8 @@ class _Candidate:
 
     kind: str
     conditionals: list[Table | Tree]
+    coarsening: Coarsening
     valid: float  # mean nats per row
-    steps: int
     detail: str
 
 
@@ -80,7 +90,8 @@ class BayesianNetwork(GenerativeModel):
             (the tree alone: pseudo-count 1 in each cell of a pair's table, nothing is selected
             and all rows are used), or a list of edges (parent, child), names or positions.
         equivalent_sample_size: of the BDeu score, in rows; positive.
-        most_bins: ordinals with more values are modelled in at most this many bins; at least 2.
+        most_bins: ordinals with more values are modelled in at most this many bins, at least 2.
+            None: chosen on validation rows (16 for ``"chow_liu"``).
 
     Attributes:
         kind_: ``"chow_liu"``, ``"tables"``, ``"trees"`` or ``"given"``.
@@ -93,7 +104,7 @@ class BayesianNetwork(GenerativeModel):
         *,
         structure: str | Sequence[Sequence[Any]] = "greedy",
         equivalent_sample_size: float = 10.0,
-        most_bins: int = 16,
+        most_bins: int | None = None,
     ) -> None:
         self.structure = structure
         self.equivalent_sample_size = equivalent_sample_size
@@ -122,8 +133,8 @@ class BayesianNetwork(GenerativeModel):
         if not (isinstance(size, (int, float)) and 0 < size < np.inf):
             raise ValueError(f"equivalent_sample_size: expected a positive number; got {size!r}")
         bins = self.most_bins
-        if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or bins < 2:
-            raise ValueError(f"most_bins: expected an integer of at least 2; got {bins!r}")
+        if bins is not None and (isinstance(bins, bool) or not isinstance(bins, int) or bins < 2):
+            raise ValueError(f"most_bins: expected an integer of at least 2 or None; got {bins!r}")
 
     # ---------------------------------------------------------------- learning
 
@@ -136,17 +147,36 @@ class BayesianNetwork(GenerativeModel):
         budget: Budget,
         progress: Progress,
     ) -> Training:
-        search = _Search(self, rows, valid, budget, progress)
+        training = Training()
         best: _Candidate | None = None
-        for candidate in search.candidates():
-            if best is None or candidate.valid > best.valid:
-                best = candidate
+        options = self._bins_to_try()
+        clock = _Clock(budget, len(options), progress)
+        for most_bins in options:
+            search = _Search(self, rows, valid, most_bins, training, clock)
+            found = max(search.candidates(), key=lambda candidate: candidate.valid)
+            clock.report(f"at most {most_bins} bins: {found.kind}")
+            clock.next_stretch()
+            if best is not None and found.valid <= best.valid:
+                break  # finer bins are worse from here on
+            best = found
         assert best is not None
-        self.kind_ = best.kind
-        self.coarsening_ = search.coarsening
+        self.kind_, self.coarsening_ = best.kind, best.coarsening
         self._assemble(best.conditionals)
-        search.training.notes.append(f"{best.kind}: {best.detail}")
-        return search.training
+        training.steps = max(1, training.steps)
+        training.notes.append(f"{best.kind}: {best.detail}")
+        return training
+
+    def _bins_to_try(self) -> list[int]:
+        """Ascending; more than one only where there are ordinals to coarsen and rows to select on."""
+        if self.most_bins is not None:
+            return [self.most_bins]
+        if not self.selects:
+            return [DEFAULT_BINS]
+        longest = max(
+            (v.n_values for v in self.schema_.variables if v.kind == "ordinal"), default=0
+        )
+        finer = [b for coarser, b in zip((0, *BINS), BINS, strict=False) if coarser < longest]
+        return finer or [BINS[0]]
 
     def _assemble(self, conditionals: Sequence[Table | Tree]) -> None:
         """Keep the conditionals, the END rule put in front, ready for queries."""
@@ -175,6 +205,33 @@ class BayesianNetwork(GenerativeModel):
     def edges_(self) -> list[tuple[Any, Any]]:
         names = self.schema_.names
         return [(names[p], names[c]) for c, t in enumerate(self.learned_) for p in t.parents]
+
+    # ---------------------------------------------------------------- pgmpy and BIF
+
+    @property
+    def network_(self) -> DiscreteBayesianNetwork:
+        """The network as pgmpy's ``DiscreteBayesianNetwork``, with ``state_names``.
+
+        Nodes are named as the schema's variables. States are the categories or grid values, the
+        bins of a coarsened ordinal ("low .. high"), and "missing" for the mark; so the network is
+        that of the bins, and a code's mass also has its share of the bin. In strings with END the
+        position before is a parent of each position: after END comes END.
+
+        Where a table would have more than ``export.LARGEST_TABLE`` entries (trees with many
+        parents), this is the graph alone, and ``network_.graph["reason"]`` says why.
+        """
+        return export.to_pgmpy(self.inference_, self.coarsening_, self.schema_)
+
+    def export_bif(self, path: str | Path) -> Path:
+        """Write the network, as ``network_`` describes it, in the BIF format.
+
+        Names that the format can't hold are spelled with underscores; what each stands for is
+        written as a property of its variable.
+
+        Raises:
+            Unsupported: if a table would be too large.
+        """
+        return export.to_bif(self.inference_, self.coarsening_, self.schema_, Path(path))
 
     # ---------------------------------------------------------------- saved state
 
@@ -205,36 +262,28 @@ KINDS = ("chow_liu", "tables", "trees", "given")
 
 
 class _Search:
-    """One fit: the networks that are tried, in turn, within the budget."""
+    """The networks that are tried with one coarsening of the data."""
 
     def __init__(
         self,
         model: BayesianNetwork,
         rows: np.ndarray,
         valid: np.ndarray | None,
-        budget: Budget,
-        progress: Progress,
+        most_bins: int,
+        training: Training,
+        clock: _Clock,
     ) -> None:
-        self.model, self.progress = model, progress
-        self.start = time.perf_counter()
-        self.seconds = np.inf if budget.seconds is None else budget.seconds
+        self.model, self.training, self.clock = model, training, clock
         schema = model.schema_
-        self.coarsening = Coarsening.fit(schema, rows, model.most_bins)
+        self.coarsening = Coarsening.fit(schema, rows, most_bins)
         self.cards = self.coarsening.cards
         self.rows, self.reached = self.coarsening.to_bins(rows), schema.reached(rows)
-        self.valid = self.valid_reached = None
+        self.valid = None
         if valid is not None:
             self.valid, self.valid_reached = self.coarsening.to_bins(valid), schema.reached(valid)
-            self.valid_shares = float(
-                np.where(
-                    self.valid_reached,
-                    self.coarsening.log_share[np.arange(schema.D), valid],
-                    0.0,
-                ).sum()
-            ) / len(valid)
+            self.valid_shares = float(self.coarsening.log_shares(valid).mean())
         # edges of a sequence point forward: a prompt then needs no elimination
         self.forward = schema.layout == "sequence"
-        self.training = Training(steps=1)
 
     def candidates(self) -> Iterator[_Candidate]:
         structure = self.model.structure
@@ -242,44 +291,46 @@ class _Search:
             parents = given_parents(structure, self.model.schema_, self.cards)
             yield self._smoothed("given", self._count(parents), len(structure))
             return
-        yield self._chow_liu()
+        information = mutual_information(self.rows, self.reached, self.cards)
+        yield self._chow_liu(information)
         if structure == "greedy":
             yield self._tables()
-            yield from self._trees()
+            yield from self._trees(information)
 
-    def _chow_liu(self) -> _Candidate:
-        parents = chow_liu(self.rows, self.reached, self.cards, self.forward)
-        counts = self._count(parents)
+    def _chow_liu(self, information: np.ndarray) -> _Candidate:
+        least = NO_INFORMATION * len(self.rows)
+        counts = self._count(chow_liu(information, least, self.forward))
         log_probs = [c.pseudo(1.0) for c in counts]
-        valid = self._on_valid(counts, log_probs).sum() if self.valid is not None else 0.0
+        valid = None
+        if self.valid is not None:
+            valid = self._valid_scorer(counts)(log_probs)
         tables = [c.conditional(p) for c, p in zip(counts, log_probs, strict=True)]
-        edges = sum(len(p) for p in parents)
-        return self._record(_Candidate("chow_liu", tables, float(valid), edges, f"{edges} edges"))
+        edges = sum(len(c.parents) for c in counts)
+        return self._record("chow_liu", tables, valid, edges, f"{edges} edges")
 
     def _tables(self) -> _Candidate:
         parents, edges, finished = greedy_tables(
             self.rows, self.reached, self.cards, self.forward,
             equivalent_sample_size=self.model.equivalent_sample_size,
-            deadline=self.start + TABLES_SHARE * self.seconds,
-            report=self._report(0.1, TABLES_SHARE),
+            deadline=self.clock.deadline(TABLES_SHARE),
+            report=self.clock.report,
         )  # fmt: skip
         self._finished(finished)
         return self._smoothed("tables", self._count(parents), edges)
 
-    def _trees(self) -> Iterator[_Candidate]:
+    def _trees(self, information: np.ndarray) -> Iterator[_Candidate]:
         ordinal = np.array([v.kind == "ordinal" for v in self.model.schema_.variables])
-        forest = Forest(self.rows, self.reached, self.cards, ordinal, self.forward)
+        forest = Forest(self.rows, self.reached, self.cards, ordinal, information, self.forward)
         best, worse = -np.inf, 0
         for penalty, finished in forest.grow(
-            PENALTIES,
-            deadline=self.start + self.seconds,
-            report=self._report(TABLES_SHARE, 1.0),
+            PENALTIES, deadline=self.clock.deadline(TREES_SHARE), report=self.clock.report
         ):
             self._finished(finished)
             counts = [forest.counts(child) for child in range(len(self.cards))]
             candidate = self._smoothed("trees", counts, forest.splits, f"penalty {penalty:g}, ")
             yield candidate
-            best, worse = max(best, candidate.valid), (worse + 1) * (candidate.valid <= best)
+            worse = worse + 1 if candidate.valid <= best else 0
+            best = max(best, candidate.valid)
             if worse == 2:
                 return
 
@@ -293,45 +344,78 @@ class _Search:
         self, kind: str, counts: Sequence[Counts], steps: int, detail: str = ""
     ) -> _Candidate:
         """The network with the strength of shrinkage that is best on the validation rows."""
-        best, strength, kept = -np.inf, STRENGTHS[0], []
+        score = self._valid_scorer(counts)
+        best, strength, kept = -np.inf, STRENGTHS[0], [c.shrunk(STRENGTHS[0]) for c in counts]
         for s in STRENGTHS:
             log_probs = [c.shrunk(s) for c in counts]
-            value = float(self._on_valid(counts, log_probs).sum())
+            value = score(log_probs)
             if value > best:
                 best, strength, kept = value, s, log_probs
         conditionals = [c.conditional(p) for c, p in zip(counts, kept, strict=True)]
         detail += f"shrinkage {strength:g}, {steps} {'splits' if kind == 'trees' else 'edges'}"
-        return self._record(_Candidate(kind, conditionals, best, steps, detail))
+        return self._record(kind, conditionals, best, steps, detail)
 
-    def _on_valid(self, counts: Sequence[Counts], log_probs: list[np.ndarray]) -> np.ndarray:
-        """(D,) what each variable adds to the mean log mass of the validation rows, in nats."""
+    def _valid_scorer(self, counts: Sequence[Counts]) -> Callable[[list[np.ndarray]], float]:
+        """A function of all children's log masses (C, M): the mean of the validation rows, nats."""
         assert self.valid is not None
-        value = np.zeros(len(counts))
-        for child, (count, log_prob) in enumerate(zip(counts, log_probs, strict=True)):
+        cells, n, shares = [], len(self.valid), self.valid_shares
+        for child, count in enumerate(counts):
             rows = self.valid[self.valid_reached[:, child]]
-            value[child] = log_prob[count.contexts(rows), rows[:, child]].sum() / len(self.valid)
-        return value + self.valid_shares / len(counts)
+            cells.append((count.contexts(rows), rows[:, child]))
 
-    def _record(self, candidate: _Candidate) -> _Candidate:
-        seconds = time.perf_counter() - self.start
-        curve, valid = self.training.curve, candidate.valid if self.valid is not None else None
-        self.training.steps = max(1, self.training.steps + candidate.steps)
-        curve.append(CurvePoint(self.training.steps, seconds, None, valid))
-        return candidate
+        def score(log_probs: list[np.ndarray]) -> float:
+            terms = (p[cell].sum() for p, cell in zip(log_probs, cells, strict=True))
+            return float(sum(terms)) / n + shares
+
+        return score
+
+    def _record(
+        self,
+        kind: str,
+        conditionals: Sequence[Table | Tree],
+        valid: float | None,
+        steps: int,
+        detail: str,
+    ) -> _Candidate:
+        self.training.steps += steps
+        seconds = self.clock.seconds()
+        self.training.curve.append(CurvePoint(self.training.steps, seconds, None, valid))
+        return _Candidate(
+            kind, list(conditionals), self.coarsening, 0.0 if valid is None else valid, detail
+        )
 
     def _finished(self, finished: bool) -> None:
         if not finished:
             self.training.converged, self.training.stopped_by = False, "budget"
 
-    def _report(self, low: float, high: float) -> Callable[[str], None]:
-        calls = 0
 
-        def report(message: str) -> None:
-            nonlocal calls
-            calls += 1
-            done = 1 - 0.99**calls
-            if np.isfinite(self.seconds):
-                done = min(1.0, (time.perf_counter() - self.start) / self.seconds / high)
-            self.progress(low + (high - low) * done, message)
+class _Clock:
+    """Deadlines and progress of a fit that tries several coarsenings, each in its own stretch."""
 
-        return report
+    def __init__(self, budget: Budget, stretches: int, progress: Progress) -> None:
+        self._start = time.perf_counter()
+        self._budget = np.inf if budget.seconds is None else budget.seconds
+        self._stretches, self._progress = stretches, progress
+        self._done, self._calls, self._since = 0, 0, self._start
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    def deadline(self, share: float) -> float:
+        """When the first ``share`` of this stretch is over, on ``time.perf_counter``.
+
+        What is left of the budget is divided evenly among the stretches to come.
+        """
+        left = self._start + self._budget - self._since
+        return self._since + share * left / (self._stretches - self._done)
+
+    def next_stretch(self) -> None:
+        self._done += 1
+        self._since = time.perf_counter()
+
+    def report(self, message: str) -> None:
+        """Call the caller's progress; without a budget the end can only be guessed."""
+        self._calls += 1
+        within = self.seconds() / self._budget if self._budget < np.inf else 1 - 0.99**self._calls
+        done = within if self._budget < np.inf else (self._done + within) / self._stretches
+        self._progress(min(1.0, done), message)

@@ -66,7 +66,7 @@ from genzoo.store import pack_json, unpack_json
 # fifteen times as long as a dense one's, and learned less in the same time.
 LONGEST_FLAT = 256
 ESTIMATORS = ("auto", "elbo", "iwae")
-GAME, FIRST_PROPOSAL, CALIBRATION = 0.6, 0.15, 0.08  # shares of the budget; the rest: the proposal
+GAME, FIRST_PROPOSAL, CALIBRATION = 0.6, 0.1, 0.12  # shares of the budget; the rest: the proposal
 BATCH_SIZE = 128
 # Momentum hurts both players, and Muon costs more than it brings in networks this small.
 GAME_RECIPE = Recipe(
@@ -82,9 +82,10 @@ MARGINALS = (0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 MUCH_MARGINAL = 0.1
 LARGEST_LOG_SD = 6.0
-MOST_VALID_ROWS = 256
-CALIBRATION_DRAWS = 32
-SELECTION_ROWS, SELECTION_NUMBERS = 128, 2**21
+MOST_VALID_ROWS = 128
+# A bound from few draws is loose for a sharp model, and would blur it: as many as time allows.
+FEWEST_DRAWS, MOST_DRAWS, CALIBRATION_NUMBERS = 32, 256, 2**25
+SELECTION_NUMBERS = 2**21
 HELD_NUMBERS = 2**22  # floats that one chunk of a sample may hold
 
 
@@ -116,7 +117,7 @@ class GAN(GenerativeModel):
         critic_steps: int = 1,
         penalty: float = 1.0,
         estimator: str = "auto",
-        n_importance: int = 128,
+        n_importance: int = 256,
         device: str = "auto",
     ) -> None:
         self.latent_dim = latent_dim
@@ -229,15 +230,15 @@ class GAN(GenerativeModel):
         def generator_loss(x: Tensor, noise: torch.Generator) -> Tensor:
             return -critic(draw(len(x), noise)).mean()
 
-        few = torch.as_tensor(valid[:SELECTION_ROWS]).to(self._device_)
-        K = max(64, min(1024, SELECTION_NUMBERS // few.numel()))
+        held_out = torch.as_tensor(valid).to(self._device_)
+        K = max(64, min(1024, SELECTION_NUMBERS // held_out.numel()))
         z = self._latents(K, torch_generator(seed, "gan", "selection", device=self._device_))
 
         def evaluate() -> float:
             """The bound with draws from the prior, the same for all rows: cheap, and loose."""
             outputs = generator.decoder(z)
             log_p = [
-                generator.log_prob_at(outputs.unsqueeze(1), part) for part in few.split(16)
+                generator.log_prob_at(outputs.unsqueeze(1), part) for part in held_out.split(16)
             ]  # each (K, 16)
             return float((torch.cat(log_p, dim=1).logsumexp(dim=0) - math.log(K)).mean())
 
@@ -289,9 +290,12 @@ class GAN(GenerativeModel):
         half = np.arange(len(valid)) % 2 == 0
         other = ~half if len(valid) > 1 else half
 
+        pairs = CALIBRATION_NUMBERS // self.generator_.decoder.numbers
+        K = max(FEWEST_DRAWS, min(MOST_DRAWS, pairs // len(valid)))
+
         def bound(s: float, e: float) -> Bound:
             self.generator_.calibrate(s, e)
-            return self._bound(valid, K=CALIBRATION_DRAWS, seed=seed)
+            return self._bound(valid, K=K, seed=seed)
 
         independent = bound(1.0, 1.0)
         before = bound(1.0, LEAST_MARGINAL)
@@ -310,7 +314,7 @@ class GAN(GenerativeModel):
             "marginal_weight": e,
             "before": float(before.value[other].mean()),
             "after": float(after.value[other].mean()),
-            "n_importance": CALIBRATION_DRAWS,
+            "n_importance": K,
             "effective": float(after.ess[other].mean()),
         }
 

@@ -132,6 +132,7 @@ class HMM(GenerativeModel):
         budget: Budget,
         progress: Progress,
     ) -> Training:
+        began = time.perf_counter()
         ergodic = self.transitions == "ergodic" or (
             self.transitions == "auto" and self.schema_.layout == "sequence"
         )
@@ -144,6 +145,7 @@ class HMM(GenerativeModel):
             bins,
             self.coarsening_.to_bins(valid),
             seed=seed,
+            began=began,
             budget=budget,
             progress=progress,
             n_iter=self.n_iter,
@@ -304,6 +306,31 @@ class _Trial:
     settled: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class _Weighted:
+    """Distinct rows and how often each was seen."""
+
+    rows: np.ndarray
+    weights: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> _Weighted:
+        distinct, counts = np.unique(rows.astype(np.int16), axis=0, return_counts=True)
+        return cls(distinct.astype(np.int64), counts.astype(np.float64))
+
+    def at(self, index: np.ndarray) -> _Weighted:
+        return _Weighted(self.rows[index], self.weights[index])
+
+    @property
+    def n(self) -> float:
+        return float(self.weights.sum())
+
+    def sequences(self, shape: Shape) -> Sequences:
+        from genzoo.hmm.em import Sequences, as_sequences
+
+        return Sequences(*as_sequences(shape, self.rows), self.weights, shape)
+
+
 class _Search:
     """Runs of EM in an order that depends on the data and on validation, never on the clock.
 
@@ -318,53 +345,53 @@ class _Search:
         valid: np.ndarray,
         *,
         seed: int,
+        began: float,
         budget: Budget,
         progress: Progress,
         n_iter: int,
     ) -> None:
-        from genzoo.hmm.em import Sequences, sequences_of
-
         self.shape, self.seed, self.budget, self.progress = shape, seed, budget, progress
-        self.n_iter = n_iter
-        self.began = time.perf_counter()
+        self.began, self.n_iter = began, n_iter
         self.steps, self.n_trials = 0, 0
         self.seconds_per_row: dict[int, float] = {}
         self.stopped = False
-        order = numpy_rng(seed, "hmm", "trial rows").permutation(len(rows))
-        few = max(1, TRIAL_STEPS // shape.T)
-        self.n_rows, self.all_rows = len(rows), rows
-        self.some_rows = rows[np.sort(order[:few])]
         self.marginals = _marginals(shape, rows)
-        valid = valid[: max(1, VALIDATION_STEPS // shape.T)]
-        self.valid: Sequences = Sequences(*sequences_of(shape, valid), shape)
+        self.all_rows = _Weighted.of(rows)
+        few = max(1, TRIAL_STEPS // shape.T)
+        order = numpy_rng(seed, "hmm", "trial rows").permutation(len(self.all_rows.rows))
+        self.some_rows = self.all_rows.at(np.sort(order[:few]))
+        self.valid = _Weighted.of(valid[: max(1, VALIDATION_STEPS // shape.T)])
+        self.valid_sequences = self.valid.sequences(shape)
 
     def run(
         self, n_states: int | None, pseudo_count: float | None, n_restarts: int
     ) -> tuple[Chain, Training]:
         sizes = SIZES if n_states is None else (n_states,)
         strengths = STRENGTHS if pseudo_count is None else (float(pseudo_count),)
-        best = self._rising([(S, strengths[0]) for S in sizes], None)
-        best = self._rising([(best.S, a) for a in strengths[1:]], best)
+        best = self._rising([(S, strengths[0]) for S in sizes], None, patience=2)
+        best = self._rising([(best.S, a) for a in strengths[1:]], best, patience=1)
         if best.strength != strengths[0]:
             larger = [(S, best.strength) for S in sizes if S > best.S]
-            best = self._rising(larger, best)
+            best = self._rising(larger, best, patience=2)
         for _ in range(n_restarts - 1):
             if not self.stopped:
                 best = max(best, self._try(best.S, best.strength), key=lambda trial: trial.valid)
         self._run(best, self.all_rows, self.n_iter)
-        stopped_by = "converged" if best.settled else "budget" if self.stopped else "steps"
+        converged = best.settled and not self.stopped
         return best.best, Training(
             steps=self.steps,
             curve=best.curve,
-            converged=best.settled,
-            stopped_by=stopped_by,
+            converged=converged,
+            stopped_by="converged" if converged else "budget" if self.stopped else "steps",
         )
 
-    def _rising(self, settings: list[tuple[int, float]], best: _Trial | None) -> _Trial:
-        """Try settings in turn until two in a row are no better than the best so far."""
+    def _rising(
+        self, settings: list[tuple[int, float]], best: _Trial | None, patience: int
+    ) -> _Trial:
+        """Try settings in turn until ``patience`` in a row are no better than the best so far."""
         worse = 0
         for S, strength in settings:
-            if best is not None and (self.stopped or worse == 2):
+            if best is not None and (self.stopped or worse == patience):
                 break
             trial = self._try(S, strength)
             if best is None or trial.valid > best.valid:
@@ -382,26 +409,28 @@ class _Search:
         self._run(trial, self.some_rows, TRIAL_ITERATIONS)
         return trial
 
-    def _run(self, trial: _Trial, rows: np.ndarray, n_iter: int) -> None:
+    def _run(self, trial: _Trial, data: _Weighted, n_iter: int) -> None:
         """EM from where the trial stands, until it settles or the budget is spent."""
-        from genzoo.hmm.em import ChainEM, Watch, sequences_of
+        from genzoo.hmm.em import ChainEM, Watch, as_sequences
 
-        X, lengths = sequences_of(self.shape, rows)
+        X, lengths = as_sequences(self.shape, data.rows)
         after = time.perf_counter()
-        if self._spent(trial, len(rows), after):
+        if self._spent(trial, data, after):
             return
 
         def keep_going() -> bool:
             nonlocal after
-            self._note(trial, em, len(rows))
+            self._note(trial, em, data)
             now = time.perf_counter()
-            self.seconds_per_row[trial.S] = (now - after) / len(rows)
+            self.seconds_per_row[trial.S] = (now - after) / len(data.rows)
             after = now
-            return not self._spent(trial, len(rows), now)
+            return not self._spent(trial, data, now)
 
-        watch = Watch(TOLERANCE * len(X), n_iter, keep_going)
+        n_steps = float((data.weights * lengths).sum())
+        watch = Watch(TOLERANCE * n_steps, n_iter, keep_going)
         em = ChainEM(
             trial.chain,
+            weights=data.weights,
             emission_prior=trial.strength * self.marginals[:, :, None],
             transition_prior=1.0,
             monitor=watch,
@@ -409,12 +438,12 @@ class _Search:
         em.fit(X, lengths)
         trial.chain, trial.settled = em.chain, watch.settled
 
-    def _note(self, trial: _Trial, em: ChainEM, n: int) -> None:
+    def _note(self, trial: _Trial, em: ChainEM, data: _Weighted) -> None:
         """Record an iteration; keep its estimate if it is the trial's best by validation."""
         self.steps += 1
-        valid = em.log_likelihood_of(self.valid) / self.valid.n
+        valid = em.log_likelihood_of(self.valid_sequences) / self.valid.n
         elapsed = time.perf_counter() - self.began
-        trial.curve.append(CurvePoint(self.steps, elapsed, em.log_likelihood / n, valid))
+        trial.curve.append(CurvePoint(self.steps, elapsed, em.log_likelihood / data.n, valid))
         if valid > trial.valid:
             trial.valid, trial.best = valid, em.chain
         done = 0.0
@@ -426,12 +455,12 @@ class _Search:
             done = self.steps / (self.steps + self.n_iter)
         self.progress(min(1.0, done), f"{trial.S} states: {valid:.3f} nats per validation row")
 
-    def _spent(self, trial: _Trial, n: int, now: float) -> bool:
-        """Whether the budget has no room for an iteration on n rows."""
+    def _spent(self, trial: _Trial, data: _Weighted, now: float) -> bool:
+        """Whether the budget has no room for another iteration."""
         if self.steps:
             if self.budget.steps is not None and self.steps >= self.budget.steps:
                 self.stopped = True
-            next_one = self.seconds_per_row.get(trial.S, 0.0) * n
+            next_one = self.seconds_per_row.get(trial.S, 0.0) * len(data.rows)
             limit = self.budget.seconds
             if limit is not None and now - self.began + next_one > limit:
                 self.stopped = True
@@ -439,14 +468,12 @@ class _Search:
 
 
 def _marginals(shape: Shape, rows: np.ndarray) -> np.ndarray:
-    """(G, M) smoothed share of each code in its table's variables, END left out."""
+    """(G, M) smoothed share of each code in its table's variables."""
     M = int(shape.cards.max())
     counts = np.zeros((len(shape.cards), M))
     for d, table in enumerate(shape.tables):
         counts[table] += np.bincount(rows[:, d], minlength=M)
     counts = np.where(np.arange(M) < shape.cards[:, None], counts + 0.5, 0.0)
-    if shape.end is not None:
-        counts[:, shape.end] = 0.0
     return counts / counts.sum(axis=1, keepdims=True)
 
 
@@ -458,8 +485,10 @@ def _random_chain(shape: Shape, S: int, marginals: np.ndarray, rng: np.random.Ge
     begin as a mixture of S independent models, which gives each index a meaning along the chain.
     """
     emissions = marginals[:, :, None] * (0.1 + 0.9 * rng.exponential(size=(*marginals.shape, S)))
+    if shape.end is not None:
+        emissions[:, shape.end] = 0.0
     emissions /= emissions.sum(axis=1, keepdims=True)
-    transitions = rng.dirichlet(np.ones(S), size=shape.n_transitions)
+    transitions = rng.dirichlet(np.ones(S), size=(shape.n_transitions, S))
     if len(marginals) > shape.steps.shape[1]:
         transitions = 0.1 * transitions + 0.9 * np.eye(S)
     start = rng.dirichlet(np.full(S, 5.0))

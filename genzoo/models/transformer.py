@@ -18,6 +18,7 @@ neural autoregressive distribution estimator. The network: ``genzoo.neural.gpt``
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -34,7 +35,12 @@ from genzoo.store import pack_json, unpack_json
 
 BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inference
 MOST_VALID_ROWS = 512
-HEAD_SIZE = 16
+BATCH_ENTRIES = 1200
+# Width and dropout by the number of training entries (rows times variables): below the first bound,
+# between the two, above.
+GRADES = (20_000, 200_000)
+WIDTHS = (32, 64, 64)
+DROPOUTS = (0.2, 0.1, 0.0)
 
 
 class TransformerLM(GenerativeModel):
@@ -45,10 +51,11 @@ class TransformerLM(GenerativeModel):
     ``log_prob``, which never uses them.
 
     Args:
-        d_model: width, a multiple of ``2 * n_heads``; None: by the number of training rows.
-        n_layers: blocks; None: by the number of training rows.
-        n_heads: attention heads; None: one for each 16 of the width (32 for text).
-        dropout: in [0, 1); None: by the number of training rows.
+        d_model: width, a multiple of ``2 * n_heads``; None: 32 for small data (under 20,000
+            training entries, rows times variables), else 64.
+        n_layers: blocks; None: 2.
+        n_heads: attention heads; None: one for each 16 of the width (32 in sequences).
+        dropout: in [0, 1); None: 0.2 for small data, 0.1 below 200,000 entries, else 0.
         temperature: each conditional is raised to the power 1 / temperature; positive.
         top_k: draw only among the k likeliest codes; None for all.
         top_p: draw only among the likeliest codes that together hold this mass, in (0, 1]; None
@@ -98,16 +105,16 @@ class TransformerLM(GenerativeModel):
                 raise ValueError(f"{name}: expected a number in {span}; got {value!r}")
         if not isinstance(self.device, str) or not self.device:
             raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
-        if self.d_model is not None:
-            self._heads_for(self.d_model)
-
-    def _heads_for(self, d_model: int) -> int:
-        n_heads = self.n_heads or max(1, d_model // HEAD_SIZE)
-        if d_model % (2 * n_heads):
+        least = 2 * (self.n_heads or 1)
+        if self.d_model is not None and self.d_model % least:
             raise ValueError(
-                f"d_model: expected a multiple of 2 * n_heads = {2 * n_heads}; got {d_model}"
+                f"d_model: expected a multiple of 2 * n_heads = {least}; got {self.d_model}"
             )
-        return n_heads
+        if self.d_model is None and self.n_heads is not None and WIDTHS[0] % least:
+            raise ValueError(
+                f"n_heads: expected a power of two up to {WIDTHS[0] // 2} where d_model is None; "
+                f"got {self.n_heads}"
+            )
 
     # ---------------------------------------------------------------- fitting
 
@@ -127,9 +134,9 @@ class TransformerLM(GenerativeModel):
         network = self.network_
         network.start_at_marginals(rows)
 
-        recipe = self._recipe(n)
         chosen = numpy_rng(seed, "transformer", "valid").permutation(len(valid))
-        held_out = torch.as_tensor(valid[np.sort(chosen[:MOST_VALID_ROWS])])
+        held_out = valid[np.sort(chosen[:MOST_VALID_ROWS])]
+        recipe = self._recipe(n, len(held_out))
         if text is None:
             draw_batch = epochs(torch.as_tensor(rows), recipe.batch_size)
         else:
@@ -139,7 +146,7 @@ class TransformerLM(GenerativeModel):
             return -self._row_log_prob(x).mean()
 
         def evaluate() -> float:
-            return float(np.mean(self._in_batches(held_out.numpy()).sum(axis=1)))
+            return float(np.mean(self._in_batches(held_out).sum(axis=1)))
 
         return fit_network(
             [Player(network, loss, outer=network.outer())],
@@ -161,16 +168,23 @@ class TransformerLM(GenerativeModel):
 
     def _sizes(self, n: int) -> tuple[int, int, int, float]:
         """d_model, n_layers, n_heads, dropout for n training rows."""
-        d_model = self.d_model or 64
-        n_layers = self.n_layers or 2
-        dropout = 0.1 if self.dropout is None else self.dropout
-        return int(d_model), int(n_layers), self._heads_for(int(d_model)), float(dropout)
+        grade = int(np.searchsorted(GRADES, n * self.schema_.D, side="right"))
+        d_model = int(self.d_model or WIDTHS[grade])
+        n_layers = int(self.n_layers or 2)
+        # rotary positions want several frequencies a head
+        head_size = 32 if self.schema_.layout == "sequence" else 16
+        n_heads = self.n_heads or next(
+            h for h in range(max(1, d_model // head_size), 0, -1) if d_model % (2 * h) == 0
+        )
+        dropout = DROPOUTS[grade] if self.dropout is None else self.dropout
+        return d_model, n_layers, int(n_heads), float(dropout)
 
-    def _recipe(self, n: int) -> Recipe:
-        D = self.schema_.D
-        batch_size = int(min(n, max(32, min(128, 4096 // D))))
-        n_valid = MOST_VALID_ROWS
-        return Recipe(steps=2000, batch_size=batch_size, evaluate_every=50)
+    def _recipe(self, n: int, n_valid: int) -> Recipe:
+        # on one core a step costs about as much for every entry down to a thousand a batch
+        batch_size = min(n, max(8, min(64, BATCH_ENTRIES // self.schema_.D)))
+        # a row costs a third in validation; a tenth of the work goes there
+        evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
+        return Recipe(steps=3000, batch_size=batch_size, evaluate_every=evaluate_every)
 
     def _build(
         self, d_model: int, n_layers: int, n_heads: int, dropout: float, seed: int = 0
@@ -260,9 +274,7 @@ class TransformerLM(GenerativeModel):
 
     # ---------------------------------------------------------------- text
 
-    def score_text(
-        self, text: str, context: int | None = None, stride: int | None = None
-    ) -> Score:
+    def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
         """Nats per character of a text of any length, with a sliding window.
 
         The first window scores all its characters; it then moves on by ``stride`` and each time
@@ -370,7 +382,8 @@ class TransformerLM(GenerativeModel):
         strange = sorted(set(text) - set(known))
         if strange:
             raise ValueError(
-                f"{name}: expected characters of the alphabet {''.join(known)!r}; got {strange[0]!r}"
+                f"{name}: expected characters of the alphabet {''.join(known)!r}; "
+                f"got {strange[0]!r}"
             )
         return np.array([known[s] for s in text], dtype=np.int64)
 
@@ -393,15 +406,13 @@ class TransformerLM(GenerativeModel):
 
 
 class _Windows:
-    """``draw_batch`` for text: windows of T codes that start anywhere, none across two stretches."""
+    """``draw_batch`` for text: windows of T codes from anywhere, none across two stretches."""
 
     def __init__(self, stretches: list[np.ndarray], T: int, batch_size: int) -> None:
         self.codes = torch.as_tensor(np.concatenate(stretches))
         self.batch_size, self.within = batch_size, torch.arange(T)
         first = np.cumsum([0, *map(len, stretches)])
-        self.starts = torch.cat([
-            torch.arange(a, b - T + 1) for a, b in zip(first, first[1:], strict=False)
-        ])  # fmt: skip
+        self.starts = torch.cat([torch.arange(a, b - T + 1) for a, b in itertools.pairwise(first)])
 
     def __call__(self, generator: torch.Generator) -> Tensor:
         chosen = torch.randint(len(self.starts), (self.batch_size, 1), generator=generator)

@@ -43,6 +43,7 @@ TRAINING_DRAWS = 8
 WARM_UP = 0.2  # share of the training in which the KL's weight rises
 MOST_VALID_ROWS = 256
 BATCH_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
+DREG = True
 LOWEST_LOG_SD = -5.0  # of the posterior
 
 
@@ -281,6 +282,12 @@ class _Coders(nn.Module):
         shape = (TRAINING_DRAWS, *mean.shape)
         noise = torch.randn(shape, generator=generator, device=mean.device)
         z = mean + noise * torch.exp(log_sd)  # (k, B, Z)
+        log_prior_ratio_ = log_prior_ratio(z, mean.detach(), log_sd.detach())
+        log_w = self.decoder.row_log_prob(z, x) + kl_weight * log_prior_ratio_
+        share = log_w.detach().softmax(dim=0)  # (k, B)
+        if DREG:
+          if z.requires_grad: z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
+          return (share * log_w).sum(dim=0)
         log_w = self.decoder.row_log_prob(z, x) + kl_weight * log_prior_ratio(z, mean, log_sd)
         return log_w.logsumexp(dim=0) - np.log(TRAINING_DRAWS)
 

@@ -7,7 +7,8 @@ the outputs that ``Heads`` reads. Shared by the VAE and the GAN.
 - Images: strided convolutions until at most 7 pixels a side remain, and the way back (Radford, Metz
   & Chintala 2016).
 - Sequences: residual convolutions over the steps, between layers that know the position.
-- Tables, and layouts whose variables differ in kind: two hidden layers, the second one residual.
+- Tables, layouts whose variables differ in kind, and images of at most 12 pixels a side (there
+  convolutions cost more than they bring): two hidden layers, the second one residual.
 
 There is neither batch normalisation nor dropout: what a row gets never depends on other rows, in
 training or after.
@@ -29,15 +30,17 @@ from genzoo.neural.heads import Heads
 from genzoo.schema import Schema
 
 SMALLEST_SIDE = 7
+LARGEST_FLAT_SIDE = 12  # images up to here are read as tables
 KERNEL = 5  # steps of a sequence that one convolution sees
 N_BLOCKS = 2  # residual convolutions of a sequence
 CHANNEL_SHARE = 4  # a convolution at full resolution has width / 4 channels
 
 
 def layout_of(schema: Schema) -> str:
-    """The schema's layout, or "table" where its variables differ in more than their names."""
+    """How the networks read a row: the schema's layout, or "table" where that serves better."""
     kinds = {dataclasses.replace(v, name=0) for v in schema.variables}
-    return schema.layout if len(kinds) == 1 else "table"
+    small = schema.layout == "image" and max(schema.event_shape[-2:]) <= LARGEST_FLAT_SIDE
+    return "table" if small or len(kinds) > 1 else schema.layout
 
 
 class Encoder(nn.Module):

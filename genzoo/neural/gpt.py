@@ -41,6 +41,12 @@ class GPT(nn.Module):
     dropout: on embeddings and on what blocks add; never inside the attention.
     """
 
+    low: Tensor
+    share: Tensor
+    used: Tensor
+    cos: Tensor
+    sin: Tensor
+
     def __init__(
         self, schema: Schema, *, d_model: int, n_layers: int, n_heads: int, dropout: float
     ) -> None:
@@ -65,9 +71,9 @@ class GPT(nn.Module):
         self.norm = nn.LayerNorm(d_model, bias=False)
 
         width = max(self.heads.widths)
-        self.tied = self.shared and n_vectors == width
+        tied = self.shared and n_vectors == width
         copies = 1 if self.shared else self.D
-        self.out = None if self.tied else nn.Parameter(torch.zeros(copies, width, d_model))
+        self.out = None if tied else nn.Parameter(torch.zeros(copies, width, d_model))
         self.bias = nn.Parameter(torch.zeros(self.D, width))
         used = np.arange(width) < np.array(self.heads.widths)[:, None]
         self.register_buffer("used", torch.as_tensor(np.flatnonzero(used)), persistent=False)
@@ -108,7 +114,7 @@ class GPT(nn.Module):
         for block in self.blocks:
             h = block(h, angles)
         h = self.norm(h)
-        if self.tied:
+        if self.out is None:
             out = h @ self.embed.weight.T  # (B, D, W)
         elif self.shared:
             out = h @ self.out[0].T
@@ -136,9 +142,7 @@ class GPT(nn.Module):
     def new_cache(self, B: int) -> Cache:
         """Room for the keys and values of B rows."""
         shape = (B, self.n_heads, self.D, self.d_model // self.n_heads)
-        return [
-            (self.start.new_zeros(shape), self.start.new_zeros(shape)) for _ in self.blocks
-        ]
+        return [(self.start.new_zeros(shape), self.start.new_zeros(shape)) for _ in self.blocks]
 
     def next_log_probs(self, d: int, previous: Tensor | None, cache: Cache) -> Tensor:
         """(B, card_d) log masses of the codes of variable d.
@@ -157,6 +161,7 @@ class GPT(nn.Module):
             h = h + self.positions[d]
         angles = (self.cos[d : d + 1], self.sin[d : d + 1]) if self.rotary else None
         for block, (keys, values) in zip(self.blocks, cache, strict=True):
+            assert isinstance(block, _Block)
             h = block.step(h, angles, keys, values, d)
         h = self.norm(h[:, 0])
         weight = self.embed.weight if self.out is None else self.out[0 if self.shared else d]
@@ -238,4 +243,3 @@ def _embedding_index(schema: Schema, shared: bool) -> tuple[np.ndarray, np.ndarr
             low[d, codes] = first + codes
             n_vectors = first + variable.cardinality
     return low, share, n_vectors
-

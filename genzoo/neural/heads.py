@@ -57,6 +57,17 @@ class Heads(nn.Module):
         M: the largest cardinality.
     """
 
+    categorical: Tensor
+    logistic: Tensor
+    _legal: Tensor
+    _logit_index: Tensor
+    _logistic_index: Tensor
+    _n_values: Tensor
+    _marked: Tensor
+    _order: Tensor
+    _lowest_log_scale: Tensor
+    _spread: Tensor
+
     def __init__(self, schema: Schema) -> None:
         super().__init__()
         cards, end = schema.cards, schema.end
@@ -73,13 +84,12 @@ class Heads(nn.Module):
         m = int(cards[categorical].max()) if len(categorical) else 0
         legal = np.arange(m) < cards[categorical, None]  # (Dc, m)
         self._one_width = self.n_logistic == 0 and bool(legal.all())
-        reach = np.where(marked[logistic, None] | (np.arange(3 * N_COMPONENTS + 1) < 3 * N_COMPONENTS),
-                         np.arange(3 * N_COMPONENTS + 1), 0)  # fmt: skip
+        reach = np.arange(3 * N_COMPONENTS + 1)
+        # a variable without a mark has no output for it: let the index fall on its first one
+        reach = np.where(marked[logistic, None] | (reach < 3 * N_COMPONENTS), reach, 0)
         n_values = np.array([v.n_values for v in schema.variables])
         self.n_inputs = int(legal.sum()) + len(logistic) + int(marked[logistic].sum())
 
-        self.categorical: Tensor
-        self.logistic: Tensor
         for name, value in {
             "categorical": categorical,  # (Dc,) which variables
             "logistic": logistic,  # (Dl,)
@@ -166,7 +176,7 @@ class Heads(nn.Module):
             parts.append(F.pad(logits, (0, self.M - logits.shape[-1]), value=-math.inf))
         if self.n_logistic:
             cards = self._n_values + self._marked
-            code = torch.arange(int(self.M), device=outputs.device).unsqueeze(-1)  # (M, 1)
+            code = torch.arange(self.M, device=outputs.device).unsqueeze(-1)  # (M, 1)
             legal = code < cards  # (M, Dl)
             weight, mean, log_scale, mark = (t.unsqueeze(len(lead)) for t in self.mixtures(outputs))
             terms = self._logistic_log_prob(
@@ -246,7 +256,6 @@ class Heads(nn.Module):
         return torch.cat(parts, dim=-1)
 
 
-
 def _marginal_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:
     if not is_long(variable):
         counts = np.bincount(seen, minlength=variable.cardinality) + PSEUDO_COUNT
@@ -265,5 +274,6 @@ def _marginal_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:
         logit = np.log(share) - np.log1p(-share)
         outputs[2 * C : 3 * C] = 2 * (logit[1:] - logit[0])
     if variable.missing:
-        outputs[-1] = np.log((len(seen) - len(values) + PSEUDO_COUNT) / (len(values) + PSEUDO_COUNT))
+        n_marks = len(seen) - len(values)
+        outputs[-1] = np.log((n_marks + PSEUDO_COUNT) / (len(values) + PSEUDO_COUNT))
     return outputs

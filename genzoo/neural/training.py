@@ -28,6 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.budget import Budget, CurvePoint, Training
+from genzoo.neural.muon import Muon
 from genzoo.seeding import torch_generator, torch_seeded
 
 MOST_DIVERGENCES = 3
@@ -107,7 +108,7 @@ class Recipe:
 
 
 def epochs(rows: Tensor, batch_size: int) -> Callable[[torch.Generator], Tensor]:
-    """``draw_batch`` for rows (n, D): each epoch shuffles them anew; a batch may span two epochs."""
+    """``draw_batch`` for rows (n, D): shuffled anew each epoch; a batch may span two epochs."""
     size = min(batch_size, len(rows))
     order = torch.empty(0, dtype=torch.int64)
 
@@ -213,12 +214,12 @@ class _Loop:
 
     # ---------------------------------------------------------------- optimisers and schedule
 
-    def _optimizers(self, player: Player) -> list[torch.optim.Optimizer]:
+    def _optimizers(self, player: Player) -> list[Any]:
         recipe = self.recipe
         outer = {id(p) for m in player.module.modules() if isinstance(m, nn.Embedding)
                  for p in m.parameters()}  # fmt: skip
         for part in player.outer:
-            outer |= {id(p) for p in ([part] if isinstance(part, nn.Parameter) else part.parameters())}
+            outer |= {id(p) for p in (part.parameters() if isinstance(part, nn.Module) else [part])}
         hidden: list[nn.Parameter] = []
         matrices: list[nn.Parameter] = []
         vectors: list[nn.Parameter] = []
@@ -232,9 +233,12 @@ class _Loop:
         made: list[torch.optim.Optimizer] = []
         if hidden:
             lr = (recipe.muon_lr or 0.0) * player.lr_scale
-            made.append(torch.optim.Muon(hidden, lr=lr, weight_decay=recipe.weight_decay))
+            made.append(Muon(hidden, lr=lr, weight_decay=recipe.weight_decay))
         if matrices or vectors:
-            groups = [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+            groups: list[dict[str, Any]] = [
+                {"params": matrices},
+                {"params": vectors, "weight_decay": 0.0},
+            ]
             lr = recipe.adam_lr * player.lr_scale
             made.append(
                 torch.optim.AdamW(

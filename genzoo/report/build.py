@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,10 +69,8 @@ def _environment(*, escape: bool) -> Environment:
 
 def _markdown_cell(text: Any) -> str:
     """Text that can stand in a Markdown table or line without being read as markup."""
-    line = " ".join(str(text).split())
-    for character in "\\|`*_<>[]":
-        line = line.replace(character, f"\\{character}")
-    return line
+    line = re.sub(r"([\\|`*<\[\]])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", line)  # inside a word it is no markup
 
 
 def _context(run: RunRecord) -> dict[str, Any]:
@@ -136,6 +135,7 @@ def _matrix_cell(ranking: Ranking, entry: Entry | None, view: str) -> dict[str, 
         "best": entry is ranking.best,
         "improving": entry.improving,
         "partial": len(entry.ok) < len(entry.cells),
+        "alarm": any(c.model == entry.model for c in ranking.alarms),
     }
 
 
@@ -147,6 +147,7 @@ def _as_cell(text: str, style: str, note: str) -> dict[str, Any]:
         "best": False,
         "improving": False,
         "partial": False,
+        "alarm": False,
     }
 
 
@@ -262,9 +263,7 @@ def _ranked_rows(ranking: Ranking, colours: dict[str, int]) -> list[dict[str, An
             places = numbers.decimals(difference.stderr, difference.value)
             low, high = difference.interval()
             interval = f"{number(low, places)} to {number(high, places)}"
-        row = _ranked_row(
-            rival.entry, str(rival.rank), rival.verdict, behind, interval, colours
-        )
+        row = _ranked_row(rival.entry, str(rival.rank), rival.verdict, behind, interval, colours)
         rows.append(row)
     return rows
 
@@ -282,7 +281,7 @@ def _ranked_row(
         "best": "highest value",
         "proven": "worse, proven",
         "not proven": "may be equal",
-        "open": "open: no proof from this kind",
+        "open": "open: only a bound",
         "not comparable": "other test rows",
     }
     gap = None
@@ -305,14 +304,11 @@ def _ranked_row(
         "bits": MARKS[entry.kind].replace("≥", "≤") + number(entry.bits_per_dim, 4),
         "spread": number(entry.spread, numbers.decimals(entry.spread)),
         "seeds": f"{len(entry.ok)} of {len(entry.cells)}",
-        "seconds": DASH if entry.model == TRUTH else numbers.seconds(entry.mean_of("train_seconds")),
+        "seconds": numbers.seconds(entry.mean_of("train_seconds")),
         "improving": entry.improving,
-        "stopped_by": ", ".join(
-            sorted({str((c.record.get("training") or {}).get("stopped_by", "")) for c in entry.ok})
-        ),
         "evaluate_seconds": numbers.seconds(entry.mean_of("evaluate_seconds")),
         "parameters": f"{parameters:,.0f}".replace(",", "\u202f") if parameters else DASH,
-        "memory": f"{memory:,.0f} MiB".replace(",", "\u202f") if memory else DASH,
+        "memory": f"{memory:,.0f} MiB".replace(",", "\u202f") if memory else "",
         "text_score": _text_score(entry) or DASH,
     }
 
@@ -325,9 +321,7 @@ def _text_score(entry: Entry) -> str:
     return with_error(value, float(np.mean([s["stderr"] for s in scores])), scores[0]["kind"])
 
 
-def _curves(
-    dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int
-) -> Any:
+def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:
     curves = []
     for entry in ranking.entries:
         for cell in entry.ok:

@@ -9,6 +9,7 @@ import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from genzoo.schema import Variable
 
 N_COLOURS = 8
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "", "7 3", "2 3", "9 3 2 3")
-MOST_BARS = 12
+MOST_BARS = 10
 LABEL_HEIGHT = 14
 
 
@@ -53,11 +54,11 @@ def _figure(width: int, height: int, title: str) -> ET.Element:
 
 def _markup(svg: ET.Element) -> Markup:
     # safe: ElementTree has escaped every text and attribute
-    return Markup(ET.tostring(svg, encoding="unicode"))  # noqa: S704
+    return Markup(ET.tostring(svg, encoding="unicode"))
 
 
-def ticks(low: float, high: float, n: int = 5) -> list[float]:
-    """About n round numbers between low and high."""
+def ticks(low: float, high: float, n: int) -> list[float]:
+    """At most n + 1 round numbers between low and high."""
     step = 10.0 ** math.floor(math.log10((high - low) / n))
     step *= next(f for f in (1, 2, 5, 10) if step * f * n >= high - low)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -88,7 +89,7 @@ def learning_curves(
     high, low = high + 0.06 * room, low - 0.02 * room
     times = np.concatenate([c.seconds[keep] for c, keep in drawn])
     first = max(0.01, float(times[times > 0].min())) if (times > 0).any() else 0.1
-    x0, x1 = math.log10(first), math.log10(max(float(times.max()), first * 3))
+    x0, x1 = math.log10(first), math.log10(max(1.15 * float(times.max()), first * 3))
 
     def across(seconds: np.ndarray | float) -> np.ndarray:
         place = np.log10(np.maximum(seconds, first))
@@ -103,7 +104,7 @@ def learning_curves(
     area.set("width", str(width - left - right))
     area.set("height", str(height - top - bottom))
     grid = _add(svg, "g", class_="grid")
-    shown = ticks(low, high)
+    shown = ticks(low, high, 7)
     places = max(0, -math.floor(math.log10(shown[1] - shown[0]) + 1e-9)) if len(shown) > 1 else 1
     for value in shown:
         y = float(up(value))
@@ -115,25 +116,27 @@ def learning_curves(
             if x0 - 1e-9 <= math.log10(seconds) <= x1 + 1e-9:
                 x = float(across(seconds))
                 _add(grid, "line", x1=x, x2=x, y1=top, y2=height - bottom)
-                place = {"x": x, "y": height - bottom + 16, "text_anchor": "middle"}
-                _add(grid, "text", f"{seconds:g} s", **place)
-    middle = {"x": (left + width - right) / 2, "y": height - 6, "text_anchor": "middle"}
-    _add(grid, "text", "training seconds (logarithmic)", **middle)
+                y = height - bottom + 16
+                _add(grid, "text", f"{seconds:g} s", x=x, y=y, text_anchor="middle")
+    x = (left + width - right) / 2
+    _add(grid, "text", "training seconds (logarithmic)", x=x, y=height - 6, text_anchor="middle")
     labels: dict[str, tuple[float, str]] = {}
     if reference:
         y = float(up(reference[1]))
         _add(svg, "line", x1=left, x2=width - right, y1=y, y2=y, class_="reference")
         labels[reference[0]] = (y, "reference-label")
     for curve, keep in drawn:
-        x, y = across(curve.seconds[keep]), up(curve.nats[keep])
+        xs, ys = across(curve.seconds[keep]), up(curve.nats[keep])
         colour = curve.colour % N_COLOURS
         group = _add(svg, "g", class_=f"line c{colour}", clip_path=f"url(#{clip})")
-        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-        if len(x) > 1:
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(xs, ys, strict=True))
+        if len(xs) > 1:
             _add(group, "polyline", points=points, stroke_dasharray=DASHES[colour] or "none")
-        best = int(np.argmin(y))
-        _add(group, "circle", cx=float(x[best]), cy=float(y[best]), r=3)
-        labels[curve.label] = (float(y[best]), f"label c{colour}")
+        best = int(np.argmin(ys))
+        x, y = float(xs[best]), float(ys[best])
+        _add(group, "line", x1=x, x2=width - right, y1=y, y2=y, class_="kept")
+        _add(group, "circle", cx=x, cy=y, r=3.5)
+        labels[curve.label] = (y, f"label c{colour}")
     for (label, (_, style)), y in zip(
         labels.items(), _apart([y for y, _ in labels.values()], top + 4, height - 4), strict=True
     ):
@@ -163,7 +166,7 @@ def _short(text: str, most: int) -> str:
 def code_labels(variable: Variable) -> list[str]:
     """What each code stands for, in a few characters."""
     if variable.edges is not None:
-        labels = [f"{a:g} to {b:g}" for a, b in zip(variable.edges, variable.edges[1:])]  # noqa: B905
+        labels = [f"{a:g} to {b:g}" for a, b in pairwise(variable.edges)]
     elif variable.is_grid:
         labels = [f"{v:g}" for v in variable.on_grid(np.arange(variable.n_values)).tolist()]
     elif variable.categories is not None:
@@ -194,7 +197,7 @@ def grouped(
     if variable.kind == "ordinal":
         n = M - variable.missing
         bounds = np.linspace(0, n, MOST_BARS - variable.missing + 1).round().astype(int)
-        parts = [np.arange(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+        parts = [np.arange(a, b) for a, b in pairwise(bounds.tolist())]
         names = [_span(labels[p[0]], labels[p[-1]]) for p in parts]
         if variable.missing:
             parts, names = [*parts, np.array([n])], [*names, "missing"]
@@ -222,8 +225,10 @@ def marginal(
     """
     shares = np.stack([real, *(m[2] for m in models)])
     shares, labels = grouped(shares, variable, real)
-    width, height, left, top, bottom = 300, 178, 34, 8, 46
     bars = shares.shape[1]
+    slanted = bars > 5 or max(map(len, labels)) > 46 // bars
+    bottom = 62 if slanted else 22
+    width, height, left, top = 300, 132 + bottom, 34, 8
     high = max(float(shares.max()), 1e-9)
     svg = _figure(width, height, f"Shares of the values of {variable.name}: real rows and models")
     grid = _add(svg, "g", class_="grid")
@@ -246,8 +251,8 @@ def marginal(
             dot = _add(group, "circle", cx=float(at), cy=float(y), r=min(4.0, 1.5 + slot / 14))
             _add(dot, "title", f"{label}, {labels[b]}: {100 * shares[m + 1, b]:.1f}%")
         name = {"x": x + slot / 2, "y": height - bottom + 14, "text_anchor": "middle"}
-        if bars > 5 or max(map(len, labels)) > 46 // bars:
+        if slanted:
             name["text_anchor"] = "end"
             name["transform"] = f"rotate(-38 {name['x']:.1f} {name['y']:.1f})"
-        _add(grid, "text", _short(labels[b], 10), class_="small", **name)
+        _add(grid, "text", _short(labels[b], 14), class_="small", **name)
     return _markup(svg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from genzoo.report.numbers import count, listing, number, seconds, with_error
+from genzoo.report.numbers import count, listing, number, with_error
 from genzoo.report.records import TRUTH, RunRecord
 from genzoo.report.summary import BASELINE, Entry, Ranking
 
@@ -30,8 +30,10 @@ def finding(ranking: Ranking) -> Finding:
     if best is None:
         return Finding(name, None, "", "no result", "open", ["No family gave a result."])
     verdict, style = _verdict(ranking)
-    sentences = _lead(ranking) + _against_truth(ranking) + _against_baseline(ranking)
-    sentences += _improving(ranking)
+    sentences = _alarm(ranking)
+    if verdict != "alarm":
+        sentences += _lead(ranking) + _against_truth(ranking)
+    sentences += _against_baseline(ranking) + _improving(ranking)
     value = with_error(best.value, best.stderr, best.kind)
     return Finding(name, best.model, value, verdict, style, sentences)
 
@@ -39,6 +41,8 @@ def finding(ranking: Ranking) -> Finding:
 def _verdict(ranking: Ranking) -> tuple[str, str]:
     rivals = ranking.rivals[1:]
     verdicts = {r.verdict for r in rivals}
+    if any(ranking.best and c.model == ranking.best.model for c in ranking.alarms):
+        return "alarm", "alarm"
     if not rivals:
         return "no rival", "open"
     if verdicts == {"proven"}:
@@ -48,6 +52,14 @@ def _verdict(ranking: Ranking) -> tuple[str, str]:
     if "proven" in verdicts:
         return "best of the exact values", "partly"
     return "open", "open"
+
+
+def _alarm(ranking: Ranking) -> list[str]:
+    models = list(dict.fromkeys(c.model for c in ranking.alarms))
+    if not models:
+        return []
+    verb = "claims" if len(models) == 1 else "claim"
+    return [f"ALARM: {listing(models)} {verb} more than the truth allows; don't trust the numbers."]
 
 
 def _names(entries: list[Entry]) -> str:
@@ -85,9 +97,10 @@ def _lead(ranking: Ranking) -> list[str]:
                 f"its true value may be higher, so nothing is proven against it."
             )
         else:
+            bounds = all(r.entry.kind == "lower_bound" for r in opened)
             sentences.append(
-                f"{models} give only bounds or estimates, which lie lower: their true values may "
-                f"be higher, so nothing is proven against them."
+                f"{models} give only {'lower bounds' if bounds else 'bounds or estimates'}, which "
+                f"lie lower: their true values may be higher, so nothing is proven against them."
             )
     for rival in ranking.with_verdict("not comparable"):
         sentences.append(f"{rival.entry.model} left no values of the same test rows to compare.")
@@ -109,8 +122,11 @@ def _against_truth(ranking: Ranking) -> list[str]:
     if best is None or best.gap is None or not math.isfinite(best.gap.value):
         return []
     gap = with_error(best.gap.value, best.gap.stderr)
-    high = best.gap.interval()[1]
-    words = f"The truth is {gap} nats a row away"
+    low, high = best.gap.interval()
+    if low <= 0:
+        return [f"The truth is not seen to be better (by {gap} nats a row)."]
+    most = "at most " if best.kind == "lower_bound" else ""
+    words = f"The truth is {most}{gap} nats a row away"
     if best.kind == "exact" and ranking.with_verdict("open") and high > 0:
         words += (
             f"; no model can beat it, so no true value lies more than about "
@@ -158,7 +174,7 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     sentences[0] = sentences[0][0].upper() + sentences[0][1:]
     wins: dict[str, list[str]] = {}
     for ranking in rankings:
-        if ranking.best is not None:
+        if ranking.best is not None and _verdict(ranking)[0] != "alarm":
             wins.setdefault(ranking.best.model, []).append(ranking.dataset.name)
     if wins:
         leads = [
@@ -173,8 +189,8 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
             sentences.append(f"The lead is proven against every rival on {listing(whole)}.")
         if partly:
             sentences.append(
-                f"On {listing(partly)} it is proven against every exact value and open against "
-                f"bounds."
+                f"The lead on {listing(partly)} is proven against every exact value, and open "
+                f"against bounds."
             )
         if not proven:
             sentences.append("No lead is proven.")
@@ -231,9 +247,3 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
         where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
         found.append(f"Cells without a result take no rank: {where}.")
     return found
-
-
-def training_words(entry: Entry) -> str:
-    """How training went: time, and why it stopped."""
-    words = seconds(entry.mean_of("train_seconds"))
-    return f"{words}, still improving" if entry.improving else words

@@ -10,11 +10,18 @@ DASH = "—"
 
 
 def decimals(stderr: float | None, value: float | None = None) -> int:
-    """How many decimals show two digits of the error, between 0 and 4."""
-    size = stderr if stderr else abs(value or 0.0) / 1000
-    if not size or not math.isfinite(size):
-        return 2
-    return min(4, max(0, 1 - math.floor(math.log10(size))))
+    """How many decimals (0 to 4) to show with an error.
+
+    Two digits of an error below 0.355 of its power of ten or above 0.95, else one: the rule of
+    the Particle Data Group. Without an error, four digits of the value.
+    """
+    if not stderr or not math.isfinite(stderr):
+        size = abs(value or 0.0)
+        return min(4, max(0, 3 - math.floor(math.log10(size)))) if size > 0 else 2
+    power = math.floor(math.log10(stderr)) + 1
+    lead = stderr / 10.0**power  # 0.1 <= lead < 1
+    digits = 1 if 0.355 <= lead < 0.95 else 2
+    return min(4, max(0, digits - power - (lead >= 0.95)))
 
 
 def number(value: float | None, places: int = 2) -> str:

@@ -16,7 +16,7 @@ from genzoo.schema import Schema
 
 LONG_STRING = 32  # longer strings are shown as texts
 N_STRINGS, N_TEXTS, MOST_CHARACTERS = 24, 3, 400
-N_TABLE_ROWS, MOST_COLUMNS, N_MARGINALS = 5, 14, 6
+N_TABLE_ROWS, MOST_COLUMNS, N_MARGINALS = 3, 14, 6
 
 
 @dataclass
@@ -134,7 +134,9 @@ def marginals(
     p = [np.asarray(shares, dtype=float) for shares in real]
     q = {m: [np.asarray(s, dtype=float) for s in c.record["marginals"]] for m, c in sources}
     # (models, D) total variation of each marginal
-    distance = np.array([[np.abs(a - b).sum() / 2 for a, b in zip(p, q[m], strict=True)] for m in q])
+    distance = np.array(
+        [[np.abs(a - b).sum() / 2 for a, b in zip(p, shares, strict=True)] for shares in q.values()]
+    )
     worst = np.argsort(-distance.mean(axis=0), kind="stable")[:N_MARGINALS]
     drawn = [
         (

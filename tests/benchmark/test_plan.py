@@ -99,6 +99,7 @@ def test_quick_profile_is_the_whole_zoo():
     made = make_plan(["independent"], ["asia"], None, None, "quick")
     assert str(made.datasets[0].budget) == quick.budgets["asia"]
     assert [cell.label for cell in made.cells] == ["truth", "independent"]
+    assert made.profile is None  # it is not the profile any more
 
 
 @pytest.mark.parametrize(

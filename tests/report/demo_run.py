@@ -19,7 +19,8 @@ PLAY = (
     "That thou her maid art far more fair than she.\n\nJULIET:\nO Romeo, Romeo, wherefore art thou "
     "Romeo?\nDeny thy father and refuse thy name;\nOr if thou wilt not, be but sworn my love.\n"
 ) * 4
-NAMES = "anna bob clara david emma frank grace henry iris jacob kate liam mary noah olive".split()
+NAMES = ("anna", "bob", "clara", "david", "emma", "frank", "grace", "henry", "iris", "jacob", "kate",
+         "liam", "mary", "noah", "olive")  # fmt: skip
 
 # mean nats per row behind the best exact value, by family; None: the cell fails
 BEHIND = {
@@ -55,7 +56,7 @@ def write_demo(
                     record |= _failure(model)
                 else:
                     values = truth - behind - 0.05 + 0.3 * rng.standard_normal(n_test)
-                    values += 0.1 * seed
+                    values -= 0.1 * seed
                     drawn = _perturbed(schema, rows, behind / 12, rng)
                     record |= _success(model, name, schema, values, truth if known else None, drawn)
                     _npz(
@@ -120,7 +121,7 @@ def _data(name: str, rng: np.random.Generator) -> tuple[Schema, np.ndarray, floa
         rows = (load_digits().data > 7).astype(np.int64)
         return schema, rows, -19.8
     if name == "names":
-        alphabet = tuple("abcdefghijklmnopqrstuvwxyz") + ("END",)
+        alphabet = (*"abcdefghijklmnopqrstuvwxyz", "END")
         variables = tuple(Variable(t, categories=alphabet) for t in range(12))
         schema = Schema(variables, "sequence", (12,), end=26)
         return schema, schema.encode([NAMES[i] for i in rng.integers(0, 15, 2000)]), -18.0
@@ -129,9 +130,7 @@ def _data(name: str, rng: np.random.Generator) -> tuple[Schema, np.ndarray, floa
         variables = (
             Variable("length", offset=4.3, **grid),
             Variable("width", offset=2.0, missing=True, **grid),
-            Variable(
-                "mass", "ordinal", edges=tuple(np.geomspace(1, 90, 25).round(1)), step=0.1
-            ),
+            Variable("mass", "ordinal", edges=tuple(np.geomspace(1, 90, 25).round(1)), step=0.1),
             Variable("species", categories=("setosa", "versicolor", "virginica")),
         )
         schema = Schema(variables, "table", (4,))
@@ -194,14 +193,15 @@ def _marginals(schema: Schema, rows: np.ndarray) -> list[list[float]]:
     ]
 
 
-def _record(
-    key: str, model: str, dataset: str, seed: int | None, n_test: int
-) -> dict[str, Any]:
+def _record(key: str, model: str, dataset: str, seed: int | None, n_test: int) -> dict[str, Any]:
     empty = dict.fromkeys(
-        "reason traceback test_log_prob kind stderr bits_per_dim values truth_log_prob truth_gap "
-        "alarm training train_seconds evaluate_seconds sample_seconds n_sampled n_parameters "
-        "peak_memory_mb marginals text_score completions finished".split()
-    )
+        (
+            "reason", "traceback", "test_log_prob", "kind", "stderr", "bits_per_dim", "values",
+            "truth_log_prob", "truth_gap", "alarm", "training", "train_seconds",
+            "evaluate_seconds", "sample_seconds", "n_sampled", "n_parameters", "peak_memory_mb",
+            "marginals", "text_score", "completions", "finished",
+        )
+    )  # fmt: skip
     return empty | {
         "key": key,
         "model": model,
@@ -235,9 +235,7 @@ def _score(values: np.ndarray, kind: str, schema: Schema) -> dict[str, Any]:
     }
 
 
-def _truth(
-    folder: Path, name: str, schema: Schema, rows: np.ndarray, truth: np.ndarray
-) -> str:
+def _truth(folder: Path, name: str, schema: Schema, rows: np.ndarray, truth: np.ndarray) -> str:
     key = f"truth-{name}"
     record = _record(key, "truth", name, None, len(truth)) | _score(truth, "exact", schema)
     _json(folder / "cells" / f"{key}.json", record)

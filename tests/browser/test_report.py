@@ -1,0 +1,115 @@
+"""The report in a real browser: no errors, no network, readable on a phone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo_run import write_demo
+
+from genzoo.report import build
+
+pytestmark = pytest.mark.slow
+
+VIEWS = ("nats", "bits", "gap", "cost")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium on the PATH: the report is not looked at in a browser")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        instance = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield instance
+        instance.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder: Path = write_demo(tmp_path_factory.mktemp("browser") / "run", seeds=(0, 1))
+    return build(folder)["html"].as_uri()
+
+
+def opened(browser: Any, address: str, **options: Any) -> tuple[Any, list[str], list[str]]:
+    """The page, its console's warnings and errors, and what it asked for beside itself."""
+    page = browser.new_page(**options)
+    complaints: list[str] = []
+    requests: list[str] = []
+    page.on(
+        "console",
+        lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address)
+    foreign = [url for url in requests if url != address and not url.startswith("data:")]
+    return page, complaints, foreign
+
+
+def test_opens_without_errors_or_requests(browser: Any, address: str) -> None:
+    page, complaints, foreign = opened(browser, address)
+    assert complaints == []
+    assert foreign == []
+    assert page.title().startswith("genzoo: ")
+    loaded = page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert loaded
+    page.close()
+
+
+def test_the_tabs_show_one_matrix_each(browser: Any, address: str) -> None:
+    page, _, _ = opened(browser, address)
+    for chosen in VIEWS:
+        page.click(f'label[for="view-{chosen}"]')
+        shown = [view for view in VIEWS if page.is_visible(f".view-{view}")]
+        assert shown == [chosen]
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_background(browser: Any, address: str, scheme: str) -> None:
+    """WCAG's contrast of at least 4.5 for all text of the matrix and the findings."""
+    page, _, _ = opened(browser, address, color_scheme=scheme)
+    low = page.evaluate(
+        """() => {
+        const probe = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+        const rgb = colour => {
+          probe.clearRect(0, 0, 1, 1); probe.fillStyle = colour; probe.fillRect(0, 0, 1, 1);
+          return [...probe.getImageData(0, 0, 1, 1).data];
+        };
+        const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
+          .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+          .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+        const back = element => {
+          for (let e = element; e; e = e.parentElement) {
+            const colour = getComputedStyle(e).backgroundColor;
+            if (rgb(colour)[3] === 255) return rgb(colour);
+          }
+          return [255, 255, 255, 255];
+        };
+        const texts = [...document.querySelectorAll('main p, main td, main th, main li, ' +
+          'main .note, main .v, main .chip, main .up, main a, svg text, nav a')];
+        return texts.filter(e => e.offsetParent !== null || e.ownerSVGElement).map(e => {
+          const style = getComputedStyle(e);
+          const ink = rgb(e.ownerSVGElement ? style.fill : style.color);
+          const [a, b] = [light(ink), light(back(e))].sort((x, y) => y - x);
+          return [(a + 0.05) / (b + 0.05), e.textContent.trim().slice(0, 40), e.className];
+        }).filter(([ratio]) => ratio < 4.5);
+        }"""
+    )
+    assert low == []
+    page.close()
+
+
+def test_a_phone_scrolls_tables_and_not_the_page(browser: Any, address: str) -> None:
+    page, _, _ = opened(browser, address, viewport={"width": 375, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert page.evaluate(
+        "(e => e.scrollWidth > e.clientWidth)(document.querySelector('.view-nats .scroll'))"
+    )
+    page.close()

@@ -1,0 +1,278 @@
+"""The report says what the records say, and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from demo_run import edit, edit_plan, write_demo
+
+from genzoo.report import build
+
+
+def html_of(folder: Path) -> str:
+    return build(folder)["html"].read_text()
+
+
+def markdown_of(folder: Path) -> str:
+    return build(folder)["md"].read_text()
+
+
+def finding(folder: Path, dataset: str) -> str:
+    """The line of the Markdown's findings about a data set."""
+    return next(
+        line for line in markdown_of(folder).splitlines() if line.startswith(f"- **{dataset}**")
+    )
+
+
+class Checker(HTMLParser):
+    """Collects tags; open tags that don't match are errors."""
+
+    VOID = frozenset(("meta", "input", "img", "br", "link", "hr"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def parsed(folder: Path) -> Checker:
+    checker = Checker()
+    checker.feed(html_of(folder))
+    assert checker.stack == []
+    return checker
+
+
+def test_writes_two_files_into_the_run(demo: Path) -> None:
+    paths = build(demo)
+    assert paths == {"html": demo / "report.html", "md": demo / "report.md"}
+    assert paths["html"].stat().st_size < 3e6
+
+
+def test_a_folder_without_a_run_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"plan\.json"):
+        build(tmp_path)
+
+
+def test_the_html_is_whole_self_contained_and_accessible(demo: Path) -> None:
+    page = parsed(demo)
+    tags = [tag for tag, _ in page.seen]
+    assert "script" not in tags
+    assert "link" not in tags
+    for tag, attributes in page.seen:
+        for name in ("src", "href"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("#", "data:image/png;base64,"))
+        if tag == "img":
+            assert attributes["alt"]
+        if tag == "svg":
+            assert attributes["aria-label"]
+        if tag == "th":
+            assert attributes["scope"] in ("col", "row", "rowgroup")
+    ids = [a["id"] for _, a in page.seen if "id" in a]
+    assert len(ids) == len(set(ids))
+    targets = {a["href"][1:] for t, a in page.seen if t == "a" and a.get("href")}
+    assert targets <= set(ids)
+
+
+def test_the_matrix_marks_kinds_errors_and_the_best(demo: Path) -> None:
+    record = json.loads((demo / "cells" / "vae-alarm-0.json").read_text())
+    html, markdown = html_of(demo), markdown_of(demo)
+    value = f"{-record['test_log_prob']:.2f}"
+    assert f"≥ −{value} ± " in html
+    assert f">= -{value} +- " in markdown
+    bits = f"{record['bits_per_dim']:.4f}"
+    # more likelihood is fewer bits: the bound turns round
+    assert f"≤ {bits}" in html
+    assert f"<= {bits}".replace("<", "\\<") in markdown
+    row = next(line for line in markdown.splitlines() if line.startswith("| bayesian_network |"))
+    assert row.count("(best)") == 2  # alarm and flowers
+
+
+def test_the_truth_is_a_row_and_the_gap_is_paired(demo: Path) -> None:
+    truth = np.load(demo / "cells" / "truth-alarm.npz")["log_prob"]
+    model = np.load(demo / "cells" / "transformer-alarm-0.npz")["log_prob"]
+    gap, error = np.mean(truth - model), np.std(truth - model, ddof=1) / np.sqrt(len(truth))
+    section = markdown_of(demo).split("## alarm\n")[1].split("## digits")[0]
+    assert "|  | truth | " in section
+    assert f"{gap:.3f} +- {error:.3f}" in section
+    assert "| truth |" not in markdown_of(demo).split("## flowers\n")[1].split("##")[0]
+
+
+def test_findings_say_what_is_proven_and_what_is_open(demo: Path) -> None:
+    alarm = finding(demo, "alarm")
+    assert "bayesian_network -10." in alarm
+    assert "(best of the exact values)" in alarm
+    assert "beats transformer, hmm and independent for certain" in alarm
+    assert "vae and gan give only lower bounds" in alarm
+    assert "nothing is proven against them" in alarm
+    flowers = finding(demo, "flowers")
+    assert "(lead not proven)" in flowers
+    assert "may be luck of the test rows" in flowers
+
+
+def test_a_bound_above_every_exact_value_is_a_proven_win(tmp_path: Path) -> None:
+    demo = write_demo(tmp_path / "run", datasets=("digits_binary",))
+    for model in ("gan", "vae"):
+        values = np.load(demo / "cells" / f"{model}-digits_binary-0.npz")["log_prob"]
+        values = values + (15.0 if model == "vae" else 0.0)
+        np.savez(demo / "cells" / f"{model}-digits_binary-0.npz", log_prob=values)
+        kind = "lower_bound" if model == "vae" else "exact"
+        edit(demo, f"{model}-digits_binary-0", test_log_prob=float(values.mean()), kind=kind)
+    line = finding(demo, "digits_binary")
+    assert "vae >= " in line
+    assert "(proven best)" in line
+    assert "Its bound lies above their exact values" in line
+    assert "is proven against every rival on digits_binary" in markdown_of(demo)
+
+
+def test_the_lead_of_an_estimate_proves_nothing(demo: Path) -> None:
+    edit(demo, "bayesian_network-alarm-0", kind="estimate")
+    line = finding(demo, "alarm")
+    assert "bayesian_network ~ -10." in line
+    assert "(open)" in line
+    assert "for certain" not in line
+
+
+def test_a_bound_below_the_baseline_is_not_called_worse(demo: Path) -> None:
+    gan = json.loads((demo / "cells" / "gan-alarm-0.json").read_text())
+    edit(demo, "gan-alarm-0", test_log_prob=gan["test_log_prob"] - 50)
+    edit(demo, "hmm-alarm-0", test_log_prob=-40.0)
+    line = finding(demo, "alarm")
+    assert "gan can't be shown to beat the independent baseline" in line
+    assert "hmm did no better than the independent baseline" in line
+
+
+def test_still_improving_cells_are_marked_and_named(demo: Path) -> None:
+    markdown = markdown_of(demo)
+    assert "transformer, vae and gan were still improving" in finding(demo, "digits_binary")
+    assert "Still improving when training stopped: transformer on digits_binary" in markdown
+    assert " \\* |" in markdown
+    assert "↗" in html_of(demo)
+    for model in ("transformer", "vae", "gan"):
+        for dataset in ("digits_binary", "play"):
+            edit(demo, f"{model}-{dataset}-0", training={"converged": True, "curve": []})
+    assert "Still improving when training stopped:" not in markdown_of(demo)
+
+
+def test_failures_are_shown_with_reason_and_traceback(demo: Path) -> None:
+    edit(demo, "hmm-play-0", status="unsupported", reason="more than 100 symbols")
+    (demo / "cells" / "vae-play-0.json").unlink()
+    html, markdown = html_of(demo), markdown_of(demo)
+    assert "the loss of gan was not finite at step 412" in html
+    assert "<details><summary>Traceback</summary><pre>Traceback (most recent call last)" in html
+    assert "- gan on names, seed 0: failed: FloatingPointError" in markdown
+    assert "- hmm on play, seed 0: unsupported: more than 100 symbols" in markdown
+    assert "- vae on play, seed 0: not run" in markdown
+    assert "27 of 30 cells gave a result" in markdown
+
+
+def test_a_run_in_which_everything_failed_still_has_a_report(tmp_path: Path) -> None:
+    demo = write_demo(tmp_path / "run", datasets=("flowers",))
+    for file in (demo / "cells").glob("*.json"):
+        edit(demo, file.stem, status="failed", test_log_prob=None, reason="out of memory")
+    assert "No family gave a result" in markdown_of(demo)
+    assert "out of memory" in html_of(demo)
+
+
+def test_an_alarm_is_prominent_and_its_cell_wins_nothing(demo: Path) -> None:
+    assert "No alarm: in all 11 cells" in html_of(demo)
+    raised = {"raised": True, "statistic": 123.4, "threshold": 6.9}
+    edit(demo, "bayesian_network-alarm-0", alarm=raised)
+    html, markdown = html_of(demo), markdown_of(demo)
+    assert html.index('role="alert"') < html.index('<ul class="findings')
+    assert "123.4 nats above the truth" in html
+    assert "**ALARM.**" in markdown
+    line = finding(demo, "alarm")
+    assert "(alarm)" in line
+    assert "for certain" not in line
+    assert "bayesian_network leads on flowers" in markdown
+
+
+def test_seeds_are_averaged_and_their_spread_is_apart(tmp_path: Path) -> None:
+    demo = write_demo(tmp_path / "run", seeds=(0, 1, 2), datasets=("alarm",))
+    values = [
+        json.loads((demo / "cells" / f"hmm-alarm-{s}.json").read_text())["test_log_prob"]
+        for s in range(3)
+    ]
+    rows = [np.load(demo / "cells" / f"hmm-alarm-{s}.npz")["log_prob"] for s in range(3)]
+    error = np.std(np.mean(rows, axis=0), ddof=1) / np.sqrt(len(rows[0]))
+    markdown = markdown_of(demo)
+    line = next(w for w in markdown.split("## alarm\n")[1].splitlines() if "| hmm |" in w)
+    assert f"| {np.mean(values):.2f} +- {error:.2f} |" in line
+    assert f"| {np.std(values, ddof=1):.2f} | 3 of 3 |" in line
+    assert "trained once" not in markdown
+    edit(demo, "hmm-alarm-1", status="failed", test_log_prob=None, reason="killed")
+    assert "| 2 of 3 |" in markdown_of(demo)
+
+
+def test_samples_are_shown_in_the_form_of_the_data(demo: Path) -> None:
+    page = parsed(demo)
+    text = "".join(page.text)
+    html = html_of(demo)
+    assert html.count('<img src="data:image/png;base64,') == 7  # real rows and six models
+    assert "<li>olive</li>" in html
+    assert "<mark>ROMEO:</mark>\nBut soft" in html
+    assert "−1.710 ± 0.020" in text
+    assert "setosa" in text
+    assert "a perfect model would show about" in text
+
+
+def test_everything_from_the_records_is_escaped(demo: Path) -> None:
+    evil = "<script>alert('1')</script>"
+    plan = json.loads((demo / "plan.json").read_text())
+    plan["datasets"][0] |= {"source": evil, "licence": evil}
+    plan["models"][1]["params"] = {"structure": evil}
+    edit_plan(demo, **plan)
+    edit(demo, "gan-names-0", reason=evil, traceback=evil)
+    edit(demo, "hmm-alarm-0", notes=[evil])
+    edit(demo, "transformer-play-0", completions={evil: evil})
+    page = parsed(demo)
+    assert "script" not in [tag for tag, _ in page.seen]
+    assert "<script" not in markdown_of(demo).replace("\\<script", "")
+    # source, licence, parameter, note, traceback, completion, reason in four views and in the list
+    assert "".join(page.text).count("alert(") == 11
+
+
+def test_the_command_repeats_the_run(demo: Path) -> None:
+    assert "genzoo compare --models independent,bayesian_network,hmm" in markdown_of(demo)
+    assert "--budget 15s" in markdown_of(demo)
+    edit_plan(demo, profile="quick")
+    assert f"genzoo compare --profile quick --out {demo}" in markdown_of(demo)
+
+
+def test_a_report_of_the_same_records_is_the_same(demo: Path) -> None:
+    def undated() -> str:
+        return re.sub(r"report written [^.]*\.", "", html_of(demo))
+
+    assert undated() == undated()
+
+
+def test_a_run_without_samples_curves_or_schema_is_reported(demo: Path) -> None:
+    for file in [*(demo / "datasets").iterdir(), *(demo / "cells").glob("*.npz")]:
+        file.unlink()
+    for file in (demo / "cells").glob("*.json"):
+        edit(demo, file.stem, training=None, marginals=None)
+    line = finding(demo, "alarm")
+    assert "bayesian_network -10." in line
+    assert "left no values of the same test rows to compare" in line

@@ -1,0 +1,129 @@
+"""Figures, pictures and numbers."""
+
+from __future__ import annotations
+
+import base64
+import xml.etree.ElementTree as ET
+from io import BytesIO
+
+import numpy as np
+import pytest
+
+from genzoo.report import figures, numbers, png
+from genzoo.schema import Variable
+
+
+def test_a_png_holds_the_pixels() -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for channels in (1, 3):
+        pixels = rng.integers(0, 256, (channels, 5, 7), dtype=np.uint8)
+        content = base64.b64decode(png.data_uri(pixels).split(",")[1])
+        with Image.open(BytesIO(content)) as image:
+            shown = np.asarray(image)
+        expected = pixels[0] if channels == 1 else pixels.transpose(1, 2, 0)
+        assert np.array_equal(shown, expected)
+
+
+def test_a_gallery_places_images_in_reading_order() -> None:
+    from PIL import Image
+
+    rows = np.zeros((10, 4), dtype=np.int64)
+    rows[1] = 2
+    uri, n = png.gallery(rows, (2, 2), np.full(4, 3))
+    assert n == 8  # one full line of eight
+    with Image.open(BytesIO(base64.b64decode(uri.split(",")[1]))) as image:
+        shown = np.asarray(image)
+    assert (shown[1:3, 1:3] == 0).all()
+    assert (shown[1:3, 4:6] == 255).all()
+    assert shown.shape == (4, 25)
+
+
+def test_large_images_are_few() -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (64, 3 * 64 * 64))
+    uri, n = png.gallery(rows, (3, 64, 64), np.full(3 * 64 * 64, 256))
+    assert 1 <= n <= 4
+    assert len(uri) < 100_000
+
+
+def test_curves_are_drawn_once_per_cell_and_labelled_once_per_model() -> None:
+    seconds = np.array([0.0, 1.0, 10.0])
+    curves = [
+        figures.Curve("<vae>", 1, seconds, np.array([-9.0, -5.0, -4.0])),
+        figures.Curve("<vae>", 1, seconds, np.array([-9.0, np.nan, -4.5])),
+        figures.Curve("silent", 2, seconds, np.full(3, np.nan)),
+    ]
+    svg = ET.fromstring(figures.learning_curves(curves, "title", "1", ("truth", -3.0)))
+    assert len(list(svg.iter("polyline"))) == 2
+    texts = [t.text for t in svg.iter("text")]
+    assert texts.count("<vae>") == 1
+    assert "truth" in texts
+    assert "silent" not in texts
+
+
+def test_no_curve_no_figure() -> None:
+    assert figures.learning_curves([], "title", "1") is None
+
+
+@pytest.mark.parametrize("value", [-0.5, -12345.0, 0.0])
+def test_a_flat_curve_of_one_point_is_drawn(value: float) -> None:
+    curve = figures.Curve("x", 0, np.array([0.0]), np.array([value]))
+    assert "nan" not in str(figures.learning_curves([curve], "title", "1"))
+
+
+def test_ticks_are_round_and_few() -> None:
+    assert figures.ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert figures.ticks(-105.0, -80.0, 5) == pytest.approx([-105, -100, -95, -90, -85, -80])
+
+
+def test_wide_variables_are_grouped_without_losing_mass() -> None:
+    rng = np.random.default_rng(0)
+    scale = Variable("x", "ordinal", 101, offset=0.0, step=0.5, missing=True)
+    nominal = Variable("y", categories=tuple("abcdefghijklmnopqrstuvwxyz"))
+    for variable in (scale, nominal):
+        shares = rng.dirichlet(np.ones(variable.cardinality), 3)
+        grouped, labels = figures.grouped(shares, variable, shares[0])
+        assert grouped.shape == (3, len(labels))
+        assert len(labels) <= figures.MOST_BARS
+        assert grouped.sum(axis=1) == pytest.approx(np.ones(3))
+    shares = np.zeros((1, 101))
+    shares[0, 100] = 1.0  # the missing mark keeps a bar of its own
+    grouped, labels = figures.grouped(shares, scale, shares[0])
+    assert labels[-1] == "missing"
+    assert grouped[0, -1] == 1.0
+
+
+def test_cells_are_labelled_by_their_values() -> None:
+    assert figures.code_labels(Variable("x", "ordinal", edges=(0.0, 1.5, 4.0), missing=True)) == [
+        "0 to 1.5",
+        "1.5 to 4",
+        "missing",
+    ]
+    assert figures.code_labels(Variable("x", "ordinal", 3, offset=4.3, step=0.1)) == [
+        "4.3",
+        "4.4",
+        "4.5",
+    ]
+    assert figures.code_labels(Variable("x", cardinality=2)) == ["0", "1"]
+
+
+def test_numbers_are_rounded_by_their_error() -> None:
+    assert numbers.with_error(-105.6234, 0.21, "lower_bound") == "≥ −105.62 ± 0.21"
+    assert numbers.with_error(-105.6234, 0.41) == "−105.6 ± 0.4"
+    assert numbers.with_error(-10.0, 0.0982) == "−10.00 ± 0.10"
+    assert numbers.with_error(-10.5, None) == "−10.50"
+    assert numbers.with_error(None, None) == "—"
+    assert numbers.number(-0.001, 2) == "0.00"
+    assert numbers.number(float("-inf")) == "−∞"
+    assert numbers.ascii_marks("≥ −1\u202f234.5 ± 0.1") == ">= -1,234.5 +- 0.1"
+
+
+def test_words() -> None:
+    assert numbers.seconds(0.01) == "under 0.1 s"
+    assert numbers.seconds(75) == "75 s"
+    assert numbers.seconds(600) == "10.0 min"
+    assert numbers.listing(["a"]) == "a"
+    assert numbers.listing(["a", "b", "c"]) == "a, b and c"
+    assert numbers.count(1, "seed") == "one seed"
+    assert numbers.count(12, "family") == "12 families"
