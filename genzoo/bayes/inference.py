@@ -135,9 +135,9 @@ class Network:
             if taking_part[v]:
                 taking_part[self.conditionals[v].parents] = True
         families = []
-        for v in np.flatnonzero(taking_part):
-            family = [*self.conditionals[v].parents.tolist(), int(v)]
-            families.append((int(v), tuple(u for u in family if hidden[u])))
+        for v in np.flatnonzero(taking_part).tolist():
+            family = [*self.conditionals[v].parents.tolist(), v]
+            families.append((v, tuple(u for u in family if hidden[u])))
         order, size = self._elimination_order([set(scope) for _, scope in families])
         rest = [v for v in self.order if hidden[v] and not taking_part[v]]
         return _Plan(families, order, rest, size)
@@ -205,7 +205,8 @@ class Network:
         B, G = len(rows), grid.shape[1]
         codes = np.empty((B, G, len(family)), dtype=np.int64)
         for j, v in enumerate(family):
-            codes[:, :, j] = grid[scope.index(v)] if v in scope else np.maximum(rows[:, v], 0)[:, None]
+            observed = np.maximum(rows[:, v], 0)[:, None]
+            codes[:, :, j] = grid[scope.index(v)] if v in scope else observed
         flat = codes.reshape(B * G, -1)
         values = conditional.log_probs[conditional.context(flat[:, :-1]), flat[:, -1]]
         return _Factor(scope, values.reshape(B, *cards))

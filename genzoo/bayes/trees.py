@@ -87,7 +87,9 @@ class Forest:
             if indicators is None:
                 worth = np.where(self._order.may_be_parents(child), information[:, child], -np.inf)
                 candidates = np.sort(np.argsort(-worth, kind="stable")[:_CANDIDATES])
-                indicators = Indicators(rows[:, candidates], cards[candidates], skip_last[candidates])
+                indicators = Indicators(
+                    rows[:, candidates], cards[candidates], skip_last[candidates]
+                )
             self._trees.append(_Growing(which, counts, indicators, candidates))
         self._heap: list[tuple[float, int, int]] = []  # (-gain, child, leaf)
         self.splits = 0
@@ -195,9 +197,7 @@ class Forest:
         tree.rows[leaf], tree.gains[leaf] = which[:0], np.zeros(0)
         for part in (which[says_yes], which[~says_yes]):
             tree.rows.append(part)
-            tree.counts.append(
-                np.bincount(self._rows[part, child], minlength=self._cards[child])
-            )
+            tree.counts.append(np.bincount(self._rows[part, child], minlength=self._cards[child]))
             tree.above.append(leaf)
             tree.split.append(None)
             tree.gains.append(np.zeros(0))

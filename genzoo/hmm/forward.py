@@ -116,7 +116,9 @@ class Chain:
         D = len(self.shape.tables)
         rows = np.full((n, D), MISSING) if given is None else given.copy()
         for b in self._blocks(n):
-            states = self._prior_path(b, rng) if given is None else self._posterior_path(rows[b], rng)
+            states = (
+                self._prior_path(b, rng) if given is None else self._posterior_path(rows[b], rng)
+            )
             for t, variables in enumerate(self.shape.steps):
                 for d in variables:
                     drawn = self._emit(self.shape.tables[d], states[t], rng)

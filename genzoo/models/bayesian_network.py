@@ -167,7 +167,7 @@ class BayesianNetwork(GenerativeModel):
         return training
 
     def _bins_to_try(self) -> list[int]:
-        """Ascending; more than one only where there are ordinals to coarsen and rows to select on."""
+        """Ascending; several only where there are ordinals to coarsen and rows to select on."""
         if self.most_bins is not None:
             return [self.most_bins]
         if not self.selects:

@@ -84,7 +84,9 @@ MUCH_MARGINAL = 0.1
 LARGEST_LOG_SD = 6.0
 MOST_VALID_ROWS = 128
 # A bound from few draws is loose for a sharp model, and would blur it: as many as time allows.
-FEWEST_DRAWS, MOST_DRAWS, CALIBRATION_NUMBERS = 32, 256, 2**25
+CALIBRATION_NUMBERS = 2**25
+FEWEST_CALIBRATION_DRAWS = 32
+LEAST_DRAWS, MOST_DRAWS, DRAWN_NUMBERS = 64, 256, 2**19
 SELECTION_NUMBERS = 2**21
 HELD_NUMBERS = 2**22  # floats that one chunk of a sample may hold
 
@@ -99,7 +101,8 @@ class GAN(GenerativeModel):
         penalty: lambda, the weight of the critic's gradient penalty.
         estimator: how ``log_prob`` bounds the likelihood: ``"iwae"``, ``"elbo"`` or ``"auto"``
             (iwae). May be changed after ``fit``.
-        n_importance: K, draws a row for ``log_prob``. May be changed after ``fit``.
+        n_importance: K, draws a row for ``log_prob``; None: between 64 and 256, fewer for wider
+            rows (``training_.notes`` says how many). May be changed after ``fit``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
 
     Attributes:
@@ -117,7 +120,7 @@ class GAN(GenerativeModel):
         critic_steps: int = 1,
         penalty: float = 1.0,
         estimator: str = "auto",
-        n_importance: int = 256,
+        n_importance: int | None = None,
         device: str = "auto",
     ) -> None:
         self.latent_dim = latent_dim
@@ -133,6 +136,8 @@ class GAN(GenerativeModel):
             ("latent_dim", 1), ("width", 1), ("critic_steps", 1), ("n_importance", 2),
         ):  # fmt: skip
             value = getattr(self, name)
+            if name == "n_importance" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name}: expected an integer of at least {least}; got {value!r}")
         if not (isinstance(self.penalty, (int, float)) and 0 < self.penalty < math.inf):
@@ -291,7 +296,7 @@ class GAN(GenerativeModel):
         other = ~half if len(valid) > 1 else half
 
         pairs = CALIBRATION_NUMBERS // self.generator_.decoder.numbers
-        K = max(FEWEST_DRAWS, min(MOST_DRAWS, pairs // len(valid)))
+        K = max(FEWEST_CALIBRATION_DRAWS, min(MOST_DRAWS, pairs // len(valid)))
 
         def bound(s: float, e: float) -> Bound:
             self.generator_.calibrate(s, e)
@@ -323,7 +328,8 @@ class GAN(GenerativeModel):
         notes = [
             f"calibrated on validation rows: temperature {found['temperature']:g}, marginal weight "
             f"{found['marginal_weight']:g}; bound {found['before']:.3f} before, "
-            f"{found['after']:.3f} after (nats per row, {found['n_importance']} draws)"
+            f"{found['after']:.3f} after (nats per row, {found['n_importance']} draws)",
+            f"log_prob is a bound from {self._n_draws} draws a row",
         ]
         if found["marginal_weight"] > MUCH_MARGINAL:
             notes.append(
@@ -352,7 +358,14 @@ class GAN(GenerativeModel):
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         if (rows == MISSING).any():
             raise Unsupported("a GAN can't sum out missing entries yet")
-        return self._bound(rows, K=self.n_importance, seed=seed).log_prob()
+        return self._bound(rows, K=self._n_draws, seed=seed).log_prob()
+
+    @property
+    def _n_draws(self) -> int:
+        if self.n_importance is not None:
+            return self.n_importance
+        most = DRAWN_NUMBERS // self.generator_.decoder.numbers
+        return max(LEAST_DRAWS, min(MOST_DRAWS, most))
 
     def _bound(self, rows: np.ndarray, *, K: int, seed: int) -> Bound:
         return importance_bound(

@@ -44,7 +44,7 @@ References:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -328,7 +328,7 @@ class _Weighted:
     def sequences(self, shape: Shape) -> Sequences:
         from genzoo.hmm.em import Sequences, as_sequences
 
-        return Sequences(*as_sequences(shape, self.rows), self.weights, shape)
+        return Sequences(*as_sequences(shape, self.rows), self.weights, shape, max(SIZES))
 
 
 class _Search:
@@ -368,7 +368,11 @@ class _Search:
     ) -> tuple[Chain, Training]:
         sizes = SIZES if n_states is None else (n_states,)
         strengths = STRENGTHS if pseudo_count is None else (float(pseudo_count),)
-        best = self._rising([(S, strengths[0]) for S in sizes], None, patience=2)
+        first = self._rising([(S, strengths[0]) for S in sizes], None, patience=2)
+        reached = first.valid
+        self._run(first, self.all_rows, self.n_iter)
+        # what follows is tried on the trial rows too: compare it with where the first stood there
+        best = replace(first, valid=reached)
         best = self._rising([(best.S, a) for a in strengths[1:]], best, patience=1)
         if best.strength != strengths[0]:
             larger = [(S, best.strength) for S in sizes if S > best.S]
@@ -376,13 +380,15 @@ class _Search:
         for _ in range(n_restarts - 1):
             if not self.stopped:
                 best = max(best, self._try(best.S, best.strength), key=lambda trial: trial.valid)
-        self._run(best, self.all_rows, self.n_iter)
-        converged = best.settled and not self.stopped
+        if best.valid > reached:
+            self._run(best, self.all_rows, self.n_iter)
+        best = max(first, best, key=lambda trial: trial.valid)
         return best.best, Training(
             steps=self.steps,
             curve=best.curve,
-            converged=converged,
-            stopped_by="converged" if converged else "budget" if self.stopped else "steps",
+            converged=best.settled,
+            stopped_by="converged" if best.settled else "budget" if self.stopped else "steps",
+            notes=["the budget ended before every start was tried"] * self.stopped,
         )
 
     def _rising(
@@ -416,6 +422,7 @@ class _Search:
         X, lengths = as_sequences(self.shape, data.rows)
         after = time.perf_counter()
         if self._spent(trial, data, after):
+            trial.settled = trial.settled and len(self.some_rows.rows) == len(data.rows)
             return
 
         def keep_going() -> bool:

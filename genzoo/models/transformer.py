@@ -306,8 +306,7 @@ class TransformerLM(GenerativeModel):
         if not (isinstance(stride, (int, np.integer)) and 1 <= stride <= context):
             raise ValueError(f"stride: expected an integer in 1 .. {context}; got {stride!r}")
 
-        ends = np.arange(context, len(codes) + stride, stride)
-        ends = np.unique(np.minimum(ends, len(codes)))
+        ends = np.append(np.arange(context, len(codes), stride), len(codes))
         starts = np.maximum(0, ends - context)
         n_scored = np.diff(ends, prepend=0)
         within = np.arange(T)

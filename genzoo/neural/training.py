@@ -38,8 +38,8 @@ COOL_DOWN = 0.5  # of the steps up to the best checkpoint
 SHORTEST_COOL_DOWN = 50
 # With a budget in seconds.
 EVALUATION_SHARE, FEWEST_EVALUATIONS = 0.1, 20
-# A run that its budget ended counts as converged if its last quarter gained less than this share
-# of the validation value.
+# A run that its budget ended counts as converged if its second half gained less than this share of
+# the validation value.
 STILL_GAINING = 1e-3
 
 
@@ -168,8 +168,9 @@ def fit_network(
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
 
     Returns:
-        The record. ``converged``: stopped early on a plateau, or the best value of the last quarter
-        of the run is less than 0.1 % (of its size) above the best of the rest.
+        The record. ``converged``: stopped early on a plateau, or the second half of the run has ten
+        evaluations or more and the best of them is less than 0.1 % (of its size) above the best of
+        the first half.
 
     Raises:
         DivergedError: see the module.
@@ -400,13 +401,11 @@ class _Loop:
 
     def _flat(self) -> bool:
         values = [(p.step, p.valid) for p in self.record.curve if p.valid is not None]
-        early = [v for s, v in values if s <= 0.75 * self.step]
-        late = [v for s, v in values if s > 0.75 * self.step]
-        return (
-            len(early) > 1
-            and bool(late)
-            and max(late) - max(early) < STILL_GAINING * abs(max(late))
-        )
+        early = [v for s, v in values if s <= self.step / 2]
+        late = [v for s, v in values if s > self.step / 2]
+        if not early or len(late) < FEWEST_EVALUATIONS // 2:
+            return False  # too few to tell
+        return max(late) - max(early) < STILL_GAINING * abs(max(late))
 
     # ---------------------------------------------------------------- weights
 

@@ -19,8 +19,10 @@ PLAY = (
     "That thou her maid art far more fair than she.\n\nJULIET:\nO Romeo, Romeo, wherefore art thou "
     "Romeo?\nDeny thy father and refuse thy name;\nOr if thou wilt not, be but sworn my love.\n"
 ) * 4
-NAMES = ("anna", "bob", "clara", "david", "emma", "frank", "grace", "henry", "iris", "jacob", "kate",
-         "liam", "mary", "noah", "olive")  # fmt: skip
+NAMES = (
+    "anna", "bob", "clara", "david", "emma", "frank", "grace", "henry",
+    "iris", "jacob", "kate", "liam", "mary", "noah", "olive",
+)  # fmt: skip
 
 # mean nats per row behind the best exact value, by family; None: the cell fails
 BEHIND = {

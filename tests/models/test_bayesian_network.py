@@ -1,0 +1,481 @@
+"""Bayesian networks: exact against enumeration and pgmpy, figures against the measured ones."""
+
+from __future__ import annotations
+
+import gzip
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import genzoo
+from genzoo import MISSING, Schema, Unsupported, Variable
+from genzoo.models.bayesian_network import BayesianNetwork
+
+STRUCTURES = ["greedy", "chow_liu"]
+
+
+def nominal(*cards):
+    variables = tuple(Variable(f"x{d}", "nominal", c) for d, c in enumerate(cards))
+    return Schema(variables, "table", (len(cards),))
+
+
+def mixed_table(n=800, seed=0):
+    """Nominal, short and long ordinal, constant, unconnected and marked columns."""
+    rng = np.random.default_rng(seed)
+    schema = Schema(
+        (
+            Variable("kind", "nominal", categories=("a", "b", "c")),
+            Variable("level", "ordinal", 4, offset=0, step=1),
+            Variable("constant", "nominal", categories=("only",)),
+            Variable("alone", "nominal", 2),
+            Variable("amount", "ordinal", 41, offset=0, step=5, missing=True),
+        ),
+        "table",
+        (5,),
+    )
+    kind = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    level = np.clip(kind + rng.integers(0, 3, n), 0, 3)
+    amount = np.clip(rng.poisson(4 + 8 * level, n), 0, 39)
+    amount[rng.random(n) < 0.1] = 40
+    return schema, np.stack([kind, level, 0 * kind, rng.integers(0, 2, n), amount], 1)
+
+
+def strings(n=600, seed=0):
+    rng = np.random.default_rng(seed)
+    data = []
+    for _ in range(n):
+        text = str(rng.choice(["a", "b", "c"], p=[0.6, 0.3, 0.1]))
+        while len(text) < 5 and rng.random() < (0.9 if text[-1] == "a" else 0.6):
+            text += text[-1] if rng.random() < 0.6 else str(rng.choice(["a", "b", "c"]))
+        data.append(text if rng.random() < 0.95 else "")
+    return Schema.infer(data), data
+
+
+def fit_mixed(structure, **options):
+    schema, rows = mixed_table()
+    return BayesianNetwork(structure=structure, **options).fit(rows, schema=schema)
+
+
+def fit_strings(structure):
+    schema, data = strings()
+    return BayesianNetwork(structure=structure).fit(data, schema=schema)
+
+
+def agreeing(space, queried):
+    return ((space == queried) | (queried == MISSING)).all(axis=1)
+
+
+# -------------------------------------------------------------------- one exact distribution
+
+
+@pytest.mark.parametrize("structure", [*STRUCTURES, [("kind", "level"), ("level", "amount")]])
+@pytest.mark.parametrize("most_bins", [None, 6, 100])
+def test_the_mass_of_a_mixed_table_is_one(structure, most_bins):
+    model = fit_mixed(structure, most_bins=most_bins)
+    space = model.schema_.enumerate()
+    value = model.log_prob(space).value
+    assert np.exp(value).sum() == pytest.approx(1.0, abs=1e-9)
+    assert np.isfinite(value).all()
+
+
+@pytest.mark.parametrize("structure", [*STRUCTURES, [(0, 2), (0, 3)]])
+def test_the_mass_of_strings_is_one(structure):
+    model = fit_strings(structure)
+    space = model.schema_.enumerate()
+    assert np.exp(model.log_prob(space).value).sum() == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_marginal_is_the_summed_joint(fit, structure):
+    model = fit(structure)
+    space = model.schema_.enumerate()
+    value = model.log_prob(space).value
+    rng = np.random.default_rng(0)
+    full = space[rng.integers(0, len(space), 60)]
+    queries = np.where(rng.random(full.shape) < 0.5, MISSING, full)
+    queries[0] = MISSING
+    if model.schema_.end is not None:  # after an observed END nothing is open
+        ended = np.cumsum(queries == model.schema_.end, axis=1) > 0
+        queries = np.where(ended, model.schema_.end, queries)
+    wanted = [np.logaddexp.reduce(value[agreeing(space, q)]) for q in queries]
+    np.testing.assert_allclose(model.log_prob(queries).value, wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(
+    "queried", [[-1, -1, 1, -1, -1], [0, -1, -1, -1, -1], [-1, 0, -1, -1, 3], [-1] * 5]
+)
+def test_completions_of_strings_follow_the_exact_conditional(structure, queried):
+    """Eight chi-square tests, each with a false alarm at 1e-6."""
+    model = fit_strings(structure)
+    queried = np.array(queried)
+    assert model.schema_.end == 3
+    space = model.schema_.enumerate()
+    space = space[agreeing(space, queried)]
+    mass = np.exp(model.log_prob(space).value)
+    drawn = model.schema_.encode(model.sample(20_000, given=queried, seed=1))
+    check_draws(drawn, space, mass / mass.sum())
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+@pytest.mark.parametrize(
+    "queried", [[-1, 3, -1, -1, -1], [-1, -1, 0, 1, 20], [-1, -1, -1, -1, 40], [2, -1, -1, -1, 0]]
+)
+def test_completions_of_a_table_follow_the_exact_conditional(structure, queried):
+    """Eight chi-square tests, each with a false alarm at 1e-6."""
+    model = fit_mixed(structure)
+    queried = np.array(queried)
+    space = model.schema_.enumerate()
+    # what is filled in is never the mark
+    space = space[agreeing(space, queried) & ((space[:, 4] != 40) | (queried[4] == 40))]
+    mass = np.exp(model.log_prob(space).value)
+    drawn = model.sample(20_000, given=queried, seed=1)
+    check_draws(drawn, space, mass / mass.sum())
+
+
+@pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_samples_follow_log_prob(fit, structure):
+    """Four chi-square tests, each with a false alarm at 1e-6."""
+    model = fit(structure)
+    space = model.schema_.enumerate()
+    drawn = model.sample(20_000, seed=3)
+    if model.schema_.end is not None:
+        drawn = model.schema_.encode(drawn)
+    check_draws(drawn, space, np.exp(model.log_prob(space).value))
+
+
+def check_draws(drawn, space, mass):
+    index = {tuple(row): i for i, row in enumerate(space.tolist())}
+    counts = np.bincount([index[tuple(row)] for row in drawn.tolist()], minlength=len(space))
+    expected = mass * len(drawn)
+    big = expected >= 5
+    observed = np.append(counts[big], counts[~big].sum())
+    wanted = np.append(expected[big], expected[~big].sum())
+    keep = wanted > 1e-9
+    assert observed[~keep].sum() == 0
+    assert stats.chisquare(observed[keep], wanted[keep], sum_check=False).pvalue > 1e-6
+
+
+def test_rows_with_different_patterns_are_answered_in_one_call():
+    model = fit_mixed("greedy")
+    _, rows = mixed_table(50, seed=9)
+    queries = np.where(np.random.default_rng(2).random(rows.shape) < 0.4, MISSING, rows)
+    together = model.log_prob(queries).value
+    alone = [model.log_prob(q[None]).value[0] for q in queries]
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+    filled = model.sample(len(queries), given=queries, seed=0)
+    np.testing.assert_array_equal(filled[queries != MISSING], queries[queries != MISSING])
+
+
+def test_prompts_of_long_sequences_need_no_elimination():
+    rng = np.random.default_rng(0)
+    data = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(300)]
+    model = BayesianNetwork().fit(data)
+    completions = model.sample(5, given="abcab", seed=0)
+    assert all(c.startswith("abcab") and len(c) <= 30 for c in completions)
+
+
+def test_a_factor_that_is_too_large_is_refused_with_the_reason():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 8, (400, 12))
+    schema = nominal(*[8] * 12)
+    edges = [(d, e) for e in range(6, 12) for d in range(e - 6, e)]
+    model = BayesianNetwork(structure=edges).fit(rows, schema=schema)
+    queried = np.full((1, 12), MISSING)
+    queried[0, 11] = 1
+    with pytest.raises(Unsupported, match="entries a row"):
+        model.log_prob(queried)
+    assert np.isfinite(model.log_prob(np.full((1, 12), MISSING)).value).all()
+
+
+# -------------------------------------------------------------------- structures
+
+
+def test_chow_liu_finds_a_tree_and_smooths_pair_cells_by_one():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 2, 3000)
+    b = np.where(rng.random(3000) < 0.9, a, 1 - a)
+    c = np.where(rng.random(3000) < 0.8, b, 1 - b)
+    rows = np.stack([c, a, b], 1)
+    model = BayesianNetwork(structure="chow_liu").fit(rows)
+    assert {frozenset(e) for e in model.edges_} == {
+        frozenset(model.schema_.names[i] for i in pair) for pair in [(0, 2), (1, 2)]
+    }
+    n = np.array([[((c == i) & (b == j)).sum() for j in (0, 1)] for i in (0, 1)])
+    given_b = model.log_prob(np.array([[1, -1, 0]])).value[0]
+    assert given_b - model.log_prob(np.array([[-1, -1, 0]])).value[0] == pytest.approx(
+        np.log((n[1, 0] + 1) / (n[:, 0].sum() + 2)), abs=1e-3
+    )
+
+
+def test_chow_liu_uses_all_rows_and_selects_nothing():
+    rows = np.random.default_rng(0).integers(0, 2, (100, 3))
+    plain = BayesianNetwork(structure="chow_liu").fit(rows, seed=0)
+    other = BayesianNetwork(structure="chow_liu").fit(rows, seed=1, valid=1 - rows)
+    space = plain.schema_.enumerate()
+    np.testing.assert_array_equal(plain.log_prob(space).value, other.log_prob(space).value)
+
+
+def test_given_edges_are_kept_by_name_and_by_position():
+    schema, rows = mixed_table()
+    by_name = BayesianNetwork(structure=[("kind", "level"), ("level", "amount")])
+    by_name.fit(rows, schema=schema)
+    by_position = BayesianNetwork(structure=[(0, 1), (1, 4)]).fit(rows, schema=schema)
+    assert sorted(by_name.edges_) == [("kind", "level"), ("level", "amount")]
+    space = schema.enumerate()
+    np.testing.assert_array_equal(by_name.log_prob(space).value, by_position.log_prob(space).value)
+
+
+def test_no_edges_at_all_is_the_product_of_marginals():
+    schema, rows = mixed_table()
+    model = BayesianNetwork(structure=[], most_bins=100).fit(rows, schema=schema, valid=rows[:50])
+    baseline = genzoo.make_model("independent").fit(rows, schema=schema)
+    space = schema.enumerate()
+    np.testing.assert_allclose(
+        model.log_prob(space).value, baseline.log_prob(space).value, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ([("kind", "level"), ("level", "kind")], "cycle"),
+        ([("kind", "nothing")], "nothing"),
+        ([("kind", "kind")], "own start"),
+        ([("kind", "level"), ("kind", "level")], "twice"),
+        ([(0, 9)], "9"),
+    ],
+)
+def test_impossible_edges_are_refused(edges, message):
+    schema, rows = mixed_table(50)
+    with pytest.raises(ValueError, match=message):
+        BayesianNetwork(structure=edges).fit(rows, schema=schema)
+
+
+def test_edges_that_point_backward_in_strings_are_refused():
+    schema, data = strings(50)
+    with pytest.raises(ValueError, match="forward"):
+        BayesianNetwork(structure=[(2, 1)]).fit(data, schema=schema)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"structure": "tree"},
+        {"structure": [("a", "b", "c")]},
+        {"structure": 3},
+        {"equivalent_sample_size": 0},
+        {"most_bins": 1},
+        {"most_bins": 2.5},
+    ],
+)
+def test_bad_parameters_are_refused_by_name(params):
+    with pytest.raises(ValueError, match=next(iter(params))):
+        genzoo.make_model("bayesian_network", **params)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_edges_of_sequences_point_forward(structure):
+    model = fit_strings(structure)
+    where = {name: d for d, name in enumerate(model.schema_.names)}
+    assert model.edges_
+    assert all(where[parent] < where[child] for parent, child in model.edges_)
+
+
+def test_greedy_finds_an_interaction_that_a_tree_can_not_hold():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 2, (4000, 3))
+    rows[:, 2] = np.where(rng.random(4000) < 0.9, rows[:, 0] & rows[:, 1], 1 - rows[:, 2])
+    test = rows[3000:]
+    greedy = BayesianNetwork().fit(rows[:3000])
+    tree = BayesianNetwork(structure="chow_liu").fit(rows[:3000])
+    assert greedy.log_prob(test).mean().value > tree.log_prob(test).mean().value + 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_greedy_is_never_worse_than_chow_liu_on_the_validation_rows(seed):
+    rng = np.random.default_rng(seed)
+    rows, valid = rng.integers(0, 4, (60, 6)), rng.integers(0, 4, (30, 6))
+    rows[:, 1], valid[:, 1] = rows[:, 0], valid[:, 0]
+    schema = nominal(*[4] * 6)
+    greedy = BayesianNetwork().fit(rows, schema=schema, valid=valid)
+    tree = BayesianNetwork(structure="chow_liu").fit(rows, schema=schema)
+    assert greedy.score(valid) >= tree.score(valid)
+
+
+def test_a_budget_in_seconds_stops_the_search_and_is_reported():
+    rng = np.random.default_rng(0)
+    rows = np.cumsum(rng.integers(0, 2, (4000, 60)), axis=1) % 4
+    model = BayesianNetwork().fit(rows, budget="0.3s")
+    assert model.training_.stopped_by == "budget"
+    assert not model.training_.converged
+    assert model.training_.seconds < 5
+    assert np.isfinite(model.log_prob(rows[:10]).value).all()
+
+
+# -------------------------------------------------------------------- state
+
+
+@pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
+@pytest.mark.parametrize("structure", [*STRUCTURES, [[0, 1], [1, 3]]])
+def test_a_saved_model_comes_back(fit, structure, tmp_path):
+    model = fit(structure)
+    model.save(tmp_path / "model")
+    again = genzoo.load_model(tmp_path / "model")
+    space = model.schema_.enumerate()
+    np.testing.assert_array_equal(again.log_prob(space).value, model.log_prob(space).value)
+    np.testing.assert_array_equal(again.sample(20, seed=1), model.sample(20, seed=1))
+    assert again.edges_ == model.edges_
+    assert again.n_parameters_ == model.n_parameters_
+
+
+def test_the_number_of_parameters_counts_free_masses():
+    rows = np.random.default_rng(0).integers(0, 3, (200, 3))
+    model = BayesianNetwork(structure=[(0, 2)]).fit(rows, schema=nominal(3, 3, 3))
+    assert model.n_parameters_ == 2 + 2 + 3 * 2
+
+
+# -------------------------------------------------------------------- pgmpy and BIF
+
+
+def pgmpy_log_prob(network, states):
+    """Log mass of one assignment {node: state}, from the network's own tables."""
+    return sum(np.log(cpd.get_value(**{v: states[v] for v in cpd.variables}))
+               for cpd in network.get_cpds())  # fmt: skip
+
+
+def test_the_pgmpy_network_has_the_same_masses():
+    schema = Schema(
+        (
+            Variable("colour", "nominal", categories=("red", "green", "blue")),
+            Variable("size", "ordinal", categories=("small", "large")),
+            Variable("grade", "ordinal", 4, offset=1, step=1),
+        ),
+        "table",
+        (3,),
+    )
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 3, 500)
+    size = (rng.random(500) < 0.2 + 0.3 * colour).astype(int)
+    rows = np.stack([colour, size, np.clip(colour + size + rng.integers(0, 2, 500), 0, 3)], 1)
+    model = BayesianNetwork().fit(rows, schema=schema)
+    state = np.random.get_state()[1].copy(), random.getstate()
+    network = model.network_
+    assert (np.random.get_state()[1] == state[0]).all()
+    assert random.getstate() == state[1]
+    assert network.check_model()
+    assert sorted(network.edges()) == sorted(model.edges_)
+    for row in schema.enumerate():
+        states = {v.name: (v.categories or (1, 2, 3, 4))[c]
+                  for v, c in zip(schema.variables, row, strict=True)}  # fmt: skip
+        assert pgmpy_log_prob(network, states) == pytest.approx(
+            model.log_prob(row[None]).value[0], abs=1e-9
+        )
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning:pgmpy")
+def test_marginals_agree_with_pgmpys_own_inference():
+    from pgmpy.inference import VariableElimination
+
+    rows = np.random.default_rng(0).integers(0, 2, (300, 5))
+    rows[:, 2], rows[:, 4] = rows[:, 0] | rows[:, 1], rows[:, 2] ^ rows[:, 3]
+    schema = nominal(*[2] * 5)
+    model = BayesianNetwork(structure=[(0, 2), (1, 2), (2, 4), (3, 4)]).fit(rows, schema=schema)
+    answer = VariableElimination(model.network_).query(["x0", "x3"], evidence={"x4": 1})
+    queries = np.full((4, 5), MISSING)
+    queries[:, [0, 3]], queries[:, 4] = [[0, 0], [0, 1], [1, 0], [1, 1]], 1
+    ours = np.exp(model.log_prob(queries).value)
+    wanted = [answer.get_value(x0=a, x3=b) for a, b in queries[:, [0, 3]]]
+    np.testing.assert_allclose(ours / ours.sum(), wanted, atol=1e-9)
+
+
+@pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
+def test_a_bif_file_is_read_again_by_pgmpy_with_the_same_masses(fit, tmp_path):
+    from pgmpy.readwrite import BIFReader
+
+    model = fit("greedy")
+    network = BIFReader(model.export_bif(tmp_path / "network.bif")).get_model()
+    assert network.check_model()
+    nodes = list(network.nodes())
+    space = model.schema_.enumerate()[::7]
+    mine, coarse = model.log_prob(space).value, model.coarsening_
+    bins = coarse.to_bins(space)
+    for row, bin_row, value in zip(space, bins, mine, strict=True):
+        states = {}
+        for node, code in zip(nodes, bin_row, strict=True):
+            states[node] = network.get_cpds(node).state_names[node][code]
+        inside = coarse.log_shares(row[None])[0]
+        assert pgmpy_log_prob(network, states) + inside == pytest.approx(value, abs=1e-9)
+
+
+def test_awkward_names_survive_the_bif_format(tmp_path):
+    from pgmpy.readwrite import BIFReader
+
+    data = pd.DataFrame({"a b": ["x, y", "x; y", "{z}"] * 30, "A B": ["/* no", "1", "?"] * 30})
+    model = BayesianNetwork().fit(data)
+    network = BIFReader(model.export_bif(tmp_path / "network.bif")).get_model()
+    assert network.check_model()
+    assert len(network.nodes()) == 2
+    assert all(len(set(cpd.state_names[cpd.variable])) == 3 for cpd in network.get_cpds())
+
+
+def test_coarsened_ordinals_are_exported_by_their_bins():
+    model = fit_mixed("greedy", most_bins=6)
+    names = model.network_.get_cpds("amount").state_names["amount"]
+    assert len(names) == model.coarsening_.cards[4] <= 7
+    assert names[-1] == "missing"
+
+
+def test_tables_that_would_be_too_large_leave_the_graph_alone(tmp_path):
+    rows = np.random.default_rng(0).integers(0, 9, (300, 5))
+    model = BayesianNetwork(structure=[(d, 4) for d in range(4)])
+    model.fit(rows, schema=nominal(*[9] * 5))
+    network = model.network_
+    assert len(network.edges()) == 4
+    assert network.get_cpds() == []
+    assert "x4" in network.graph["reason"]
+    with pytest.raises(Unsupported, match="x4"):
+        model.export_bif(tmp_path / "network.bif")
+
+
+# -------------------------------------------------------------------- measured figures
+
+
+def debd(folder, name, part):
+    with gzip.open(folder / "debd" / f"{name}.{part}.data.gz", "rt") as file:
+        return np.loadtxt(file, delimiter=",", dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"), [("nltcs", -6.7590), ("plants", -16.5240), ("dna", -87.7348)]
+)
+def test_chow_liu_on_binary_tables(data_folder, name, measured):
+    train, test = debd(data_folder, name, "train"), debd(data_folder, name, "test")
+    schema = nominal(*[2] * train.shape[1])
+    model = BayesianNetwork(structure="chow_liu").fit(train, schema=schema)
+    assert model.log_prob(test).mean().value == pytest.approx(measured, abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    [("nltcs", -6.02), ("plants", -12.62), ("dna", -80.25), ("tretail", -10.86)],
+)
+def test_the_default_on_binary_tables(data_folder, name, measured):
+    train, valid, test = (debd(data_folder, name, p) for p in ("train", "valid", "test"))
+    schema = nominal(*[2] * train.shape[1])
+    model = BayesianNetwork().fit(train, schema=schema, valid=valid)
+    assert model.log_prob(test).mean().value > 1.01 * measured
+
+
+@pytest.mark.slow
+def test_alarm_is_learned_to_within_a_few_hundredths_of_a_nat():
+    data = genzoo.load_dataset("alarm")
+    model = BayesianNetwork().fit(data)
+    gap = np.mean(data.truth.log_prob(data.test) - model.log_prob(data.test).value)
+    assert 0 < gap < 0.08

@@ -1,0 +1,294 @@
+"""The transformer: exact against enumeration, prefixes, sampling, text, and what it reaches."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+import genzoo
+from genzoo import MISSING, Dataset, Schema, TransformerLM, Unsupported, Variable
+
+TINY = {"d_model": 16, "n_layers": 1, "device": "cpu"}
+TEXT = "the cat sat on the mat. the dog ate the rat. a cat and a dog had a hat. " * 40
+
+
+@cache
+def table() -> tuple[TransformerLM, np.ndarray]:
+    """A fitted model of mixed variables and all rows of their space."""
+    schema = Schema(
+        (
+            Variable("a", cardinality=2),
+            Variable("b", cardinality=1),
+            Variable("c", "ordinal", 41, missing=True),
+            Variable("d", cardinality=3),
+        ),
+        "table",
+        (4,),
+    )
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 2, 300)
+    c = np.where(rng.random(300) < 0.1, 40, np.clip(10 + 20 * a + rng.normal(0, 3, 300), 0, 39))
+    rows = np.stack([a, 0 * a, c.astype(int), np.where(c > 20, 2, rng.integers(0, 3, 300))], axis=1)
+    model = TransformerLM(**TINY).fit(rows, schema=schema, budget="150 steps")
+    return model, schema.enumerate()
+
+
+@cache
+def strings() -> tuple[TransformerLM, np.ndarray]:
+    """A fitted model of short strings with END, and all of them."""
+    words = ["ab", "abab", "b", "ba", "", "aab"] * 30
+    model = TransformerLM(**TINY).fit(words, budget="150 steps")
+    return model, model.schema_.enumerate()
+
+
+@cache
+def text_model() -> TransformerLM:
+    return TransformerLM(**TINY).fit(text_data(TEXT, 16), budget="400 steps")
+
+
+def text_data(text: str, T: int) -> Dataset:
+    parts = {"train": [text], "valid": [text[5 : 5 + 20 * T]], "test": [text[3 : 3 + 4 * T]]}
+    alphabet = tuple(sorted(set(text)))
+    schema = Schema(tuple(Variable(t, categories=alphabet) for t in range(T)), "sequence", (T,))
+    windows = {
+        part: schema.encode([s[i : i + T] for s in stretches for i in range(0, len(s) - T + 1, T)])
+        for part, stretches in parts.items()
+    }
+    return Dataset("text", schema, **windows, text=parts)
+
+
+@pytest.mark.parametrize("fitted", [table, strings])
+def test_sums_to_one(fitted) -> None:
+    model, rows = fitted()
+    lp = model.log_prob(rows)
+    assert lp.kind == "exact"
+    assert (lp.stderr == 0).all()
+    assert np.exp(lp.value).sum() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("fitted", [table, strings])
+def test_samples_follow_log_prob(fitted) -> None:
+    """Chi-square at 1e-6."""
+    model, rows = fitted()
+    n = 20_000
+    drawn = model.sample(n, seed=1) if fitted is table else model.schema_.encode(model.sample(n))
+    index = {tuple(r): i for i, r in enumerate(rows.tolist())}
+    counts = np.bincount([index[tuple(r)] for r in drawn.tolist()], minlength=len(rows))
+    expected = n * np.exp(model.log_prob(rows).value)
+    rare = expected < 5
+    counts = np.append(counts[~rare], counts[rare].sum())
+    expected = np.append(expected[~rare], expected[rare].sum())
+    assert stats.chisquare(counts, expected * n / expected.sum()).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("fitted", [table, strings])
+def test_prefixes_are_summed_exactly(fitted) -> None:
+    model, rows = fitted()
+    lp = model.log_prob(rows).value
+    for row in rows[:: len(rows) // 7]:
+        for k in range(len(row)):
+            prefix = np.where(np.arange(len(row)) < k, row, MISSING)
+            if fitted is strings and (row[:k] == model.schema_.end).any():
+                continue  # nothing is open after an END
+            total = logsumexp(lp[(rows[:, :k] == row[:k]).all(axis=1)])
+            assert model.log_prob(prefix[None]).value[0] == pytest.approx(total, abs=1e-4)
+
+
+def test_completions_follow_the_conditional() -> None:
+    model, rows = table()
+    given = np.array([1, 0, MISSING, MISSING])
+    drawn = model.sample(5000, given=given, seed=2)
+    assert (drawn[:, :2] == [1, 0]).all()
+    lp = model.log_prob(rows).value
+    open_rows = rows[:, 0] == 1
+    open_rows &= rows[:, 2] != 40  # what is filled in is never the missing mark
+    p = np.exp(lp[open_rows] - logsumexp(lp[open_rows]))
+    last = rows[open_rows][:, 3]
+    expected = 5000 * np.bincount(last, weights=p, minlength=3)
+    counts = np.bincount(drawn[:, 3], minlength=3)
+    assert stats.chisquare(counts, expected * 5000 / expected.sum()).pvalue > 1e-6
+
+
+def test_prefixes_of_different_length_in_one_call() -> None:
+    model, _ = strings()
+    drawn = model.sample(3, given=["a", "ab", ""], seed=0)
+    assert drawn[0].startswith("a")
+    assert drawn[1].startswith("ab")
+    assert all(len(s) <= 4 for s in drawn)
+
+
+def test_other_patterns_are_unsupported_with_a_reason() -> None:
+    model, rows = table()
+    row = rows[:1].copy()
+    row[0, 0] = MISSING
+    with pytest.raises(Unsupported, match="prefix"):
+        model.log_prob(row)
+    with pytest.raises(Unsupported, match="prefix"):
+        model.sample(1, given=row)
+
+
+def test_the_cache_agrees_with_whole_rows() -> None:
+    """log_prob from conditionals one position at a time equals the single pass."""
+    import torch
+
+    model, rows = table()
+    network, x = model.network_, torch.as_tensor(rows[::9])
+    cache, total = network.new_cache(len(x)), 0
+    with torch.no_grad():
+        for d in range(4):
+            log_p = network.next_log_probs(d, x[:, d - 1] if d else None, cache)
+            total = total + log_p.gather(1, x[:, d : d + 1]).squeeze(1)
+    np.testing.assert_allclose(total.numpy(), model.log_prob(x.numpy()).value, atol=1e-4)
+
+
+def test_sampling_parameters_change_samples_and_never_log_prob() -> None:
+    model, rows = strings()
+    before = model.log_prob(rows).value
+    probable = model.sample(200, seed=0)
+    greedy = TransformerLM(**TINY, top_k=1)
+    try:
+        for params in ({"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-3}):
+            model.set_params(**params)
+            assert (model.log_prob(rows).value == before).all()
+            assert len(set(model.sample(200, seed=0))) == 1
+            model.set_params(top_k=None, top_p=None, temperature=1.0)
+    finally:
+        model.set_params(top_k=None, top_p=None, temperature=1.0)
+    assert model.sample(200, seed=0) == probable
+    assert len(set(probable)) > 3
+    assert greedy.get_params()["top_k"] == 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"d_model": 0}, {"d_model": 15}, {"d_model": 20, "n_heads": 3}, {"n_layers": 1.5},
+     {"dropout": 1.0}, {"temperature": 0.0}, {"top_k": 0}, {"top_p": 1.5}, {"device": 3}],
+)  # fmt: skip
+def test_bad_parameters_are_named(params: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(params))):
+        genzoo.make_model("transformer", **params)
+
+
+def test_constant_single_variable_and_image() -> None:
+    one = TransformerLM(**TINY).fit(np.zeros((20, 1), dtype=int), budget="5 steps")
+    assert np.exp(one.log_prob(np.array([[0], [1]])).value).sum() == pytest.approx(1, abs=1e-5)
+    rng = np.random.default_rng(0)
+    images = np.repeat(rng.integers(0, 2, (40, 1, 2)), 2, axis=1).astype(np.uint8)
+    model = TransformerLM(**TINY).fit(images, budget="100 steps")
+    assert model.sample(3).shape == (3, 2, 2)
+    assert np.exp(model.log_prob(model.schema_.enumerate()).value).sum() == pytest.approx(
+        1, abs=1e-4
+    )
+
+
+def test_long_ordinals_shared_by_all_pixels() -> None:
+    rng = np.random.default_rng(0)
+    images = np.clip(rng.normal(100, 20, (60, 3, 3)), 0, 255).astype(np.uint8)
+    model = TransformerLM(**TINY).fit(images, budget="30 steps")
+    assert np.isfinite(model.log_prob(images).value).all()
+    first = np.full((256, 9), MISSING)
+    first[:, 0] = np.arange(256)
+    codes = first[: model.schema_.cards[0]]
+    assert np.exp(model.log_prob(codes).value).sum() == pytest.approx(1, abs=1e-4)
+
+
+def test_text_training_sees_windows_from_anywhere() -> None:
+    """Rows alone begin at every 16th character; windows from anywhere fit others as well."""
+    model = text_model()
+    shifted = model.schema_.encode([TEXT[i : i + 16] for i in (3, 7, 11, 100)])
+    assert (model.log_prob(shifted).value > -2.2 * 16).all()
+
+
+def test_score_text_of_a_window_is_its_log_prob() -> None:
+    model = text_model()
+    window = TEXT[9:25]
+    assert model.score_text(window).value == pytest.approx(
+        model.log_prob([window]).value[0] / 16, abs=1e-5
+    )
+    prefix = model.schema_.encode(["the d"], given=True)
+    assert model.score_text("the d").value == pytest.approx(
+        model.log_prob(prefix).value[0] / 5, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize(("context", "stride"), [(16, 8), (16, 1), (10, 3), (7, 7), (1, 1)])
+def test_score_text_slides_as_stated(context: int, stride: int) -> None:
+    """Against conditionals taken one by one from masses of prefixes."""
+    model, text = text_model(), TEXT[5:50]
+
+    def mass(window: str) -> float:
+        if not window:
+            return 0.0
+        return model.log_prob(model.schema_.encode([window], given=True)).value[0]
+
+    total, end = 0.0, 0
+    while end < len(text):
+        new = min(len(text), end + (stride if end else context))
+        start = max(0, new - context)
+        total += mass(text[start:new]) - mass(text[start:end])
+        end = new
+    score = model.score_text(text, context, stride)
+    assert score.value == pytest.approx(total / len(text), abs=1e-4)
+    assert score.kind == "exact"
+    assert score.stderr > 0
+
+
+def test_complete_goes_on_past_the_window() -> None:
+    model = text_model()
+    text = model.complete("the c", 60, seed=0)
+    assert text.startswith("the c")
+    assert len(text) == 65
+    assert text == model.complete("the c", 60, seed=0) != model.complete("the c", 60, seed=1)
+    assert len(model.complete(TEXT[:50], n_chars=5)) == 55
+    assert len(model.complete("", n_chars=3)) == 3
+    assert model.complete("the", n_chars=0) == "the"
+
+
+def test_complete_stops_at_end() -> None:
+    model, _ = strings()
+    assert all(len(model.complete("a", 50, seed=s)) <= 4 for s in range(20))
+    assert len({model.complete("", 50, seed=s) for s in range(20)}) > 3
+
+
+def test_text_errors_are_named() -> None:
+    model = text_model()
+    with pytest.raises(ValueError, match="prompt: expected characters of the alphabet"):
+        model.complete("Z")
+    with pytest.raises(ValueError, match="text"):
+        model.score_text("")
+    with pytest.raises(ValueError, match="context"):
+        model.score_text("the", context=17)
+    with pytest.raises(ValueError, match="stride"):
+        model.score_text("the", context=4, stride=5)
+    with pytest.raises(Unsupported, match="strings"):
+        table()[0].complete("a")
+
+
+@pytest.mark.slow
+def test_small_tables_beat_independent_columns() -> None:
+    for name in ("iris", "wine"):
+        data = genzoo.load_dataset(name)
+        ours = TransformerLM().fit(data).score(data.test)
+        independent = genzoo.make_model("independent").fit(data).score(data.test)
+        assert ours > independent + 0.5
+
+
+@pytest.mark.slow
+def test_alarm_is_near_its_truth() -> None:
+    data = genzoo.load_dataset("alarm")
+    model = TransformerLM().fit(data, budget="600 steps")
+    gap = np.mean(data.truth.log_prob(data.test) - model.log_prob(data.test).value)
+    assert -0.1 < gap < 0.5
+
+
+@pytest.mark.slow
+def test_grammar_is_near_its_truth() -> None:
+    data = genzoo.load_dataset("grammar")
+    model = TransformerLM().fit(data, budget="1500 steps")
+    gap = np.asarray(data.truth.log_prob(data.test)) - model.log_prob(data.test).value
+    symbols = data.schema.reached(data.test).sum(axis=1)
+    assert gap.mean() / symbols.mean() < 0.05
