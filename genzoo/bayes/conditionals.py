@@ -20,6 +20,8 @@ from functools import cached_property
 
 import numpy as np
 
+from genzoo.schema import MISSING
+
 
 class Conditional:
     """p(child | parents), in nats.
@@ -35,6 +37,14 @@ class Conditional:
     def context(self, codes: np.ndarray) -> np.ndarray:
         """(n,) the context of each row of the parents' codes (n, k)."""
         raise NotImplementedError
+
+    def asked(self, codes: np.ndarray) -> list[int]:
+        """The parents that still matter where some are known.
+
+        Args:
+            codes: (k,) the parents' codes, ``MISSING`` where unknown.
+        """
+        return self.parents.tolist()
 
     @cached_property
     def cumulative(self) -> np.ndarray:
@@ -98,6 +108,19 @@ class Tree(Conditional):
             goes = self.yes[at, codes[open_, self.splits[at, 0]]]
             node[open_] = np.where(goes, self.splits[at, 1], self.splits[at, 2])
 
+    def asked(self, codes: np.ndarray) -> list[int]:
+        found: set[int] = set()
+        nodes = [0]
+        while nodes:
+            node = nodes.pop()
+            place, *ways, _ = self.splits[node].tolist()
+            if place < 0:
+                continue
+            found.add(place)
+            known = codes[place] != MISSING
+            nodes += [ways[0 if self.yes[node, codes[place]] else 1]] if known else ways
+        return self.parents[sorted(found)].tolist()
+
     def state(self) -> dict[str, np.ndarray]:
         return {
             "parents": self.parents,
@@ -131,6 +154,12 @@ class Stopped(Conditional):
     def context(self, codes: np.ndarray) -> np.ndarray:
         inner = self.inner.context(codes[:, : len(self.inner.parents)])
         return np.where(codes[:, self._at] == self.end, 0, 1 + inner)
+
+    def asked(self, codes: np.ndarray) -> list[int]:
+        if codes[self._at] == self.end:
+            return [self.before]
+        inner = self.inner.asked(codes[: len(self.inner.parents)])
+        return inner if self.before in inner else [*inner, self.before]
 
 
 def mixed_radix(codes: np.ndarray, cards: np.ndarray) -> np.ndarray:

@@ -6,8 +6,12 @@ observed descendant sum to one and take no part. Completions are drawn backwards
 elimination: a variable is drawn given the ones that were eliminated after it, from the factor that
 its elimination summed; then the rest follow from their parents.
 
+A decision tree that is told some of its parents asks fewer of the others. So a row whose pattern
+would need large factors is planned by itself, on its own pruned trees.
+
 Zhang & Poole (1994), A simple approach to Bayesian network computations; Dechter (1999), Bucket
-elimination.
+elimination; Boutilier, Friedman, Goldszmidt & Koller (1996), Context-specific independence in
+Bayesian networks.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ from genzoo.bayes.conditionals import Conditional
 from genzoo.model import Unsupported
 from genzoo.schema import MISSING
 
-LARGEST_FACTOR = 2**20  # entries a row
+LARGEST_FACTOR = 2**21  # entries a row
+_LARGE = 2**14  # entries of all factors of a row, above which rows are planned one by one
 _CHUNK = 2**22  # entries of all factors of a batch of rows
 
 
@@ -75,8 +80,7 @@ class Network:
         value = np.empty(len(rows))
         complete = ~hidden.any(axis=1)
         value[complete] = self._log_prob_complete(np.maximum(rows[complete], 0))
-        for index, pattern in _patterns(hidden, np.flatnonzero(~complete)):
-            plan = self._plan(pattern)
+        for index, plan in self._plans(rows, hidden):
             for chunk in _chunks(index, plan.size):
                 value[chunk] = self._eliminate(rows[chunk], plan)[0]
         return value
@@ -102,8 +106,7 @@ class Network:
         """
         filled = np.maximum(rows, 0)  # a variable with one code has no other value
         hidden = self._hidden(rows)
-        for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
-            plan = self._plan(pattern)
+        for index, plan in self._plans(rows, hidden):
             distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
             which = which.reshape(-1)
             for chunk in _chunks(np.arange(len(distinct)), plan.size):
@@ -129,14 +132,40 @@ class Network:
     def _hidden(self, rows: np.ndarray) -> np.ndarray:
         return (rows == MISSING) & (self.cards > 1)
 
-    def _plan(self, hidden: np.ndarray) -> _Plan:
+    def _plans(self, rows: np.ndarray, hidden: np.ndarray) -> list[tuple[np.ndarray, _Plan]]:
+        """Indices of the rows with something hidden, with the plan that answers them.
+
+        Where the plan of a pattern is large, each distinct row gets one of its own.
+        """
+        plans = []
+        for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
+            try:
+                plan = self._plan(pattern)
+            except Unsupported:
+                plan = None
+            if plan is not None and plan.size <= _LARGE:
+                plans.append((index, plan))
+                continue
+            distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
+            which = which.reshape(-1)
+            plans += [
+                (index[which == i], self._plan(pattern, row)) for i, row in enumerate(distinct)
+            ]
+        return plans
+
+    def _plan(self, hidden: np.ndarray, row: np.ndarray | None = None) -> _Plan:
+        """The plan of a pattern, or of one row of it: what is observed there prunes the trees."""
+        parents = [
+            c.parents.tolist() if row is None else c.asked(row[c.parents])
+            for c in self.conditionals
+        ]
         taking_part = ~hidden
         for v in reversed(self.order):
             if taking_part[v]:
-                taking_part[self.conditionals[v].parents] = True
+                taking_part[parents[v]] = True
         families = []
         for v in np.flatnonzero(taking_part).tolist():
-            family = [*self.conditionals[v].parents.tolist(), v]
+            family = [*parents[v], v]
             families.append((v, tuple(u for u in family if hidden[u])))
         order, size = self._elimination_order([set(scope) for _, scope in families])
         rest = [v for v in self.order if hidden[v] and not taking_part[v]]

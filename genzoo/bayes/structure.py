@@ -39,22 +39,8 @@ class Order:
         """(D,) bool: the variables that can become (or already are) parents of ``child``."""
         return self._before[:, child] & ~self._reaches[child]
 
-    def possible(self) -> np.ndarray:
-        """(D, D) bool [child, parent]: ``may_be_parents`` of all children."""
-        return self._before.T & ~self._reaches
-
-    def reaches(self, start: int, ends: list[int]) -> np.ndarray:
-        """Whether each of ``ends`` is ``start`` or can be reached from it."""
-        return self._reaches[start, ends]
-
     def add(self, parent: int, child: int) -> None:
         self._reaches |= np.outer(self._reaches[:, parent], self._reaches[child])
-
-    def rebuild(self, parents: list[list[int]]) -> None:
-        """Start anew from these edges, after some were taken away."""
-        self._reaches = np.eye(len(parents), dtype=bool)
-        for child in topological([list(p) for p in parents]):
-            self._reaches[:, child] |= self._reaches[:, parents[child]].any(axis=1)
 
 
 def topological(parents: list[Iterable[int]]) -> list[int]:
@@ -145,10 +131,7 @@ def greedy_tables(
     deadline: float,
     report: Callable[[str], None],
 ) -> tuple[list[list[int]], int, bool]:
-    """Hill climbing by the BDeu score: the best edge is added while one gains.
-
-    Where none does, the edge is taken away or turned round whose change gains most, and adding
-    goes on; the search ends where nothing gains.
+    """Edges added one by one, each time that with the best gain of the BDeu score.
 
     Args:
         rows: (n, D).
@@ -160,107 +143,46 @@ def greedy_tables(
         report: called with a message now and then.
 
     Returns:
-        Parents of each variable in the order in which they were added; steps taken; whether the
+        Parents of each variable in the order in which they were added; edges added; whether the
         search came to its end.
     """
-    climb = _Climb(rows, reached, cards, forward, equivalent_sample_size)
-    for child in range(len(cards)):
-        if time.perf_counter() > deadline:
-            return climb.parents, 0, False
-        climb.look_at(child)
-    steps = 0
-    while climb.add_best() or climb.change_best():
-        steps += 1
-        report(f"tables: {steps} steps")
-        if time.perf_counter() > deadline:
-            return climb.parents, steps, False
-    return climb.parents, steps, True
+    D, order, indicators = len(cards), Order(len(cards), forward), Indicators(rows, cards)
+    parents: list[list[int]] = [[] for _ in range(D)]
+    at = [np.flatnonzero(reached[:, c]) for c in range(D)]
+    gains = np.full((D, D), -np.inf)  # [child, parent]
 
-
-class _Climb:
-    """The state of a hill climb; gains are differences of the BDeu score, in nats."""
-
-    def __init__(
-        self, rows: np.ndarray, reached: np.ndarray, cards: np.ndarray, forward: bool, size: float
-    ) -> None:
-        D = len(cards)
-        self.parents: list[list[int]] = [[] for _ in range(D)]
-        self._rows, self._cards, self._forward, self._size = rows, cards, forward, size
-        self._order, self._indicators = Order(D, forward), Indicators(rows, cards)
-        self._at = [np.flatnonzero(reached[:, c]) for c in range(D)]
-        self._gains = np.full((D, D), -np.inf)  # [child, parent] of adding, cycles not looked at
-        self._losses: list[np.ndarray | None] = [None] * D  # (k,) of taking away each parent
-
-    def look_at(self, child: int) -> None:
-        """Find the gains of adding each variable to the parents of ``child``."""
-        own = self.parents[child]
-        q, M = int(np.prod(self._cards[own])), int(self._cards[child])
-        open_ = q * M * self._cards <= LARGEST_TABLE
-        open_[[*own, child]] = False
-        if self._forward:
-            open_[child:] = False
-        self._gains[child], self._losses[child] = -np.inf, None
+    def look_at(child: int) -> None:
+        own = parents[child]
+        q, M = int(np.prod(cards[own])), int(cards[child])
+        fits = q * M * cards <= LARGEST_TABLE
+        fits[own] = False
+        open_ = order.may_be_parents(child) & fits
+        gains[child] = -np.inf
         if M > 1 and open_.any():
-            gains = _bdeu_gains(
-                self._rows, self._indicators, self._at[child], child, own, q, self._cards, self._size
+            score = _bdeu_gains(
+                rows, indicators, at[child], child, own, q, cards, equivalent_sample_size
             )
-            self._gains[child, open_] = gains[open_]
+            gains[child, open_] = score[open_]
 
-    def add_best(self) -> bool:
-        """Add the edge that gains most; False if none gains."""
-        legal = np.where(self._order.possible(), self._gains, -np.inf)
-        child, parent = (int(i) for i in np.unravel_index(legal.argmax(), legal.shape))
-        if not legal[child, parent] > 0:
-            return False
-        self.parents[child].append(parent)
-        self._order.add(parent, child)
-        self.look_at(child)
-        return True
-
-    def change_best(self) -> bool:
-        """Take away or turn round the edge whose change gains most; False if none gains."""
-        best, change = 1e-6, None  # a rounding error is no gain
-        for child, own in enumerate(self.parents):
-            losses = self._losses_of(child)
-            for parent, loss in zip(own, losses, strict=True):
-                if -loss > best:
-                    best, change = -loss, (parent, child, False)
-                gain = self._gains[parent, child] - loss
-                if gain > best and not self._another_way(parent, child):
-                    best, change = gain, (parent, child, True)
-        if change is None:
-            return False
-        parent, child, turn = change
-        self.parents[child].remove(parent)
-        if turn:
-            self.parents[parent].append(child)
-            self.look_at(parent)
-        self._order.rebuild(self.parents)
-        self.look_at(child)
-        return True
-
-    def _losses_of(self, child: int) -> np.ndarray:
-        losses = self._losses[child]
-        if losses is None:
-            own = self.parents[child]
-            rest = [[p for p in own if p != parent] for parent in own]
-            whole = self._score(child, own)
-            losses = np.array([whole - self._score(child, others) for others in rest])
-            self._losses[child] = losses
-        return losses
-
-    def _score(self, child: int, parents: list[int]) -> float:
-        q, M, n = int(np.prod(self._cards[parents])), int(self._cards[child]), len(self._rows)
-        family = [*parents, child]
-        cell = mixed_radix(self._rows[self._at[child]][:, family], self._cards[family])
-        counts = np.bincount(cell, minlength=q * M).reshape(q, M)
-        cells, sums = log_rising(self._size / (q * M), n), log_rising(self._size / q, n)
-        return float(cells[counts].sum() - sums[counts.sum(axis=1)].sum())
-
-    def _another_way(self, parent: int, child: int) -> bool:
-        """Whether a path leads from parent to child that is not their edge."""
-        others = [p for p in self.parents[child] if p != parent]
-        return bool(self._order.reaches(parent, others).any())
+    for child in range(D):
+        if time.perf_counter() > deadline:
+            return parents, 0, False
+        look_at(child)
+    edges = 0
+    while True:
+        child, parent = (int(i) for i in np.unravel_index(gains.argmax(), gains.shape))
+        if not gains[child, parent] > 0:
+            return parents, edges, True
+        if time.perf_counter() > deadline:
+            return parents, edges, False
+        if not order.may_be_parents(child)[parent]:
+            gains[child, parent] = -np.inf
+            continue
+        parents[child].append(parent)
+        order.add(parent, child)
+        edges += 1
+        report(f"tables: {edges} edges")
+        look_at(child)
 
 
 def _bdeu_gains(

@@ -114,17 +114,16 @@ def _run_cells(
         keep = save_models and cell.model is not None
         return (folder / "models" / cell.key).absolute() if keep else None
 
-    at_home: list[Cell] = []
+    at_home: list[tuple[Cell, str]] = []  # with the reason
     with tempfile.TemporaryDirectory(prefix="genzoo-") as scratch:
         stored = _store_datasets(todo, Path(scratch))
         jobs, cells = [], []
         for cell in todo:
-            job = _as_job(cell, stored.get(cell.data.label), save_to(cell))
-            if job is None:
-                at_home.append(cell)
-            else:
-                jobs.append(job)
+            try:
+                jobs.append(_as_job(cell, stored, save_to(cell)))
                 cells.append(cell)
+            except Exception as error:  # pickle raises whatever the object does
+                at_home.append((cell, f"{type(error).__name__}: {error}"))
         with contextlib.closing(pool.run_jobs(jobs, n_workers)) as events:
             for event in events:
                 cell = cells[event.job]
@@ -137,42 +136,41 @@ def _run_cells(
                         _finish(folder, cell, outcome, display)
                     case pool.Lost(reason=reason, trace=trace):
                         _finish(folder, cell, Outcome(failed_record(cell, reason, trace)), display)
-                    case pool.Unreadable():
+                    case pool.Unreadable(reason=reason):
                         display.drop(cell)
-                        at_home.append(cell)
-    for cell in at_home:
+                        at_home.append((cell, reason))
+    for cell, reason in at_home:
         display.start(cell)
         outcome = run_cell(cell, partial(display.advance, cell), save_to(cell))
-        outcome.record["notes"].append("ran in the parent process: its peak memory is that of all")
+        outcome.record["notes"].append(
+            f"ran in the parent process (and has its peak memory): no worker can read it: {reason}"
+        )
         _finish(folder, cell, outcome, display)
 
 
-def _store_datasets(cells: list[Cell], scratch: Path) -> dict[str, Path | None]:
-    """Write the data sets that workers can't load by a key; None for one that can't be written."""
-    stored: dict[str, Path | None] = {}
+def _store_datasets(cells: list[Cell], scratch: Path) -> dict[str, Path | Exception]:
+    """Write the data sets that workers can't load by a key; what prevents it, where it can't be."""
+    stored: dict[str, Path | Exception] = {}
     for entry in (cell.data for cell in cells):
         if entry.registry_key is None and entry.label not in stored:
             path = scratch / f"{len(stored)}.pickle"
             try:
                 path.write_bytes(pickle.dumps(entry.dataset))
                 stored[entry.label] = path
-            except Exception:  # pickle raises whatever the object does
-                stored[entry.label] = None
+            except Exception as error:  # pickle raises whatever the object does
+                stored[entry.label] = error
     return stored
 
 
-def _as_job(cell: Cell, stored: Path | None, save_to: Path | None) -> bytes | None:
-    """What a worker needs to run the cell; None where that can't be pickled."""
+def _as_job(cell: Cell, stored: Mapping[str, Path | Exception], save_to: Path | None) -> bytes:
+    """What a worker needs to run the cell; raises where that can't be pickled."""
     entry = cell.data
-    if entry.registry_key is None and stored is None:
-        return None
-    source = entry.registry_key if stored is None else stored
-    try:
-        return pickle.dumps(
-            (run_job, cell.key, cell.model, cell.seed, entry.label, source, entry.budget, save_to)
-        )
-    except Exception:  # pickle raises whatever the object does
-        return None
+    source = stored.get(entry.label, entry.registry_key)
+    if isinstance(source, Exception):
+        raise source
+    return pickle.dumps(
+        (run_job, cell.key, cell.model, cell.seed, entry.label, source, entry.budget, save_to)
+    )
 
 
 def run_job(

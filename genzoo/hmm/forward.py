@@ -10,7 +10,8 @@ rows at once, in float64, each step rescaled to sum 1 with the logs of the scale
 
 References:
     Rabiner 1989, A tutorial on hidden Markov models, Proc. IEEE 77.
-    Scott 2002, Bayesian methods for hidden Markov models, JASA 97 (forward filter, backward sample).
+    Scott 2002, Bayesian methods for hidden Markov models, JASA 97 (forward filter, backward
+        sample).
 """
 
 from __future__ import annotations

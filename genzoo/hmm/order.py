@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import numpy as np
 
-MOST_ROWS = 20_000
+MOST_NUMBERS = 50_000_000  # in the one-hot matrix from which mutual information is counted
 MOST_COLUMNS_MOVED = 300  # moving costs D^3 a sweep
 SWEEPS = 20
 
 
 def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     """(D,) the columns of rows (n, D) in the order in which to read them."""
-    shared = mutual_information(rows[:MOST_ROWS], cards)
+    n = max(1, MOST_NUMBERS // int(cards.sum()))
+    shared = mutual_information(rows[:n], cards)
     D = len(shared)
     if D < 3:
         return np.arange(D)
@@ -31,7 +32,7 @@ def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
 
 def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     """(D, D) mutual information in nats, less its bias under independence; zero diagonal."""
-    n, D = rows.shape
+    n = len(rows)
     offsets = np.concatenate([[0], np.cumsum(cards)])
     one_hot = np.zeros((n, offsets[-1]), dtype=np.float32)
     one_hot[np.arange(n)[:, None], rows + offsets[:-1]] = 1

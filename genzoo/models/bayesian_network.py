@@ -62,6 +62,7 @@ from genzoo.seeding import numpy_rng
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
+KINDS = ("chow_liu", "tables", "trees", "given")
 PENALTIES = (16.0, 12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0)  # nats a split of a tree
 STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # of the shrinkage, in rows
 BINS = (6, 12, 24, 48, 96)  # at most so many for a long ordinal; chosen on validation rows
@@ -159,6 +160,8 @@ class BayesianNetwork(GenerativeModel):
             if best is not None and found.valid <= best.valid:
                 break  # finer bins are worse from here on
             best = found
+            if clock.seconds() > TREES_SHARE * clock.budget:
+                break
         assert best is not None
         self.kind_, self.coarsening_ = best.kind, best.coarsening
         self._assemble(best.conditionals)
@@ -256,9 +259,6 @@ class BayesianNetwork(GenerativeModel):
         """Free masses in all contexts, and free shares of codes in their bins."""
         free = sum(t.log_probs.shape[0] * (t.log_probs.shape[1] - 1) for t in self.learned_)
         return free + self.coarsening_.n_parameters
-
-
-KINDS = ("chow_liu", "tables", "trees", "given")
 
 
 class _Search:
@@ -394,7 +394,7 @@ class _Clock:
 
     def __init__(self, budget: Budget, stretches: int, progress: Progress) -> None:
         self._start = time.perf_counter()
-        self._budget = np.inf if budget.seconds is None else budget.seconds
+        self.budget = np.inf if budget.seconds is None else budget.seconds
         self._stretches, self._progress = stretches, progress
         self._done, self._calls, self._since = 0, 0, self._start
 
@@ -406,7 +406,7 @@ class _Clock:
 
         What is left of the budget is divided evenly among the stretches to come.
         """
-        left = self._start + self._budget - self._since
+        left = self._start + self.budget - self._since
         return self._since + share * left / (self._stretches - self._done)
 
     def next_stretch(self) -> None:
@@ -416,6 +416,6 @@ class _Clock:
     def report(self, message: str) -> None:
         """Call the caller's progress; without a budget the end can only be guessed."""
         self._calls += 1
-        within = self.seconds() / self._budget if self._budget < np.inf else 1 - 0.99**self._calls
-        done = within if self._budget < np.inf else (self._done + within) / self._stretches
+        within = self.seconds() / self.budget if self.budget < np.inf else 1 - 0.99**self._calls
+        done = within if self.budget < np.inf else (self._done + within) / self._stretches
         self._progress(min(1.0, done), message)

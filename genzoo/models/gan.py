@@ -3,10 +3,10 @@
     z ~ N(0, I_Z),    x_d ~ p_d(. | G(z)) independently,    p(x) = E_z prod_d p_d(x_d | G(z))
 
 The generator G emits a distribution for each variable over its own codes, so p is a proper mass on
-the space of rows, and ``sample`` draws z, then x, from it. In strings with END each latent's product
-stops at the first END. Fitting has three parts.
+the space of rows, and ``sample`` draws z, then x, from it. In strings with END the product of each
+latent stops at the first END. Fitting has three parts.
 
-1. *The game* (Goodfellow et al. 2014; Arjovsky et al. 2017; Gulrajani et al. 2017). A critic C reads
+1. *The game* (Goodfellow et al. 2014; Arjovsky et al. 2017; Gulrajani et al. 2017). A critic C sees
    rows as one-hot features and plays for the Wasserstein distance, its slope held near 1 on lines
    between real and drawn rows:
 
@@ -44,7 +44,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ from genzoo.neural.heads import N_COMPONENTS, Heads
 from genzoo.neural.latent import Bound, importance_bound, log_prior_ratio
 from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
 from genzoo.schema import MISSING, Schema
-from genzoo.seeding import numpy_rng, torch_generator, torch_seeded
+from genzoo.seeding import derive, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
 # Rows of up to so many variables are read flat. On 8 x 8 digits a convolutional critic's step took
@@ -78,7 +78,7 @@ PROPOSAL_RECIPE = Recipe(
 )
 LEAST_MARGINAL = 1e-3
 FIRST_MARGINAL = 0.1  # e before calibration: while checkpoints are compared, and for the proposal
-MARGINALS = (0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)
+MARGINALS = (1.0, 0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)  # in the order of trial
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 MUCH_MARGINAL = 0.1
 LARGEST_LOG_SD = 6.0
@@ -165,13 +165,15 @@ class GAN(GenerativeModel):
         chosen = numpy_rng(seed, "gan", "valid").permutation(len(valid))[:MOST_VALID_ROWS]
         valid = valid[chosen]
         marginals = Independent().fit(rows, schema=self.schema_).log_table_
-        self._build(marginals, seed)
+        self._build(marginals, self.latent_dim, self.width, seed)
         self.generator_.start_at_marginals(rows)
 
         def phase(share: float, since: float) -> Budget:
             """A part of the budget that began when a share ``since`` of it was to be used up."""
             if budget.steps is not None:
-                return Budget(steps=round((since + share) * budget.steps) - round(since * budget.steps))
+                return Budget(
+                    steps=round((since + share) * budget.steps) - round(since * budget.steps)
+                )
             if budget.seconds is not None:
                 late = time.perf_counter() - start - since * budget.seconds
                 return Budget(seconds=max(0.01, share * budget.seconds - late))
@@ -198,17 +200,18 @@ class GAN(GenerativeModel):
         training.notes += self._remarks()
         return training
 
-    def _build(self, log_marginals: np.ndarray, seed: int) -> None:
-        self._device_ = pick_device(self.device)
+    def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
+        self.sizes_ = (latent_dim, width)
+        device = pick_device(self.device)
         with torch_seeded(seed, "gan", "weights"):
-            self.generator_ = _Generator(
-                self.schema_, self.latent_dim, self.width, log_marginals
-            ).to(self._device_)
-            self.encoder_ = Encoder(
-                _as_seen(self.schema_), 2 * self.latent_dim, self.width
-            ).to(self._device_)
-        self.generator_.eval()
-        self.encoder_.eval()
+            self.generator_ = _Generator(self.schema_, latent_dim, width, log_marginals)
+            self.encoder_ = Encoder(_as_seen(self.schema_), 2 * latent_dim, width)
+        self.generator_.to(device).eval()
+        self.encoder_.to(device).eval()
+
+    @property
+    def _device(self) -> torch.device:
+        return self.generator_.decoder.bias.device
 
     def _play(
         self, rows: np.ndarray, valid: np.ndarray, seed: int, budget: Budget, progress: Progress
@@ -235,17 +238,14 @@ class GAN(GenerativeModel):
         def generator_loss(x: Tensor, noise: torch.Generator) -> Tensor:
             return -critic(draw(len(x), noise)).mean()
 
-        held_out = torch.as_tensor(valid).to(self._device_)
+        held_out = torch.as_tensor(valid).to(self._device)
         K = max(64, min(1024, SELECTION_NUMBERS // held_out.numel()))
-        z = self._latents(K, torch_generator(seed, "gan", "selection", device=self._device_))
+        z = self._latents(K, torch_generator(seed, "gan", "selection", device=self._device))
 
         def evaluate() -> float:
             """The bound with draws from the prior, the same for all rows: cheap, and loose."""
-            outputs = generator.decoder(z)
-            log_p = [
-                generator.log_prob_at(outputs.unsqueeze(1), part) for part in held_out.split(16)
-            ]  # each (K, 16)
-            return float((torch.cat(log_p, dim=1).logsumexp(dim=0) - math.log(K)).mean())
+            log_p = generator.log_prob_at(generator.decoder(z).unsqueeze(1), held_out)  # (K, n)
+            return float((log_p.logsumexp(dim=0) - math.log(K)).mean())
 
         return fit_network(
             [
@@ -265,7 +265,7 @@ class GAN(GenerativeModel):
         """Part 3: maximum likelihood of z on the model's own draws; the steps that it took."""
         if budget.steps == 0:
             return 0
-        noise = torch_generator(seed, "gan", "pairs", turn, device=self._device_)
+        noise = torch_generator(seed, "gan", "pairs", turn, device=self._device)
         z_held = self._latents(1024, noise)
         x_held = self.generator_.sample(z_held, noise)
 
@@ -279,11 +279,11 @@ class GAN(GenerativeModel):
 
         record = fit_network(
             [Player(self.encoder_, loss)],
-            draw_batch=lambda source: torch.randn((BATCH_SIZE, self.latent_dim), generator=source),
+            draw_batch=lambda source: torch.randn((BATCH_SIZE, self.sizes_[0]), generator=source),
             evaluate=lambda: float(log_q(z_held, x_held)),
             recipe=PROPOSAL_RECIPE,
             budget=budget,
-            seed=seed + turn,
+            seed=derive(seed, "gan", "proposal", turn),
             progress=progress,
             device=self.device,
         )
@@ -298,20 +298,22 @@ class GAN(GenerativeModel):
         pairs = CALIBRATION_NUMBERS // self.generator_.decoder.numbers
         K = max(FEWEST_CALIBRATION_DRAWS, min(MOST_DRAWS, pairs // len(valid)))
 
-        def bound(s: float, e: float) -> Bound:
-            self.generator_.calibrate(s, e)
+        def bound(e: float, at: int) -> Bound:
+            self.generator_.calibrate(TEMPERATURES[at], e)
             return self._bound(valid, K=K, seed=seed)
 
-        independent = bound(1.0, 1.0)
-        before = bound(1.0, LEAST_MARGINAL)
-        best = (1.0, 1.0, independent)
         at = TEMPERATURES.index(1.0)
+        before = bound(LEAST_MARGINAL, at)
+        best = (1.0, LEAST_MARGINAL, before)
         for e in MARGINALS:
-            if time.perf_counter() - start > seconds:
-                break
-            at, found = _climb(lambda i, e=e: bound(TEMPERATURES[i], e), at, half)  # type: ignore[misc]
+            if e < 1.0:
+                at, found = _climb(partial(bound, e), at, half)
+            else:
+                found = bound(e, at)  # nothing is left of the logits
             if found.value[other].mean() > best[2].value[other].mean():
                 best = (TEMPERATURES[at], e, found)
+            if time.perf_counter() - start > seconds:
+                break
         s, e, after = best
         self.generator_.calibrate(s, e)
         self.calibration_: dict[str, float] = {
@@ -345,7 +347,7 @@ class GAN(GenerativeModel):
             open_ = given == MISSING
             if (open_.any(axis=1) & ~open_.all(axis=1)).any():
                 raise Unsupported("a GAN can't complete partly observed rows yet")
-        noise = torch_generator(seed, "gan", "sample", device=self._device_)
+        noise = torch_generator(seed, "gan", "sample", device=self._device)
         size = max(1, HELD_NUMBERS // self.generator_.decoder.numbers)
         parts = []
         with torch.no_grad():
@@ -376,7 +378,7 @@ class GAN(GenerativeModel):
             seed=seed,
             width=self.generator_.decoder.numbers,
             estimator="elbo" if self.estimator == "elbo" else "iwae",
-            device=self._device_,
+            device=self._device,
         )
 
     def _propose(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -385,20 +387,24 @@ class GAN(GenerativeModel):
         return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
 
     def _latents(self, n: int, noise: torch.Generator) -> Tensor:
-        return torch.randn((n, self.latent_dim), generator=noise, device=self._device_)
+        return torch.randn((n, self.sizes_[0]), generator=noise, device=self._device)
 
     # ---------------------------------------------------------------- state
 
     def _state(self) -> dict[str, np.ndarray]:
-        state = {"log_marginals": self.generator_.log_marginals.cpu().numpy(),
-                 "calibration": pack_json(self.calibration_)}  # fmt: skip
+        state = {
+            "sizes": np.array(self.sizes_),
+            "log_marginals": self.generator_.log_marginals.cpu().numpy(),
+            "calibration": pack_json(self.calibration_),
+        }
         for name, module in self._networks().items():
             for key, value in module.state_dict().items():
                 state[f"{name}.{key}"] = value.cpu().numpy()
         return state
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self._build(arrays["log_marginals"], seed=0)
+        latent_dim, width = (int(size) for size in arrays["sizes"])
+        self._build(arrays["log_marginals"], latent_dim, width)
         for name, module in self._networks().items():
             start = f"{name}."
             module.load_state_dict(
@@ -437,7 +443,7 @@ class _Generator(nn.Module):
         super().__init__()
         self.decoder = Decoder(_as_seen(schema), latent_dim, width)
         self.heads = Heads(schema)
-        # where a code gives way to one of the marginal, what follows an END must be there to be seen
+        # where the marginal's draw replaces an END, the codes that follow must be there
         self.unstopped = Heads(dataclasses.replace(schema, end=None))
         is_scale, is_mean = _scales_and_means(self.heads)
         self.log_marginals: Tensor
@@ -465,7 +471,9 @@ class _Generator(nn.Module):
         """
         if self.s == 1.0:
             return outputs
-        return torch.where(self.is_logit, self.s * outputs, outputs - math.log(self.s) * self.is_scale)
+        return torch.where(
+            self.is_logit, self.s * outputs, outputs - math.log(self.s) * self.is_scale
+        )
 
     def log_prob_at(self, outputs: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats, from outputs (..., n_outputs) and codes x (..., D)."""
@@ -476,9 +484,7 @@ class _Generator(nn.Module):
             terms = torch.logaddexp(own + math.log1p(-self.e), marginal + math.log(self.e))
         else:
             terms = marginal.expand(*torch.broadcast_shapes(outputs.shape[:-1], x.shape[:-1]), -1)
-        return terms.sum(dim=-1) if self.heads.end is None else (
-            terms * self.heads.reached(x)
-        ).sum(dim=-1)  # fmt: skip
+        return (terms if self.heads.end is None else terms * self.heads.reached(x)).sum(dim=-1)
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""
@@ -550,9 +556,7 @@ def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> T
     return heads.onehot(x) + (relaxed - relaxed.detach())
 
 
-def _climb(
-    bound: Callable[[int], Bound], start: int, half: np.ndarray
-) -> tuple[int, Bound]:
+def _climb(bound: Callable[[int], Bound], start: int, half: np.ndarray) -> tuple[int, Bound]:
     """The index into ``TEMPERATURES`` where the bound on ``half`` has its (local) top."""
     at, best = start, bound(start)
     for way in (1, -1):
@@ -568,7 +572,7 @@ def _climb(
 
 
 def _scales_and_means(heads: Heads) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the outputs are a logistic component's log scale, and which its mean: (n_outputs,)."""
+    """(n_outputs,) whether an output is a logistic component's log scale, and its mean."""
     is_scale = np.zeros(heads.n_outputs, dtype=bool)
     is_mean = np.zeros(heads.n_outputs, dtype=bool)
     starts = np.cumsum(heads.widths) - heads.widths

@@ -39,9 +39,9 @@ from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
 ESTIMATORS = ("auto", "elbo", "iwae")
-TRAINING_DRAWS = 8
+TRAINING_DRAWS = 4
 WARM_UP = 0.2  # share of the training in which the KL's weight rises
-MOST_VALID_ROWS = 256
+FEWEST_VALID_ROWS, VALID_NUMBERS = 64, 2**24  # rows, and floats of the decoder's, in a validation
 BATCH_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
 DREG = True
 LOWEST_LOG_SD = -5.0  # of the posterior
@@ -110,7 +110,8 @@ class VAE(GenerativeModel):
         network.decoder.start_at_marginals(rows)
         recipe = self._recipe(len(rows))
         chosen = numpy_rng(seed, "vae", "valid").permutation(len(valid))
-        held_out = valid[np.sort(chosen[:MOST_VALID_ROWS])]
+        n_valid = max(FEWEST_VALID_ROWS, VALID_NUMBERS // (self.n_importance * network.decoder.numbers))
+        held_out = valid[np.sort(chosen[:n_valid])]
         done = 0.0
 
         def watched(fraction: float, message: str) -> None:
@@ -141,7 +142,7 @@ class VAE(GenerativeModel):
         return self.latent_dim or 16, self.width or 128
 
     def _recipe(self, n: int) -> Recipe:
-        return Recipe(steps=2000, batch_size=64)
+        return Recipe(steps=3000, batch_size=64, muon_lr=None, adam_lr=0.01)
 
     def _build(self, latent_dim: int, width: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width))

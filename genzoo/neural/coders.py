@@ -6,7 +6,8 @@ the outputs that ``Heads`` reads. Shared by the VAE and the GAN.
 
 - Images: strided convolutions until at most 7 pixels a side remain, and the way back (Radford, Metz
   & Chintala 2016).
-- Sequences: residual convolutions over the steps, between layers that know the position.
+- Sequences: encoded by residual convolutions over the steps; decoded to a vector for each step,
+  which one output layer for all steps turns into logits.
 - Tables, layouts whose variables differ in kind, and images of at most 12 pixels a side (there
   convolutions cost more than they bring): two hidden layers, the second one residual.
 
@@ -136,10 +137,8 @@ class Decoder(nn.Module):
             self.numbers = 4 * n_outputs + 4 * channels * math.prod(sides[0])
         elif self.layout == "sequence":
             T, C = _sequence_shape(schema)
-            self.arranged = (C, per_variable, T)
-            body += [nn.Linear(width, channels * T), nn.SiLU(), nn.Unflatten(1, (channels, T))]
-            body += [_Convolution(channels) for _ in range(N_BLOCKS)]
-            last = nn.Conv1d(channels, C * per_variable, 1, bias=False)
+            body += [nn.Linear(width, T * channels), nn.SiLU(), nn.Unflatten(1, (T, channels))]
+            last = nn.Linear(channels, C * per_variable, bias=False)
             self.numbers = 4 * n_outputs + 4 * channels * T
         else:
             last = nn.Linear(width, n_outputs, bias=False)
@@ -155,11 +154,8 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         out = self.body(z.reshape(-1, z.shape[-1]))
-        if self.layout != "table":
-            out = out.view(len(out), *self.arranged)  # (N, C, F, H, W) or (N, C, F, T)
-            out = out.movedim(2, -1)  # (N, C, H, W, F) or (N, C, T, F)
-            if self.layout == "sequence":
-                out = out.transpose(1, 2)
+        if self.layout == "image":
+            out = out.view(len(out), *self.arranged).movedim(2, -1)  # (N, C, H, W, F)
         return out.reshape(*z.shape[:-1], -1) + self.bias
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:

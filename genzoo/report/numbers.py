@@ -72,6 +72,6 @@ def listing(words: list[str], last: str = "and") -> str:
 
 def count(n: int, word: str) -> str:
     """``no cells``, ``one cell``, ``3 cells``."""
-    names = {0: "no", 1: "one", 2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+    names = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     plural = word if n == 1 else f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
-    return f"{names.get(n, n)} {plural}"
+    return f"{names[n] if n < len(names) else n} {plural}"

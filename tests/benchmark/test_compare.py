@@ -144,7 +144,9 @@ def test_the_callers_model_is_not_fitted(coin, tmp_path):
     assert not hasattr(mine, "training_")
     assert not hasattr(local, "training_")
     assert list(run.table().status) == ["ok", "ok", "ok"]
-    assert "parent process" in run.records()[-1]["notes"][-1]
+    note = run.records()[-1]["notes"][-1]
+    assert "parent process" in note
+    assert "Local" in note  # and why
 
 
 def test_data_that_no_worker_can_read_runs_here(coin, tmp_path):

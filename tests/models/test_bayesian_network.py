@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from scipy import stats
 
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable
+from genzoo.bayes import inference
 from genzoo.models.bayesian_network import BayesianNetwork
 
 STRUCTURES = ["greedy", "chow_liu"]
@@ -90,7 +92,10 @@ def test_the_mass_of_strings_is_one(structure):
 
 @pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
 @pytest.mark.parametrize("structure", STRUCTURES)
-def test_a_marginal_is_the_summed_joint(fit, structure):
+@pytest.mark.parametrize("rows_planned_alone", [False, True])
+def test_a_marginal_is_the_summed_joint(fit, structure, rows_planned_alone, monkeypatch):
+    if rows_planned_alone:
+        monkeypatch.setattr(inference, "_LARGE", 0)
     model = fit(structure)
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
@@ -181,16 +186,18 @@ def test_prompts_of_long_sequences_need_no_elimination():
 
 
 def test_a_factor_that_is_too_large_is_refused_with_the_reason():
-    rng = np.random.default_rng(0)
-    rows = rng.integers(0, 8, (400, 12))
-    schema = nominal(*[8] * 12)
-    edges = [(d, e) for e in range(6, 12) for d in range(e - 6, e)]
+    pairs = list(combinations(range(5), 2))
+    schema = nominal(*[30] * 5, *[2] * len(pairs))
+    rows = np.random.default_rng(0).integers(0, schema.cards, (400, schema.D))
+    edges = [(end, 5 + child) for child, pair in enumerate(pairs) for end in pair]
     model = BayesianNetwork(structure=edges).fit(rows, schema=schema)
-    queried = np.full((1, 12), MISSING)
-    queried[0, 11] = 1
+    queried = rows[:1].copy()
+    queried[:, :5] = MISSING  # given their pairs' children, the five depend on each other
     with pytest.raises(Unsupported, match="entries a row"):
         model.log_prob(queried)
-    assert np.isfinite(model.log_prob(np.full((1, 12), MISSING)).value).all()
+    with pytest.raises(Unsupported, match="entries a row"):
+        model.sample(3, given=queried[0])
+    assert np.isfinite(model.log_prob(np.full((1, schema.D), MISSING)).value).all()
 
 
 # -------------------------------------------------------------------- structures

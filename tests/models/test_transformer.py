@@ -280,7 +280,7 @@ def test_small_tables_beat_independent_columns() -> None:
 @pytest.mark.slow
 def test_alarm_is_near_its_truth() -> None:
     data = genzoo.load_dataset("alarm")
-    model = TransformerLM().fit(data, budget="600 steps")
+    model = TransformerLM().fit(data, budget="400 steps")
     gap = np.mean(data.truth.log_prob(data.test) - model.log_prob(data.test).value)
     assert -0.1 < gap < 0.5
 
@@ -288,7 +288,7 @@ def test_alarm_is_near_its_truth() -> None:
 @pytest.mark.slow
 def test_grammar_is_near_its_truth() -> None:
     data = genzoo.load_dataset("grammar")
-    model = TransformerLM().fit(data, budget="1500 steps")
+    model = TransformerLM().fit(data, budget="500 steps")
     gap = np.asarray(data.truth.log_prob(data.test)) - model.log_prob(data.test).value
     symbols = data.schema.reached(data.test).sum(axis=1)
     assert gap.mean() / symbols.mean() < 0.05

@@ -1,0 +1,262 @@
+"""The GAN against quadrature over a latent space of one dimension, and its promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chi2
+
+import genzoo
+from genzoo import GAN, MISSING, Independent, Schema, Unsupported, Variable
+from genzoo.models.gan import straight_through
+from genzoo.neural.heads import Heads
+
+ALPHA = 1e-6  # false-alarm rate of each statistical check here
+
+
+def table(*cards: int, kind: str = "nominal", missing: bool = False) -> Schema:
+    variables = [Variable(f"x{d}", kind, c, missing=missing) for d, c in enumerate(cards)]
+    return Schema(tuple(variables), "table", (len(cards),))
+
+
+def strings(T: int) -> Schema:
+    variables = [Variable(t, "nominal", categories=("a", "b", "END")) for t in range(T)]
+    return Schema(tuple(variables), "sequence", (T,), end=2)
+
+
+SPACES = {
+    "table": table(2, 3, 1, 4),
+    "strings": strings(4),
+    "ordinal with a mark": Schema(
+        (*table(2).variables, Variable("y", "ordinal", 41, missing=True)), "table", (2,)
+    ),
+}
+
+
+def some_rows(schema: Schema, n: int, seed: int = 0) -> np.ndarray:
+    """Rows that depend on each other: two prototypes, an eighth of the entries replaced."""
+    rng = np.random.default_rng(seed)
+    prototypes = np.stack([schema.cards // 3, schema.cards - 1])
+    rows = prototypes[rng.integers(0, 2, n)]
+    rows = np.where(rng.random(rows.shape) < 1 / 8, rng.integers(0, schema.cards, rows.shape), rows)
+    return rows if schema.end is None else np.where(schema.reached(rows), rows, schema.end)
+
+
+@pytest.fixture(scope="module", params=list(SPACES))
+def small(request: pytest.FixtureRequest) -> GAN:
+    schema = SPACES[request.param]
+    return GAN(latent_dim=1, width=32).fit(
+        some_rows(schema, 400), schema=schema, budget="200 steps"
+    )
+
+
+def by_quadrature(model: GAN, rows: np.ndarray) -> np.ndarray:
+    """log p(x) by the trapezoid rule over z."""
+    z = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+    with torch.no_grad():
+        x = torch.as_tensor(rows)
+        log_p = model.generator_.row_log_prob(z.float().view(-1, 1, 1), x).double()
+    log_prior = -0.5 * z.square() - 0.5 * np.log(2 * np.pi) + np.log(16 / 4000)
+    return (log_p + log_prior.view(-1, 1)).logsumexp(dim=0).numpy()
+
+
+def test_model_is_normalised(small: GAN) -> None:
+    masses = np.exp(by_quadrature(small, small.schema_.enumerate()))
+    assert masses.sum() == pytest.approx(1, abs=1e-4)
+    assert masses.min() > 0
+
+
+def test_bound_is_near_the_mass_and_not_above_it(small: GAN) -> None:
+    rows = small.schema_.enumerate()
+    exact = by_quadrature(small, rows)
+    small.set_params(n_importance=2000)
+    bound = small.log_prob(rows, seed=1)
+    assert bound.kind == "lower_bound"
+    z = (np.exp(bound.value) - np.exp(exact)) / (np.exp(exact) * bound.stderr + 1e-6)
+    assert np.abs(z).max() < 6
+    assert np.abs(bound.value - exact).max() < 0.3
+
+
+def test_samples_follow_the_mass(small: GAN) -> None:
+    rows, n = small.schema_.enumerate(), 20_000
+    drawn = small.sample(n, seed=2)
+    place = np.cumprod([1, *small.schema_.cards[:0:-1]])[::-1]
+    known = {key: i for i, key in enumerate(rows @ place)}
+    observed = np.bincount([known[key] for key in drawn @ place], minlength=len(rows))
+    expected = n * np.exp(by_quadrature(small, rows))
+    rare = expected < 5
+    if rare.any():
+        observed = np.append(observed[~rare], observed[rare].sum())
+        expected = np.append(expected[~rare], expected[rare].sum())
+    statistic = np.sum((observed - expected) ** 2 / (expected + 1e-9))
+    assert chi2.sf(statistic, len(expected) - 1) > ALPHA
+
+
+def test_more_draws_tighten_the_bound_and_elbo_is_below() -> None:
+    schema = SPACES["table"]
+    model = GAN(width=32).fit(some_rows(schema, 400), schema=schema, budget="100 steps")
+    rows = some_rows(schema, 500, seed=1)
+    means = [model.set_params(n_importance=K).log_prob(rows).mean() for K in (2, 40, 800)]
+    slack = [4.5 * np.mean(model.log_prob(rows).stderr) / np.sqrt(len(rows))] * 2
+    assert means[0].value < means[1].value + slack[0]
+    assert means[1].value < means[2].value + slack[1]
+    elbo = model.set_params(estimator="elbo").log_prob(rows).mean()
+    assert elbo.value < means[2].value
+
+
+def test_learns_that_columns_depend_on_each_other() -> None:
+    schema, rng = table(4, 4, 4), np.random.default_rng(0)
+    rows = np.repeat(rng.integers(0, 4, (1500, 1)), 3, axis=1)
+    model = GAN(width=64).fit(rows[:1200], schema=schema, budget="700 steps")
+    bound = model.log_prob(rows[1200:]).mean()
+    independent = Independent().fit(rows[:1200], schema=schema).log_prob(rows[1200:]).mean()
+    assert bound.value > independent.value + 1.0  # the truth is 2 log 4 = 2.8 above
+    assert model.calibration_["after"] >= model.calibration_["before"]
+
+
+def test_without_anything_to_learn_it_is_no_worse_than_independent() -> None:
+    schema, rng = table(*[5] * 12), np.random.default_rng(0)
+    rows = rng.choice(5, (1000, 12), p=[0.5, 0.2, 0.1, 0.1, 0.1])
+    model = GAN().fit(rows[:600], schema=schema, budget="20 steps")
+    bound = model.log_prob(rows[600:]).mean()
+    independent = Independent().fit(rows[:600], schema=schema).log_prob(rows[600:]).mean()
+    assert bound.value > independent.value - 0.1
+
+
+def test_a_large_marginal_weight_is_flagged(small: GAN) -> None:
+    flagged = any("marginals" in note for note in small.training_.notes)
+    assert flagged == (small.calibration_["marginal_weight"] > 0.1)
+    assert any("before" in note and "after" in note for note in small.training_.notes)
+
+
+def test_straight_through_draws_what_the_heads_say() -> None:
+    schema = Schema(
+        (
+            *table(3, 2).variables,
+            Variable("y", "ordinal", 40),
+            Variable("z", "ordinal", 51, missing=True),
+        ),
+        "table",
+        (4,),
+    )
+    heads, n = Heads(schema), 40_000
+    outputs = torch.randn(heads.n_outputs, generator=torch.Generator().manual_seed(0))
+    drawn = straight_through(heads, outputs.expand(n, -1), torch.Generator().manual_seed(1))
+    p = heads.log_probs_all(outputs).exp()  # (D, M)
+    codes = torch.arange(heads.M)
+    wanted = torch.cat(
+        [
+            p[0, :3],
+            p[1, :2],
+            (p[2, :40] * (2 * codes[:40] / 39 - 1)).sum()[None],
+            (p[3, :50] * (2 * codes[:50] / 49 - 1)).sum()[None],
+            p[3, 50:51],
+        ]
+    )
+    error = drawn.std(dim=0) / n**0.5 + 1e-9
+    assert ((drawn.mean(dim=0) - wanted) / error).abs().max() < 6
+    assert set(drawn[:, :5].unique().tolist()) == {0.0, 1.0}
+
+
+def test_straight_through_gradient_raises_what_it_should() -> None:
+    schema = Schema((*table(3).variables, Variable("y", "ordinal", 40)), "table", (2,))
+    heads = Heads(schema)
+    outputs = torch.zeros(2000, heads.n_outputs, requires_grad=True)
+    drawn = straight_through(heads, outputs, torch.Generator().manual_seed(0))
+    (slope,) = torch.autograd.grad(drawn[:, 1].sum(), outputs, retain_graph=True)
+    assert slope[:, 1].mean() > 0 > slope[:, 0].mean()
+    (slope,) = torch.autograd.grad(drawn[:, 3].sum(), outputs)
+    assert slope[:, 3 + 5 : 3 + 10].sum(dim=1).mean() > 0.5  # means of the components
+    assert torch.isfinite(slope).all()
+
+
+def test_straight_through_stops_at_end() -> None:
+    schema = strings(3)
+    heads = Heads(schema)
+    outputs = torch.zeros(5, heads.n_outputs)
+    outputs[:, 3 + 2] = 50.0  # END in the second place, surely
+    outputs[:, 2] = -50.0  # and not in the first
+    outputs.requires_grad_()
+    drawn = straight_through(heads, outputs, torch.Generator().manual_seed(0))
+    assert (drawn.view(5, 3, 3)[:, 1:].argmax(dim=-1) == 2).all()
+    weight = torch.randn(drawn.shape, generator=torch.Generator().manual_seed(1))
+    (slope,) = torch.autograd.grad((drawn * weight).sum(), outputs)
+    assert (slope[:, 6:] == 0).all()
+    assert (slope[:, :2] != 0).all()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 50])
+def test_step_budget_counts_all_phases(steps: int) -> None:
+    schema = SPACES["table"]
+    model = GAN(width=8).fit(some_rows(schema, 60), schema=schema, budget=f"{steps} steps")
+    assert model.training_.steps == steps
+    assert model.training_.stopped_by == "budget"
+    assert np.isfinite(model.log_prob(some_rows(schema, 5)).value).all()
+
+
+def test_seconds_budget_holds_for_all_phases_together() -> None:
+    schema = SPACES["strings"]
+    model = GAN().fit(some_rows(schema, 300), schema=schema, budget="3s")
+    assert 2 < model.training_.seconds < 5
+
+
+def test_everything_comes_back_from_disk(small: GAN, tmp_path) -> None:
+    rows = some_rows(small.schema_, 40, seed=3)
+    small.save(tmp_path / "model")
+    again = genzoo.load_model(tmp_path / "model")
+    assert (again.log_prob(rows, seed=4).value == small.log_prob(rows, seed=4).value).all()
+    assert (again.sample(50, seed=5) == small.sample(50, seed=5)).all()
+    assert again.calibration_ == small.calibration_
+    assert not again.generator_.training
+    assert not again.encoder_.training
+
+
+def test_queries_that_it_cannot_answer_yet() -> None:
+    schema = SPACES["table"]
+    rows = some_rows(schema, 60)
+    model = GAN(width=8).fit(rows, schema=schema, budget="5 steps")
+    partly = rows[:1].copy()
+    partly[0, 1] = MISSING
+    with pytest.raises(Unsupported, match="missing"):
+        model.log_prob(partly)
+    with pytest.raises(Unsupported, match="partly observed"):
+        model.sample(3, given=partly)
+    nothing = np.full_like(partly, MISSING)
+    assert (model.sample(9, given=nothing, seed=1) == model.sample(9, seed=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"latent_dim": 0}, "latent_dim: expected an integer of at least 1; got 0"),
+        ({"width": 2.5}, "width: expected an integer"),
+        ({"critic_steps": True}, "critic_steps: expected an integer"),
+        ({"penalty": -1.0}, "penalty: expected a positive number; got -1.0"),
+        ({"n_importance": 1}, "n_importance: expected an integer of at least 2"),
+        ({"estimator": "parzen"}, "estimator: expected one of auto, elbo, iwae; got 'parzen'"),
+        ({"device": 3}, "device: expected"),
+    ],
+)
+def test_bad_parameters_are_named(params: dict, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        genzoo.make_model("gan", **params)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["alarm", "grammar", "tinyshakespeare", "breast_cancer"])
+def test_every_kind_of_data(name: str) -> None:
+    data = genzoo.load_dataset(name)
+    model = GAN().fit(data, budget="20 steps")
+    bound = model.log_prob(data.test[:100]).mean()
+    independent = Independent().fit(data).log_prob(data.test[:100]).mean()
+    assert bound.value > independent.value - 1.0
+    data.schema.check_rows(model.sample(20))
+
+
+@pytest.mark.slow
+def test_digits_beat_independent_pixels() -> None:
+    data = genzoo.load_dataset("digits_binary")
+    model = GAN().fit(data, budget="1500 steps")
+    independent = Independent().fit(data).log_prob(data.test).mean()
+    assert model.log_prob(data.test).mean().value > independent.value + 4
