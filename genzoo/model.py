@@ -211,6 +211,7 @@ class GenerativeModel:
                 f"progress: expected True, None or a function of (fraction, message); "
                 f"got {progress!r}"
             )
+        held_out: np.ndarray | None
         text = None
         if isinstance(data, Dataset):
             if schema is not None or valid is not None:

@@ -44,7 +44,5 @@ def test_example(script, says, tmp_path):
 def test_readme_snippets(tmp_path):
     assert SNIPPETS
     script = tmp_path / "readme.py"
-    # workers import the main module again, so the snippets must stand behind a guard
-    body = "\n".join(SNIPPETS).replace("\n", "\n    ")
-    script.write_text(f"if __name__ == '__main__':\n    {body}\n")
+    script.write_text("\n".join(SNIPPETS))
     run([str(script)], tmp_path)
