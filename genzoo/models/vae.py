@@ -142,7 +142,7 @@ class VAE(GenerativeModel):
         return self.latent_dim or 16, self.width or 128
 
     def _recipe(self, n: int) -> Recipe:
-        return Recipe(steps=3000, batch_size=64, muon_lr=None, adam_lr=0.01)
+        return Recipe(steps=3000, batch_size=64, muon_lr=None, adam_lr=0.01, weight_decay=0.1)
 
     def _build(self, latent_dim: int, width: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width))
