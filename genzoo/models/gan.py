@@ -87,7 +87,7 @@ MOST_VALID_ROWS = 128
 CALIBRATION_NUMBERS = 2**25
 FEWEST_CALIBRATION_DRAWS = 32
 LEAST_DRAWS, MOST_DRAWS, DRAWN_NUMBERS = 64, 256, 2**19
-SELECTION_NUMBERS = 2**21
+SELECTION_TEMPERATURES, SELECTION_NUMBERS = (1.0, 0.5), 2**20
 HELD_NUMBERS = 2**22  # floats that one chunk of a sample may hold
 
 
@@ -244,10 +244,16 @@ class GAN(GenerativeModel):
 
         def evaluate() -> float:
             """The bound with draws from the prior, the same for all rows: cheap, and loose."""
-            log_p = generator.log_prob_at(generator.decoder(z).unsqueeze(1), held_out)  # (K, n)
-            return float((log_p.logsumexp(dim=0) - math.log(K)).mean())
+            outputs = generator.decoder(z).unsqueeze(1)
+            bounds = []
+            for s in SELECTION_TEMPERATURES:
+                generator.calibrate(s, FIRST_MARGINAL)
+                log_p = generator.log_prob_at(outputs, held_out)  # (K, n)
+                bounds.append(float((log_p.logsumexp(dim=0) - math.log(K)).mean()))
+            generator.calibrate(1.0, FIRST_MARGINAL)
+            return max(bounds)
 
-        return fit_network(
+        training = fit_network(
             [
                 Player(critic, critic_loss, repeats=self.critic_steps),
                 Player(generator.decoder, generator_loss),
@@ -260,6 +266,14 @@ class GAN(GenerativeModel):
             progress=progress,
             device=self.device,
         )
+        first, *later = (p.valid for p in training.curve if p.valid is not None)
+        if first >= max(later, default=first):
+            training.converged = False
+            training.notes.append(
+                "the game did not improve the bound on validation rows: the generator that was "
+                "kept is the untrained one, near the training marginals"
+            )
+        return training
 
     def _learn_proposal(self, seed: int, turn: int, budget: Budget, progress: Progress) -> int:
         """Part 3: maximum likelihood of z on the model's own draws; the steps that it took."""
