@@ -153,6 +153,14 @@ class HMM(GenerativeModel):
             n_iter=self.n_iter,
         )
         self.chain_, training = search.run(self.n_states, self.pseudo_count, self.n_restarts)
+        # the search sees bins; a curve in nats per row counts the codes inside them too
+        of_train, of_valid = (float(self.coarsening_.log_shares(x).mean()) for x in (rows, valid))
+        training.curve = [
+            replace(
+                point, train=(point.train or 0.0) + of_train, valid=(point.valid or 0.0) + of_valid
+            )
+            for point in training.curve
+        ]
         return training
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:

@@ -16,6 +16,7 @@ from genzoo.hmm.forward import Chain, Shape
 from genzoo.hmm.order import column_order, mutual_information
 from genzoo.models.hmm import HMM
 from genzoo.models.independent import Independent
+from genzoo.registry import load_dataset
 from genzoo.schema import MISSING, Schema, Variable
 
 CASINO_START = np.array([2 / 3, 1 / 3])
@@ -423,3 +424,10 @@ def test_digits_and_alarm_beat_independent_columns() -> None:
         model = HMM().fit(data, budget="20s")
         difference = model.log_prob(data.test).value - Independent().fit(data).log_prob(data.test)
         assert difference.mean() > gain
+
+
+def test_the_learning_curve_is_in_nats_of_rows_where_numbers_are_coarsened():
+    data = load_dataset("iris")
+    model = HMM(n_states=2).fit(data, seed=0)
+    best = max(point.valid for point in model.training_.curve)
+    assert abs(best - model.log_prob(data.valid).mean().value) < 0.5
