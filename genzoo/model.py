@@ -30,7 +30,7 @@ import numpy as np
 from genzoo import forms
 from genzoo.budget import Budget, Training
 from genzoo.schema import MISSING, Schema
-from genzoo.seeding import check_seed, numpy_rng
+from genzoo.seeding import check_seed, derive, numpy_rng
 
 if TYPE_CHECKING:
     pass
@@ -178,6 +178,7 @@ class GenerativeModel:
     def fit(
         self,
         data: Any,
+        y: Any = None,
         *,
         schema: Schema | None = None,
         valid: Any = None,
@@ -191,6 +192,7 @@ class GenerativeModel:
             data: a ``Dataset`` (trains on its ``train`` rows, selects on its ``valid`` rows, never
                 reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str, or
                 uint8 images (n, H, W) or (n, C, H, W).
+            y: ignored; scikit-learn passes it.
             schema: what the codes mean; inferred from the data where None.
             valid: data to select on, in any of these forms. Where None, families that select
                 anything hold out a tenth of the rows.
@@ -254,7 +256,7 @@ class GenerativeModel:
         rows = schema.encode(data)
         _refuse_missing(schema, rows, "data")
         if valid is not None:
-            valid_rows = schema.encode(valid)
+            valid_rows = forms.encode(schema, valid, given=False, name="valid")
             _refuse_missing(schema, valid_rows, "valid")
             return schema, rows, valid_rows, form
         if held_out is None:
@@ -287,9 +289,12 @@ class GenerativeModel:
             raise ValueError(f"n: expected a positive integer; got {n!r}")
         n = int(n)
         observed = self._read_given(given, n)
-        rows = self._checked_rows(self._sample(n, observed, seed=seed), n, observed)
-        if observed is not None:
-            rows = self._without_marks(rows, observed, seed)
+        if observed is not None and (observed != MISSING).all():
+            rows = observed  # nothing is left to fill in
+        else:
+            rows = self._checked_rows(self._sample(n, observed, seed=seed), n, observed)
+            if observed is not None:
+                rows = self._without_marks(rows, observed, seed)
         if self._form == "rows":
             return rows
         decoded = self.schema_.decode(rows, seed=seed)
@@ -325,19 +330,25 @@ class GenerativeModel:
         return rows
 
     def _without_marks(self, rows: np.ndarray, observed: np.ndarray, seed: int) -> np.ndarray:
-        """Draw completions anew while they hold the missing mark: exact, by rejection."""
-        marks = np.array([v.n_values if v.missing else self.schema_.cards[d]
-                          for d, v in enumerate(self.schema_.variables)])  # fmt: skip
-        open_ = observed == MISSING
+        """Draw completions anew while they hold the missing mark: exact, by rejection.
+
+        Families with exact completions draw none in the first place. In a column that has no
+        values, only the mark, it is all that can be filled in.
+        """
+        variables = self.schema_.variables
+        marks = np.array([v.n_values if v.missing and v.n_values > 0 else -2 for v in variables])
+        bad = np.arange(0)
         for attempt in range(MOST_REDRAWS):
-            bad = np.flatnonzero(((rows == marks) & open_).any(axis=1))
+            bad = np.flatnonzero(((rows == marks) & (observed == MISSING)).any(axis=1))
             if len(bad) == 0:
                 return rows
-            again = self._sample(len(bad), observed[bad], seed=seed + 1_000_003 * (attempt + 1))
+            again = self._sample(
+                len(bad), observed[bad], seed=derive(seed, "without marks", attempt)
+            )
             rows[bad] = self._checked_rows(again, len(bad), observed[bad])
         raise Unsupported(
-            f"{MOST_REDRAWS} draws left {len(bad)} of {len(rows)} rows with the missing mark in a "
-            f"place to fill in: the model is nearly certain that it is missing there"
+            f"{MOST_REDRAWS} draws left {len(bad)} of {len(rows)} rows with a missing mark in a "
+            f"place to fill in: under this model complete rows are too rare to find by drawing"
         )
 
     def log_prob(self, data: Any, *, seed: int = 0) -> LogProb:
@@ -367,7 +378,10 @@ class GenerativeModel:
                 f"{type(self).__name__} log_prob: {int((~np.isfinite(result.value)).sum())} of "
                 f"{len(rows)} values are not finite"
             )
-        return result
+        if result.kind == "exact":
+            return result
+        # no mass exceeds one: where noise lifts a bound above 0, 0 is a lower bound as well
+        return LogProb(np.minimum(result.value, 0.0), result.kind, result.stderr)
 
     def _read_rows(self, data: Any) -> np.ndarray:
         from genzoo.datasets.dataset import Dataset
@@ -480,7 +494,7 @@ def _paste(decoded: Any, given: Any, n: int) -> Any:
     """Observed numbers of a DataFrame exactly as given, not as some value of the same cell."""
     if isinstance(given, dict):
         given = forms._frame_of(given)
-    if not forms.is_frame(given):
+    if not (forms.is_frame(given) and forms.is_frame(decoded)):
         return decoded
     for name in given.columns:
         raw = given[name].reset_index(drop=True)

@@ -184,3 +184,60 @@ def test_completions_of_strings_follow_the_exact_conditional():
     statistic = 2 * np.sum(observed * np.log(observed / expected))
     assert observed.sum() == len(drawn)
     assert chi2.sf(statistic, len(space) - 1) > 1e-6
+
+
+def test_given_as_a_dict_works_for_strings_and_images_too():
+    names = genzoo.Independent().fit(["ab", "a", "bb"] * 5)
+    assert all(name.startswith("a") for name in names.sample(9, given={"t0": "a"}))
+    images = genzoo.Independent().fit(np.eye(4, dtype=np.uint8)[None].repeat(9, axis=0))
+    assert (images.sample(5, given={"p0_0": 1})[:, 0, 0] == 1).all()
+
+
+def test_complete_rows_come_back_as_they_were_given():
+    rows = np.array([[0, 1], [1, 0]])
+    model = genzoo.Independent().fit(rows)
+    assert (model.sample(2, given=rows) == rows).all()
+
+
+def test_a_column_without_values_can_only_be_filled_with_its_mark():
+    data = pd.DataFrame({"a": [0, 1, 1, 0], "b": np.full(4, np.nan)})
+    drawn = genzoo.Independent().fit(data).sample(3, given={"a": 1})
+    assert drawn["b"].isna().all()
+    assert (drawn["a"] == 1).all()
+
+
+def test_tables_with_many_holes_are_completed():
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(
+        {
+            f"c{d}": np.where(rng.random(300) < 0.5, np.nan, rng.integers(0, 3, 300))
+            for d in range(12)
+        }
+    )
+    for model in (genzoo.Independent(), genzoo.BayesianNetwork(), genzoo.HMM(n_states=2)):
+        drawn = model.fit(data, seed=0).sample(50, given={"c0": 1}, seed=1)
+        assert drawn.notna().all(axis=None)
+
+
+def test_errors_about_valid_name_valid():
+    data = pd.DataFrame({"a": [0, 1], "b": ["x", "y"]})
+    with pytest.raises(ValueError, match=r"valid: expected the columns"):
+        genzoo.Independent().fit(data, valid=data[["a"]])
+
+
+def test_scikit_learn_may_pass_a_target():
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+
+    rows = np.random.default_rng(0).integers(0, 3, (60, 4))
+    assert (cross_val_score(genzoo.Independent(), rows, rows[:, 0], cv=3) < 0).all()
+    assert make_pipeline(genzoo.Independent()).fit(rows).score(rows) < 0
+
+
+def test_a_noisy_bound_never_exceeds_a_mass_of_one():
+    class Noisy(genzoo.Independent):
+        def _log_prob(self, rows, *, seed):
+            return genzoo.LogProb(np.full(len(rows), 0.2), "lower_bound", np.full(len(rows), 0.3))
+
+    rows = np.array([[0, 1], [1, 0]])
+    assert (Noisy().fit(rows).log_prob(rows).value == 0).all()

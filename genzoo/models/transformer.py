@@ -335,7 +335,8 @@ class TransformerLM(GenerativeModel):
 
         Raises:
             Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet.
+            ValueError: for a character outside the alphabet, and for a prompt of over T characters
+                where strings have an END.
         """
         self._check_text("complete")
         if isinstance(n_chars, bool) or not isinstance(n_chars, (int, np.integer)) or n_chars < 0:
@@ -344,6 +345,8 @@ class TransformerLM(GenerativeModel):
         codes = self._codes(prompt, "prompt").tolist()
         total = len(codes) + int(n_chars)
         if end is not None:
+            if len(codes) > T:
+                raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
             total = min(total, T)
         network = self.network_
         generator = torch_generator(
