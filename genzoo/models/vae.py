@@ -5,23 +5,27 @@
 The decoder emits a distribution for each variable over its own codes, so p is a proper mass on the
 space of rows, and ``sample`` draws from it. In strings with END each latent's product stops at the
 first END. The encoder gives a Gaussian q(z | x) near the posterior. Both are trained together to
-raise a lower bound on the likelihood (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014), here
-the importance-weighted one with a few draws (Burda, Grosse & Salakhutdinov 2016):
+raise a lower bound on the likelihood (Kingma & Welling 2014; Rezende, Mohamed & Wierstra 2014),
+here the importance-weighted one with a few draws (Burda, Grosse & Salakhutdinov 2016):
 
-    log (1/k) sum_i p(x | z_i) (p(z_i) / q(z_i | x))^b,    z_i ~ q(z | x)
+    log (1/k) sum_i w_i,    w_i = p(x | z_i) (p(z_i) / q(z_i | x))^b,    z_i ~ q(z | x)
 
 In the first part of training b rises from 0 to 1 (KL warm-up, Bowman et al. 2016), so that the
-decoder learns to use z before z has a price; else it may never (posterior collapse).
+decoder learns to use z before z has a price; else it may never (posterior collapse). The encoder's
+gradient is the doubly reparameterised one, whose noise does not drown it as k grows (Tucker et al.
+2019).
 
-``log_prob`` is the same bound with ``n_importance`` draws and b = 1; the weights that are kept are
-those with the best such bound on validation rows. Dequantisation never enters.
+``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1. The weights that are kept
+are those with the best bound on validation rows. Dequantisation never enters.
 
 Kingma & Welling (2014), arXiv:1312.6114. Rezende, Mohamed & Wierstra (2014), arXiv:1401.4082.
 Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519. Bowman et al. (2016), arXiv:1511.06349.
+Tucker, Lawson, Gu & Maddison (2019), arXiv:1810.04152.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,34 +36,40 @@ from genzoo import forms
 from genzoo.budget import Budget, Training
 from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported
 from genzoo.neural.coders import Decoder, Encoder
-from genzoo.neural.latent import Bound, importance_bound, log_prior_ratio
+from genzoo.neural.latent import Bound, default_draws, importance_bound, log_prior_ratio
 from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
 ESTIMATORS = ("auto", "elbo", "iwae")
-TRAINING_DRAWS = 4
-WARM_UP = 0.2  # share of the training in which the KL's weight rises
-FEWEST_VALID_ROWS, VALID_NUMBERS = 64, 2**24  # rows, and floats of the decoder's, in a validation
-BATCH_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
-DREG = True
-LOWEST_LOG_SD = -5.0  # of the posterior
+TRAINING_DRAWS = 4  # k
+WARM_UP = 0.2  # share of the training in which b rises
+WIDTH = 128
+# Selection takes fewer draws than ``log_prob`` and more rows instead: rows differ more than draws.
+SELECTION_DRAWS, SELECTION_NUMBERS, FEWEST_SELECTION_ROWS = 64, 2**25, 64
+CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
+LARGEST_LOG_SD = 5.0  # of the posterior, in size
 
 
 class VAE(GenerativeModel):
     """A variational autoencoder with a head for each variable.
 
-    ``log_prob`` is a lower bound: the importance-weighted one with K = ``n_importance`` draws
-    (``estimator="iwae"``), or the mean of the log weights (``"elbo"``); ``stderr`` is the Monte
-    Carlo error of each row. ``set_params`` may change both after ``fit``.
+    ``log_prob`` is a lower bound: the importance-weighted one with K draws (``estimator="iwae"``),
+    or the mean of K log weights (``"elbo"``); ``stderr`` is the Monte Carlo error of each row.
+    ``set_params`` may change both settings after ``fit``.
 
     Args:
-        latent_dim: latent coordinates Z; None: by the number of training rows and of variables.
-        width: of the hidden layers; None: by the number of training rows.
-        n_importance: K, draws a row in ``log_prob``; at least 2.
+        latent_dim: latent coordinates Z; None: 16, or 32 where there are 10,000 training rows of
+            more than 256 variables.
+        width: of the hidden layers.
+        n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 256, fewer for wide
+            rows. What it comes to is in ``n_importance_``.
         estimator: ``"auto"`` (iwae), ``"iwae"`` or ``"elbo"``.
         device: ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``, ...
+
+    Attributes:
+        n_importance_: K of ``log_prob``.
 
     References: see the module.
     """
@@ -68,8 +78,8 @@ class VAE(GenerativeModel):
         self,
         *,
         latent_dim: int | None = None,
-        width: int | None = None,
-        n_importance: int = 64,
+        width: int = WIDTH,
+        n_importance: int | None = None,
         estimator: str = "auto",
         device: str = "auto",
     ) -> None:
@@ -82,7 +92,7 @@ class VAE(GenerativeModel):
     def _check_params(self) -> None:
         for name, least in (("latent_dim", 1), ("width", 1), ("n_importance", 2)):
             value = getattr(self, name)
-            if value is None and name != "n_importance":
+            if value is None and name != "width":
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
                 raise ValueError(f"{name}: expected an integer of at least {least}; got {value!r}")
@@ -105,13 +115,14 @@ class VAE(GenerativeModel):
         progress: Progress,
     ) -> Training:
         assert valid is not None  # the class selects
-        self._build(*self._sizes(len(rows)), seed=seed)
+        self._build(self.latent_dim or _latent_dim(*rows.shape), self.width, seed=seed)
         network = self.network_
         network.decoder.start_at_marginals(rows)
-        recipe = self._recipe(len(rows))
-        chosen = numpy_rng(seed, "vae", "valid").permutation(len(valid))
-        n_valid = max(FEWEST_VALID_ROWS, VALID_NUMBERS // (self.n_importance * network.decoder.numbers))
-        held_out = valid[np.sort(chosen[:n_valid])]
+        K = min(SELECTION_DRAWS, self.n_importance_)
+        n_selection = SELECTION_NUMBERS // (K * network.decoder.numbers)
+        chosen = numpy_rng(seed, "vae", "selection").permutation(len(valid))
+        held_out = valid[np.sort(chosen[: max(FEWEST_SELECTION_ROWS, n_selection)])]
+        recipe = _recipe(len(rows))
         done = 0.0
 
         def watched(fraction: float, message: str) -> None:
@@ -120,11 +131,10 @@ class VAE(GenerativeModel):
             progress(fraction, message)
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            kl_weight = min(1.0, done / WARM_UP)
-            return -network.training_bound(x, kl_weight, generator).mean()
+            return -network.training_bound(x, min(1.0, done / WARM_UP), generator).mean()
 
         def evaluate() -> float:
-            return float(self._bound(held_out, seed=seed).value.mean())
+            return float(self._bound(held_out, K=K, seed=seed).value.mean())
 
         return fit_network(
             [Player(network, loss, outer=network.encoder.outer + network.decoder.outer)],
@@ -137,13 +147,6 @@ class VAE(GenerativeModel):
             device=self.device,
         )
 
-    def _sizes(self, n: int) -> tuple[int, int]:
-        """Latent coordinates and width for n training rows."""
-        return self.latent_dim or 16, self.width or 128
-
-    def _recipe(self, n: int) -> Recipe:
-        return Recipe(steps=3000, batch_size=64, muon_lr=None, adam_lr=0.01, weight_decay=0.1)
-
     def _build(self, latent_dim: int, width: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width))
         with torch_seeded(seed, "vae", "init"):
@@ -153,15 +156,22 @@ class VAE(GenerativeModel):
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         _refuse_missing(rows, "log_prob")
-        return self._bound(rows, seed=seed).log_prob()
+        return self._bound(rows, K=self.n_importance_, seed=seed).log_prob()
 
-    def _bound(self, rows: np.ndarray, *, seed: int) -> Bound:
+    @property
+    def n_importance_(self) -> int:
+        """K, the draws a row of ``log_prob``."""
+        if self.n_importance is not None:
+            return int(self.n_importance)
+        return default_draws(self.network_.decoder.numbers)
+
+    def _bound(self, rows: np.ndarray, *, K: int, seed: int) -> Bound:
         decoder = self.network_.decoder
         return importance_bound(
             rows,
             propose=self.network_.posterior,
             log_likelihood=decoder.row_log_prob,
-            K=int(self.n_importance),
+            K=K,
             seed=seed,
             width=decoder.numbers,
             estimator="elbo" if self.estimator == "elbo" else "iwae",
@@ -178,7 +188,7 @@ class VAE(GenerativeModel):
         device = decoder.bias.device
         generator = torch_generator(seed, "vae", "sample", device=device)
         z = torch.randn(n, self.sizes_[0], generator=generator, device=device)
-        parts = z.split(max(1, BATCH_NUMBERS // decoder.numbers))
+        parts = z.split(max(1, CHUNK_NUMBERS // decoder.numbers))
         return torch.cat([decoder.heads.sample(decoder(p), generator).cpu() for p in parts]).numpy()
 
     # ---------------------------------------------------------------- the latent space
@@ -227,7 +237,7 @@ class VAE(GenerativeModel):
     @torch.no_grad()
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         device = self.network_.decoder.bias.device
-        parts = torch.as_tensor(rows).split(max(1, BATCH_NUMBERS // self.network_.decoder.numbers))
+        parts = torch.as_tensor(rows).split(max(1, CHUNK_NUMBERS // self.network_.decoder.numbers))
         means, log_sds = zip(*(self.network_.posterior(x.to(device)) for x in parts), strict=True)
         return torch.cat(means), torch.cat(log_sds)
 
@@ -236,7 +246,7 @@ class VAE(GenerativeModel):
         """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
         decoder, heads = self.network_.decoder, self.network_.decoder.heads
         parts = []
-        for z in torch.as_tensor(mean).split(max(1, BATCH_NUMBERS // (heads.D * heads.M))):
+        for z in torch.as_tensor(mean).split(max(1, CHUNK_NUMBERS // (heads.D * heads.M))):
             x = heads.log_probs_all(decoder(z.to(decoder.bias.device))).argmax(dim=-1)
             parts.append(x if heads.end is None else x.masked_fill(~heads.reached(x), heads.end))
         return torch.cat(parts).cpu().numpy()
@@ -275,22 +285,36 @@ class _Coders(nn.Module):
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation (B, Z) of q(z | x) for codes x (B, D)."""
         mean, raw = self.encoder(self.decoder.heads.onehot(x)).chunk(2, dim=-1)
-        return mean, -LOWEST_LOG_SD * torch.tanh(raw / -LOWEST_LOG_SD)
+        return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
 
-    def training_bound(self, x: Tensor, kl_weight: float, generator: torch.Generator) -> Tensor:
-        """(B,) the bound of the module's text for codes x (B, D)."""
+    def training_bound(self, x: Tensor, b: float, generator: torch.Generator) -> Tensor:
+        """(B,) the bound in the module's text for codes x (B, D), with its gradient from there."""
         mean, log_sd = self.posterior(x)
         shape = (TRAINING_DRAWS, *mean.shape)
         noise = torch.randn(shape, generator=generator, device=mean.device)
         z = mean + noise * torch.exp(log_sd)  # (k, B, Z)
-        log_prior_ratio_ = log_prior_ratio(z, mean.detach(), log_sd.detach())
-        log_w = self.decoder.row_log_prob(z, x) + kl_weight * log_prior_ratio_
-        share = log_w.detach().softmax(dim=0)  # (k, B)
-        if DREG:
-          if z.requires_grad: z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
-          return (share * log_w).sum(dim=0)
-        log_w = self.decoder.row_log_prob(z, x) + kl_weight * log_prior_ratio(z, mean, log_sd)
-        return log_w.logsumexp(dim=0) - np.log(TRAINING_DRAWS)
+        # q's own parameters are held fixed in log q: their score has mean 0, and noise
+        log_ratio = log_prior_ratio(z, mean.detach(), log_sd.detach())
+        log_w = self.decoder.row_log_prob(z, x) + b * log_ratio  # (k, B)
+        share = log_w.detach().softmax(dim=0)
+        # the encoder's gradient, all of which flows through z, takes the shares squared
+        z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
+        surrogate = (share * log_w).sum(dim=0)  # its gradient is the bound's, its value is not
+        bound = log_w.detach().logsumexp(dim=0) - math.log(TRAINING_DRAWS)
+        return surrogate + (bound - surrogate.detach())
+
+
+def _latent_dim(n: int, D: int) -> int:
+    """Latent coordinates for n training rows of D variables."""
+    return 32 if n >= 10_000 and D > 256 else 16
+
+
+def _recipe(n: int) -> Recipe:
+    """For n training rows: the fewer, the more the weights decay."""
+    weight_decay = min(0.4, max(0.02, 400 / n))
+    return Recipe(
+        steps=4000, batch_size=64, muon_lr=None, adam_lr=0.01, weight_decay=weight_decay, ema=0.99
+    )
 
 
 def _refuse_missing(rows: np.ndarray, method: str) -> None:

@@ -34,7 +34,7 @@ SMALLEST_SIDE = 7
 LARGEST_FLAT_SIDE = 12  # images up to here are read as tables
 KERNEL = 5  # steps of a sequence that one convolution sees
 N_BLOCKS = 2  # residual convolutions of a sequence
-CHANNEL_SHARE = 4  # a convolution at full resolution has width / 4 channels
+STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width / 8, then doubled
 
 
 def layout_of(schema: Schema) -> str:
@@ -59,7 +59,8 @@ class Encoder(nn.Module):
         self.event_shape, self.layout = schema.event_shape, layout_of(schema)
         self.n_features = heads.n_inputs // schema.D  # of a variable, where all are alike
         self.by_variable = heads.n_categorical > 0  # else feature by feature
-        channels = max(8, width // CHANNEL_SHARE)
+        share = PIXEL_SHARE if self.layout == "image" else STEP_SHARE
+        channels = max(8, width // share)
         body: list[nn.Module]
         if self.layout == "image":
             C, sides = _image_sides(schema)
@@ -117,7 +118,8 @@ class Decoder(nn.Module):
         self.heads = Heads(schema)
         self.layout = layout_of(schema)
         n_outputs, per_variable = self.heads.n_outputs, self.heads.n_outputs // schema.D
-        channels = max(8, width // CHANNEL_SHARE)
+        share = PIXEL_SHARE if self.layout == "image" else STEP_SHARE
+        channels = max(8, width // share)
         first, hidden = nn.Linear(latent_dim, width), _Hidden(width)
         body: list[nn.Module] = [first, nn.SiLU(), hidden]
         last: nn.Module

@@ -35,7 +35,8 @@ from genzoo.model import LogProb
 from genzoo.seeding import numpy_rng
 
 PRIOR_EVERY = 16  # one draw in so many comes from the prior
-CHUNK_NUMBERS = 2**21  # floats that a decoder holds at once
+CHUNK_NUMBERS = 2**22  # floats that a decoder holds at once
+FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 256, 2**19
 
 Propose = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Codes x (B, D) -> mean and log standard deviation (B, Z) of a Gaussian near the posterior."""
@@ -62,6 +63,11 @@ class Bound:
 
     def log_prob(self) -> LogProb:
         return LogProb(self.value, "lower_bound", self.stderr)
+
+
+def default_draws(width: int) -> int:
+    """K for a decoder of this ``width`` (see ``importance_bound``): 64 to 256, fewer where wide."""
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, ROW_NUMBERS // width))
 
 
 def log_prior_ratio(z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
@@ -103,7 +109,7 @@ def importance_bound(
         chunk = rows[first : first + B]
         x = torch.as_tensor(chunk).to(device)
         mean, log_sd = propose(x)  # (B, Z)
-        noise = _noise(chunk, first, K, mean.shape[-1], seed).to(device)  # (K, B, Z)
+        noise = _noise(chunk, first, K, mean.shape[-1], seed).to(mean)  # (K, B, Z)
         z = mean + torch.exp(log_sd) * noise
         z[from_prior] = noise[from_prior]
         log_p = torch.cat([log_likelihood(part, x) for part in z.split(pairs)])  # (K, B)
