@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 CHECK_FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+TERMINATED = 143
+KEPT = {  # after Ctrl-C
+    "compare": "; finished cells are kept: the same command goes on with the others",
+    "fit": "; nothing is saved",
+}
 
 
 class _Group(TyperGroup):
@@ -33,14 +39,20 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("genzoo: interrupted; what was finished is kept", err=True)
+            typer.echo(f"genzoo: interrupted{KEPT.get(ctx.invoked_subcommand, '')}", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
-            if _is_for_typer(error) or ctx.params.get("debug"):
+            if _is_for_typer(error):
                 raise
             # a ValueError says what is wrong in its own words; of others the type says much
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            typer.echo(f"genzoo: {kind}{error}\n(--debug shows where)", err=True)
+            if ctx.params.get("debug"):
+                import traceback
+
+                typer.echo(traceback.format_exc(), err=True)
+            typer.echo(f"genzoo: {kind}{error}", err=True)
+            if not ctx.params.get("debug"):
+                typer.echo("(--debug shows where)", err=True)
             raise typer.Exit(BAD_INPUT) from None
 
 
@@ -55,12 +67,25 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    from importlib.metadata import version
+
+    if wanted:
+        typer.echo(f"genzoo {version('genzoo')}")
+        raise typer.Exit
 
 
 @app.callback()
 def genzoo(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
+    ] = False,
 ) -> None:
     """Which kind of generative model suits my data, and how do I know?
 
@@ -126,7 +151,8 @@ def compare(
 
     Models are judged on rows that they have not seen, in nats on one common space.
 
-    The same folder given again resumes: cells that are finished are not run again.
+    The same folder given again resumes: cells that are finished are not run again, and what is new
+    is added to the comparison.
 
     Example: genzoo compare --models independent,vae --datasets digits,alarm --budget 60s --out
     runs/mine
@@ -188,7 +214,9 @@ def fit(
     Example: genzoo fit vae digits --out models/vae --budget 60s --set latent_dim=16
     """
     from genzoo.registry import load_dataset, make_model
+    from genzoo.store import check_target
 
+    check_target(out, "--out")
     params = dict(_read_setting(text) for text in set_ or [])
     made = make_model(model, **params)
     data = _read_csv(dataset) if _is_csv(dataset) else load_dataset(dataset)
@@ -219,14 +247,34 @@ def _is_csv(name: str) -> bool:
 
 
 def _read_csv(path: str) -> pd.DataFrame:
+    import csv
+
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        _check_lengths(path)
+        return pd.read_csv(path, index_col=False)
     except FileNotFoundError:
         raise ValueError(f"DATASET: expected a file; there is no {path}") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ValueError(f"DATASET: {path} can't be read: {error.strerror}") from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError, csv.Error) as error:
         raise ValueError(f"DATASET: {path} is no .csv file that can be read: {error}") from None
+
+
+def _check_lengths(path: str) -> None:
+    """Refuse rows longer or shorter than the header: pandas would shift or fill them silently."""
+    import csv
+
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = csv.reader(file)
+        header = next((row for row in lines if row), [])
+        for row in lines:
+            if row and len(row) != len(header):
+                raise ValueError(
+                    f"DATASET: {path}, line {lines.line_num}: expected {len(header)} values, as in "
+                    f"the header; got {len(row)}"
+                )
 
 
 @app.command()
@@ -246,8 +294,12 @@ def sample(
     """
     import pandas as pd
 
-    from genzoo.store import load_model
+    from genzoo.store import check_place, load_model
 
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out: expected a file; {out} is a folder")
+    if out is not None and not check_place(out.parent, "--out").exists():
+        raise ValueError(f"--out: expected a folder that is there; got {out.parent}")
     model = load_model(folder)
     drawn = model.sample(n, seed=seed)
     if not isinstance(drawn, (list, pd.DataFrame)) and drawn.shape == (n, model.schema_.D):
@@ -290,7 +342,8 @@ def score(
     model = load_model(folder)
     result = model.log_prob(_rows_to_score(model, dataset, split), seed=seed).mean()
     bits = result.bits_per_dim(model.schema_)
-    typer.echo(f"{result} per row ({result.kind}), {bits:.4f} bits per dimension")
+    text = str(result).replace(" +- nan", "")  # a single row has no spread
+    typer.echo(f"{text} per row ({result.kind}), {bits:.4f} bits per dimension")
 
 
 def _rows_to_score(model: GenerativeModel, name: str, split: str | None) -> Any:
@@ -335,4 +388,6 @@ def check(
 
 def main() -> None:
     """The ``genzoo`` command."""
+    # so that worker processes and scratch files are cleared away
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     app()

@@ -6,11 +6,14 @@ that the caller passes; a name in a file is never imported.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from genzoo.model import GenerativeModel
 from genzoo.schema import Schema
 
 FORMAT_VERSION = 1
+FORMS = ("rows", "data")  # in which samples go back
 
 
 def pack_json(value: Any) -> np.ndarray:
@@ -62,21 +66,53 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def check_place(folder: Any, argument: str) -> Path:
+    """The path of a folder that is there or can be made; a link is followed.
+
+    Raises:
+        ValueError: naming the argument, if it is no path, or a part of it is a file or closed to
+            writing.
+    """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"{argument}: expected a path; got {folder!r}")
+    place = Path(os.path.realpath(folder))
+    there = next((p for p in (place, *place.parents) if os.path.lexists(p)), place)
+    if not there.is_dir():
+        raise ValueError(f"{argument}: expected a folder; got {folder}, and {there} is none")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{argument}: {there} can't be written to")
+    return place
+
+
+def check_target(folder: Any, argument: str) -> Path:
+    """Where ``save`` would write; refuses what ``save`` refuses, before a model is trained.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    place = check_place(folder, argument)
+    if place.exists() and _holds_other_things(place):
+        raise ValueError(f"{argument}: expected a new folder or a saved model's; got {folder}")
+    return place
+
+
 def save(model: GenerativeModel, folder: str | Path) -> None:
     """Write a fitted model to ``folder``, which is made, or replaced where it holds a model.
 
     Raises:
-        ValueError: if the model is not fitted, a parameter has no JSON form, or ``folder`` holds
-            something that is not a saved model.
+        ValueError: if the model is not fitted, a parameter has no JSON form, or ``folder`` can't
+            be made or holds something that is not a saved model.
     """
     from safetensors.numpy import save as to_bytes
 
     from genzoo.registry import key_of
 
     model._check_fitted("save")
-    folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or _holds_other_things(folder)):
-        raise ValueError(f"folder: expected a new folder or a saved model's; got {folder}")
+    folder = check_target(folder, "folder")
     params = model.get_params(deep=False)
     for name, value in params.items():
         try:
@@ -85,22 +121,24 @@ def save(model: GenerativeModel, folder: str | Path) -> None:
             raise ValueError(
                 f"{name}: a saved parameter needs a JSON form; got {value!r}"
             ) from None
+    # safetensors writes an array's memory as it lies, so a transposed view would come back wrong
+    arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in model._state().items()}
+    content, schema = to_bytes(arrays), json.loads(model.schema_.to_json())
     record = {
         "format_version": FORMAT_VERSION,
         "family": key_of(type(model)) or type(model).__qualname__,
         "registered": key_of(type(model)) is not None,
         "params": params,
         "form": model._form,
-        "schema": json.loads(model.schema_.to_json()),
+        "schema": schema,
+        "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(schema))},
         "training": model.training_.to_json(),
         "versions": versions(),
     }
-    # safetensors writes an array's memory as it lies, so a transposed view would come back wrong
-    arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in model._state().items()}
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        write_atomically(draft / "arrays.safetensors", to_bytes(arrays))
+        write_atomically(draft / "arrays.safetensors", content)
         write_atomically(draft / "model.json", json.dumps(record, indent=1).encode())
         draft.chmod(0o755)
         if folder.exists():
@@ -109,6 +147,10 @@ def save(model: GenerativeModel, folder: str | Path) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()
 
 
 def _holds_other_things(folder: Path) -> bool:
@@ -127,28 +169,32 @@ def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> 
         ValueError: if the folder holds no saved model, a damaged one, one of a newer format, or
             one of an unregistered family and no ``cls`` was given.
     """
-    from safetensors.numpy import load as from_bytes
-
     from genzoo.registry import MODELS, model_class
 
+    if not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"folder: expected a path; got {folder!r}")
     folder = Path(folder)
     missing = [n for n in ("model.json", "arrays.safetensors") if not (folder / n).is_file()]
     if missing:
         raise ValueError(f"folder: expected a saved model; {folder} lacks {', '.join(missing)}")
-    try:
-        record = json.loads((folder / "model.json").read_text())
-        family, params, form = record["family"], record["params"], record["form"]
-        format_version, registered = record["format_version"], record["registered"]
-        schema = Schema.from_json(json.dumps(record["schema"]))
-        training = Training.from_json(record["training"])
-        arrays = from_bytes((folder / "arrays.safetensors").read_bytes())
-    except Exception as error:  # any damage to the files ends here, with the folder named
-        raise ValueError(f"folder: {folder} holds a damaged model: {error}") from error
+    with _damage(folder):
+        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        format_version = _of_type(record, "format_version", int)
     if format_version > FORMAT_VERSION:
         raise ValueError(
             f"folder: {folder} has format {format_version}; this version reads up to "
             f"{FORMAT_VERSION}: update genzoo"
         )
+    with _damage(folder):
+        family = _of_type(record, "family", str)
+        registered = _of_type(record, "registered", bool)
+        params = _of_type(record, "params", dict)
+        form = _of_type(record, "form", str)
+        if form not in FORMS:
+            raise ValueError(f"form: expected one of {', '.join(FORMS)}; got {form!r}")
+        schema = Schema.from_json(json.dumps(_of_type(record, "schema", dict)))
+        training = Training.from_json(_of_type(record, "training", dict))
+        arrays = _read_arrays(folder, record)
     if cls is None:
         if not registered or family not in MODELS:
             raise ValueError(
@@ -164,6 +210,43 @@ def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> 
         raise ValueError(
             f"cls: {cls.__name__} does not take the saved parameters: {error}"
         ) from error
-    model.schema_, model.training_, model._form = schema, training, form
-    model._restore(arrays)
+    with _damage(folder):
+        model._check_params()
+        model.schema_, model.training_, model._form = schema, training, form
+        model._restore(arrays)
     return model
+
+
+@contextlib.contextmanager
+def _damage(folder: Path) -> Iterator[None]:
+    """Whatever a damaged file leads to ends as a ValueError with the folder named."""
+    try:
+        yield
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(f"folder: {folder} holds a damaged model: {kind}{error}") from error
+
+
+def _of_type(record: dict[str, Any], name: str, kind: type) -> Any:
+    value = record[name]
+    if type(value) is not kind:
+        raise ValueError(f"{name}: expected {kind.__name__}; got {value!r}")
+    return value
+
+
+def _read_arrays(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays, if they and the schema are those that were saved and hold numbers."""
+    from safetensors.numpy import load as from_bytes
+
+    content = (folder / "arrays.safetensors").read_bytes()
+    parts = {"arrays": content, "schema": _canonical(record["schema"])}
+    for name, part in parts.items():
+        saved, found = _of_type(record, "sha256", dict)[name], sha256(part)
+        if saved != found:
+            raise ValueError(f"{name}: expected SHA-256 {saved}; got {found}")
+    arrays = from_bytes(content)
+    for name, array in arrays.items():
+        # -inf is the logarithm of a zero
+        if array.dtype.kind == "f" and not (array < np.inf).all():
+            raise ValueError(f"{name}: expected numbers or -inf; got NaN or inf")
+    return arrays

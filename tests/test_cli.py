@@ -21,11 +21,12 @@ def invoke(*arguments):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A saved model of iris."""
+    """A saved model of iris; beside it, a folder with the name of a table."""
     path = tmp_path_factory.mktemp("models") / "iris"
     done = invoke("fit", "independent", "iris", "--out", path, "--set", "pseudo_count=0.5")
     assert done.exit_code == 0, done.stderr
     assert "pseudo_count=0.5" in done.stdout
+    path.with_suffix(".csv").mkdir()
     return path
 
 
@@ -42,6 +43,7 @@ def test_help_lists_the_commands():
     for command in ("list", "compare", "report", "fit", "sample", "score", "check"):
         assert f"  {command} " in text
         assert "Usage" in invoke(command, "--help").stdout
+        assert "Usage" in invoke(command, "-h").stdout
 
 
 def test_score(folder):
@@ -105,7 +107,47 @@ def test_interrupt(monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("genzoo.benchmark.compare", interrupted)
-    assert invoke("compare", "--datasets", "iris").exit_code == 130
+    done = invoke("compare", "--datasets", "iris")
+    assert done.exit_code == 130
+    assert "finished cells are kept" in done.stderr
+    monkeypatch.setattr("genzoo.Independent.fit", interrupted)
+    done = invoke("fit", "independent", "iris", "--out", tmp_path / "model")
+    assert done.exit_code == 130
+    assert "nothing is saved" in done.stderr
+
+
+def test_fit_looks_at_its_place_before_it_trains(monkeypatch, tmp_path):
+    monkeypatch.setattr("genzoo.Independent.fit", lambda *a, **k: pytest.fail("trained"))
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "draft.txt").write_text("precious")
+    for place in ("thesis", "thesis/draft.txt", "thesis/draft.txt/model"):
+        done = invoke("fit", "independent", "iris", "--out", tmp_path / place)
+        assert done.exit_code == 2
+        assert "--out: expected a" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2,3\n", "a,b\n1,2\n\n1\n", "a,b\n1,2,\n"])
+def test_ragged_csv_files_are_refused(text, tmp_path):
+    (tmp_path / "ragged.csv").write_text(text)
+    done = invoke("fit", "independent", tmp_path / "ragged.csv", "--out", tmp_path / "model")
+    assert done.exit_code == 2
+    assert "expected 2 values, as in the header; got" in done.stderr
+
+
+def test_a_single_row_has_no_error(tmp_path):
+    frame = pd.DataFrame({"kind": list("aab")})
+    genzoo.Independent().fit(frame).save(tmp_path / "model")
+    frame[:1].to_csv(tmp_path / "one.csv", index=False)
+    done = invoke("score", tmp_path / "model", tmp_path / "one.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "nan" not in done.stdout
+    assert " per row (exact)" in done.stdout
+
+
+def test_version():
+    from importlib.metadata import version
+
+    assert invoke("--version").stdout == f"genzoo {version('genzoo')}\n"
 
 
 def test_check_says_what_failed(monkeypatch):
@@ -127,6 +169,9 @@ def test_check_says_what_failed(monkeypatch):
         (["fit", "vea", "iris", "--out", "x"], "did you mean 'vae'"),
         (["fit", "independent", "irsi", "--out", "x"], "did you mean 'iris'"),
         (["fit", "independent", "none.csv", "--out", "x"], "there is no none.csv"),
+        (["fit", "independent", "FOLDER.csv", "--out", "x"], "can't be read: Is a directory"),
+        (["sample", "FOLDER", "--out", "none/s.csv"], "--out: expected a folder that is there"),
+        (["sample", "FOLDER", "--out", "."], "--out: expected a file"),
         (["fit", "independent", "iris", "--out", "x", "--set", "size=3"], "no such parameter"),
         (["fit", "independent", "iris", "--out", "x", "--set", "size"], "KEY=VALUE"),
         (["fit", "independent", "iris", "--out", "x", "--budget", "soon"], "budget: expected"),
@@ -146,7 +191,7 @@ def test_check_says_what_failed(monkeypatch):
 )
 def test_errors_are_one_line_and_exit_code_2(arguments, says, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = invoke(*(folder if a == "FOLDER" else a for a in arguments))
+    done = invoke(*(a.replace("FOLDER", str(folder)) for a in arguments))
     assert done.exit_code == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -155,7 +200,10 @@ def test_errors_are_one_line_and_exit_code_2(arguments, says, folder, tmp_path, 
 
 def test_debug_shows_the_traceback():
     for arguments in (["--debug", "check", "vea"], ["check", "vea", "--debug"]):
-        assert isinstance(invoke(*arguments).exception, ValueError)
+        done = invoke(*arguments)
+        assert done.exit_code == 2
+        assert "Traceback (most recent call last)" in done.stderr
+        assert "did you mean 'vae'" in done.stderr
 
 
 @pytest.mark.slow

@@ -212,6 +212,8 @@ def _names_a_file(text: str) -> bool:
 
 def _check_labels(argument: str, labels: list[str]) -> None:
     for label in labels:
+        if not label.strip():
+            raise ValueError(f"{argument}: expected a label that can be read; got {label!r}")
         if label == TRUTH and argument == "models":
             raise ValueError(f"models: the label {TRUTH!r} is kept for the true model")
         # data sets' labels become names of files, one folder for each "/"
@@ -250,10 +252,11 @@ def _read_seeds(seeds: int | Sequence[int]) -> list[int]:
 
 
 def _json_params(model: GenerativeModel) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in model.get_params(deep=False).items()}
+    return {name: plain(value) for name, value in model.get_params(deep=False).items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A parameter in JSON's types, as its text where it has no such form."""
     value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
     try:
         return json.loads(json.dumps(value, allow_nan=False))
@@ -267,7 +270,7 @@ def _key(model: ModelEntry | None, data: DataEntry, fingerprint: str, seed: int 
         "model": TRUTH if model is None else model.label,
         "family": None if model is None else model.family,
         "params": None if model is None else model.params,
-        "code": None if model is None else _own_code(type(model.model)),
+        "code": None if model is None else own_code(type(model.model)),
         "dataset": data.label,
         "fingerprint": fingerprint,
         "seed": seed,
@@ -278,7 +281,7 @@ def _key(model: ModelEntry | None, data: DataEntry, fingerprint: str, seed: int 
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
-def _own_code(cls: type) -> str | None:
+def own_code(cls: type) -> str | None:
     """The source of a class that is not genzoo's: its author changes it between runs."""
     if key_of(cls) is not None:
         return None

@@ -184,11 +184,10 @@ def serve() -> None:
         pickle.dump(message, to_parent)
         to_parent.flush()
 
+    jobs: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(jobs,), daemon=True).start()
     while True:
-        try:
-            content = pickle.load(sys.stdin.buffer)
-        except EOFError:
-            return
+        content = jobs.get()
         try:
             function, *arguments = pickle.loads(content)
         except Exception as error:
@@ -202,6 +201,14 @@ def serve() -> None:
             return
         except Exception as error:
             say("lost", f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+def _receive(jobs: queue.SimpleQueue[bytes]) -> None:
+    """Hand on jobs; end the process, whatever it computes, as soon as the parent is gone."""
+    with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
+        while True:
+            jobs.put(pickle.load(sys.stdin.buffer))
+    os._exit(0)
 
 
 def _throttled(say: Callable[..., None]) -> Callable[[float, str], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ COLUMNS = {
     "peak_memory_mb": "float64",
     "key": "str",
 }
+PLAN_FORMAT = 2
 MARKS = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}
 SHORT_REASON = 60
 
@@ -41,7 +43,7 @@ class Run:
 
     Attributes:
         folder: where they lie.
-        plan: what was to be done: models, data sets, seeds, budgets, versions, machine.
+        plan: what was to be done: models, data sets, seeds, budgets, cells, versions, machine.
     """
 
     def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
@@ -51,8 +53,8 @@ class Run:
     def records(self) -> list[dict[str, Any]]:
         """The record of each cell that has one, in the order of the plan."""
         found = []
-        for key in self.plan["cells"]:
-            path = self.folder / "cells" / f"{key}.json"
+        for asked in self.plan["cells"]:
+            path = self.folder / "cells" / f"{asked['key']}.json"
             if path.is_file():
                 found.append(json.loads(path.read_text(encoding="utf-8")))
         return found
@@ -135,15 +137,24 @@ def load_run(folder: str | Path) -> Run:
     """The run in a folder that ``compare`` wrote.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or one of another format.
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"folder: expected a path; got {folder!r}")
     folder = Path(folder)
     try:
         plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"folder: expected a run's folder; {folder} has no plan.json") from None
+    except OSError as error:
+        raise ValueError(f"folder: {folder} can't be read: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"folder: {folder} holds a damaged plan.json: {error}") from error
+    if not isinstance(plan, dict) or plan.get("format_version") != PLAN_FORMAT:
+        raise ValueError(
+            f"folder: {folder} holds a run of another format than this version's, {PLAN_FORMAT}; "
+            f"run compare into a new folder"
+        )
     return Run(folder, plan)
 
 
@@ -171,8 +182,13 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
         by_cell.setdefault((record["model"], record["dataset"]), []).append(record)
     if any(model == "truth" for model, _ in by_cell):
         models.append("truth")
+    asked = {(cell["model"], cell["dataset"]) for cell in plan["cells"]}
     columns = [
-        [dataset] + [_entry(by_cell.get((model, dataset), []), model) for model in models]
+        [dataset]
+        + [
+            _entry(by_cell.get((model, dataset), []), asked=(model, dataset) in asked)
+            for model in models
+        ]
         for dataset in datasets
     ]
     labels = ["", *models]
@@ -203,12 +219,11 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
     return "\n\n".join([*blocks, "\n".join([legend, *reasons])])
 
 
-def _entry(records: list[dict[str, Any]], model: str) -> str:
+def _entry(records: list[dict[str, Any]], *, asked: bool) -> str:
     """One cell of the matrix, over its seeds."""
     good = [r for r in records if r["status"] == "ok"]
     if not records:
-        # the truth is not known everywhere, so it has no hole there
-        return "" if model == "truth" else "not run"
+        return "not run" if asked else ""
     if len(good) < len(records):
         bad = next(r for r in records if r["status"] != "ok")
         return str(bad["status"])

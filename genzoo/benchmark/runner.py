@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import pickle
 import tempfile
@@ -18,15 +19,24 @@ import numpy as np
 from genzoo.benchmark import pool
 from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, marginals, run_cell
 from genzoo.benchmark.machine import machine, n_cores
-from genzoo.benchmark.plan import Cell, DataEntry, ModelEntry, Plan, make_plan
+from genzoo.benchmark.plan import (
+    TRUTH,
+    Cell,
+    DataEntry,
+    ModelEntry,
+    Plan,
+    make_plan,
+    own_code,
+    plain,
+)
 from genzoo.benchmark.progress import Display, choose_display
-from genzoo.benchmark.results import Run, load_run
+from genzoo.benchmark.results import PLAN_FORMAT, Run, load_run
 from genzoo.budget import Budget
 from genzoo.datasets.dataset import Dataset
-from genzoo.registry import load_dataset
-from genzoo.store import versions, write_atomically
+from genzoo.registry import key_of, load_dataset
+from genzoo.store import check_place, sha256, versions, write_atomically
 
-PLAN_FORMAT = 1
+CELL_PARTS = ("dataset", "model", "seed")
 
 
 def compare(
@@ -49,6 +59,12 @@ def compare(
     set of a class that a fresh process can't import (one from a notebook or a script) is run in
     this process, after the others.
 
+    A folder's run grows: what an earlier call asked for stays in the run beside what this one adds,
+    so that the table and the report show the cells of all calls. A label that now means something
+    else replaces what it meant: a model of another class, code or parameters, a data set of other
+    rows or another budget, with the cells that they had. With another version of genzoo the run
+    begins anew.
+
     Args:
         models: registry keys, models (their unfitted copies are trained, never they themselves),
             or {label: model}. All registered families where None.
@@ -57,7 +73,8 @@ def compare(
         seeds: how many (0, 1, ...), or a list of them; one where None.
         budget: what each fit may take, ``"60s"``, ``"2000 steps"``, None for each family's own
             default, or a dict of these by data set.
-        out: the run's folder; ``runs/<profile>`` or ``runs/compare`` where None.
+        out: the run's folder, new or one to add to; ``runs/<profile>`` or ``runs/compare`` where
+            None.
         profile: a named comparison, such as ``"quick"``; other arguments replace its parts.
         save_models: keep the fitted models, for ``Run.load_model``.
         n_jobs: worker processes; one for each core where None.
@@ -74,10 +91,13 @@ def compare(
     if n_jobs is not None and n_jobs < 1:
         raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs}")
     plan = make_plan(models, datasets, seeds, budget, profile)
-    folder = Path(out) if out is not None else Path("runs") / (profile or "compare")
+    out = Path("runs") / (profile or "compare") if out is None else out
+    check_place(out, "out")
+    folder = Path(out)
     if folder.exists() and not (folder.is_dir() and _is_run_or_empty(folder)):
         raise ValueError(f"out: expected a new folder or that of a run; got {folder}")
-    _write_plan(folder, plan)
+    before = load_run(folder).plan if (folder / "plan.json").is_file() else None
+    _write_plan(folder, plan, before)
     todo = [cell for cell in plan.cells if not _has_answer(folder, cell, save_models)]
     # a long cell that starts last would leave the other workers idle
     todo.sort(key=lambda cell: -cell.expected_seconds)
@@ -222,29 +242,88 @@ def _write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
-def _write_plan(folder: Path, plan: Plan) -> None:
+def _write_plan(folder: Path, plan: Plan, before: dict[str, Any] | None) -> None:
     for entry in plan.datasets:
         schema = entry.dataset.schema
         place = folder / "datasets"
         write_atomically(place / f"{entry.label}.schema.json", schema.to_json().encode())
         rows = entry.dataset.test[:N_GALLERY]
         _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
-    _write_json(
-        folder / "plan.json",
-        {
-            "format_version": PLAN_FORMAT,
-            "profile": plan.profile,
-            "seeds": plan.seeds,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": versions(),
-            "machine": machine(),
-            "models": [
-                {"label": m.label, "family": m.family, "params": m.params} for m in plan.models
-            ],
-            "datasets": [_summary(entry) for entry in plan.datasets],
-            "cells": [cell.key for cell in plan.cells],
-        },
+    now: dict[str, Any] = {
+        "format_version": PLAN_FORMAT,
+        "profile": plan.profile,
+        "seeds": plan.seeds,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "machine": machine(),
+        "models": [_facts(entry) for entry in plan.models],
+        "datasets": [_summary(entry) for entry in plan.datasets],
+        "cells": [
+            {"key": c.key, "model": c.label, "dataset": c.data.label, "seed": c.seed}
+            for c in plan.cells
+        ],
+    }
+    if before is not None and before["versions"]["genzoo"] == now["versions"]["genzoo"]:
+        now = _union(before, now)
+    _write_json(folder / "plan.json", now)
+
+
+def _union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The plan of both calls. Where a label's meaning changed, the cells of the old one go."""
+    models, as_before = _joined(
+        before["models"], now["models"], "label", ("family", "params", "code")
     )
+    datasets, same_data = _joined(
+        before["datasets"], now["datasets"], "name", ("fingerprint", "budget")
+    )
+    as_before.add(TRUTH)
+    kept = [c for c in before["cells"] if c["model"] in as_before and c["dataset"] in same_data]
+    found = {tuple(c[part] for part in CELL_PARTS): c for c in [*kept, *now["cells"]]}
+    seeds = list(dict.fromkeys([*before["seeds"], *now["seeds"]]))
+    order = ([*datasets], [TRUTH, *models], [None, *seeds])
+    cells = sorted(
+        found.values(),
+        key=lambda c: [o.index(c[part]) for o, part in zip(order, CELL_PARTS, strict=True)],
+    )
+    in_use = {part: {cell[part] for cell in cells} for part in CELL_PARTS}
+    keys = {cell["key"] for cell in cells}
+    whole = [p for p in (before, now) if {c["key"] for c in p["cells"]} == keys]
+    return {
+        **now,
+        "profile": next((p["profile"] for p in whole if p["profile"]), None),
+        "started": before["started"] if kept else now["started"],
+        "seeds": [seed for seed in seeds if seed in in_use["seed"]],
+        "models": [entry for label, entry in models.items() if label in in_use["model"]],
+        "datasets": [entry for name, entry in datasets.items() if name in in_use["dataset"]],
+        "cells": cells,
+    }
+
+
+def _joined(
+    before: list[dict[str, Any]], now: list[dict[str, Any]], label: str, meaning: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """The entries by label, and the labels that still mean what they meant before."""
+    old, new = ({entry[label]: entry for entry in entries} for entries in (before, now))
+    same = {
+        name
+        for name, entry in old.items()
+        if all(new.get(name, entry)[part] == entry[part] for part in meaning)
+    }
+    return {**old, **new}, same
+
+
+def _facts(entry: ModelEntry) -> dict[str, Any]:
+    cls = type(entry.model)
+    code = own_code(cls)
+    defaults = inspect.signature(cls).parameters
+    return {
+        "label": entry.label,
+        "family": entry.family,
+        "key": key_of(cls),
+        "params": entry.params,
+        "changed": {k: v for k, v in entry.params.items() if v != plain(defaults[k].default)},
+        "code": None if code is None else sha256(code.encode()),
+    }
 
 
 def _summary(entry: DataEntry) -> dict[str, Any]:
@@ -252,6 +331,7 @@ def _summary(entry: DataEntry) -> dict[str, Any]:
     entropy = None if dataset.truth is None else dataset.truth.entropy()
     return {
         "name": entry.label,
+        "key": entry.registry_key,
         "layout": schema.layout,
         "event_shape": list(schema.event_shape),
         "D": schema.D,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 import shlex
 from datetime import UTC, datetime
@@ -115,18 +116,20 @@ def _matrix(run: RunRecord, rankings: list[Ranking], view: str) -> list[dict[str
         for ranking in rankings:
             known = [*ranking.entries, *ranking.failed]
             entry = ranking.truth if model == TRUTH else _named(known, model)
-            cells.append(_matrix_cell(ranking, entry, view))
+            if entry is None:
+                note = "not known" if model == TRUTH else "not asked for"
+                cells.append(_as_cell(DASH, "absent", note))
+            else:
+                cells.append(_matrix_cell(ranking, entry, view))
         rows.append({"model": model, "cells": cells, "baseline": model == BASELINE})
     return rows
 
 
-def _named(entries: list[Entry], model: str) -> Entry:
-    return next(e for e in entries if e.model == model)
+def _named(entries: list[Entry], model: str) -> Entry | None:
+    return next((e for e in entries if e.model == model), None)
 
 
-def _matrix_cell(ranking: Ranking, entry: Entry | None, view: str) -> dict[str, Any]:
-    if entry is None:
-        return _as_cell(DASH, "absent", "not known")
+def _matrix_cell(ranking: Ranking, entry: Entry, view: str) -> dict[str, Any]:
     if entry.value is None:
         return _as_cell(entry.status, "failed", entry.reason)
     text, note = _seen(ranking, entry, view)
@@ -237,7 +240,7 @@ def _facts(dataset: DatasetRecord) -> list[tuple[str, str]]:
         ("Variables", f"{facts['D']}" + (f", of {values} values each" if values else "")),
         ("Entropy of the truth", _entropy(entropy) if entropy else ""),
         ("Budget of each fit", "each family's own default"
-         if facts.get("budget") in (None, "default") else str(facts["budget"])),
+         if _budget(facts) is None else str(facts["budget"])),
         ("Source", str(facts.get("source") or "")),
         ("Licence", str(facts.get("licence") or "")),
         ("Fingerprint", str(facts.get("fingerprint") or "")[:SHORT_FINGERPRINT]),
@@ -372,38 +375,95 @@ def _failures(run: RunRecord) -> list[dict[str, Any]]:
         for c in run.cells
         if not c.ok
     ]
-    for dataset in run.datasets:
-        for model in run.models:
-            done = {c.seed for c in run.of(model, dataset.name)}
-            for seed in run.seeds:
-                if seed not in done:
-                    found.append(
-                        {
-                            "model": model,
-                            "dataset": dataset.name,
-                            "seed": seed,
-                            "status": "not run",
-                            "reason": "the run has not reached this cell",
-                            "traceback": None,
-                        }
-                    )
+    recorded = {c.record["key"] for c in run.cells}
+    for asked in run.plan["cells"]:
+        if asked["key"] not in recorded:
+            found.append(
+                {
+                    **asked,
+                    "status": "not run",
+                    "reason": "the run has not reached this cell",
+                    "traceback": None,
+                }
+            )
     return found
 
 
 def _command(run: RunRecord) -> str:
-    """A command line that repeats the comparison."""
+    """A command line that repeats the comparison, or Python where no command line can."""
     plan = run.plan
     words = ["genzoo", "compare"]
+    budgets = {_budget(d.facts) for d in run.datasets}
     if plan.get("profile"):
         words += ["--profile", plan["profile"]]
-    else:
+    elif (
+        all(m["label"] == m["key"] and not m["changed"] for m in plan["models"])
+        and all(d["name"] == d["key"] for d in plan["datasets"])
+        and run.seeds == list(range(len(run.seeds)))
+        and len(budgets) == 1
+    ):
         words += ["--models", ",".join(run.models)]
         words += ["--datasets", ",".join(d.name for d in run.datasets)]
         words += ["--seeds", str(len(run.seeds))]
-        budgets = {d.facts.get("budget") for d in run.datasets} - {None, "default"}
-        if len(budgets) == 1:
-            words += ["--budget", str(budgets.pop())]
-    return shlex.join([*words, "--out", str(run.folder)])
+        budget = budgets.pop()
+        words += [] if budget is None else ["--budget", budget]
+    else:
+        return _remark(run) + _sketch(run)
+    return _remark(run) + shlex.join([*words, "--out", str(run.folder)])
+
+
+def _remark(run: RunRecord) -> str:
+    """What the shell and Python read as a remark, where several calls made the run."""
+    asked = sum(cell["model"] != TRUTH for cell in run.plan["cells"])
+    whole = len(run.models) * len(run.datasets) * len(run.seeds)
+    return "" if asked == whole else f"# several calls asked for {asked} of these {whole} cells\n"
+
+
+def _budget(facts: dict[str, Any]) -> str | None:
+    budget = facts.get("budget")
+    return None if budget in (None, "default") else str(budget)
+
+
+def _sketch(run: RunRecord) -> str:
+    """A call of ``compare``; objects that only the user has stand under a name, with a remark."""
+    models = [f"        {m['label']!r}: {_as_python(m)}" for m in run.plan["models"]]
+    datasets = [f"        {d['name']!r}: {_data_as_python(d)}" for d in run.plan["datasets"]]
+    budgets = {d.name: _budget(d.facts) for d in run.datasets}
+    same = len(set(budgets.values())) == 1
+    lines = [
+        "import genzoo",
+        "",
+        "genzoo.compare(",
+        "    models={",
+        *models,
+        "    },",
+        "    datasets={",
+        *datasets,
+        "    },",
+        f"    seeds={run.seeds!r},",
+        f"    budget={(next(iter(budgets.values())) if same else budgets)!r},",
+        f"    out={str(run.folder)!r},",
+        ")",
+    ]
+    return "\n".join(lines)
+
+
+def _as_python(model: dict[str, Any]) -> str:
+    arguments = [f"{name}={value!r}" for name, value in model["changed"].items()]
+    if model["key"] is None:
+        name = model["family"].rpartition(".")[2]
+        return f"{name}({', '.join(arguments)}),  # your own class"
+    if not arguments:
+        return f"{model['key']!r},"
+    return f"genzoo.make_model({', '.join([repr(model['key']), *arguments])}),"
+
+
+def _data_as_python(facts: dict[str, Any]) -> str:
+    name = facts["name"]
+    if facts["key"] is not None:
+        return f"{facts['key']!r},"
+    fits = name.isidentifier() and not keyword.iskeyword(name)
+    return f"{name if fits else 'my_data'},  # your own data"
 
 
 def _budgets(run: RunRecord) -> list[tuple[str, str]]:

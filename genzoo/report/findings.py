@@ -50,7 +50,9 @@ def _verdict(ranking: Ranking) -> tuple[str, str]:
     if "not proven" in verdicts or "not comparable" in verdicts:
         return "lead not proven", "tie"
     if "proven" in verdicts:
-        return "best of the exact values", "partly"
+        # a leading bound is none of the exact values
+        exact = ranking.best is not None and ranking.best.kind == "exact"
+        return "best of the exact values" if exact else "beats every exact value", "partly"
     return "open", "open"
 
 
@@ -164,7 +166,7 @@ def _improving(ranking: Ranking) -> list[str]:
 
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     """A few sentences about the whole run."""
-    planned = len(run.models) * len(run.datasets) * len(run.seeds)
+    planned = sum(asked["model"] != TRUTH for asked in run.plan["cells"])
     ok = sum(c.ok for c in run.cells if c.model != TRUTH)
     seeds = count(len(run.seeds), "seed")
     sentences = [

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 
 MOST_PIXELS = 48_000
+SHEET = 48  # pixels across of small images, so that a card draws each about 5 screen pixels wide
 GAP = 1
 
 
@@ -26,7 +27,7 @@ def gallery(rows: np.ndarray, event_shape: tuple[int, ...], cards: np.ndarray) -
     C = event_shape[0] if len(event_shape) == 3 else 1
     H, W = event_shape[-2:]
     n = max(1, min(len(rows), 32, MOST_PIXELS // (C * H * W)))
-    columns = min(n, 8)
+    columns = min(n, 8, max(4, SHEET // (W + GAP)))
     n -= n % columns
     light = 255 * rows[:n] / np.maximum(1, cards - 1)
     images = light.reshape(n, C, H, W)

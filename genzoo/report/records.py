@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from genzoo.benchmark.results import load_run
 from genzoo.schema import Schema
 
 TRUTH = "truth"
@@ -69,6 +70,11 @@ class RunRecord:
     def seeds(self) -> list[Any]:
         return list(self.plan["seeds"])
 
+    def asked(self, dataset: str) -> list[str]:
+        """The models that were to be run on a data set, in the order of the plan."""
+        named = {a["model"] for a in self.plan["cells"] if a["dataset"] == dataset}
+        return [m for m in self.models if m in named]
+
     def of(self, model: str, dataset: str) -> list[Cell]:
         """The cells of one model on one data set, one for each seed that has a record."""
         return [c for c in self.cells if c.model == model and c.dataset == dataset]
@@ -78,16 +84,14 @@ def read_run(folder: str | Path) -> RunRecord:
     """Read a run folder.
 
     Raises:
-        ValueError: where the folder holds no run (no ``plan.json``).
+        ValueError: where the folder holds no run, or one of another format.
     """
     folder = Path(folder)
-    plan_file = folder / "plan.json"
-    if not plan_file.is_file():
-        raise ValueError(f"report: expected a run folder with plan.json; got {folder}")
-    plan = json.loads(plan_file.read_text(encoding="utf-8"))
+    plan = load_run(folder).plan
     datasets = [_read_dataset(folder, facts) for facts in plan["datasets"]]
     models = [m["label"] for m in plan["models"]]
-    return RunRecord(folder, plan, datasets, models, _read_cells(folder, plan["cells"]))
+    keys = [asked["key"] for asked in plan["cells"]]
+    return RunRecord(folder, plan, datasets, models, _read_cells(folder, keys))
 
 
 def _read_dataset(folder: Path, facts: dict[str, Any]) -> DatasetRecord:

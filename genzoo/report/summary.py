@@ -127,7 +127,7 @@ def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
     best was chosen by looking at the same numbers.
     """
     truth = summarise(TRUTH, dataset.name, run.of(TRUTH, dataset.name))
-    entries = [summarise(m, dataset.name, run.of(m, dataset.name)) for m in run.models]
+    entries = [summarise(m, dataset.name, run.of(m, dataset.name)) for m in run.asked(dataset.name)]
     for entry in entries:
         entry.gap = _difference(truth, entry)
     done = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0.0))

@@ -116,10 +116,52 @@ def test_finished_cells_are_not_run_again(coin, tmp_path):
     assert set(after) - set(stamps) == {by_model["more"] + ".json"}
 
 
-def test_a_run_shows_the_cells_of_its_plan(coin, tmp_path):
-    compare({"a": Independent(), "b": Independent()}, [coin], tmp_path)
-    run = compare({"b": Independent()}, [coin], tmp_path)
-    assert list(run.table().model) == ["truth", "b"]
+def test_a_folder_grows_with_what_is_asked_of_it(coin, tmp_path):
+    compare({"a": Independent(), "b": Independent()}, [coin], tmp_path, seeds=2)
+    run = compare({"b": Independent(), "c": Independent()}, {"other": coin}, tmp_path)
+    table = run.table()
+    found = list(zip(table.dataset, table.model, table.seed.fillna(-1), strict=True))
+    assert found == [
+        ("coin", "truth", -1), ("coin", "a", 0), ("coin", "a", 1), ("coin", "b", 0),
+        ("coin", "b", 1), ("other", "truth", -1), ("other", "b", 0), ("other", "c", 0),
+    ]  # fmt: skip
+    assert run.plan["seeds"] == [0, 1]
+    assert "not run" not in str(run)  # c on coin was never asked for
+    report = run.report()["md"].read_text()
+    assert "6 of 6 cells gave a result" in report
+    assert "Cells without a result" not in report
+    assert "# several calls asked for 6 of these 12 cells" in report
+    again = compare({"a": Independent()}, [coin], tmp_path)
+    assert len(again.records()) == 8
+
+
+@pytest.mark.parametrize("change", ["model", "rows", "budget", "version"])
+def test_a_label_with_a_new_meaning_replaces_the_old_one(change, coin, tmp_path, monkeypatch):
+    compare({"a": Independent(), "b": Independent()}, {"x": coin, "y": coin}, tmp_path)
+    x = genzoo.Dataset("x", coin.schema, coin.train[1:], coin.valid, coin.test)
+    if change == "version":
+        other = {**genzoo.store.versions(), "genzoo": "99"}
+        for module in ("plan", "runner"):
+            monkeypatch.setattr(f"genzoo.benchmark.{module}.versions", lambda: other)
+    run = compare(
+        {"b": Independent(pseudo_count=3.0 if change == "model" else 1.0)},
+        {"x": x if change == "rows" else coin},
+        tmp_path,
+        budget="9 steps" if change == "budget" else None,
+    )
+    found = {(r["model"], r["dataset"]) for r in run.records() if r["model"] != "truth"}
+    assert (
+        found
+        == {
+            "model": {("a", "x"), ("a", "y"), ("b", "x")},
+            "rows": {("b", "x"), ("a", "y"), ("b", "y")},
+            "budget": {("b", "x"), ("a", "y"), ("b", "y")},
+            "version": {("b", "x")},
+        }[change]
+    )
+    assert len(run.records()) == len(run.plan["cells"])
+    assert {m["label"] for m in run.plan["models"]} == {model for model, _ in found}
+    run.report()
 
 
 def test_saved_models(coin, tmp_path):
@@ -215,7 +257,13 @@ def test_out_must_be_new_or_a_run(coin, tmp_path):
         compare(["independent"], [coin], tmp_path)
     with pytest.raises(ValueError, match="n_jobs"):
         compare(["independent"], [coin], tmp_path / "x", n_jobs=0)
+    for out in (tmp_path / "thesis.txt" / "x", 5):
+        with pytest.raises(ValueError, match="out: expected"):
+            compare(["independent"], [coin], out)
     with pytest.raises(ValueError, match=r"no plan\.json"):
+        genzoo.load_run(tmp_path)
+    (tmp_path / "plan.json").write_text('{"format_version": 1}')
+    with pytest.raises(ValueError, match="another format"):
         genzoo.load_run(tmp_path)
 
 
@@ -255,10 +303,10 @@ def test_a_script_without_a_guard_and_with_a_class_of_its_own(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_kill_keeps_the_finished_cells_and_leaves_no_worker(sent, tmp_path):
     run = tmp_path / "run"
-    process = script("{'fast': 'independent', 'slow': Slow(seconds=30.0)}", run)
+    process = script("{'fast': 'independent', 'slow': Slow(seconds=60.0)}", run)
     end = time.monotonic() + 60
     while not list((run / "cells").glob("*.json")) and time.monotonic() < end:
         time.sleep(0.1)
@@ -267,7 +315,7 @@ def test_a_kill_keeps_the_finished_cells_and_leaves_no_worker(sent, tmp_path):
     process.send_signal(sent)
     process.communicate(timeout=20)
     assert process.returncode != 0
-    end = time.monotonic() + 20
+    end = time.monotonic() + 10  # the model that runs says nothing for 60 seconds
     while any(map(alive, workers)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not any(map(alive, workers))

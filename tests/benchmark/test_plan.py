@@ -110,6 +110,8 @@ def test_quick_profile_is_the_whole_zoo():
         ({"models": "independent"}, "models: expected a list"),
         ({"models": [3]}, "models: expected registry keys"),
         ({"models": ["independent", "independent"]}, "twice"),
+        ({"models": {"": genzoo.Independent()}}, "models: expected a label"),
+        ({"datasets": {" ": "iris"}}, "datasets: expected a label"),
         ({"models": {"truth": genzoo.Independent()}}, "true model"),
         ({"models": [genzoo.Independent(pseudo_count=-1)]}, "pseudo_count"),
         ({"datasets": ["irsi"]}, "did you mean 'iris'"),

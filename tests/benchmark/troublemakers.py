@@ -62,7 +62,7 @@ class Chatty(Independent):
 
 
 class Slow(Independent):
-    """Takes ``seconds`` for its fit, and says so all the while."""
+    """Takes ``seconds`` for its fit, and says nothing all the while."""
 
     def __init__(self, *, pseudo_count=1.0, seconds=60.0):
         super().__init__(pseudo_count=pseudo_count)
@@ -72,7 +72,6 @@ class Slow(Independent):
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             time.sleep(0.05)
-            progress(0.5, "waiting")
         return super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
 
 

@@ -39,7 +39,7 @@ def write_demo(
 ) -> Path:
     """Write the run; ``alarm`` and ``names`` have a truth."""
     rng = np.random.default_rng(7)
-    keys, facts = [], []
+    asked, facts = [], []
     for name in datasets:
         schema, rows, base = _data(name, rng)
         _npz(folder / "datasets" / f"{name}.npz", rows=rows[:64])
@@ -49,7 +49,8 @@ def write_demo(
         known = name in ("alarm", "names")
         facts.append(_facts(name, schema, rows, n_test, -base if known else None))
         if known:
-            keys.append(_truth(folder, name, schema, rows, truth))
+            key = _truth(folder, name, schema, rows, truth)
+            asked.append({"key": key, "model": "truth", "dataset": name, "seed": None})
         for model, behind in zip(MODELS, BEHIND[name], strict=True):
             for seed in seeds:
                 key = f"{model}-{name}-{seed}"
@@ -68,19 +69,22 @@ def write_demo(
                         rows=drawn[:64],
                     )
                 _json(folder / "cells" / f"{key}.json", record)
-                keys.append(key)
+                asked.append({"key": key, "model": model, "dataset": name, "seed": seed})
     _json(
         folder / "plan.json",
         {
-            "format_version": 1,
+            "format_version": 2,
             "profile": None,
             "seeds": list(seeds),
             "started": "2026-01-02T03:04:05+00:00",
             "versions": {"genzoo": "0.1.0", "numpy": np.__version__},
             "machine": {"system": "Linux", "cores": 2, "memory_gib": 7.8},
-            "models": [{"label": m, "family": m, "params": {}} for m in MODELS],
+            "models": [
+                {"label": m, "family": m, "key": m, "params": {}, "changed": {}, "code": None}
+                for m in MODELS
+            ],
             "datasets": facts,
-            "cells": keys,
+            "cells": asked,
         },
     )
     return folder
@@ -165,6 +169,7 @@ def _facts(
 ) -> dict[str, Any]:
     return {
         "name": name,
+        "key": name,
         "layout": schema.layout,
         "event_shape": list(schema.event_shape),
         "D": schema.D,

@@ -261,6 +261,30 @@ def test_the_command_repeats_the_run(demo: Path) -> None:
     assert f"genzoo compare --profile quick --out {demo}" in markdown_of(demo)
 
 
+def test_a_run_of_ones_own_objects_is_repeated_in_python(demo: Path) -> None:
+    plan = json.loads((demo / "plan.json").read_text())
+    plan["models"][1]["changed"] = {"structure": "tree"}
+    plan["models"][2] |= {"key": None, "family": "test.<locals>.Mine", "changed": {"width": 3}}
+    plan["datasets"][0] |= {"key": None}
+    plan["datasets"][1] |= {"budget": "default"}
+    edit_plan(demo, **plan)
+    text = markdown_of(demo).split("```\n")[1]
+    compile(text, "sketch", "exec")
+    assert "'independent': 'independent'," in text
+    assert "genzoo.make_model('bayesian_network', structure='tree')," in text
+    assert "Mine(width=3),  # your own class" in text
+    assert "'alarm': alarm,  # your own data" in text
+    assert "budget={'alarm': '15s', 'digits_binary': None," in text
+
+
+def test_a_leading_bound_is_not_called_exact(demo: Path) -> None:
+    edit(demo, "gan-digits_binary-0", kind="lower_bound")
+    edit(demo, "transformer-digits_binary-0", kind="lower_bound")
+    line = finding(demo, "digits_binary")
+    assert "(beats every exact value)" in line
+    assert "best of the exact values" not in line
+
+
 def test_a_report_of_the_same_records_is_the_same(demo: Path) -> None:
     def undated() -> str:
         return re.sub(r"report written [^.]*\.", "", html_of(demo))

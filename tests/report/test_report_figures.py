@@ -40,6 +40,14 @@ def test_a_gallery_places_images_in_reading_order() -> None:
     assert shown.shape == (4, 25)
 
 
+def test_small_images_are_drawn_large() -> None:
+    uri, n = png.gallery(np.zeros((64, 64), dtype=np.int64), (8, 8), np.full(64, 2))
+    assert n == 30
+    header = base64.b64decode(uri.split(",")[1])[16:24]
+    width = int.from_bytes(header[:4])
+    assert 240 / width > 5  # a card is at least 240 pixels wide inside
+
+
 def test_large_images_are_few() -> None:
     rows = np.random.default_rng(0).integers(0, 256, (64, 3 * 64 * 64))
     uri, n = png.gallery(rows, (3, 64, 64), np.full(3 * 64 * 64, 256))
