@@ -70,7 +70,8 @@ class Score:
 
     def __str__(self) -> str:
         mark = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}[self.kind]
-        return f"{mark}{self.value:.4f} +- {self.stderr:.4f} nats"
+        error = "" if np.isnan(self.stderr) else f" +- {self.stderr:.4f}"  # nan: a single row
+        return f"{mark}{self.value:.4f}{error} nats"
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +245,7 @@ class GenerativeModel:
         self, data: Any, schema: Schema | None, valid: Any, seed: int
     ) -> tuple[Schema, np.ndarray, np.ndarray | None, str]:
         """Schema, training rows, rows to select on, and the form in which samples go back."""
-        form = "rows" if forms.form_of(data) == "codes" else "data"
+        form = {"codes": "rows", "frame": "frame"}.get(forms.form_of(data), "data")
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
         n, train, held_out = len(data), None, None
@@ -297,8 +298,10 @@ class GenerativeModel:
                 rows = self._without_marks(rows, observed, seed)
         if self._form == "rows":
             return rows
-        decoded = self.schema_.decode(rows, seed=seed)
-        return decoded if given is None else _paste(decoded, given, n)
+        if self._form == "frame":
+            frame = forms.decode_frame(self.schema_, rows, seed=seed)
+            return frame if given is None else _paste(frame, given, n)
+        return self.schema_.decode(rows, seed=seed)
 
     def _read_given(self, given: Any, n: int) -> np.ndarray | None:
         if given is None:
@@ -494,7 +497,7 @@ def _paste(decoded: Any, given: Any, n: int) -> Any:
     """Observed numbers of a DataFrame exactly as given, not as some value of the same cell."""
     if isinstance(given, dict):
         given = forms._frame_of(given)
-    if not (forms.is_frame(given) and forms.is_frame(decoded)):
+    if not forms.is_frame(given):
         return decoded
     for name in given.columns:
         raw = given[name].reset_index(drop=True)

@@ -25,7 +25,7 @@ from genzoo.model import GenerativeModel
 from genzoo.schema import Schema
 
 FORMAT_VERSION = 1
-FORMS = ("rows", "data")  # in which samples go back
+FORMS = ("rows", "frame", "data")  # in which samples go back
 
 
 def pack_json(value: Any) -> np.ndarray:

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# small networks gain nothing from a second thread, and lose much where the cores are shared
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def _absent(reason: str) -> None:
     """Skip; where continuous integration promised the data, fail."""

@@ -241,3 +241,9 @@ def test_a_noisy_bound_never_exceeds_a_mass_of_one():
 
     rows = np.array([[0, 1], [1, 0]])
     assert (Noisy().fit(rows).log_prob(rows).value == 0).all()
+
+
+def test_a_frame_of_bare_codes_comes_back_as_a_frame():
+    schema = genzoo.Schema((genzoo.Variable("a", cardinality=2),), "table", (1,))
+    drawn = genzoo.Independent().fit(pd.DataFrame({"a": [0, 1, 1]}), schema=schema).sample(3)
+    assert list(drawn.columns) == ["a"]

@@ -325,6 +325,29 @@ def test_a_budget_in_seconds_stops_the_search_and_is_reported():
     assert np.isfinite(model.log_prob(rows[:10]).value).all()
 
 
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_positions_that_no_training_row_reaches(structure):
+    schema = Schema.infer(["ab", "a", "b", "aabb"])
+    model = BayesianNetwork(structure=structure).fit(["ab", "a", "b"] * 20, schema=schema)
+    assert np.exp(model.log_prob(schema.enumerate()).value).sum() == pytest.approx(1)
+    assert model.sample(3, given="aba", seed=0)[0].startswith("aba")
+
+
+@pytest.mark.parametrize("n_categories", [1000, 20_000])
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_text_columns_of_many_categories_are_fitted_within_the_budget(structure, n_categories):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, n_categories, (20_000, 3))
+    rows[:, 1] = np.where(rng.random(20_000) < 0.5, rows[:, 0], rows[:, 1])
+    rows[:, 2] = rows[:, 0] % 5
+    schema = nominal(n_categories, n_categories, 5)
+    model = BayesianNetwork(structure=structure).fit(rows, schema=schema, budget="4s")
+    assert model.training_.seconds < 6
+    assert model.n_parameters_ < 2**22
+    assert np.isfinite(model.log_prob(rows[:100]).value).all()
+    assert model.sample(500, given=np.array([-1, -1, 3]))[0, 2] == 3
+
+
 # -------------------------------------------------------------------- state
 
 

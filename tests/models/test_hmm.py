@@ -306,6 +306,15 @@ def test_mutual_information_of_copies_and_strangers() -> None:
     assert (np.diag(information) == 0).all()
 
 
+def test_columns_of_many_codes_are_read_by_their_frequent_ones() -> None:
+    rng = np.random.default_rng(12)
+    a, b = rng.geometric(0.2, (2, 4000)) % 3000
+    rows = np.stack([a, b, a, b], axis=1)
+    order = column_order(rows, np.full(4, 3000)).tolist()
+    assert abs(order.index(0) - order.index(2)) == 1
+    assert abs(order.index(1) - order.index(3)) == 1
+
+
 def test_nothing_behind_an_end_is_counted() -> None:
     """Strings padded with 30 more ENDs: same masses as without."""
     short, rows = strings(200, 4, 3, seed=12)
@@ -370,6 +379,26 @@ def test_a_budget_is_kept_and_what_it_left_undone_is_told() -> None:
     assert model.n_states_ == 32
     assert training.curve[-1].step <= training.steps
     assert HMM(n_states=2).fit(rows[:50], schema=codes(*[8] * 30), budget="1 steps").n_states_ == 2
+
+
+@pytest.mark.parametrize("n_columns", [2, 5])
+def test_text_columns_of_many_categories_are_fitted_within_the_budget(n_columns: int) -> None:
+    rng = np.random.default_rng(17)
+    n_categories = 20_000
+    rows = rng.integers(0, n_categories, (20_000, n_columns))
+    rows[:, 1] = np.where(rng.random(20_000) < 0.5, rows[:, 0], rows[:, 1])
+    model = HMM().fit(rows, schema=codes(*[n_categories] * n_columns), budget="4s")
+    assert model.training_.seconds < 6
+    assert model.chain_.emissions.size <= 2**22
+    assert np.isfinite(model.log_prob(rows[:100]).value).all()
+
+
+def test_more_codes_than_a_short_integer_holds() -> None:
+    rng = np.random.default_rng(18)
+    rows = np.stack([rng.integers(0, 2, 400), rng.integers(39_000, 39_020, 400)], axis=1)
+    model = HMM(n_states=2, n_restarts=1).fit(rows, schema=codes(2, 40_000), budget="5 steps")
+    seen, never = model.log_prob(rows).value, model.log_prob(rows % [2, 2000]).value
+    assert seen.min() > never.max()
 
 
 def test_the_iteration_limit_is_no_convergence() -> None:
