@@ -20,6 +20,15 @@ from genzoo.schema import MISSING, Schema
 _PSEUDO_COUNTS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 
+def marks(schema: Schema) -> np.ndarray:
+    """(D,) each variable's missing mark, which no completion may hold; -1 where there is none.
+
+    A column of nothing but the mark has no other code to fill in, and gives -1 too.
+    """
+    last = [v.n_values if v.missing and v.n_values > 0 else -1 for v in schema.variables]
+    return np.array(last, dtype=np.int64)
+
+
 @dataclass(frozen=True, eq=False)
 class Coarsening:
     """A map from codes to bins for each variable.
@@ -87,6 +96,10 @@ class Coarsening:
             code = np.searchsorted(cumulative, point, side="right")
             codes[:, d] = np.clip(code, starts[bins[:, d]], starts[bins[:, d] + 1] - 1)
         return codes
+
+    def marks(self, schema: Schema) -> np.ndarray:
+        """(D,) the bins of ``marks(schema)``; -1 where there is none."""
+        return np.where(marks(schema) >= 0, self.cards - 1, -1)
 
     def codes_of(self, d: int, bin_: int) -> np.ndarray:
         """The codes of variable d that lie in a bin."""

@@ -22,6 +22,8 @@ import numpy as np
 
 from genzoo.schema import MISSING
 
+_CELLS_AT_ONCE = 2**22  # numbers in a working array of sampling
+
 
 class Conditional:
     """p(child | parents), in nats.
@@ -53,9 +55,15 @@ class Conditional:
 
     def sample(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(n,) codes of the child, given the parents' codes (n, k)."""
-        cumulative = self.cumulative[self.context(codes)]  # (n, M)
-        uniform = rng.random((len(codes), 1)) * cumulative[:, -1:]
-        return np.minimum((uniform >= cumulative).sum(axis=1), cumulative.shape[1] - 1)
+        context, uniform = self.context(codes), rng.random(len(codes))
+        M = self.cumulative.shape[1]
+        drawn, step = np.empty(len(codes), dtype=np.int64), max(1, _CELLS_AT_ONCE // M)
+        for start in range(0, len(codes), step):
+            at = slice(start, start + step)
+            cumulative = self.cumulative[context[at]]  # (step, M)
+            level = uniform[at, None] * cumulative[:, -1:]
+            drawn[at] = np.minimum((level >= cumulative).sum(axis=1), M - 1)
+        return drawn
 
 
 class Table(Conditional):

@@ -47,12 +47,14 @@ class _Plan:
         factors: children whose conditionals take part, with the hidden part of their families.
         order: hidden variables in the order of elimination.
         rest: hidden variables that follow from their parents afterwards, parents first.
+        barred: (D,) codes that hidden variables may not have, -1 where all may be had.
         size: entries a row of all factors that elimination makes.
     """
 
     factors: list[tuple[int, tuple[int, ...]]]
     order: list[int]
     rest: list[int]
+    barred: np.ndarray
     size: int
 
 
@@ -98,30 +100,40 @@ class Network:
         self._draw(rows, self.order, rng)
         return rows
 
-    def complete(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def complete(
+        self, rows: np.ndarray, rng: np.random.Generator, barred: np.ndarray | None = None
+    ) -> np.ndarray:
         """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
+
+        Args:
+            rows: (n, D).
+            rng: where the draws come from.
+            barred: (D,) a code of each variable that no drawn entry may have, -1 where there is
+                none: the draws are those given that none has. Where only this makes a pattern too
+                large for elimination, it is left out of account.
 
         Raises:
             Unsupported: if a pattern needs a factor of more than ``LARGEST_FACTOR`` entries.
         """
         filled = np.maximum(rows, 0)  # a variable with one code has no other value
         hidden = self._hidden(rows)
-        for index, plan in self._plans(rows, hidden):
+        for index, plan in self._plans(rows, hidden, barred):
             distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
             which = which.reshape(-1)
             for chunk in _chunks(np.arange(len(distinct)), plan.size):
                 products = self._eliminate(distinct[chunk], plan)[1]
-                here = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
-                at, batch = index[here], which[here] - chunk[0]
-                drawn = filled[at]
-                for v, product in zip(plan.order[::-1], products[::-1], strict=True):
-                    first = batch if len(product.values) > 1 else np.zeros_like(batch)
-                    others = [drawn[:, u] for u in product.scope[:-1]]
-                    scores = product.values[(first, *others)]  # (m, cards[v])
-                    noise = -np.log(-np.log(rng.random(scores.shape)))
-                    drawn[:, v] = (scores + noise).argmax(axis=1)
-                self._draw(drawn, plan.rest, rng)
-                filled[at] = drawn
+                asking = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
+                for here in _chunks(asking, int(self.cards.max())):
+                    at, batch = index[here], which[here] - chunk[0]
+                    drawn = filled[at]
+                    for v, product in zip(plan.order[::-1], products[::-1], strict=True):
+                        first = batch if len(product.values) > 1 else np.zeros_like(batch)
+                        others = [drawn[:, u] for u in product.scope[:-1]]
+                        scores = product.values[(first, *others)]  # (m, cards[v])
+                        noise = -np.log(-np.log(rng.random(scores.shape)))
+                        drawn[:, v] = (scores + noise).argmax(axis=1)
+                    self._draw(drawn, plan.rest, rng)
+                    filled[at] = drawn
         return filled
 
     def _draw(self, rows: np.ndarray, variables: Sequence[int], rng: np.random.Generator) -> None:
@@ -132,15 +144,26 @@ class Network:
     def _hidden(self, rows: np.ndarray) -> np.ndarray:
         return (rows == MISSING) & (self.cards > 1)
 
-    def _plans(self, rows: np.ndarray, hidden: np.ndarray) -> list[tuple[np.ndarray, _Plan]]:
+    def _plans(
+        self, rows: np.ndarray, hidden: np.ndarray, barred: np.ndarray | None = None
+    ) -> list[tuple[np.ndarray, _Plan]]:
         """Indices of the rows with something hidden, with the plan that answers them.
 
         Where the plan of a pattern is large, each distinct row gets one of its own.
         """
         plans = []
+        none = np.full(len(self.cards), -1)
+        barred = none if barred is None else barred
+
+        def plan_of(row: np.ndarray, pattern: np.ndarray) -> _Plan:
+            try:
+                return self._plan(pattern, barred, row)
+            except Unsupported:
+                return self._plan(pattern, none, row)
+
         for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
             try:
-                plan = self._plan(pattern)
+                plan = self._plan(pattern, barred)
             except Unsupported:
                 plan = None
             if plan is not None and plan.size <= _LARGE:
@@ -148,18 +171,16 @@ class Network:
                 continue
             distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
             which = which.reshape(-1)
-            plans += [
-                (index[which == i], self._plan(pattern, row)) for i, row in enumerate(distinct)
-            ]
+            plans += [(index[which == i], plan_of(row, pattern)) for i, row in enumerate(distinct)]
         return plans
 
-    def _plan(self, hidden: np.ndarray, row: np.ndarray | None = None) -> _Plan:
+    def _plan(self, hidden: np.ndarray, barred: np.ndarray, row: np.ndarray | None = None) -> _Plan:
         """The plan of a pattern, or of one row of it: what is observed there prunes the trees."""
         parents = [
             c.parents.tolist() if row is None else c.asked(row[c.parents])
             for c in self.conditionals
         ]
-        taking_part = ~hidden
+        taking_part = ~hidden | (barred >= 0)  # "not the barred code" is evidence too
         for v in reversed(self.order):
             if taking_part[v]:
                 taking_part[parents[v]] = True
@@ -169,7 +190,7 @@ class Network:
             families.append((v, tuple(u for u in family if hidden[u])))
         order, size = self._elimination_order([set(scope) for _, scope in families])
         rest = [v for v in self.order if hidden[v] and not taking_part[v]]
-        return _Plan(families, order, rest, size)
+        return _Plan(families, order, rest, barred, size)
 
     def _elimination_order(self, scopes: list[set[int]]) -> tuple[list[int], int]:
         """Greedily the variable whose elimination makes the smallest factor."""
@@ -213,8 +234,10 @@ class Network:
             used = [f for f in factors if v in f.scope]
             factors = [f for f in factors if v not in f.scope]
             scope = (*sorted({u for f in used for u in f.scope} - {v}), v)
-            product = sum(_spread(f, scope) for f in used)
+            product = sum(_spread(f, scope) for f in used)  # an array of its own
             assert isinstance(product, np.ndarray)
+            if plan.barred[v] >= 0:
+                product[..., plan.barred[v]] = -np.inf
             products.append(_Factor(scope, product))
             summed = _log_sum(product)
             if len(scope) > 1:

@@ -19,6 +19,8 @@ from genzoo.bayes.counting import Indicators, log_rising
 from genzoo.schema import Schema
 
 LARGEST_TABLE = 2**15  # entries of a table that a search makes
+LARGEST_PAIR = 2**20  # entries of a pair's table in a tree; a pair with more is not joined
+_MOST_CELLS = 2**23  # counts of all variables against one; beyond, of those alone that are asked
 LARGEST_GIVEN_TABLE = 2**22  # entries of a table that given edges ask for
 
 
@@ -63,16 +65,37 @@ def topological(parents: list[Iterable[int]]) -> list[int]:
     return order
 
 
-def mutual_information(rows: np.ndarray, reached: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """(D, D) mutual information [i, j] in nats, times the rows that reach j, counted in these."""
+def mutual_information(
+    rows: np.ndarray, reached: np.ndarray, cards: np.ndarray, deadline: float = np.inf
+) -> tuple[np.ndarray, bool]:
+    """Mutual information [i, j] in nats, times the rows that reach j, counted in these.
+
+    Args:
+        rows: (n, D).
+        reached: (n, D) bool.
+        cards: (D,).
+        deadline: on ``time.perf_counter``; variables j that are not counted by then have 0.
+
+    Returns:
+        (D, D) information, 0 also for pairs of more than ``LARGEST_PAIR`` combinations, which no
+        table can hold; whether all were counted.
+    """
     indicators = Indicators(rows, cards)
     information = np.zeros((len(cards), len(cards)))
     for j, card in enumerate(cards):
-        which = np.flatnonzero(reached[:, j])
-        counts = indicators.count(which, rows[which, j], int(card))  # (M, S)
-        information[:, j] = _information(counts, indicators.first)
+        if time.perf_counter() > deadline:
+            return information, False
+        which, fits = np.flatnonzero(reached[:, j]), cards * card <= LARGEST_PAIR
+        if card * len(indicators.variable) <= _MOST_CELLS:
+            counts = indicators.count(which, rows[which, j], int(card))  # (M, S)
+            information[:, j] = np.where(fits, _information(counts, indicators.first), 0.0)
+            continue
+        for i in np.flatnonzero(fits & (cards > 1)):
+            pair = rows[which, j] * cards[i] + rows[which, i]
+            counts = np.bincount(pair, minlength=int(card * cards[i])).reshape(card, cards[i])
+            information[i, j] = _information(counts, np.zeros(1, dtype=np.int64))[0]
     np.fill_diagonal(information, 0.0)
-    return information
+    return information, True
 
 
 def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[int]]:
@@ -158,11 +181,15 @@ def greedy_tables(
         fits[own] = False
         open_ = order.may_be_parents(child) & fits
         gains[child] = -np.inf
-        if M > 1 and open_.any():
+        if M > 1 and open_.any() and len(at[child]):
+            asked, counter = np.arange(D), indicators
+            if q * M * len(indicators.variable) > _MOST_CELLS:
+                asked = np.flatnonzero(open_)
+                counter = Indicators(rows[:, asked], cards[asked])
             score = _bdeu_gains(
-                rows, indicators, at[child], child, own, q, cards, equivalent_sample_size
+                rows, counter, cards[asked], at[child], child, own, q, cards, equivalent_sample_size
             )
-            gains[child, open_] = score[open_]
+            gains[child, asked] = np.where(open_[asked], score, -np.inf)
 
     for child in range(D):
         if time.perf_counter() > deadline:
@@ -188,6 +215,7 @@ def greedy_tables(
 def _bdeu_gains(
     rows: np.ndarray,
     indicators: Indicators,
+    widths: np.ndarray,
     which: np.ndarray,
     child: int,
     parents: list[int],
@@ -195,19 +223,23 @@ def _bdeu_gains(
     cards: np.ndarray,
     size: float,
 ) -> np.ndarray:
-    """(D,) gain of the BDeu score of ``child`` if each variable became a further parent."""
+    """Gain of the BDeu score of ``child`` for each further parent, those of ``indicators``.
+
+    ``widths`` are the cardinalities of these.
+    """
     n, M = len(rows), int(cards[child])
     number = mixed_radix(rows[which][:, parents], cards[parents])
     seen, context = np.unique(number, return_inverse=True)
     C = len(seen)
-    counts = indicators.count(which, context * M + rows[which, child], C * M)  # (C M, S)
+    cell = context * M + rows[which, child]
+    counts = indicators.count(which, cell, C * M)  # (C M, S)
     in_context = counts.reshape(C, M, -1).sum(axis=1)  # (C, S)
-    before_cells = counts[:, : cards[0]].sum(axis=1)
+    before_cells = np.bincount(cell, minlength=C * M)
     before = log_rising(size / (q * M), n)[before_cells].sum()
     before -= log_rising(size / q, n)[before_cells.reshape(C, M).sum(axis=1)].sum()
     after = np.empty(counts.shape[1])
-    for card in np.unique(cards):
-        columns = np.flatnonzero(cards[indicators.variable] == card)
+    for card in np.unique(widths):
+        columns = np.flatnonzero(widths[indicators.variable] == card)
         cells, contexts = log_rising(size / (q * M * card), n), log_rising(size / (q * card), n)
         after[columns] = cells[counts[:, columns]].sum(axis=0)
         after[columns] -= contexts[in_context[:, columns]].sum(axis=0)

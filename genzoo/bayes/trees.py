@@ -28,6 +28,8 @@ from genzoo.bayes.structure import Order
 LEAST_ROWS = 10  # a leaf with fewer is not split
 _MANY_COLUMNS = 2048  # with more of them each child looks at its best candidate parents only
 _CANDIDATES = 8
+_MOST_CELLS = 2**22  # counts in one look at a leaf: the child's codes times columns
+_LARGEST_TREE = 2**26  # bytes that the counts and questions of a child's tree take
 
 
 class _Growing:
@@ -39,6 +41,7 @@ class _Growing:
         counts: np.ndarray,
         indicators: Indicators,
         candidates: np.ndarray,
+        widest: int,
     ) -> None:
         self.rows = [which]  # emptied when the node is split
         self.counts = [counts]  # (M,)
@@ -47,6 +50,7 @@ class _Growing:
         self.gains: list[np.ndarray] = [np.zeros(0)]  # (S,) of each possible split
         self.indicators = indicators
         self.candidates = candidates  # the variables that the indicators number 0, 1, ...
+        self.most_nodes = _LARGEST_TREE // (8 * len(counts) + widest)
 
 
 class Forest:
@@ -85,14 +89,27 @@ class Forest:
             counts = np.bincount(rows[which, child], minlength=card)
             indicators = shared
             if indicators is None:
-                worth = np.where(self._order.may_be_parents(child), information[:, child], -np.inf)
-                candidates = np.sort(np.argsort(-worth, kind="stable")[:_CANDIDATES])
+                candidates = self._best_candidates(child, information[:, child], skip_last)
                 indicators = Indicators(
                     rows[:, candidates], cards[candidates], skip_last[candidates]
                 )
-            self._trees.append(_Growing(which, counts, indicators, candidates))
+            widest = int(cards[candidates].max(initial=1))
+            self._trees.append(_Growing(which, counts, indicators, candidates, widest))
         self._heap: list[tuple[float, int, int]] = []  # (-gain, child, leaf)
         self.splits = 0
+
+    def _best_candidates(
+        self, child: int, information: np.ndarray, skip_last: np.ndarray
+    ) -> np.ndarray:
+        """The variables that tell most about a child, as many as can be counted at once."""
+        worth = np.where(self._order.may_be_parents(child), information, -np.inf)
+        chosen, columns = [], 0
+        for v in np.argsort(-worth, kind="stable")[:_CANDIDATES]:
+            wider = columns + int(self._cards[v] - skip_last[v])
+            if worth[v] > -np.inf and wider * int(self._cards[child]) <= _MOST_CELLS:
+                chosen.append(int(v))
+                columns = wider
+        return np.sort(np.array(chosen, dtype=np.int64))
 
     def grow(
         self, penalties: Sequence[float], *, deadline: float, report: Callable[[str], None]
@@ -182,6 +199,8 @@ class Forest:
     def _split_best(self, least: float) -> None:
         _, child, leaf = heapq.heappop(self._heap)
         tree = self._trees[child]
+        if len(tree.rows) + 2 > tree.most_nodes:
+            return
         column = int(tree.gains[leaf].argmax())
         local = tree.indicators.variable[column]
         variable, code = int(tree.candidates[local]), int(tree.indicators.code[column])

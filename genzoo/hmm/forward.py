@@ -112,18 +112,34 @@ class Chain:
                 states[b, t - 1] = came_from[t][np.arange(len(now)), now]
         return states
 
-    def sample(self, n: int, given: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-        """(n, D) rows; with ``given`` (n, D), exact draws of its ``MISSING`` entries."""
-        D = len(self.shape.tables)
-        rows = np.full((n, D), MISSING) if given is None else given.copy()
-        for b in self._blocks(n):
-            states = (
-                self._prior_path(b, rng) if given is None else self._posterior_path(rows[b], rng)
-            )
-            for t, variables in enumerate(self.shape.steps):
-                for d in variables:
-                    drawn = self._emit(self.shape.tables[d], states[t], rng)
-                    rows[b, d] = np.where(rows[b, d] == MISSING, drawn, rows[b, d])
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows."""
+        rows = np.full((n, len(self.shape.tables)), MISSING)
+        for b in self._blocks(n, per_row=self.emissions.shape[1]):
+            self._fill(rows[b], self._prior_path(b, rng), self.emissions, rng)
+        return rows
+
+    def complete(
+        self, given: np.ndarray, barred: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(n, D) exact draws of the ``MISSING`` entries of ``given`` (n, D).
+
+        Args:
+            given: what is observed.
+            barred: (G,) the code of each emission table that no filled-in entry may have, -1 where
+                all may be had: the draws are those given that none has.
+            rng: where the draws come from.
+        """
+        allowed, logs = self.emissions, self._log_emissions
+        tables = np.flatnonzero(barred >= 0)
+        if len(tables):
+            allowed, logs = allowed.copy(), logs.copy()
+            allowed[tables, barred[tables]] = 0.0
+            with np.errstate(divide="ignore"):  # an open entry says that it isn't the barred code
+                logs[tables, -1] = np.log(allowed[tables].sum(axis=1))
+        rows = given.copy()
+        for b in self._blocks(len(given), per_row=self.emissions.shape[1]):
+            self._fill(rows[b], self._posterior_path(given[b], logs, rng), allowed, rng)
         return rows
 
     # ---------------------------------------------------------------- parts
@@ -137,11 +153,17 @@ class Chain:
     def _into(self, t: int) -> np.ndarray:
         return self.transitions[self.shape.transition(t)]
 
-    def _log_likelihood(self, rows: np.ndarray, t: int) -> np.ndarray:
-        """(B, S) log probability of the observed entries of step t given each state."""
+    def _log_likelihood(
+        self, rows: np.ndarray, t: int, logs: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(B, S) log probability of the entries of step t given each state.
+
+        ``logs`` (G, M + 1, S) is by default ``_log_emissions``.
+        """
+        logs = self._log_emissions if logs is None else logs
         total = np.zeros((len(rows), self.S))
         for d in self.shape.steps[t]:
-            total += self._log_emissions[self.shape.tables[d], rows[:, d]]
+            total += logs[self.shape.tables[d], rows[:, d]]
         return total
 
     @cached_property
@@ -152,7 +174,7 @@ class Chain:
         return np.concatenate([logs, np.zeros_like(logs[:, :1])], axis=1)
 
     def _filter(
-        self, rows: np.ndarray, keep: bool = False
+        self, rows: np.ndarray, keep: bool = False, logs: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The forward algorithm.
 
@@ -168,7 +190,7 @@ class Chain:
         for t in range(T):
             slot = t % kept
             predicted = filtered[(t - 1) % kept] @ self._into(t) if t else self.start
-            log_likelihood = self._log_likelihood(rows, t)
+            log_likelihood = self._log_likelihood(rows, t, logs)
             shift = log_likelihood.max(axis=1)
             np.exp(log_likelihood - shift[:, None], out=likelihoods[slot])
             joint = predicted * likelihoods[slot]
@@ -185,17 +207,26 @@ class Chain:
             states[t] = _draw(self._into(t)[states[t - 1]], rng)
         return states
 
-    def _posterior_path(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(T, B) states drawn given the observed entries: forward filter, backward sample."""
-        filtered, _, _ = self._filter(rows, keep=True)
+    def _posterior_path(
+        self, rows: np.ndarray, logs: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(T, B) states drawn given the entries: forward filter, backward sample."""
+        filtered, _, _ = self._filter(rows, keep=True, logs=logs)
         states = np.empty(filtered.shape[:2], dtype=np.int64)
         states[-1] = _draw(filtered[-1], rng)
         for t in reversed(range(1, self.shape.T)):
             states[t - 1] = _draw(filtered[t - 1] * self._into(t)[:, states[t]].T, rng)
         return states
 
-    def _emit(self, table: int, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return _draw(self.emissions[table, : self.shape.cards[table], :].T[states], rng)
+    def _fill(
+        self, rows: np.ndarray, states: np.ndarray, emissions: np.ndarray, rng: np.random.Generator
+    ) -> None:
+        """Draw what is ``MISSING`` in rows (B, D), in place, given the states (T, B)."""
+        for t, variables in enumerate(self.shape.steps):
+            for d in variables:
+                table = self.shape.tables[d]
+                drawn = _draw(emissions[table, : self.shape.cards[table], :].T[states[t]], rng)
+                rows[:, d] = np.where(rows[:, d] == MISSING, drawn, rows[:, d])
 
 
 def _draw(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:

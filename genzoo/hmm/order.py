@@ -10,19 +10,27 @@ Mohar 1992) is a good start, and moving one column at a time improves it.
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 MOST_NUMBERS = 50_000_000  # in the one-hot matrix from which mutual information is counted
+MOST_PAIRS = 20_000_000  # of entries of a row, over all rows that are counted: about 2 seconds
+DENSE_SPEED = 2500  # multiplications of a dense product in the time of a pair in a sparse one
+DENSE_UP_TO = 32  # codes a column, on average; with more a sparse product is faster
+MOST_CODES = 4096  # of all columns together, where a column has more than its part of them
 MOST_COLUMNS_MOVED = 300  # moving costs D^3 a sweep
 SWEEPS = 20
 
 
 def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     """(D,) the columns of rows (n, D) in the order in which to read them."""
-    n = max(1, MOST_NUMBERS // int(cards.sum()))
-    shared = mutual_information(rows[:n], cards)
-    D = len(shared)
+    D = len(cards)
     if D < 3:
         return np.arange(D)
+    rows, cards = _most_frequent_codes(rows, cards)
+    S = int(cards.sum())
+    per_row = D**2 if S > DENSE_UP_TO * D else -(-(S**2) // DENSE_SPEED)
+    n = max(1, min(MOST_NUMBERS // S, MOST_PAIRS // per_row))
+    shared = mutual_information(rows[:n], cards)
     joined = shared + 1e-9  # one connected graph, also where columns are independent
     np.fill_diagonal(joined, 0.0)
     laplacian = np.diag(joined.sum(axis=1)) - joined
@@ -30,18 +38,43 @@ def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     return _move_columns(order, shared) if D <= MOST_COLUMNS_MOVED else order
 
 
+def _most_frequent_codes(rows: np.ndarray, cards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and cards with the rare codes of columns of many codes counted as one.
+
+    The matrix of joint counts is square in the codes, and codes seen once tell nothing.
+    """
+    if cards.sum() <= MOST_CODES:
+        return rows, cards
+    most = max(2, MOST_CODES // len(cards))
+    rows, cards = rows.copy(), cards.copy()
+    for d in np.flatnonzero(cards > most):
+        rank = np.empty(cards[d], dtype=np.int64)
+        by_count = np.argsort(-np.bincount(rows[:, d], minlength=cards[d]), kind="stable")
+        rank[by_count] = np.arange(cards[d])
+        rows[:, d], cards[d] = np.minimum(rank[rows[:, d]], most - 1), most
+    return rows, cards
+
+
 def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     """(D, D) mutual information in nats, less its bias under independence; zero diagonal."""
-    n = len(rows)
+    n, D = rows.shape
     offsets = np.concatenate([[0], np.cumsum(cards)])
-    one_hot = np.zeros((n, offsets[-1]), dtype=np.float32)
-    one_hot[np.arange(n)[:, None], rows + offsets[:-1]] = 1
-    joint = (one_hot.T @ one_hot).astype(np.float64) / n
-    marginal = np.diag(joint)
-    expected = np.outer(marginal, marginal)
-    live = joint > 0
-    terms = joint * np.log(np.divide(joint, expected, where=live, out=np.ones_like(joint)))
-    information = np.add.reduceat(np.add.reduceat(terms, offsets[:-1], 0), offsets[:-1], 1)
+    codes, S = rows + offsets[:-1], int(offsets[-1])
+    ones = np.ones(n * D, dtype=np.float32)
+    one_hot = sparse.csr_matrix((ones, codes.ravel(), np.arange(0, n * D + 1, D)), (n, S))
+    if S > DENSE_UP_TO * D:
+        joint = (one_hot.T @ one_hot).tocoo()
+        i, j, counts = joint.row, joint.col, joint.data.astype(np.float64)
+    else:
+        dense = one_hot.toarray()
+        square = dense.T @ dense
+        i, j = np.nonzero(square)
+        counts = square[i, j].astype(np.float64)
+    marginal = np.bincount(codes.ravel(), minlength=S)
+    variable = np.repeat(np.arange(D), cards)
+    terms = counts / n * np.log(counts * n / (marginal[i] * marginal[j]))
+    pair = variable[i] * D + variable[j]
+    information = np.bincount(pair, weights=terms, minlength=D * D).reshape(D, D)
     values_seen = np.add.reduceat(marginal > 0, offsets[:-1])
     bias = np.outer(values_seen - 1, values_seen - 1) / (2 * n)
     information = np.maximum(information - bias, 0.0)

@@ -67,7 +67,8 @@ PENALTIES = (16.0, 12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.0)  # nats a split of a tree
 STRENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)  # of the shrinkage, in rows
 BINS = (6, 12, 24, 48, 96)  # at most so many for a long ordinal; chosen on validation rows
 DEFAULT_BINS = 16  # where nothing is selected
-TABLES_SHARE = 0.3  # of a budget in seconds, until the search for tables must end
+INFORMATION_SHARE = 0.2  # of a budget in seconds, until pairs must have been counted
+TABLES_SHARE = 0.3  # the same for the search for tables
 TREES_SHARE = 0.85  # the same for trees; the rest is for smoothing them
 NO_INFORMATION = 1e-9  # nats a row: rounding of a mutual information of zero
 
@@ -201,7 +202,8 @@ class BayesianNetwork(GenerativeModel):
         rng = numpy_rng(seed, "bayesian_network")
         if given is None:
             return self.coarsening_.to_codes(self.inference_.sample(n, rng), rng)
-        bins = self.inference_.complete(self.coarsening_.to_bins(given), rng)
+        barred = self.coarsening_.marks(self.schema_)
+        bins = self.inference_.complete(self.coarsening_.to_bins(given), rng, barred)
         return np.where(given == MISSING, self.coarsening_.to_codes(bins, rng), given)
 
     @property
@@ -291,7 +293,11 @@ class _Search:
             parents = given_parents(structure, self.model.schema_, self.cards)
             yield self._smoothed("given", self._count(parents), len(structure))
             return
-        information = mutual_information(self.rows, self.reached, self.cards)
+        share = INFORMATION_SHARE if structure == "greedy" else TREES_SHARE
+        information, finished = mutual_information(
+            self.rows, self.reached, self.cards, self.clock.deadline(share)
+        )
+        self._finished(finished)
         yield self._chow_liu(information)
         if structure == "greedy":
             yield self._tables()

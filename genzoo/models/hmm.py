@@ -70,6 +70,7 @@ TOLERANCE = 2e-5  # nats per step of a row: a smaller gain in an iteration is co
 FEWEST_ROWS_PER_BIN = 40
 FEWEST_BINS = 8
 MOST_BINS = 32
+MOST_EMISSIONS = 1 << 22  # numbers in all emission tables, which limits the states that are tried
 
 
 class HMM(GenerativeModel):
@@ -77,7 +78,8 @@ class HMM(GenerativeModel):
 
     Args:
         n_states: S, hidden states (a step, for ``left_right``); None selects it on validation
-            rows from 1, 2, 4, .. 64.
+            rows from 1, 2, 4, .. 64, as far as the emission tables (states x codes x tables) stay
+            within ``MOST_EMISSIONS`` numbers.
         transitions: ``"auto"``, by layout; ``"ergodic"``, one transition matrix for all steps and,
             where the variables allow it, one emission table; or ``"left_right"``, states,
             transitions and emissions of each step its own.
@@ -169,9 +171,12 @@ class HMM(GenerativeModel):
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "hmm", "sample")
-        bins = None if given is None else self.coarsening_.to_bins(given)
-        rows = self.coarsening_.to_codes(self.chain_.sample(n, bins, rng), rng)
-        return rows if given is None else np.where(given == MISSING, rows, given)
+        if given is None:
+            return self.coarsening_.to_codes(self.chain_.sample(n, rng), rng)
+        barred = np.full(len(self._shape_.cards), -1)
+        barred[self._shape_.tables] = self.coarsening_.marks(self.schema_)
+        bins = self.chain_.complete(self.coarsening_.to_bins(given), barred, rng)
+        return np.where(given == MISSING, self.coarsening_.to_codes(bins, rng), given)
 
     def decode_states(self, data: Any) -> np.ndarray:
         """The most probable path of states behind each row (Viterbi 1967).
@@ -325,7 +330,8 @@ class _Weighted:
 
     @classmethod
     def of(cls, rows: np.ndarray) -> _Weighted:
-        distinct, counts = np.unique(rows.astype(np.int16), axis=0, return_counts=True)
+        small = np.min_scalar_type(-int(rows.max(initial=0)) - 1)  # rows are compared as bytes
+        distinct, counts = np.unique(rows.astype(small), axis=0, return_counts=True)
         return cls(distinct.astype(np.int64), counts.astype(np.float64))
 
     def at(self, index: np.ndarray) -> _Weighted:
@@ -376,7 +382,11 @@ class _Search:
     def run(
         self, n_states: int | None, pseudo_count: float | None, n_restarts: int
     ) -> tuple[Chain, Training]:
-        sizes = SIZES if n_states is None else (n_states,)
+        sizes = (
+            (n_states,)
+            if n_states is not None
+            else tuple(S for S in SIZES if S == 1 or S * self.marginals.size <= MOST_EMISSIONS)
+        )
         strengths = STRENGTHS if pseudo_count is None else (float(pseudo_count),)
         first = self._rising([(S, strengths[0]) for S in sizes], None, patience=2)
         reached = first.valid
@@ -477,11 +487,16 @@ class _Search:
         if self.steps:
             if self.budget.steps is not None and self.steps >= self.budget.steps:
                 self.stopped = True
-            next_one = self.seconds_per_row.get(trial.S, 0.0) * len(data.rows)
+            next_one = self._expected_seconds_per_row(trial.S) * len(data.rows)
             limit = self.budget.seconds
             if limit is not None and now - self.began + next_one > limit:
                 self.stopped = True
         return self.stopped
+
+    def _expected_seconds_per_row(self, S: int) -> float:
+        """As measured; with states not yet tried, from those tried, at least in proportion."""
+        fewer = [known for known in self.seconds_per_row if known <= S]
+        return self.seconds_per_row[max(fewer)] * S / max(fewer) if fewer else 0.0
 
 
 def _marginals(shape: Shape, rows: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from genzoo.budget import Budget, Training
+from genzoo.coarsen import marks
 from genzoo.model import GenerativeModel, LogProb, Progress
 from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
@@ -55,22 +56,36 @@ class Independent(GenerativeModel):
         return Training(steps=1)
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
-        cumulative = np.cumsum(np.exp(self.log_table_), axis=1)  # (D, M)
-        uniform = numpy_rng(seed, "independent").random((n, self.schema_.D, 1))
-        # a uniform above the last sum (rounding) must not fall off the variable's own codes
-        rows = np.minimum((uniform >= cumulative).sum(axis=2), self.schema_.cards - 1)
-        end = self.schema_.end
+        end, table = self.schema_.end, self.log_table_
         if given is not None:
-            if end is not None:
-                rows = self._strings_around(given, numpy_rng(seed, "independent", "given"))
+            table = self._without_the_mark()
+        if given is not None and end is not None:
+            rng = numpy_rng(seed, "independent", "given")
+            rows = self._strings_around(given, table, rng)
+        else:
+            rows = _draw(table, n, numpy_rng(seed, "independent"))
+        if given is not None:
             rows = np.where(given == MISSING, rows, given)
         return rows if end is None else np.where(self.schema_.reached(rows), rows, end)
 
-    def _strings_around(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Position by position, each choice weighed by how likely the rest of ``given`` is then."""
-        end, table = self.schema_.end, self.log_table_
+    def _without_the_mark(self) -> np.ndarray:
+        """(D, M) log mass of the codes that may be filled in, not normalised."""
+        table, mark = self.log_table_.copy(), marks(self.schema_)
+        has_one = np.flatnonzero(mark >= 0)
+        table[has_one, mark[has_one]] = -np.inf
+        return table
+
+    def _strings_around(
+        self, given: np.ndarray, table: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Position by position, each choice weighed by how likely the rest of ``given`` is then.
+
+        ``table`` (D, M) is the log mass of what may be filled in.
+        """
+        end = self.schema_.end
+        assert end is not None
         n, D = given.shape
-        log_go_on = np.log1p(-np.exp(table[:, end]))
+        log_go_on = np.logaddexp.reduce(np.delete(table, end, axis=1), axis=1, initial=-np.inf)
         rest = np.zeros(
             (n, D + 1)
         )  # log mass of the observed entries from d on, still running at d
@@ -81,7 +96,9 @@ class Independent(GenerativeModel):
             stop = np.where(may_end[:, d + 1], table[d, end], -np.inf)
             either = np.logaddexp(stop, log_go_on[d] + rest[:, d + 1])
             rest[:, d] = np.where(
-                symbol, table[d, seen] + rest[:, d + 1], np.where(seen == end, stop, either)
+                symbol,
+                self.log_table_[d, seen] + rest[:, d + 1],
+                np.where(seen == end, stop, either),
             )
             may_end[:, d] = may_end[:, d + 1] & ~symbol
         gumbel = -np.log(-np.log(rng.random((n, D, table.shape[1]))))
@@ -119,3 +136,15 @@ class Independent(GenerativeModel):
     def n_parameters_(self) -> int:
         """One number a value, less one a variable."""
         return int((self.schema_.cards - 1).sum())
+
+
+def _draw(table: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """(n, D) codes, each variable by its log mass in ``table`` (D, M)."""
+    uniform = rng.random((n, len(table)))
+    rows = np.empty((n, len(table)), dtype=np.int64)
+    for d, log_mass in enumerate(table):
+        cumulative = np.cumsum(np.exp(log_mass))
+        # below the total also after rounding, so that a code without mass is never drawn
+        level = np.minimum(uniform[:, d] * cumulative[-1], np.nextafter(cumulative[-1], 0))
+        rows[:, d] = np.searchsorted(cumulative, level, side="right")
+    return rows
