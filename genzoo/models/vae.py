@@ -44,7 +44,9 @@ from genzoo.store import pack_json, unpack_json
 
 ESTIMATORS = ("auto", "elbo", "iwae")
 TRAINING_DRAWS = 4  # k
-WARM_UP = 0.2  # share of the training in which b rises
+# b rises for this share of the training, but no longer than ten passes over the rows (or 100
+# steps): a decoder that may use z for free learns few rows by heart.
+WARM_UP, WARM_UP_PASSES, WARM_UP_STEPS = 0.2, 10, 100
 WIDTH = 128
 # Selection takes fewer draws than ``log_prob`` and more rows instead: rows differ more than draws.
 SELECTION_DRAWS, SELECTION_NUMBERS, FEWEST_SELECTION_ROWS = 64, 2**25, 64
@@ -123,15 +125,17 @@ class VAE(GenerativeModel):
         chosen = numpy_rng(seed, "vae", "selection").permutation(len(valid))
         held_out = valid[np.sort(chosen[: max(FEWEST_SELECTION_ROWS, n_selection)])]
         recipe = _recipe(len(rows))
-        done = 0.0
+        longest = max(WARM_UP_STEPS, WARM_UP_PASSES * len(rows) // recipe.batch_size)
+        done, steps = 0.0, 0
 
         def watched(fraction: float, message: str) -> None:
-            nonlocal done
-            done = fraction
+            nonlocal done, steps
+            done, steps = fraction, steps + 1
             progress(fraction, message)
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            return -network.training_bound(x, min(1.0, done / WARM_UP), generator).mean()
+            b = min(1.0, max(done / WARM_UP, steps / longest))
+            return -network.training_bound(x, b, generator).mean()
 
         def evaluate() -> float:
             return float(self._bound(held_out, K=K, seed=seed).value.mean())
