@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.schema import MISSING, Schema, Variable, grid_points
 from genzoo.seeding import numpy_rng
 
 if TYPE_CHECKING:
     import pandas as pd
 
+LARGEST_INTEGER = 2**53
 EXPECTED = (
     "a DataFrame, an integer array of codes (n, D), a list of str, "
     "or uint8 images (n, H, W) or (n, C, H, W)"
@@ -173,20 +174,15 @@ def _encode_column(
     clamped = np.zeros(1, dtype=bool)
     where = f"{name}: column {variable.name!r}"
     if variable.is_numeric:
-        values = as_floats(present, where)
-        found, clamped = (
-            _to_cells(variable, values)
-            if variable.edges is not None
-            else _to_grid(variable, values)
-        )
+        found, clamped = _to_codes(variable, as_floats(present, where))
     elif variable.categories is None:
         values = as_floats(present, where)
-        found = values.astype(np.int64)
-        wrong = (found != values) | (found < 0) | (found >= variable.n_values)
+        wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
         if wrong.any():
             raise ValueError(
                 f"{where}: expected codes 0 .. {variable.n_values - 1}; got {values[wrong][0]:g}"
             )
+        found = values.astype(np.int64)
     else:
         look_up = {v: c for c, v in enumerate(variable.categories)}
         found = np.array([look_up.get(v, MISSING) for v in present.tolist()], dtype=np.int64)
@@ -200,7 +196,7 @@ def _encode_column(
 
 
 def as_floats(column: pd.Series, where: str) -> np.ndarray:
-    """A column without holes as float64; ValueError for text and for infinity."""
+    """A column without holes as float64; ValueError for what is no number that float64 holds."""
     import pandas as pd
 
     if not pd.api.types.is_numeric_dtype(column.dtype):
@@ -208,7 +204,16 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(f"{where}: expected numbers; got {column.iloc[0]!r} ({column.dtype})")
     values = column.to_numpy()
-    if values.dtype == np.float32:
+    if values.dtype.kind == "c":
+        raise ValueError(f"{where}: expected real numbers; got {column.iloc[0]!r} ({column.dtype})")
+    if values.dtype.kind in "iu":
+        far = (values >= LARGEST_INTEGER) | (values <= -LARGEST_INTEGER)
+        if far.any():
+            raise ValueError(
+                f"{where}: expected integers below 2**53 in size, which float64 tells apart; "
+                f"got {values[far][0]} (an identifier? pass it as text)"
+            )
+    if values.dtype in (np.float16, np.float32):
         # 0.1 as float32 is 0.10000000149 in float64; the digits that it was written with are meant
         unique, inverse = np.unique(values, return_inverse=True)
         values = np.array([float(str(v)) for v in unique])[inverse]
@@ -218,12 +223,20 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
     return values
 
 
+def _to_codes(variable: Variable, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of numbers, and which numbers lie beyond the range or between grid points."""
+    return (_to_grid if variable.edges is None else _to_cells)(variable, values)
+
+
 def _to_grid(variable: Variable, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of the nearest grid points, and which values do not lie on one."""
-    position = (values - (variable.offset or 0.0)) / (variable.step or 1.0)
-    codes = np.clip(np.rint(position), 0, variable.n_values - 1)
-    # the tolerance is relative: a large value over a small step carries rounding of its own
-    return codes.astype(np.int64), np.abs(position - codes) > 1e-6 + 1e-9 * np.abs(position)
+    offset, step = variable.offset or 0.0, variable.step or 1.0
+    with np.errstate(over="ignore"):  # what overflows lies beyond either end
+        position = (values - offset) / step
+        codes = np.clip(np.rint(position), 0, variable.n_values - 1)
+        distance = np.abs(values - (offset + step * codes))
+    # a large value over a small step carries rounding of its own
+    rounding = 8 * np.spacing(np.maximum(np.abs(values), abs(offset)))
+    return codes.astype(np.int64), distance > 1e-6 * step + rounding
 
 
 def _to_cells(variable: Variable, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -234,11 +247,14 @@ def _to_cells(variable: Variable, values: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _warn_clamped(name: str, what: str, count: int, total: int) -> None:
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] == "genzoo":
+        frame, level = frame.f_back, level + 1
     warnings.warn(
         f"{name}: {count} of {total} {what} lie beyond the schema's range or between its grid "
         f"points; they took the end code or the nearest one",
         UserWarning,
-        stacklevel=5,  # the caller of fit, log_prob or sample
+        stacklevel=level,  # the caller of fit, log_prob or sample
     )
 
 
@@ -252,8 +268,7 @@ def off_grid(schema: Schema, data: Any) -> np.ndarray:
                 present = column.notna().to_numpy()
                 if present.any():
                     values = as_floats(column[present], f"data: column {variable.name!r}")
-                    to_codes = _to_cells if variable.edges is not None else _to_grid
-                    found[present, d] = to_codes(variable, values)[1]
+                    found[present, d] = _to_codes(variable, values)[1]
     elif isinstance(data, np.ndarray) and data.ndim > 2:
         flat = data.reshape(len(data), -1).astype(float)
         for d, variable in enumerate(schema.variables):
@@ -265,15 +280,23 @@ def decode(schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
     """See ``Schema.decode``."""
     rows = schema.check_rows(rows, name="rows")
     if schema.layout == "table":
-        return rows if schema.is_bare else _decode_frame(schema, rows, seed=seed)
+        return rows if schema.is_bare else decode_frame(schema, rows, seed=seed)
     if schema.alphabet is not None:
         return decode_strings(schema, rows)
-    if schema.layout == "image" and all(v.is_grid for v in schema.variables):
+    if schema.layout == "image" and all(_is_pixel(v) for v in schema.variables):
         offset = np.array([v.offset for v in schema.variables])
         step = np.array([v.step for v in schema.variables])
         images = np.rint(offset + step * rows).astype(np.uint8)
         return images.reshape(len(rows), *schema.event_shape)
     return rows
+
+
+def _is_pixel(variable: Variable) -> bool:
+    """Whether each code stands for a level 0 .. 255 of its own."""
+    if not variable.is_grid or variable.missing:
+        return False
+    offset, step = variable.offset or 0.0, variable.step or 1.0
+    return offset >= 0 and step >= 1 and offset + step * (variable.n_values - 1) <= 255
 
 
 def decode_strings(schema: Schema, rows: np.ndarray) -> list[str]:
@@ -285,7 +308,8 @@ def decode_strings(schema: Schema, rows: np.ndarray) -> list[str]:
     ]
 
 
-def _decode_frame(schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
+def decode_frame(schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
+    """Checked rows of codes as a DataFrame, whatever the codes stand for."""
     import pandas as pd
 
     columns = {}
@@ -293,51 +317,82 @@ def _decode_frame(schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFram
         codes = rows[:, d]
         hole = codes >= variable.n_values
         inside = np.where(hole, 0, codes)
-        if variable.edges is not None:
-            rng = numpy_rng(seed, "decode", d)
-            values = pd.Series(_draw_in_cells(variable, inside, rng))
-        elif variable.is_grid:
-            values = pd.Series(variable.on_grid(inside))
+        if variable.is_numeric:
+            column = _decode_numbers(variable, inside, numpy_rng(seed, "decode", d))
+        elif variable.dtype == "category":
+            of = pd.CategoricalDtype(variable.categories, ordered=variable.kind == "ordinal")
+            column = pd.Series(pd.Categorical.from_codes(np.where(hole, -1, codes), dtype=of))
         elif variable.categories:
-            values = pd.Series([variable.categories[c] for c in inside], dtype=object)
+            values = [variable.categories[c] for c in inside]
+            column = pd.Series(values, dtype=object).astype(variable.dtype or object)
         else:
-            values = pd.Series(inside)
-        columns[variable.name] = _with_dtype(values, hole, variable)
+            column = pd.Series(inside).astype(variable.dtype or "int64")
+        columns[variable.name] = _with_holes(column, hole) if hole.any() else column
     return pd.DataFrame(columns)
 
 
-def _with_dtype(values: pd.Series, hole: np.ndarray, variable: Variable) -> pd.Series:
-    """The column in its own dtype, with holes where the missing mark was."""
+def _with_holes(column: pd.Series, hole: np.ndarray) -> pd.Series:
+    """The column without what stands where the missing mark was, in its dtype where that can."""
+    if column.dtype.kind in "iu" and isinstance(column.dtype, np.dtype):
+        column = column.astype("float64")
+    if column.dtype.kind in "bO" and isinstance(column.dtype, np.dtype):
+        return column.astype(object).where(~hole, None)
+    return column.where(~hole)
+
+
+def _decode_numbers(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    """A number in each code's cell: in the column's dtype, or float64 where that has none there."""
     import pandas as pd
 
-    dtype = variable.dtype
-    if dtype == "category":
-        ordered = variable.kind == "ordinal"
-        of = pd.CategoricalDtype(list(variable.categories or ()), ordered=ordered)
-        return values.where(~hole, None).astype(of)
-    if dtype is not None and dtype.startswith(("int", "uint", "Int", "UInt")):
-        values = values.round()
-    if hole.any():
-        holds_none = dtype is None or dtype in ("object", "bool")
-        if holds_none and not variable.is_numeric:
-            return values.astype(object).where(~hole, None)
-        if dtype is not None and dtype.startswith(("int", "uint")):
-            dtype = "float64"
-        values = values.where(~hole)
-    return values if dtype is None else values.astype(dtype)
+    on_grid = variable.edges is None
+    values = variable.on_grid(codes) if on_grid else _draw_in_cells(variable, codes, rng)
+    if variable.dtype is None or not pd.api.types.is_numeric_dtype(variable.dtype):
+        return pd.Series(values)
+    dtype = pd.api.types.pandas_dtype(variable.dtype)
+    narrow = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    if narrow.kind == "f":
+        most = float(np.finfo(narrow).max)
+        cast = np.clip(values, -most, most).astype(narrow)
+    else:
+        info = np.iinfo(narrow if narrow.kind in "iu" else np.int8)
+        low, high = max(info.min, 1 - LARGEST_INTEGER), min(info.max, LARGEST_INTEGER - 1)
+        cast = np.clip(np.rint(values), low, high).astype(narrow)
+    read, fits = _read_back(variable, cast, codes)
+    if narrow.kind == "f" and not fits.all():
+        # the cast left the cell by less than the dtype's spacing: one step leads back
+        toward = np.where(read < values, most, -most).astype(narrow)
+        cast = np.where(fits, cast, np.nextafter(cast, toward))
+        fits = _read_back(variable, cast, codes)[1]
+    return pd.Series(cast).astype(dtype) if fits.all() else pd.Series(values)
+
+
+def _read_back(
+    variable: Variable, cast: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that encoding reads, and whether each has its code and was not moved."""
+    import pandas as pd
+
+    read = as_floats(pd.Series(cast), f"variable {variable.name!r}")
+    found, moved = _to_codes(variable, read)
+    return read, (found == codes) & ~moved
 
 
 def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A value of the data's resolution inside each code's cell."""
+    import pandas as pd
+
     edges = np.asarray(variable.edges)
     low, high = edges[codes], edges[codes + 1]
     below_high = np.where(codes == variable.n_values - 1, high, np.nextafter(high, -np.inf))
     uniform = rng.random(len(codes))
-    if variable.step is None:
-        return np.clip(low + uniform * (high - low), low, below_high)
     origin = edges[0] if variable.offset is None else variable.offset
-    first = np.ceil((low - origin) / variable.step - 1e-9)
-    last = np.maximum(np.ceil((high - origin) / variable.step - 1e-9) - 1, first)
+    step = variable.step
+    whole = variable.dtype is not None and pd.api.types.is_integer_dtype(variable.dtype)
+    if whole and (step is None or step % 1 or origin % 1):
+        origin, step = 0.0, 1.0
+    if step is None:
+        return np.clip(low + uniform * (high - low), low, below_high)
+    first = np.ceil((low - origin) / step - 1e-9)
+    last = np.maximum(np.ceil((high - origin) / step - 1e-9) - 1, first)
     index = first + np.floor(uniform * (last - first + 1))
-    grid = Variable(variable.name, "ordinal", 1, offset=float(origin), step=variable.step)
-    return np.clip(grid.on_grid(index), low, below_high)
+    return np.clip(grid_points(float(origin), step, index), low, below_high)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.forms import as_floats, form_of
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.schema import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Schema, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MOST_LEVELS = 1024
 MOST_CELLS = 256
 HEAVY = 0.05
-MOST_DECIMALS = 12
+MOST_CODES = 2**20
+LARGEST = LARGEST_NUMBER / 10  # cells end a little beyond the largest number
+SMALLEST_SPREAD = 1 / LARGEST
 END_NAME = "<end>"
 
 
@@ -39,6 +41,11 @@ def infer(data: Any, *, train: np.ndarray | None = None) -> Schema:
         i, d = (int(v) for v in np.argwhere(data < 0)[0])
         what = "MISSING (code -1)" if data[i, d] == MISSING else f"the negative code {data[i, d]}"
         raise ValueError(f"data: expected complete rows of codes from 0; got {what} in row {i}")
+    if data.max() >= MOST_CODES:
+        raise ValueError(
+            f"data: expected codes below {MOST_CODES}; got {data.max()} (numbers that are no "
+            f"codes: pass a DataFrame)"
+        )
     cards = np.maximum(2, 1 + data.max(axis=0).astype(np.int64))
     variables = tuple(Variable(f"x{d}", "nominal", int(c)) for d, c in enumerate(cards))
     return Schema(variables, "table", (len(variables),))
@@ -98,9 +105,7 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
         return _nominal(where, name, kind, categories, missing, "category")
     if pd.api.types.is_bool_dtype(column.dtype):
         return _nominal(where, name, "nominal", [False, True], missing, dtype)
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(
-        column.dtype
-    ):
+    if pd.api.types.is_numeric_dtype(column.dtype):
         if len(present) == 0:
             return Variable(name, "nominal", 1, missing=True, dtype=dtype, categories=())
         chosen = np.ones(len(column), dtype=bool)
@@ -111,11 +116,10 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
     if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in dtype:
         raise ValueError(f"{where}: dates are not supported; expected numbers or categories")
     try:
-        categories = list(dict.fromkeys(present.tolist()))
+        categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
     except TypeError:
         value = present.iloc[0]
         raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
-    categories.sort(key=lambda v: (type(v).__name__, v))
     return _nominal(where, name, "nominal", categories, missing, dtype)
 
 
@@ -131,6 +135,10 @@ def _nominal(
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{where}: expected finite numbers; got {value}")
     cardinality = len(categories) + missing
+    if cardinality > MOST_CODES:
+        raise ValueError(
+            f"{where}: expected at most {MOST_CODES} different values; got {cardinality}"
+        )
     return Variable(
         name, kind, cardinality, categories=tuple(categories), missing=missing, dtype=dtype
     )
@@ -140,8 +148,15 @@ def _numeric(
     where: str, name: str | int, present: pd.Series, train: np.ndarray, missing: bool, dtype: str
 ) -> Variable:
     values = as_floats(present, where)
-    lowest, step = float(values.min()), resolution(values)
-    levels = int(np.rint((values.max() - lowest) / step)) + 1
+    lowest, highest = float(values.min()), float(values.max())
+    most = max(-lowest, highest)
+    if most > LARGEST or 0 < highest - lowest < SMALLEST_SPREAD:
+        raise ValueError(
+            f"{where}: expected numbers up to {LARGEST:g} in size that spread over "
+            f"{SMALLEST_SPREAD:g} or more; got {lowest!r} .. {highest!r}"
+        )
+    step = resolution(values)
+    levels = int(np.rint((highest - lowest) / step)) + 1
     if levels <= MOST_LEVELS:
         return Variable(
             name,
@@ -157,7 +172,7 @@ def _numeric(
     index, counts = np.unique(np.rint((values[train] - lowest) / step), return_counts=True)
     bounds = _cell_bounds(index, counts)
     # bounds lie between grid points, so no value sits on one and rounding can't move it across
-    edges = tuple(float(e) for e in lowest + step * bounds)
+    edges = tuple(np.unique(lowest + step * bounds).tolist())
     return Variable(
         name,
         "ordinal",
@@ -174,18 +189,22 @@ def resolution(values: np.ndarray) -> float:
     """The largest step of which all differences are multiples, from the decimals written.
 
     Values with more than ``MOST_DECIMALS`` decimals count as continuous: a millionth of the range.
+    No step is finer than twice the spacing of float64 at the largest value, whole numbers aside.
     """
     unique = np.unique(values)
-    scale = max(1.0, float(np.abs(unique).max()))
+    largest = float(np.abs(unique).max())
+    spacing = np.spacing(np.abs(unique))
     for decimals in range(MOST_DECIMALS + 1):
-        if scale * 10.0**decimals > 2**52:
+        if largest * 10.0**decimals >= (2**53 if decimals == 0 else 2**51):
             break
-        if np.allclose(np.round(unique, decimals), unique, rtol=1e-14, atol=0):
-            whole = np.rint((unique) * 10.0**decimals).astype(np.int64)
-            divisor = int(np.gcd.reduce(np.diff(whole))) if len(whole) > 1 else 1
+        whole = np.rint(unique * 10.0**decimals)
+        rounding = np.minimum(4 * spacing, 0.25 * 10.0**-decimals)
+        if (np.abs(whole / 10.0**decimals - unique) <= rounding).all():
+            divisor = int(np.gcd.reduce(np.diff(whole.astype(np.int64)))) if len(whole) > 1 else 1
             return float(Decimal(divisor).scaleb(-decimals))
-    spread = float(unique[-1] - unique[0]) or scale
-    return float(Decimal(1).scaleb(math.floor(math.log10(spread)) - 6))
+    spread = float(unique[-1] - unique[0]) or max(1.0, largest)
+    step = float(Decimal(1).scaleb(math.floor(math.log10(spread)) - 6))
+    return max(step, 2 * float(spacing.max()))
 
 
 def _cell_bounds(index: np.ndarray, counts: np.ndarray) -> np.ndarray:

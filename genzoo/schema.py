@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -26,6 +26,8 @@ MISSING = -1
 
 LAYOUTS = ("table", "sequence", "image")
 LARGEST_ENUMERATION = 2**20
+MOST_DECIMALS = 12
+LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Variable:
             the data's resolution and ``offset`` one value on that grid.
         edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
         missing: whether the last code is the mark of a missing value.
-        dtype: the column's pandas or NumPy dtype, which ``Schema.decode`` restores.
+        dtype: the column's pandas or NumPy dtype by name. ``Schema.decode`` restores it, unless
+            some code stands for no value of it.
 
     Raises:
-        ValueError: if the parts contradict each other.
+        ValueError: if a part is not what it should be or parts contradict each other.
     """
 
     name: str | int
@@ -59,39 +62,114 @@ class Variable:
     dtype: str | None = None
 
     def __post_init__(self) -> None:
-        where = f"variable {self.name!r}"
-        if self.kind not in ("nominal", "ordinal"):
-            raise ValueError(f'{where}: kind: expected "nominal" or "ordinal"; got {self.kind!r}')
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, _plain(value))
         for name in ("categories", "edges"):
+            value = getattr(self, name)
+            if value is not None:
+                if isinstance(value, str) or not isinstance(value, Iterable):
+                    raise self._error(name, f"expected a sequence; got {value!r}")
+                object.__setattr__(self, name, tuple(_plain(v) for v in value))
+        if not isinstance(self.name, (str, int)) or isinstance(self.name, bool):
+            raise self._error("name", "expected a str or an int")
+        if self.kind not in ("nominal", "ordinal"):
+            raise self._error("kind", f'expected "nominal" or "ordinal"; got {self.kind!r}')
+        if not isinstance(self.missing, bool):
+            raise self._error("missing", f"expected True or False; got {self.missing!r}")
+        self._check_categories()
+        self._check_numbers()
+        self._check_cardinality()
+        self._check_dtype()
+
+    def _error(self, part: str, message: str) -> ValueError:
+        return ValueError(f"variable {self.name!r}: {part}: {message}")
+
+    def _check_categories(self) -> None:
+        if self.categories is None:
+            return
+        for value in self.categories:
+            endless = isinstance(value, float) and not math.isfinite(value)
+            if endless or not isinstance(value, (str, int, float)):
+                raise self._error(
+                    "categories", f"expected text, finite numbers or booleans; got {value!r}"
+                )
+        if len(set(self.categories)) != len(self.categories):
+            raise self._error("categories", "expected distinct values")
+        for name in ("edges", "offset", "step"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, tuple(_plain(v) for v in getattr(self, name)))
+                raise self._error(name, f"expected categories or {name}; got both")
+
+    def _check_numbers(self) -> None:
+        numbers = [("edges", edge) for edge in self.edges or ()]
+        numbers += [
+            (n, v) for n, v in vars(self).items() if n in ("offset", "step") and v is not None
+        ]
+        for name, number in numbers:
+            if not _is_number(number):
+                raise self._error(
+                    name,
+                    f"expected finite numbers up to {LARGEST_NUMBER:g} in size; got {number!r}",
+                )
+        if self.edges is not None:
+            if len(self.edges) < 2 or not (np.diff(np.array(self.edges, float)) > 0).all():
+                raise self._error("edges", "expected at least two ascending numbers")
+            if self.kind == "nominal":
+                raise self._error("edges", 'expected kind "ordinal" beside them; got "nominal"')
+        if self.step is not None and not self.step > 0:
+            raise self._error("step", f"expected a positive number; got {self.step!r}")
+        if self.offset is not None and self.step is None:
+            raise self._error("offset", "expected a step beside it; got none")
+        if self.step is not None and self.offset is None and self.edges is None:
+            raise self._error("step", "expected an offset or edges beside it; got neither")
+
+    def _check_cardinality(self) -> None:
+        card = self.cardinality
+        if isinstance(card, bool) or not isinstance(card, int):
+            raise self._error("cardinality", f"expected an integer; got {card!r}")
         counted = None
         if self.categories is not None:
-            counted = len(self.categories)
-            if len(set(self.categories)) != counted:
-                raise ValueError(f"{where}: categories: expected distinct values")
-        if self.edges is not None:
-            if self.categories is not None:
-                raise ValueError(f"{where}: expected categories or edges; got both")
-            counted = len(self.edges) - 1
-            if counted < 1 or not all(
-                a < b for a, b in zip(self.edges, self.edges[1:], strict=False)
-            ):
-                raise ValueError(f"{where}: edges: expected at least two ascending numbers")
-        if self.cardinality == 0 and counted is not None:
-            object.__setattr__(self, "cardinality", counted + self.missing)
-        if isinstance(self.cardinality, bool) or self.cardinality != int(self.cardinality):
-            raise ValueError(f"{where}: cardinality: expected an integer; got {self.cardinality!r}")
-        object.__setattr__(self, "cardinality", int(self.cardinality))
-        if self.cardinality < 1:
-            raise ValueError(f"{where}: cardinality: expected at least 1; got {self.cardinality}")
-        if counted is not None and counted != self.n_values:
-            raise ValueError(
-                f"{where}: cardinality: expected {counted + self.missing} from its "
-                f"categories or edges; got {self.cardinality}"
+            counted = len(self.categories) + self.missing
+        elif self.edges is not None:
+            counted = len(self.edges) - 1 + self.missing
+        card = counted if card == 0 and counted is not None else card
+        object.__setattr__(self, "cardinality", card)
+        if card < 1:
+            raise self._error("cardinality", f"expected at least 1; got {card}")
+        if counted not in (None, card):
+            raise self._error(
+                "cardinality", f"expected {counted} from its categories or edges; got {card}"
             )
-        if self.step is not None and not self.step > 0:
-            raise ValueError(f"{where}: step: expected a positive number; got {self.step!r}")
+        if self.step is not None:
+            ends = self.edges or (self.offset or 0.0,)
+            last = ends[-1] if self.edges else ends[0] + self.step * (self.n_values - 1)
+            largest = max(abs(ends[0]), abs(last))
+            if not _is_number(last) or self.step < np.spacing(np.nextafter(largest, 0)):
+                raise self._error(
+                    "step", f"expected a grid that float64 holds; got {self.step!r} up to {last!r}"
+                )
+
+    def _check_dtype(self) -> None:
+        if self.dtype is None:
+            return
+        if not isinstance(self.dtype, str):
+            raise self._error("dtype", f"expected its name, a str; got {self.dtype!r}")
+        if self.dtype == "category":
+            if self.categories is None:
+                raise self._error("dtype", '"category" expects categories; got none')
+            return
+        try:
+            np.dtype(self.dtype)
+        except TypeError:
+            from pandas.api.types import pandas_dtype
+
+            try:
+                pandas_dtype(self.dtype)
+            except ImportError:
+                pass  # known, and only decoding needs the library behind it
+            except TypeError:
+                raise self._error(
+                    "dtype", f"expected the name of a pandas or NumPy dtype; got {self.dtype!r}"
+                ) from None
 
     @property
     def n_values(self) -> int:
@@ -118,8 +196,23 @@ class Variable:
 
     def on_grid(self, index: np.ndarray) -> np.ndarray:
         """``offset + step * index``, rounded to the decimals in which offset and step are given."""
-        decimals = max(_decimals(self.offset or 0.0), _decimals(self.step or 1.0))
-        return np.round((self.offset or 0.0) + (self.step or 1.0) * index, decimals)
+        return grid_points(self.offset or 0.0, self.step or 1.0, index)
+
+
+def grid_points(offset: float, step: float, index: np.ndarray) -> np.ndarray:
+    """See ``Variable.on_grid``."""
+    values = offset + step * index
+    decimals = max(_decimals(offset), _decimals(step))
+    if decimals > MOST_DECIMALS:
+        return values
+    # where the last decimal is about as fine as float64 itself, rounding would move the value
+    exact = np.abs(values) * 10.0**decimals < 2**50
+    return np.where(exact, np.round(values, decimals), values)
+
+
+def _is_number(value: Any) -> bool:
+    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_real and abs(value) <= LARGEST_NUMBER
 
 
 def _plain(value: Any) -> Any:
@@ -129,6 +222,16 @@ def _plain(value: Any) -> Any:
 def _decimals(number: float) -> int:
     exponent = Decimal(repr(float(number))).normalize().as_tuple().exponent
     return max(0, -int(exponent))
+
+
+def _count_up(cards: np.ndarray) -> np.ndarray:
+    """(n, D) every row of codes below ``cards``, the last one running fastest."""
+    index = np.arange(math.prod(cards.tolist()))
+    columns = []
+    for card in cards[::-1].tolist():
+        index, digit = np.divmod(index, max(1, card))
+        columns.append(digit)
+    return np.stack(columns[::-1], axis=1) if columns else np.zeros((1, 0), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -153,8 +256,18 @@ class Schema:
     end: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "variables", tuple(self.variables))
-        object.__setattr__(self, "event_shape", tuple(int(s) for s in self.event_shape))
+        for name, what, of in (
+            ("variables", "Variables", Variable),
+            ("event_shape", "positive integers", (int, np.integer)),
+        ):
+            value = getattr(self, name)
+            parts = tuple(value) if isinstance(value, Iterable) else (None,)
+            if not all(isinstance(p, of) and not isinstance(p, bool) for p in parts):
+                raise ValueError(f"{name}: expected a sequence of {what}; got {value!r}")
+            object.__setattr__(self, name, tuple(_plain(p) for p in parts))
+        object.__setattr__(self, "end", _plain(self.end))
+        if any(s < 1 for s in self.event_shape):
+            raise ValueError(f"event_shape: expected positive integers; got {self.event_shape}")
         if self.layout not in LAYOUTS:
             raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}; got {self.layout!r}")
         dims = {"table": (1,), "sequence": (1, 2), "image": (2, 3)}[self.layout]
@@ -172,6 +285,8 @@ class Schema:
             twice = sorted({str(n) for n in self.names if self.names.count(n) > 1})
             raise ValueError(f"variables: expected distinct names; got {', '.join(twice)} twice")
         if self.end is not None:
+            if isinstance(self.end, bool) or not isinstance(self.end, int):
+                raise ValueError(f"end: expected a code, an integer; got {self.end!r}")
             if self.layout != "sequence" or len(self.event_shape) != 1:
                 raise ValueError("end: only a sequence with one channel can have an END")
             if len(set(self.cards.tolist())) > 1 or not 0 <= self.end < int(self.cards[0]):
@@ -201,7 +316,7 @@ class Schema:
         if self.layout != "sequence" or len(self.event_shape) != 1 or first is None:
             return None
         symbols = first if self.end is None else first[: self.end] + first[self.end + 1 :]
-        if any(v.categories != first for v in self.variables):
+        if any(v.categories != first or v.missing for v in self.variables):
             return None
         return symbols if all(isinstance(s, str) and len(s) == 1 for s in symbols) else None
 
@@ -266,9 +381,8 @@ class Schema:
             raise ValueError(f"{name}: expected shape (n, {self.D}); got {rows.shape}")
         if len(rows) == 0:
             raise ValueError(f"{name}: expected at least one row; got none")
-        rows = rows.astype(np.int64)
         lowest = MISSING if allow_missing else 0
-        wrong = (rows < lowest) | (rows >= self.cards)
+        wrong = (rows < lowest) | (rows >= self.cards)  # before the cast, in which uint64 wraps
         if wrong.any():
             i, d = (int(v) for v in np.argwhere(wrong)[0])
             if rows[i, d] == MISSING:
@@ -280,6 +394,7 @@ class Schema:
                 f"{name}: expected codes 0 .. {self.cards[d] - 1} for variable "
                 f"{self.names[d]!r}; got {rows[i, d]} in row {i}"
             )
+        rows = rows.astype(np.int64)
         if self.end is not None:
             after_end = np.cumsum(rows == self.end, axis=1) > 0
             wrong = after_end & (rows != self.end) & (rows != MISSING)
@@ -309,23 +424,20 @@ class Schema:
             a, T = int(self.cards[0]) - 1, self.D
             size = sum(a**length for length in range(T + 1))
         if size > LARGEST_ENUMERATION:
-            raise ValueError(f"enumerate: expected at most {LARGEST_ENUMERATION} rows; got {size}")
+            got = str(size) if size < 10**18 else f"about 10**{math.log10(size):.0f}"
+            raise ValueError(
+                f"enumerate: expected a space of at most {LARGEST_ENUMERATION} rows; got {got}"
+            )
         if self.end is None:
-            grid = np.indices(tuple(self.cards.tolist())).reshape(self.D, -1)
-            return np.ascontiguousarray(grid.T.astype(np.int64))
+            return _count_up(self.cards)
         return np.concatenate(list(self._strings()))
 
     def _strings(self) -> Iterator[np.ndarray]:
-        symbols = np.array([c for c in range(int(self.cards[0])) if c != self.end])
+        symbols = np.array([c for c in range(int(self.cards[0])) if c != self.end], dtype=np.int64)
         for length in range(self.D + 1):
-            index = np.arange(len(symbols) ** length)
-            rows = np.full((len(index), self.D), self.end, dtype=np.int64)
-            for t, digit in zip(
-                range(length),
-                np.unravel_index(index, (len(symbols),) * max(1, length)),
-                strict=False,
-            ):
-                rows[:, t] = symbols[digit]
+            digits = _count_up(np.full(length, len(symbols)))
+            rows = np.full((len(digits), self.D), self.end, dtype=np.int64)
+            rows[:, :length] = symbols[digits]
             yield rows
 
     def log_volume(self, rows: np.ndarray) -> np.ndarray:

@@ -347,6 +347,8 @@ def test_bad_codes_and_strings_are_refused(rows, message):
         ({"cardinality": None}, "cardinality: expected an integer; got None"),
         ({"edges": (0, np.nan, 1)}, "edges: expected finite numbers"),
         ({"edges": (0, np.inf)}, "edges: expected finite numbers"),
+        ({"edges": (0, None)}, "edges: expected finite numbers"),
+        ({"edges": (2**53, 2**53 + 1)}, "ascending"),
         ({"edges": "012"}, "edges: expected a sequence"),
         ({"edges": 3}, "edges: expected a sequence"),
         ({"edges": (0, 1)}, 'edges: expected kind "ordinal"'),
