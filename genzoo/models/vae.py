@@ -256,8 +256,11 @@ class VAE(GenerativeModel):
         return torch.cat(parts).cpu().numpy()
 
     def _in_form(self, rows: np.ndarray, like: Any, seed: int) -> Any:
-        if forms.form_of(like) == "codes":
+        form = forms.form_of(like)
+        if form == "codes":
             return rows
+        if form == "frame":
+            return forms.decode_frame(self.schema_, rows, seed=check_seed(seed))
         return self.schema_.decode(rows, seed=check_seed(seed))
 
     # ---------------------------------------------------------------- state
