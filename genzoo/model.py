@@ -480,6 +480,15 @@ class GenerativeModel:
             raise ValueError(f"{method}: this {type(self).__name__} is not fitted; call fit first")
 
 
+def check_integer(name: str, value: object, *, least: int = 1, optional: bool = False) -> None:
+    """ValueError unless a parameter is an integer of at least ``least``, or None if optional."""
+    if optional and value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        what = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"{name}: expected {what}{' or None' * optional}; got {value!r}")
+
+
 def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and bool(np.all(a == b)))
 

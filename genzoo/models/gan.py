@@ -52,12 +52,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.budget import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported
+from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported, check_integer
 from genzoo.models.independent import Independent
 from genzoo.neural.coders import Decoder, Encoder
 from genzoo.neural.heads import N_COMPONENTS, Heads
 from genzoo.neural.latent import Bound, importance_bound, log_prior_ratio
-from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
+from genzoo.neural.training import (
+    Player,
+    Recipe,
+    epochs,
+    fit_network,
+    load_weights,
+    pick_device,
+    weights_of,
+)
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import derive, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
@@ -132,14 +140,9 @@ class GAN(GenerativeModel):
         self.device = device
 
     def _check_params(self) -> None:
-        for name, least in (
-            ("latent_dim", 1), ("width", 1), ("critic_steps", 1), ("n_importance", 2),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if name == "n_importance" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name}: expected an integer of at least {least}; got {value!r}")
+        for name in ("latent_dim", "width", "critic_steps"):
+            check_integer(name, getattr(self, name))
+        check_integer("n_importance", self.n_importance, least=2, optional=True)
         if not (isinstance(self.penalty, (int, float)) and 0 < self.penalty < math.inf):
             raise ValueError(f"penalty: expected a positive number; got {self.penalty!r}")
         if self.estimator not in ESTIMATORS:
@@ -412,19 +415,14 @@ class GAN(GenerativeModel):
             "calibration": pack_json(self.calibration_),
         }
         for name, module in self._networks().items():
-            for key, value in module.state_dict().items():
-                state[f"{name}.{key}"] = value.cpu().numpy()
+            state |= weights_of(module, f"{name}.")
         return state
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         latent_dim, width = (int(size) for size in arrays["sizes"])
         self._build(arrays["log_marginals"], latent_dim, width)
         for name, module in self._networks().items():
-            start = f"{name}."
-            module.load_state_dict(
-                {k.removeprefix(start): torch.as_tensor(v) for k, v in arrays.items()
-                 if k.startswith(start)}
-            )  # fmt: skip
+            load_weights(module, arrays, self.device, f"{name}.")
         self.calibration_ = unpack_json(arrays["calibration"])
         self.generator_.calibrate(
             self.calibration_["temperature"], self.calibration_["marginal_weight"]

@@ -54,7 +54,7 @@ from genzoo.budget import Budget, CurvePoint, Training
 from genzoo.coarsen import Coarsening
 from genzoo.hmm.forward import Chain, Shape
 from genzoo.hmm.order import column_order
-from genzoo.model import GenerativeModel, LogProb, Progress
+from genzoo.model import GenerativeModel, LogProb, Progress, check_integer
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import numpy_rng
 
@@ -114,11 +114,7 @@ class HMM(GenerativeModel):
 
     def _check_params(self) -> None:
         for name in ("n_states", "n_restarts", "n_iter"):
-            value = getattr(self, name)
-            if name == "n_states" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise ValueError(f"{name}: expected a positive integer; got {value!r}")
+            check_integer(name, getattr(self, name), optional=name == "n_states")
         if self.transitions not in ("auto", "ergodic", "left_right"):
             raise ValueError(
                 f"transitions: expected auto, ergodic or left_right; got {self.transitions!r}"

@@ -26,9 +26,23 @@ import torch
 from torch import Tensor
 
 from genzoo.budget import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, Score, Unsupported
+from genzoo.model import (
+    GenerativeModel,
+    LogProb,
+    Progress,
+    Score,
+    Unsupported,
+    check_integer,
+)
 from genzoo.neural.gpt import GPT
-from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
+from genzoo.neural.training import (
+    Player,
+    Recipe,
+    epochs,
+    fit_network,
+    load_weights,
+    weights_of,
+)
 from genzoo.schema import MISSING
 from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
@@ -88,11 +102,7 @@ class TransformerLM(GenerativeModel):
 
     def _check_params(self) -> None:
         for name in ("d_model", "n_layers", "n_heads", "top_k"):
-            value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1
-            ):
-                raise ValueError(f"{name}: expected a positive integer or None; got {value!r}")
+            check_integer(name, getattr(self, name), optional=True)
         for name, low, high in (("dropout", 0, 1), ("temperature", 0, math.inf), ("top_p", 0, 1)):
             value = getattr(self, name)
             if value is None and name != "temperature":
@@ -392,14 +402,12 @@ class TransformerLM(GenerativeModel):
     # ---------------------------------------------------------------- state
 
     def _state(self) -> dict[str, np.ndarray]:
-        weights = {k: v.cpu().numpy() for k, v in self.network_.state_dict().items()}
-        return {"sizes": pack_json(self.sizes_), **weights}
+        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(*unpack_json(arrays["sizes"]))
-        weights = {k: torch.as_tensor(v) for k, v in arrays.items() if k != "sizes"}
-        self.network_.load_state_dict(weights)
-        self.network_.to(pick_device(self.device)).eval()
+        weights = {name: array for name, array in arrays.items() if name != "sizes"}
+        load_weights(self.network_, weights, self.device)
 
     @property
     def n_parameters_(self) -> int:

@@ -34,10 +34,17 @@ from torch import Tensor, nn
 
 from genzoo import forms
 from genzoo.budget import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported
+from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported, check_integer
 from genzoo.neural.coders import Decoder, Encoder
 from genzoo.neural.latent import Bound, default_draws, importance_bound, log_prior_ratio
-from genzoo.neural.training import Player, Recipe, epochs, fit_network, pick_device
+from genzoo.neural.training import (
+    Player,
+    Recipe,
+    epochs,
+    fit_network,
+    load_weights,
+    weights_of,
+)
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
@@ -92,12 +99,9 @@ class VAE(GenerativeModel):
         self.device = device
 
     def _check_params(self) -> None:
-        for name, least in (("latent_dim", 1), ("width", 1), ("n_importance", 2)):
-            value = getattr(self, name)
-            if value is None and name != "width":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise ValueError(f"{name}: expected an integer of at least {least}; got {value!r}")
+        check_integer("latent_dim", self.latent_dim, optional=True)
+        check_integer("width", self.width)
+        check_integer("n_importance", self.n_importance, least=2, optional=True)
         if self.estimator not in ESTIMATORS:
             raise ValueError(
                 f"estimator: expected one of {', '.join(ESTIMATORS)}; got {self.estimator!r}"
@@ -266,14 +270,12 @@ class VAE(GenerativeModel):
     # ---------------------------------------------------------------- state
 
     def _state(self) -> dict[str, np.ndarray]:
-        weights = {k: v.cpu().numpy() for k, v in self.network_.state_dict().items()}
-        return {"sizes": pack_json(self.sizes_), **weights}
+        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(*unpack_json(arrays["sizes"]))
-        weights = {k: torch.as_tensor(v) for k, v in arrays.items() if k != "sizes"}
-        self.network_.load_state_dict(weights)
-        self.network_.to(pick_device(self.device)).eval()
+        weights = {name: array for name, array in arrays.items() if name != "sizes"}
+        load_weights(self.network_, weights, self.device)
 
     @property
     def n_parameters_(self) -> int:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -144,6 +145,22 @@ def _fabric(device: str) -> Any:
             f'device: expected "auto", "cpu", "cuda", "cuda:0" or "mps", and one that this machine '
             f"has; got {device!r} ({error})"
         ) from error
+
+
+def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:
+    """A module's weights as arrays, by name, to be saved."""
+    return {f"{prefix}{name}": value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def load_weights(
+    module: nn.Module, arrays: dict[str, np.ndarray], device: str, prefix: str = ""
+) -> None:
+    """The inverse of ``weights_of``: into the module, on the device, in evaluation mode."""
+    module.load_state_dict(
+        {name.removeprefix(prefix): torch.as_tensor(array) for name, array in arrays.items()
+         if name.startswith(prefix)}
+    )  # fmt: skip
+    module.to(pick_device(device)).eval()
 
 
 def fit_network(

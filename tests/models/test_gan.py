@@ -229,9 +229,9 @@ def test_queries_that_it_cannot_answer_yet() -> None:
 @pytest.mark.parametrize(
     ("params", "text"),
     [
-        ({"latent_dim": 0}, "latent_dim: expected an integer of at least 1; got 0"),
-        ({"width": 2.5}, "width: expected an integer"),
-        ({"critic_steps": True}, "critic_steps: expected an integer"),
+        ({"latent_dim": 0}, "latent_dim: expected a positive integer; got 0"),
+        ({"width": 2.5}, "width: expected a positive integer"),
+        ({"critic_steps": True}, "critic_steps: expected a positive integer"),
         ({"penalty": -1.0}, "penalty: expected a positive number; got -1.0"),
         ({"n_importance": 1}, "n_importance: expected an integer of at least 2"),
         ({"estimator": "parzen"}, "estimator: expected one of auto, elbo, iwae; got 'parzen'"),

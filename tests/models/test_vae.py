@@ -214,10 +214,10 @@ def test_train_mode_is_off_and_the_learning_curve_in_nats_per_row():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"latent_dim": 0}, "latent_dim: expected an integer of at least 1; got 0"),
-        ({"width": None}, "width: expected an integer of at least 1; got None"),
-        ({"width": 2.5}, "width: expected an integer"),
-        ({"n_importance": 1}, "n_importance: expected an integer of at least 2; got 1"),
+        ({"latent_dim": 0}, "latent_dim: expected a positive integer or None; got 0"),
+        ({"width": None}, "width: expected a positive integer; got None"),
+        ({"width": 2.5}, "width: expected a positive integer"),
+        ({"n_importance": 1}, "n_importance: expected an integer of at least 2 or None; got 1"),
         ({"n_importance": True}, "n_importance: expected an integer"),
         ({"estimator": "exact"}, "estimator: expected one of auto, elbo, iwae; got 'exact'"),
         ({"device": 3}, "device: expected"),
