@@ -24,6 +24,7 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.metrics.likelihood import Context, alarm
 from genzoo.model import GenerativeModel, LogProb, Unsupported
 from genzoo.registry import METRICS, look_up
+from genzoo.seeding import derive
 from genzoo.store import versions
 
 N_GALLERY = 64
@@ -292,7 +293,10 @@ def _judge_text(
             record["text_score"] = _score_text(model.score_text, stretches)
         if hasattr(model, "complete"):
             prompts = PROMPTS.get(dataset.name) or (stretches[0][:PROMPT_LENGTH],)
-            record["completions"] = {p: model.complete(p, seed=seed + 1) for p in prompts}
+            # noise of its own for each prompt: with shared noise their texts run together
+            record["completions"] = {
+                p: model.complete(p, seed=derive(seed, "completion", p)) for p in prompts
+            }
     except Unsupported as refusal:
         record["notes"].append(f"text: {refusal.reason}")
 
