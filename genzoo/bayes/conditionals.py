@@ -257,4 +257,6 @@ def _top(counts: np.ndarray) -> np.ndarray:
 
 
 def _shrink(counts: np.ndarray, above: np.ndarray, s: float) -> np.ndarray:
-    return (counts + s * above) / (counts.sum(axis=1, keepdims=True) + s)
+    shrunk = (counts + s * above) / (counts.sum(axis=1, keepdims=True) + s)
+    # down a deep tree the share of an unseen value underflows, and no legal value may have mass 0
+    return np.maximum(shrunk, np.finfo(np.float64).tiny)

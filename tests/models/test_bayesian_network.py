@@ -509,3 +509,12 @@ def test_alarm_is_learned_to_within_a_few_hundredths_of_a_nat():
     model = BayesianNetwork().fit(data)
     gap = np.mean(data.truth.log_prob(data.test) - model.log_prob(data.test).value)
     assert 0 < gap < 0.08
+
+
+def test_unseen_values_keep_mass_at_the_bottom_of_a_deep_tree():
+    # a chain of hundreds of splits, each of which shrinks an unseen value's mass forty times
+    rows = np.repeat(np.arange(600), 20)[:, None].repeat(2, axis=1)
+    schema = nominal(601, 601)
+    model = BayesianNetwork().fit(rows, schema=schema, valid=rows[::7], budget="30s")
+    unseen = np.stack([np.arange(601), np.full(601, 600)], axis=1)
+    assert np.isfinite(model.log_prob(unseen).value).all()
