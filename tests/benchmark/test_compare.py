@@ -248,7 +248,10 @@ def test_text_is_completed_and_scored(tmp_path):
     plays = genzoo.load_dataset("tinyshakespeare")
     record = compare([Writer()], [plays], tmp_path).records()[-1]
     assert record["text_score"]["value"] == -record["text_score"]["n_characters"] == -20_000
-    assert record["completions"]["ROMEO:"] == "ROMEO: and so on 1"
+    texts = record["completions"]
+    assert texts["ROMEO:"].startswith("ROMEO: and so on ")
+    # each prompt has noise of its own, or their texts would run together
+    assert len({text.split()[-1] for text in texts.values()}) == len(texts) > 1
 
 
 def test_out_must_be_new_or_a_run(coin, tmp_path):
