@@ -56,7 +56,13 @@ from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported, check_
 from genzoo.models.independent import Independent
 from genzoo.neural.coders import Decoder, Encoder
 from genzoo.neural.heads import N_COMPONENTS, Heads
-from genzoo.neural.latent import Bound, importance_bound, log_prior_ratio
+from genzoo.neural.latent import (
+    MOST_DRAWS,
+    Bound,
+    default_draws,
+    importance_bound,
+    log_prior_ratio,
+)
 from genzoo.neural.training import (
     Player,
     Recipe,
@@ -94,7 +100,6 @@ MOST_VALID_ROWS = 128
 # A bound from few draws is loose for a sharp model, and would blur it: as many as time allows.
 CALIBRATION_NUMBERS = 2**25
 FEWEST_CALIBRATION_DRAWS = 32
-LEAST_DRAWS, MOST_DRAWS, DRAWN_NUMBERS = 64, 256, 2**19
 SELECTION_TEMPERATURES, SELECTION_NUMBERS = (1.0, 0.5), 2**20
 HELD_NUMBERS = 2**22  # floats that one chunk of a sample may hold
 
@@ -383,8 +388,7 @@ class GAN(GenerativeModel):
     def _n_draws(self) -> int:
         if self.n_importance is not None:
             return self.n_importance
-        most = DRAWN_NUMBERS // self.generator_.decoder.numbers
-        return max(LEAST_DRAWS, min(MOST_DRAWS, most))
+        return default_draws(self.generator_.decoder.numbers)
 
     def _bound(self, rows: np.ndarray, *, K: int, seed: int) -> Bound:
         return importance_bound(
