@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from genzoo.models.independent import Independent
     from genzoo.models.transformer import TransformerLM
     from genzoo.models.vae import VAE
+    from genzoo.queries import classify, impute
     from genzoo.registry import (
         list_datasets,
         list_metrics,
@@ -47,8 +48,10 @@ _HOME = {
     "TransformerLM": "genzoo.models.transformer",
     "Unsupported": "genzoo.model",
     "VAE": "genzoo.models.vae",
+    "classify": "genzoo.queries",
     "check_model": "genzoo.conformance",
     "compare": "genzoo.benchmark",
+    "impute": "genzoo.queries",
     "list_datasets": "genzoo.registry",
     "list_metrics": "genzoo.registry",
     "list_models": "genzoo.registry",
@@ -76,7 +79,9 @@ __all__ = [
     "Variable",
     "__version__",
     "check_model",
+    "classify",
     "compare",
+    "impute",
     "list_datasets",
     "list_metrics",
     "list_models",

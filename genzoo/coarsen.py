@@ -49,7 +49,7 @@ class Coarsening:
 
         Args:
             schema: of the rows.
-            rows: (n, D) training rows, complete.
+            rows: (n, D) training rows; entries that are ``MISSING`` are not counted.
             most_bins: largest number of bins of a variable, its missing mark not counted.
         """
         M = int(schema.cards.max())
@@ -61,7 +61,7 @@ class Coarsening:
             bins = np.arange(card)
             log_share[d, :card] = 0.0
             if variable.kind == "ordinal" and k > most_bins:
-                counts = np.bincount(rows[:, d], minlength=card)
+                counts = np.bincount(rows[rows[:, d] != MISSING, d], minlength=card)
                 bins[:k] = _equal_mass(counts[:k], most_bins)
                 bins[k:] = bins[k - 1] + 1
                 log_share[d, :k] = _log_shares(counts[:k], bins[:k])

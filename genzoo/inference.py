@@ -37,10 +37,11 @@ def infer(data: Any, *, train: np.ndarray | None = None) -> Schema:
         return _infer_strings(data)
     if form == "images":
         return _infer_images(data)
-    if (data < 0).any():
-        i, d = (int(v) for v in np.argwhere(data < 0)[0])
-        what = "MISSING (code -1)" if data[i, d] == MISSING else f"the negative code {data[i, d]}"
-        raise ValueError(f"data: expected complete rows of codes from 0; got {what} in row {i}")
+    if (data < MISSING).any():
+        i, d = (int(v) for v in np.argwhere(data < MISSING)[0])
+        raise ValueError(
+            f"data: expected codes from 0, or MISSING (-1); got {data[i, d]} in row {i}"
+        )
     if data.max() >= MOST_CODES:
         raise ValueError(
             f"data: expected codes below {MOST_CODES}; got {data.max()} (numbers that are no "

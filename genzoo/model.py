@@ -21,7 +21,7 @@ import contextlib
 import inspect
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -83,11 +83,15 @@ class LogProb:
         kind: ``"exact"``; ``"lower_bound"`` (its expectation is at most the log mass); or
             ``"estimate"`` (no promise).
         stderr: (n,) Monte Carlo standard error of each value; zero where exact.
+        estimator: how a value that is not exact was found, such as ``"iwae"`` or ``"ais"``.
+        ess: (n,) effective number of draws behind each value, or None where there are none.
     """
 
     value: np.ndarray
     kind: str
     stderr: np.ndarray
+    estimator: str | None = None
+    ess: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -137,9 +141,12 @@ class GenerativeModel:
         training_: the ``Training`` record: steps, seconds, learning curve, converged or not.
         selects: whether the family selects anything on validation rows; where it does and the
             caller gives none, ``fit`` holds out a tenth of the rows.
+        fits_missing: whether ``fit`` takes rows with ``MISSING`` entries (code -1). They are taken
+            as missing at random.
     """
 
     selects: ClassVar[bool] = True
+    fits_missing: ClassVar[bool] = False
 
     schema_: Schema
     training_: Training
@@ -255,15 +262,20 @@ class GenerativeModel:
             held_out, train = np.sort(order[:n_valid]), np.sort(order[n_valid:])
         schema = schema or Schema.infer(data, train=train)
         rows = schema.encode(data)
-        _refuse_missing(schema, rows, "data")
+        self._check_holes(schema, rows, "data")
         if valid is not None:
             valid_rows = forms.encode(schema, valid, given=False, name="valid")
-            _refuse_missing(schema, valid_rows, "valid")
+            self._check_holes(schema, valid_rows, "valid")
             return schema, rows, valid_rows, form
         if held_out is None:
             return schema, rows, None, form
         # a single row is all there is to select on
         return schema, rows[train], rows[held_out] if len(held_out) else rows, form
+
+    def _check_holes(self, schema: Schema, rows: np.ndarray, name: str) -> None:
+        """Rows to fit on: complete, or with holes where the family can take them."""
+        if not self.fits_missing:
+            _refuse_missing(schema, rows, name, f"{type(self).__name__} is fitted to complete rows")
 
     def sample(self, n: int, *, given: Any = None, seed: int = 0) -> Any:
         """Draw n rows, in the form of the data that was fitted.
@@ -290,18 +302,37 @@ class GenerativeModel:
             raise ValueError(f"n: expected a positive integer; got {n!r}")
         n = int(n)
         observed = self._read_given(given, n)
-        if observed is not None and (observed != MISSING).all():
-            rows = observed  # nothing is left to fill in
+        if observed is None:
+            rows = self._checked_rows(self._sample(n, None, seed=seed), n, None)
         else:
-            rows = self._checked_rows(self._sample(n, observed, seed=seed), n, observed)
-            if observed is not None:
-                rows = self._without_marks(rows, observed, seed)
+            rows = self._filled(observed, seed)
         if self._form == "rows":
             return rows
         if self._form == "frame":
             frame = forms.decode_frame(self.schema_, rows, seed=seed)
             return frame if given is None else _paste(frame, given, n)
         return self.schema_.decode(rows, seed=seed)
+
+    def _filled(self, observed: np.ndarray, seed: int) -> np.ndarray:
+        """Rows of codes (n, D) with what is ``MISSING`` in ``observed`` drawn, never as a mark."""
+        if (observed != MISSING).all():
+            return observed
+        n = len(observed)
+        rows = self._checked_rows(self._sample(n, observed, seed=seed), n, observed)
+        return self._without_marks(rows, observed, seed)
+
+    def _completed(self, data: Any, *, seed: int) -> Any:
+        """See ``genzoo.impute``."""
+        self._check_fitted("impute")
+        observed = self._settle_end(self.schema_.encode(data, given=True))
+        rows = self._filled(observed, seed)
+        form = forms.form_of(data)
+        if form == "codes":
+            return rows
+        if form != "frame":
+            return self.schema_.decode(rows, seed=seed)
+        filled = _paste(forms.decode_frame(self.schema_, rows, seed=seed), data, len(rows))
+        return filled.set_index(data.index)[list(data.columns)]
 
     def _read_given(self, given: Any, n: int) -> np.ndarray | None:
         if given is None:
@@ -369,6 +400,52 @@ class GenerativeModel:
         self._check_fitted("log_prob")
         return self._log_prob_of(self._read_rows(data), seed)
 
+    def conditional_log_prob(self, data: Any, given: Any, *, seed: int = 0) -> LogProb:
+        """log p(data | the entries of given), in nats: the joint less the marginal of ``given``.
+
+        Args:
+            data: n rows, in any form that ``log_prob`` takes; entries that are ``MISSING`` are
+                summed out, or are those of ``given`` where it has them.
+            given: one row or n rows, in any form that ``sample`` takes; ``MISSING`` entries are no
+                condition.
+            seed: as in ``log_prob``.
+
+        Returns:
+            LogProb: exact where both masses are; else an ``"estimate"``, a difference of bounds.
+
+        Raises:
+            Unsupported: if the family can't sum out this pattern.
+            ValueError: for bad input, and where an entry of ``data`` contradicts ``given``: such
+                an event has no mass.
+        """
+        self._check_fitted("conditional_log_prob")
+        rows = self._read_rows(data)
+        known = self._read_given(given, len(rows))
+        if known is None:
+            raise ValueError("given: expected one row or as many as data; got None")
+        clash = (rows != MISSING) & (known != MISSING) & (rows != known)
+        if clash.any():
+            i, d = (int(v) for v in np.argwhere(clash)[0])
+            raise ValueError(
+                f"data: row {i} contradicts given in variable {self.schema_.names[d]!r}; such an "
+                f"event has no mass"
+            )
+        joint_rows = self.schema_.check_rows(
+            np.where(rows == MISSING, known, rows), allow_missing=True, name="data with given"
+        )
+        joint, marginal = self._log_prob_of(joint_rows, seed), self._log_prob_of(known, seed)
+        value = joint.value - marginal.value
+        if joint.kind == marginal.kind == "exact":
+            return LogProb.exact(value)
+        parts = [part.ess for part in (joint, marginal) if part.ess is not None]
+        return LogProb(
+            np.minimum(value, 0.0),
+            "estimate",
+            np.hypot(joint.stderr, marginal.stderr),
+            joint.estimator or marginal.estimator,
+            np.minimum.reduce(parts) if parts else None,
+        )
+
     def _log_prob_of(self, rows: np.ndarray, seed: int) -> LogProb:
         result = self._log_prob(self._settle_end(rows), seed=check_seed(seed))
         if result.value.shape != (len(rows),) or result.stderr.shape != (len(rows),):
@@ -384,7 +461,7 @@ class GenerativeModel:
         if result.kind == "exact":
             return result
         # no mass exceeds one: where noise lifts a bound above 0, 0 is a lower bound as well
-        return LogProb(np.minimum(result.value, 0.0), result.kind, result.stderr)
+        return replace(result, value=np.minimum(result.value, 0.0))
 
     def _read_rows(self, data: Any) -> np.ndarray:
         from genzoo.datasets.dataset import Dataset
@@ -403,7 +480,7 @@ class GenerativeModel:
         """
         self._check_fitted("log_density")
         rows = self._read_rows(data)
-        _refuse_missing(self.schema_, rows, "data")
+        _refuse_missing(self.schema_, rows, "data", "a density is that of a complete row")
         mass = self._log_prob_of(rows, seed)
         comparable = np.logical_not(forms.off_grid(self.schema_, data).any(axis=1))
         density = mass.value - self.schema_.log_volume(rows)
@@ -493,12 +570,12 @@ def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and bool(np.all(a == b)))
 
 
-def _refuse_missing(schema: Schema, rows: np.ndarray, name: str) -> None:
+def _refuse_missing(schema: Schema, rows: np.ndarray, name: str, why: str) -> None:
     if (rows == MISSING).any():
         i, d = (int(v) for v in np.argwhere(rows == MISSING)[0])
         raise ValueError(
             f"{name}: row {i}, variable {schema.names[d]!r} is MISSING (code -1 or a NaN in a "
-            f"column without a missing mark); expected complete rows"
+            f"column without a missing mark); expected complete rows: {why}"
         )
 
 

@@ -67,6 +67,18 @@ METRICS = {
     "test_log_prob": "genzoo.metrics.likelihood:test_log_prob",
     "bits_per_dim": "genzoo.metrics.likelihood:bits_per_dim",
     "truth_gap": "genzoo.metrics.likelihood:truth_gap",
+    "c2st": "genzoo.metrics.two_sample:two_sample_test",
+    "mmd": "genzoo.metrics.mmd:mmd",
+    "precision": "genzoo.metrics.manifold:precision",
+    "recall": "genzoo.metrics.manifold:recall",
+    "density": "genzoo.metrics.manifold:density",
+    "coverage": "genzoo.metrics.manifold:coverage",
+    "marginal_tv": "genzoo.metrics.variation:marginal_tv",
+    "pair_tv": "genzoo.metrics.variation:pair_tv",
+    "ngram_tv": "genzoo.metrics.ngrams:ngram_tv",
+    "novelty": "genzoo.metrics.ngrams:novelty",
+    "frechet": "genzoo.metrics.frechet:frechet",
+    "memorisation": "genzoo.metrics.memorisation:memorisation",
 }
 
 

@@ -69,14 +69,14 @@ def test_a_dataset_is_fitted_on_train_and_log_prob_wants_rows():
         genzoo.Independent().fit(data, valid=data.valid)
 
 
-def test_missing_is_summed_out_and_refused_in_fit():
+def test_missing_is_summed_out_and_refused_in_fit_by_families_that_need_complete_rows():
     rows = np.array([[0, 1], [1, 1], [0, 0], [1, 0], [0, 1]])
     model = genzoo.Independent().fit(rows)
     marginal = model.log_prob(np.array([[0, MISSING]])).value[0]
     joint = model.log_prob(np.array([[0, 0], [0, 1]])).value
     assert np.isclose(marginal, np.logaddexp(*joint))
-    with pytest.raises(ValueError, match=r"MISSING \(code -1\)"):
-        genzoo.Independent().fit(np.array([[0, -1], [1, 1]]))
+    with pytest.raises(ValueError, match=r"row 0, variable 'x1' is MISSING .*complete rows"):
+        genzoo.GAN().fit(np.array([[0, -1], [1, 1]]))
 
 
 def test_log_prob_carries_kind_error_and_units():

@@ -15,7 +15,7 @@ parent. The top is (n(v) + 1) / (n + M). A small s trusts the counts, a large on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -200,6 +200,12 @@ class TableCounts:
             levels.append(levels[-1].reshape(-1, int(card), M).sum(axis=1))
         return cls(parents_, own, levels[::-1])
 
+    def moved(self, rows: np.ndarray, child: int, cards: np.ndarray, step: float) -> TableCounts:
+        """These counts, moved by the share ``step`` towards those in other rows."""
+        new = self.count(rows, child, self.parents.tolist(), cards).levels
+        levels = [old + step * (n - old) for old, n in zip(self.levels, new, strict=True)]
+        return replace(self, levels=levels)
+
     def contexts(self, rows: np.ndarray) -> np.ndarray:
         return mixed_radix(rows[:, self.parents], self.cards)
 
@@ -228,6 +234,15 @@ class TreeCounts:
     yes: np.ndarray  # (N, W)
     above: np.ndarray  # (N,) the parent node; -1 at the top
     counts: np.ndarray  # (N, M)
+
+    def moved(self, rows: np.ndarray, child: int, cards: np.ndarray, step: float) -> TreeCounts:
+        """These counts, moved by the share ``step`` towards those in other rows."""
+        N, M = self.counts.shape
+        leaf = self.conditional(np.zeros((0, 0))).leaf(rows[:, self.parents])
+        new = np.bincount(leaf * M + rows[:, child], minlength=N * M).reshape(N, M).astype(float)
+        for node in range(N - 1, 0, -1):
+            new[self.above[node]] += new[node]
+        return replace(self, counts=self.counts + step * (new - self.counts))
 
     def contexts(self, rows: np.ndarray) -> np.ndarray:
         return self.conditional(np.zeros((0, 0))).context(rows[:, self.parents])

@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import sparse
 
+from genzoo.schema import MISSING
+
 _DENSE_UP_TO = 24  # indicator columns a variable, on average; with more of them look-ups are faster
 
 
@@ -14,7 +16,7 @@ class Indicators:
     """Indicator columns "variable = code" of rows, for counting all of them at once.
 
     Args:
-        rows: (n, D).
+        rows: (n, D); an entry that is ``MISSING`` is in no column.
         cards: (D,).
         skip_last: (D,) bool: variables whose last code needs no column.
 
@@ -33,7 +35,8 @@ class Indicators:
         self.first = np.concatenate([[0], np.cumsum(widths)[:-1]])
         self.code = np.arange(len(self.variable)) - self.first[self.variable]
         S = len(self.variable)
-        columns = np.where(rows < widths, self.first + rows, S)  # (n, D); S: in no column
+        has_column = (rows < widths) & (rows != MISSING)
+        columns = np.where(has_column, self.first + rows, S)  # (n, D); S: in no column
         self._columns: np.ndarray | None = columns
         if S <= _DENSE_UP_TO * D:
             matrix = np.zeros((n, S + 1), dtype=np.float32)  # counts below 2**24 are exact

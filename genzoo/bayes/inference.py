@@ -1,4 +1,4 @@
-"""Exact queries by variable elimination, many rows at once.
+"""Queries by variable elimination, many rows at once: exact, and by particles where it can't be.
 
 Rows with the same pattern of ``MISSING`` share one elimination: factors are arrays over the hidden
 variables of their scope with the rows as first axis, in log space. Hidden variables without an
@@ -7,7 +7,9 @@ elimination: a variable is drawn given the ones that were eliminated after it, f
 its elimination summed; then the rest follow from their parents.
 
 A decision tree that is told some of its parents asks fewer of the others. So a row whose pattern
-would need large factors is planned by itself, on its own pruned trees.
+would need large factors is planned by itself, on its own pruned trees. Where even those are too
+large, the hidden variables are summed by sequential Monte Carlo, parents first: a lower bound
+(``genzoo.particles``).
 
 Zhang & Poole (1994), A simple approach to Bayesian network computations; Dechter (1999), Bucket
 elimination; Boutilier, Friedman, Goldszmidt & Koller (1996), Context-specific independence in
@@ -22,8 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.bayes.conditionals import Conditional
-from genzoo.model import Unsupported
+from genzoo import particles
+from genzoo.bayes.conditionals import Conditional, Stopped
+from genzoo.model import LogProb
 from genzoo.schema import MISSING
 
 LARGEST_FACTOR = 2**21  # entries a row
@@ -71,21 +74,32 @@ class Network:
         self, conditionals: Sequence[Conditional], cards: np.ndarray, order: Sequence[int]
     ) -> None:
         self.conditionals, self.cards, self.order = conditionals, cards, order
+        self.end = next((c.end for c in conditionals if isinstance(c, Stopped)), None)
 
-    def log_prob(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) log mass in nats; ``MISSING`` is summed out.
+    def log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        """Log mass (n,) in nats; ``MISSING`` is summed out.
 
-        Raises:
-            Unsupported: if a pattern needs a factor of more than ``LARGEST_FACTOR`` entries.
+        Exact, but for patterns that need a factor of more than ``LARGEST_FACTOR`` entries and have
+        more completions than particles: these get a lower bound.
+
+        Args:
+            rows: (n, D).
+            seed: of the bounds.
         """
         hidden = self._hidden(rows)
-        value = np.empty(len(rows))
+        value = np.zeros(len(rows))
         complete = ~hidden.any(axis=1)
         value[complete] = self._log_prob_complete(np.maximum(rows[complete], 0))
-        for index, plan in self._plans(rows, hidden):
+        plans, large = self._plans(rows, hidden)
+        for index, plan in plans:
             for chunk in _chunks(index, plan.size):
                 value[chunk] = self._eliminate(rows[chunk], plan)[0]
-        return value
+        eliminated = np.setdiff1d(np.arange(len(rows)), large)
+        parts = [(eliminated, LogProb.exact(value[eliminated]))]
+        for index, pattern in _patterns(hidden, large):
+            process = self._process(pattern)
+            parts.append((index, particles.log_prob(process, rows[index], index, seed=seed)))
+        return particles.joined(parts, len(rows))
 
     def _log_prob_complete(self, rows: np.ndarray) -> np.ndarray:
         value = np.zeros(len(rows))
@@ -101,9 +115,17 @@ class Network:
         return rows
 
     def complete(
-        self, rows: np.ndarray, rng: np.random.Generator, barred: np.ndarray | None = None
+        self,
+        rows: np.ndarray,
+        rng: np.random.Generator,
+        barred: np.ndarray | None = None,
+        *,
+        seed: int,
     ) -> np.ndarray:
         """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
+
+        Patterns that are too large for elimination are drawn by particles, with a UserWarning where
+        too few of them are effective.
 
         Args:
             rows: (n, D).
@@ -111,13 +133,23 @@ class Network:
             barred: (D,) a code of each variable that no drawn entry may have, -1 where there is
                 none: the draws are those given that none has. Where only this makes a pattern too
                 large for elimination, it is left out of account.
-
-        Raises:
-            Unsupported: if a pattern needs a factor of more than ``LARGEST_FACTOR`` entries.
+            seed: of the particles.
         """
         filled = np.maximum(rows, 0)  # a variable with one code has no other value
         hidden = self._hidden(rows)
-        for index, plan in self._plans(rows, hidden, barred):
+        plans, large = self._plans(rows, hidden, barred)
+        effective = []
+        for index, pattern in _patterns(hidden, large):
+            process = self._process(pattern)
+            drawn, ess = particles.complete(process, rows[index], index, seed=seed, barred=barred)
+            drawn = np.maximum(drawn, 0)
+            visited = set(process.order)
+            self._draw(drawn, [v for v in self.order if pattern[v] and v not in visited], rng)
+            filled[index] = drawn
+            effective.append(ess)
+        if effective:
+            particles.warn_if_few(np.concatenate(effective))
+        for index, plan in plans:
             distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
             which = which.reshape(-1)
             for chunk in _chunks(np.arange(len(distinct)), plan.size):
@@ -144,38 +176,63 @@ class Network:
     def _hidden(self, rows: np.ndarray) -> np.ndarray:
         return (rows == MISSING) & (self.cards > 1)
 
+    def _process(self, hidden: np.ndarray) -> particles.Process:
+        """The observed variables of a pattern and those that they descend from, parents first; a
+        hidden variable comes right before the first observed one that needs it."""
+        order: list[int] = []
+        placed: set[int] = set()
+        for v in self.order:
+            if hidden[v] or v in placed:
+                continue
+            needed, open_ = {v}, [v]
+            while open_:
+                above = set(self.conditionals[open_.pop()].parents.tolist()) - needed - placed
+                needed |= above
+                open_ += above
+            order += [u for u in self.order if u in needed]
+            placed |= needed
+        return particles.Process(
+            order, self.cards, lambda n: _Walk(self.conditionals), int(self.cards.max()), self.end
+        )
+
     def _plans(
         self, rows: np.ndarray, hidden: np.ndarray, barred: np.ndarray | None = None
-    ) -> list[tuple[np.ndarray, _Plan]]:
-        """Indices of the rows with something hidden, with the plan that answers them.
+    ) -> tuple[list[tuple[np.ndarray, _Plan]], np.ndarray]:
+        """Indices of the rows with something hidden, with the plan that answers them; and the rows
+        that no plan can answer.
 
         Where the plan of a pattern is large, each distinct row gets one of its own.
         """
-        plans = []
+        plans: list[tuple[np.ndarray, _Plan]] = []
+        large = [np.arange(0)]
         none = np.full(len(self.cards), -1)
         barred = none if barred is None else barred
 
-        def plan_of(row: np.ndarray, pattern: np.ndarray) -> _Plan:
-            try:
-                return self._plan(pattern, barred, row)
-            except Unsupported:
-                return self._plan(pattern, none, row)
+        def add(index: np.ndarray, plan: _Plan | None) -> None:
+            if plan is None:
+                large.append(index)
+            else:
+                plans.append((index, plan))
 
         for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
-            try:
-                plan = self._plan(pattern, barred)
-            except Unsupported:
-                plan = None
+            plan = self._plan(pattern, barred)
             if plan is not None and plan.size <= _LARGE:
-                plans.append((index, plan))
+                add(index, plan)
                 continue
             distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
             which = which.reshape(-1)
-            plans += [(index[which == i], plan_of(row, pattern)) for i, row in enumerate(distinct)]
-        return plans
+            for i, row in enumerate(distinct):
+                own = self._plan(pattern, barred, row) or self._plan(pattern, none, row)
+                add(index[which == i], own)
+        return plans, np.sort(np.concatenate(large))
 
-    def _plan(self, hidden: np.ndarray, barred: np.ndarray, row: np.ndarray | None = None) -> _Plan:
-        """The plan of a pattern, or of one row of it: what is observed there prunes the trees."""
+    def _plan(
+        self, hidden: np.ndarray, barred: np.ndarray, row: np.ndarray | None = None
+    ) -> _Plan | None:
+        """The plan of a pattern, or of one row of it: what is observed there prunes the trees.
+
+        None where a factor would have more than ``LARGEST_FACTOR`` entries.
+        """
         parents = [
             c.parents.tolist() if row is None else c.asked(row[c.parents])
             for c in self.conditionals
@@ -188,12 +245,16 @@ class Network:
         for v in np.flatnonzero(taking_part).tolist():
             family = [*parents[v], v]
             families.append((v, tuple(u for u in family if hidden[u])))
-        order, size = self._elimination_order([set(scope) for _, scope in families])
+        found = self._elimination_order([set(scope) for _, scope in families])
+        if found is None:
+            return None
+        order, size = found
         rest = [v for v in self.order if hidden[v] and not taking_part[v]]
         return _Plan(families, order, rest, barred, size)
 
-    def _elimination_order(self, scopes: list[set[int]]) -> tuple[list[int], int]:
-        """Greedily the variable whose elimination makes the smallest factor."""
+    def _elimination_order(self, scopes: list[set[int]]) -> tuple[list[int], int] | None:
+        """Greedily the variable whose elimination makes the smallest factor, and the entries of all
+        factors; None where one is too large."""
         neighbours: dict[int, set[int]] = {}
         for scope in scopes:
             for v in scope:
@@ -203,11 +264,7 @@ class Network:
         while neighbours:
             v = min(neighbours, key=lambda u: (size[u], u))
             if size[v] > LARGEST_FACTOR:
-                raise Unsupported(
-                    f"exact elimination of this pattern of missing entries needs a factor of "
-                    f"{size[v]:.3g} entries a row (over {len(neighbours[v])} variables); at most "
-                    f"{LARGEST_FACTOR} are made"
-                )
+                return None
             order.append(v)
             total += size[v]
             around = neighbours.pop(v) - {v}
@@ -262,6 +319,21 @@ class Network:
         flat = codes.reshape(B * G, -1)
         values = conditional.log_probs[conditional.context(flat[:, :-1]), flat[:, -1]]
         return _Factor(scope, values.reshape(B, *cards))
+
+
+class _Walk:
+    """Particles on their way through a network: nothing is to be remembered but their codes."""
+
+    def __init__(self, conditionals: Sequence[Conditional]) -> None:
+        self.conditionals = conditionals
+
+    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
+        """(N, M) log masses of the codes of v, given those of its parents in ``codes`` (N, D)."""
+        conditional = self.conditionals[v]
+        return conditional.log_probs[conditional.context(codes[:, conditional.parents])]
+
+    def follow(self, ancestors: np.ndarray) -> None:
+        """Nothing: the codes are all that the conditionals look at."""
 
 
 def _spread(factor: _Factor, scope: tuple[int, ...]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from genzoo.bayes.conditionals import mixed_radix
 from genzoo.bayes.counting import Indicators, log_rising
-from genzoo.schema import Schema
+from genzoo.schema import MISSING, Schema
 
 LARGEST_TABLE = 2**15  # entries of a table that a search makes
 LARGEST_PAIR = 2**20  # entries of a pair's table in a tree; a pair with more is not joined
@@ -70,6 +70,8 @@ def mutual_information(
 ) -> tuple[np.ndarray, bool]:
     """Mutual information [i, j] in nats, times the rows that reach j, counted in these.
 
+    Where entries are ``MISSING``, only the rows that have both i and j count.
+
     Args:
         rows: (n, D).
         reached: (n, D) bool.
@@ -85,13 +87,15 @@ def mutual_information(
     for j, card in enumerate(cards):
         if time.perf_counter() > deadline:
             return information, False
-        which, fits = np.flatnonzero(reached[:, j]), cards * card <= LARGEST_PAIR
+        which = np.flatnonzero(reached[:, j] & (rows[:, j] != MISSING))
+        fits = cards * card <= LARGEST_PAIR
         if card * len(indicators.variable) <= _MOST_CELLS:
             counts = indicators.count(which, rows[which, j], int(card))  # (M, S)
             information[:, j] = np.where(fits, _information(counts, indicators.first), 0.0)
             continue
         for i in np.flatnonzero(fits & (cards > 1)):
-            pair = rows[which, j] * cards[i] + rows[which, i]
+            both = which[rows[which, i] != MISSING]
+            pair = rows[both, j] * cards[i] + rows[both, i]
             counts = np.bincount(pair, minlength=int(card * cards[i])).reshape(card, cards[i])
             information[i, j] = _information(counts, np.zeros(1, dtype=np.int64))[0]
     np.fill_diagonal(information, 0.0)
@@ -115,13 +119,13 @@ def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[
 
 
 def _information(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """(D,) mutual information of a child with each variable, times the rows."""
-    n = counts[:, first[0] : first[1] if len(first) > 1 else None].sum()
+    """(D,) mutual information of a child with each variable, times the rows that have both."""
 
     def n_log_n(k: np.ndarray) -> np.ndarray:
         return k * np.log(np.maximum(k, 1))
 
-    own = n_log_n(np.add.reduceat(counts, first, axis=1)[:, :1]).sum()
+    own_counts = np.ascontiguousarray(np.add.reduceat(counts, first, axis=1).T)  # (D, M)
+    own, n = n_log_n(own_counts).sum(axis=1), own_counts.sum(axis=1)
     joint = np.add.reduceat(n_log_n(counts).sum(axis=0), first)
     other = np.add.reduceat(n_log_n(counts.sum(axis=0)), first)
     return joint - own - other + n_log_n(n)

@@ -1,7 +1,8 @@
 """One cell: fit a model on a data set, judge it on the test rows, and say how it went.
 
 ``run_cell`` never raises for what goes wrong inside a model: a record says ``failed`` or
-``unsupported`` with its reason, and the run goes on.
+``unsupported`` with its reason, and the run goes on. What goes wrong in a metric of the samples
+costs that metric alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,19 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
-from genzoo.benchmark.plan import TRUTH, Cell, fresh
+from genzoo.benchmark.plan import COPYCAT, Cell, fresh
 from genzoo.datasets.dataset import Dataset
+from genzoo.metrics import likelihood
 from genzoo.metrics.likelihood import Context, alarm
 from genzoo.model import GenerativeModel, LogProb, Unsupported
 from genzoo.registry import METRICS, look_up
-from genzoo.seeding import derive
+from genzoo.seeding import derive, numpy_rng
 from genzoo.store import versions
 
 N_GALLERY = 64
-N_MARGINALS = 2000  # rows from which a table's marginals are counted
+N_SAMPLES = 2000  # rows drawn from each model: for the metrics of samples, marginals, the gallery
+N_GAP = 50  # simulated rows on which a bound's estimator is certified
+LOW_QUANTILE = 0.05  # of the effective draws of the test rows
 MOST_SCORED_CHARACTERS = 20_000
 PROMPTS = {"tinyshakespeare": ("ROMEO:", "JULIET:\nO ")}
 PROMPT_LENGTH = 24  # of the start of the test text, where a data set has no prompts of its own
@@ -52,7 +56,7 @@ def blank_record(cell: Cell) -> dict[str, Any]:
     return {
         "key": cell.key,
         "model": cell.label,
-        "family": TRUTH if model is None else model.family,
+        "family": cell.stand_in if model is None else model.family,
         "params": {} if model is None else model.params,
         "dataset": cell.data.label,
         "seed": cell.seed,
@@ -66,6 +70,9 @@ def blank_record(cell: Cell) -> dict[str, Any]:
         "bits_per_dim": None,
         "n_test": len(cell.data.dataset.test),
         "metrics": {},
+        "metrics_left_out": {},
+        "bound": None,
+        "calibration": None,
         "values": None,
         "truth_log_prob": None,
         "truth_gap": None,
@@ -73,6 +80,7 @@ def blank_record(cell: Cell) -> dict[str, Any]:
         "training": None,
         "train_seconds": None,
         "evaluate_seconds": None,
+        "metrics_seconds": None,
         "sample_seconds": None,
         "n_sampled": None,
         "n_parameters": None,
@@ -110,7 +118,9 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
     remarks: list[str] = []
     with _noted_warnings(remarks), one_thread():
         try:
-            if cell.model is None:
+            if cell.is_reference:
+                _judge_reference(cell.stand_in, cell.data.dataset, outcome)
+            elif cell.model is None:
                 _judge_truth(cell.data.dataset, outcome)
             else:
                 _fit_and_judge(cell, cell.model.model, outcome, progress, save_to)
@@ -176,8 +186,19 @@ def _judge_truth(dataset: Dataset, outcome: Outcome) -> None:
     outcome.record["evaluate_seconds"] = time.perf_counter() - start
     if not np.isfinite(test.value).all():
         raise ValueError("truth: a test row has no mass under the truth: the data set is wrong")
-    _judge(None, dataset, test, outcome)
+    _judge(None, dataset, test, 0, outcome)
     _keep_samples(lambda n: truth.sample(n, seed=1), dataset, outcome)
+
+
+def _judge_reference(name: str, dataset: Dataset, outcome: Outcome) -> None:
+    """Rows of the data as if a model had drawn them: fresh ones, or those that models learn."""
+    rows = dataset.valid[:N_SAMPLES]
+    if name == COPYCAT:
+        chosen = numpy_rng(0, COPYCAT).integers(len(dataset.train), size=N_SAMPLES)
+        rows = dataset.train[chosen]
+    outcome.record["n_sampled"] = len(rows)
+    context = Context(LogProb.exact(np.empty(0)), samples=rows)  # there is no model to score with
+    _judge_samples(None, dataset, context, outcome.record)
 
 
 def _fit_and_judge(
@@ -205,10 +226,16 @@ def _fit_and_judge(
     start = time.perf_counter()
     test = model.log_prob(dataset.test, seed=seed)
     record["evaluate_seconds"] = time.perf_counter() - start
-    _judge(model, dataset, test, outcome)
+    context = _judge(model, dataset, test, seed, outcome)
+    if test.kind != "exact":
+        progress(0.85, "certifying the bound")
+        record["bound"] = _provenance(model, test, seed, record["notes"])
+    record["calibration"] = getattr(model, "calibration_", None)
 
     progress(0.9, "sampling")
-    _keep_samples(lambda n: _sampled_rows(model, n, seed + 1), dataset, outcome)
+    rows = _keep_samples(lambda n: _sampled_rows(model, n, seed + 1), dataset, outcome)
+    progress(0.92, "metrics of the samples")
+    _judge_samples(model, dataset, replace(context, samples=rows), record)
     if dataset.text is not None:
         progress(0.95, "text")
         _judge_text(model, dataset, record, seed)
@@ -217,8 +244,8 @@ def _fit_and_judge(
 
 
 def _judge(
-    model: GenerativeModel | None, dataset: Dataset, test: LogProb, outcome: Outcome
-) -> None:
+    model: GenerativeModel | None, dataset: Dataset, test: LogProb, seed: int, outcome: Outcome
+) -> Context:
     """What the test rows' log masses say; ``model`` is None for the truth itself."""
     record, score = outcome.record, test.mean()
     outcome.arrays |= {"log_prob": test.value, "stderr": test.stderr}
@@ -230,11 +257,14 @@ def _judge(
     if dataset.truth is not None:
         truth = np.asarray(dataset.truth.log_prob(dataset.test))
         record["truth_log_prob"] = float(truth.mean())
+    context = Context(test, truth, seed=seed)
     if model is None:
-        return
-    record["metrics"] = _metrics(model, dataset, Context(test, truth))
+        return context
+    for key in _metric_keys(of_samples=False):
+        with contextlib.suppress(Unsupported):
+            record["metrics"][key] = _metric(key, model, dataset, context)
     if truth is None:
-        return
+        return context
     gap = record["metrics"]["truth_gap"]
     record["truth_gap"] = {"value": gap["value"], "stderr": gap["stderr"]}
     if test.kind != "estimate":  # the inequality behind the alarm holds for masses and their bounds
@@ -245,16 +275,72 @@ def _judge(
                 f"alarm: claims {raised.statistic:.2f} nats more on the test rows than the truth "
                 f"(at most {raised.threshold:.2f} is plausible): something is wrong with this model"
             )
+    return context
 
 
-def _metrics(
-    model: GenerativeModel, dataset: Dataset, context: Context
-) -> dict[str, dict[str, Any]]:
-    """Every registered metric that applies here, by key."""
-    found = {}
-    for key in METRICS:
-        with contextlib.suppress(Unsupported):
-            found[key] = asdict(look_up(METRICS, key, "metric")(model, dataset, context))
+def _metric_keys(*, of_samples: bool) -> list[str]:
+    """Likelihoods need a model that scored the test rows; the other metrics look at samples."""
+    scores = f"{likelihood.__name__}:"
+    return [key for key, place in METRICS.items() if place.startswith(scores) != of_samples]
+
+
+def _metric(
+    key: str, model: GenerativeModel | None, dataset: Dataset, context: Context
+) -> dict[str, Any]:
+    return asdict(look_up(METRICS, key, "metric")(model, dataset, context))
+
+
+def _judge_samples(
+    model: GenerativeModel | None, dataset: Dataset, context: Context, record: dict[str, Any]
+) -> None:
+    """Every metric of samples that applies here; ``model`` is None for rows of the data.
+
+    A metric that fails is left out like one that doesn't apply: the likelihood stands without it.
+    """
+    start = time.perf_counter()
+    for key in _metric_keys(of_samples=True):
+        try:
+            record["metrics"][key] = _as_json(_metric(key, model, dataset, context))
+        except Unsupported as refusal:
+            record["metrics_left_out"][key] = refusal.reason
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".strip()
+            record["metrics_left_out"][key] = reason
+            record["notes"].append(f"metric {key} failed: {reason}")
+    record["metrics_seconds"] = time.perf_counter() - start
+
+
+def _provenance(
+    model: GenerativeModel, test: LogProb, seed: int, notes: list[str]
+) -> dict[str, Any]:
+    """How values that are not exact were found: the estimator, the effective draws of the test
+    rows, and the gap that certifies the estimator on the model's own samples (nats per row)."""
+    found: dict[str, Any] = dict.fromkeys(
+        ("ess_median", "ess_low", "gap", "gap_refused", "gap_seconds")
+    )
+    found["estimator"] = test.estimator
+    if test.ess is not None:
+        found["ess_median"] = float(np.median(test.ess))
+        found["ess_low"] = float(np.quantile(test.ess, LOW_QUANTILE))
+    if not hasattr(model, "bidirectional"):
+        return found
+    start = time.perf_counter()
+    try:
+        gap = model.bidirectional(N_GAP, seed=seed)
+        found["gap"] = {
+            "value": gap.gap,
+            "stderr": gap.stderr,
+            "n": gap.n,
+            "estimator": gap.estimator,
+            "lower": gap.lower.value,
+            "upper": gap.upper.value,
+        }
+    except Unsupported as refusal:
+        found["gap_refused"] = refusal.reason
+    except Exception as error:
+        found["gap_refused"] = f"{type(error).__name__}: {error}".strip()
+        notes.append(f"certifying the bound failed: {found['gap_refused']}")
+    found["gap_seconds"] = time.perf_counter() - start
     return found
 
 
@@ -263,16 +349,18 @@ def _sampled_rows(model: GenerativeModel, n: int, seed: int) -> np.ndarray:
     return np.asarray(model.sample(n, seed=seed))
 
 
-def _keep_samples(sample: Callable[[int], np.ndarray], dataset: Dataset, outcome: Outcome) -> None:
-    is_table = dataset.schema.layout == "table"
-    n = N_MARGINALS if is_table else N_GALLERY
+def _keep_samples(
+    sample: Callable[[int], np.ndarray], dataset: Dataset, outcome: Outcome
+) -> np.ndarray:
+    """Draw once, for all that looks at samples; keep the first few."""
     start = time.perf_counter()
-    rows = sample(n)
+    rows = sample(N_SAMPLES)
     outcome.record["sample_seconds"] = time.perf_counter() - start
-    outcome.record["n_sampled"] = n
+    outcome.record["n_sampled"] = N_SAMPLES
     outcome.arrays["rows"] = rows[:N_GALLERY]
-    if is_table:
+    if dataset.schema.layout == "table":
         outcome.record["marginals"] = marginals(rows, dataset.schema.cards)
+    return rows
 
 
 def marginals(rows: np.ndarray, cards: np.ndarray) -> list[list[float]]:

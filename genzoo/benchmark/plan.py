@@ -23,6 +23,8 @@ from genzoo.seeding import check_seed
 from genzoo.store import versions
 
 TRUTH = "truth"
+HELD_OUT, COPYCAT = "held-out", "copycat"
+REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and for memorised ones
 KEY_LENGTH = 20
 
 
@@ -48,16 +50,26 @@ class DataEntry:
 
 @dataclass(frozen=True)
 class Cell:
-    """One model on one data set with one seed; ``model`` is None for the true model."""
+    """One model on one data set with one seed.
+
+    Where ``model`` is None, ``stand_in`` says what is judged in its place: the true model, or rows
+    of the data as if a model had drawn them (one of ``REFERENCES``).
+    """
 
     key: str
     model: ModelEntry | None
     data: DataEntry
     seed: int | None
+    stand_in: str = TRUTH
 
     @property
     def label(self) -> str:
-        return TRUTH if self.model is None else self.model.label
+        return self.stand_in if self.model is None else self.model.label
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the cell is there to compare samples with, and takes no part in the ranking."""
+        return self.label in REFERENCES
 
     @property
     def title(self) -> str:
@@ -76,13 +88,14 @@ class Cell:
 @dataclass(frozen=True)
 class Plan:
     """Everything that a run is to do: ``profile`` where it is one unchanged, ``cells`` in the order
-    of the tables."""
+    of the tables, and the ``references`` of each data set, which stand in none."""
 
     profile: str | None
     models: list[ModelEntry]
     datasets: list[DataEntry]
     seeds: list[int]
     cells: list[Cell]
+    references: list[Cell]
 
 
 def make_plan(
@@ -114,15 +127,17 @@ def make_plan(
         DataEntry(label, key, dataset, budgets[label]) for label, key, dataset in labelled
     ]
     seed_list = _read_seeds(1 if seeds is None else seeds)
-    cells = []
+    cells, references = [], []
     for data in data_entries:
         fingerprint = data.dataset.fingerprint
         if data.dataset.truth is not None:
-            cells.append(Cell(_key(None, data, fingerprint, None), None, data, None))
+            cells.append(Cell(_key(TRUTH, data, fingerprint, None), None, data, None))
         for model in model_entries:
             for seed in seed_list:
                 cells.append(Cell(_key(model, data, fingerprint, seed), model, data, seed))
-    return Plan(profile, model_entries, data_entries, seed_list, cells)
+        for name in REFERENCES:
+            references.append(Cell(_key(name, data, fingerprint, None), None, data, None, name))
+    return Plan(profile, model_entries, data_entries, seed_list, cells, references)
 
 
 def _profile(name: str | None) -> Any:
@@ -216,6 +231,8 @@ def _check_labels(argument: str, labels: list[str]) -> None:
             raise ValueError(f"{argument}: expected a label that can be read; got {label!r}")
         if label == TRUTH and argument == "models":
             raise ValueError(f"models: the label {TRUTH!r} is kept for the true model")
+        if label in REFERENCES and argument == "models":
+            raise ValueError(f"models: the label {label!r} is kept for rows of the data")
         # data sets' labels become names of files, one folder for each "/"
         if argument == "datasets" and not all(_names_a_file(part) for part in label.split("/")):
             raise ValueError(f"datasets: expected a label that can name a file; got {label!r}")
@@ -264,17 +281,17 @@ def plain(value: Any) -> Any:
         return repr(value)
 
 
-def _key(model: ModelEntry | None, data: DataEntry, fingerprint: str, seed: int | None) -> str:
-    """The hash of everything that determines a cell."""
+def _key(model: ModelEntry | str, data: DataEntry, fingerprint: str, seed: int | None) -> str:
+    """The hash of everything that determines a cell; ``model`` may be what stands in for one."""
     parts = {
-        "model": TRUTH if model is None else model.label,
-        "family": None if model is None else model.family,
-        "params": None if model is None else model.params,
-        "code": None if model is None else own_code(type(model.model)),
+        "model": model if isinstance(model, str) else model.label,
+        "family": None if isinstance(model, str) else model.family,
+        "params": None if isinstance(model, str) else model.params,
+        "code": None if isinstance(model, str) else own_code(type(model.model)),
         "dataset": data.label,
         "fingerprint": fingerprint,
         "seed": seed,
-        "budget": None if model is None else str(data.budget),
+        "budget": None if isinstance(model, str) else str(data.budget),
         "version": versions()["genzoo"],
     }
     text = json.dumps(parts, sort_keys=True)

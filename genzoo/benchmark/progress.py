@@ -39,8 +39,8 @@ class Display:
         """A cell was given back; it begins again later."""
 
     def finish(self, cell: Cell, record: dict[str, Any]) -> None:
-        """A cell has its record."""
-        self.done += 1
+        """A cell has its record. References are neither counted nor listed."""
+        self.done += not cell.is_reference
 
 
 class Lines(Display):
@@ -60,6 +60,8 @@ class Lines(Display):
 
     def finish(self, cell: Cell, record: dict[str, Any]) -> None:
         super().finish(cell, record)
+        if cell.is_reference:
+            return
         seconds = time.monotonic() - self.began[cell.key]
         width = len(str(self.total))
         print(
@@ -122,6 +124,8 @@ class Bars(Display):
         super().finish(cell, record)
         self.drop(cell)
         self._count()
+        if cell.is_reference:
+            return
         line = f"{cell.title}: {outcome_text(record)}"
         self.bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 

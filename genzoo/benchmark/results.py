@@ -24,8 +24,11 @@ COLUMNS = {
     "test_log_prob": "float64",
     "kind": "str",
     "stderr": "float64",
+    "estimator": "str",
     "bits_per_dim": "float64",
     "truth_log_prob": "float64",
+    "truth_gap": "float64",
+    "truth_gap_stderr": "float64",
     "converged": "boolean",
     "train_seconds": "float64",
     "evaluate_seconds": "float64",
@@ -33,7 +36,7 @@ COLUMNS = {
     "peak_memory_mb": "float64",
     "key": "str",
 }
-PLAN_FORMAT = 2
+PLAN_FORMAT = 3
 MARKS = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}
 SHORT_REASON = 60
 
@@ -43,7 +46,8 @@ class Run:
 
     Attributes:
         folder: where they lie.
-        plan: what was to be done: models, data sets, seeds, budgets, cells, versions, machine.
+        plan: what was to be done: models, data sets, seeds, budgets, cells, versions, machine; and
+            the references that sample metrics are compared with.
     """
 
     def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
@@ -52,8 +56,17 @@ class Run:
 
     def records(self) -> list[dict[str, Any]]:
         """The record of each cell that has one, in the order of the plan."""
+        return self._read("cells")
+
+    def references(self) -> list[dict[str, Any]]:
+        """The records of what sample metrics are compared with, in the order of the data sets:
+        ``held-out`` (validation rows as if a model had drawn them) and ``copycat`` (training rows
+        drawn with replacement). They have metrics and no likelihood."""
+        return self._read("references")
+
+    def _read(self, part: str) -> list[dict[str, Any]]:
         found = []
-        for asked in self.plan["cells"]:
+        for asked in self.plan[part]:
             path = self.folder / "cells" / f"{asked['key']}.json"
             if path.is_file():
                 found.append(json.loads(path.read_text(encoding="utf-8")))
@@ -61,13 +74,20 @@ class Run:
 
     def table(self) -> pd.DataFrame:
         """One row for each cell, with the columns of results.csv; nats per row, missing values
-        where there are none. The true model, where it is known, is a row ``model=truth``."""
+        where there are none. The true model, where it is known, is a row ``model=truth``;
+        ``truth_gap`` is KL(truth || model), an upper bound where the likelihood is a lower one."""
         import pandas as pd
 
-        rows = [
-            {**record, "converged": (record["training"] or {}).get("converged")}
-            for record in self.records()
-        ]
+        rows = []
+        for record in self.records():
+            gap = record["truth_gap"] or {}
+            flat = {
+                "converged": (record["training"] or {}).get("converged"),
+                "estimator": (record["bound"] or {}).get("estimator"),
+                "truth_gap": gap.get("value"),
+                "truth_gap_stderr": gap.get("stderr"),
+            }
+            rows.append(record | flat)
         columns = {
             name: pd.Series([row[name] for row in rows], dtype=dtype)
             for name, dtype in COLUMNS.items()

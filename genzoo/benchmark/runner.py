@@ -98,11 +98,16 @@ def compare(
         raise ValueError(f"out: expected a new folder or that of a run; got {folder}")
     before = load_run(folder).plan if (folder / "plan.json").is_file() else None
     _write_plan(folder, plan, before)
-    todo = [cell for cell in plan.cells if not _has_answer(folder, cell, save_models)]
+    todo = [
+        cell
+        for cell in (*plan.cells, *plan.references)
+        if not _has_answer(folder, cell, save_models)
+    ]
     # a long cell that starts last would leave the other workers idle
     todo.sort(key=lambda cell: -cell.expected_seconds)
     n_workers = n_cores() if n_jobs is None else n_jobs
-    with choose_display(progress, len(plan.cells), len(plan.cells) - len(todo)) as display:
+    kept = len(plan.cells) - sum(not cell.is_reference for cell in todo)
+    with choose_display(progress, len(plan.cells), kept) as display:
         _run_cells(folder, todo, n_workers, save_models, display)
     return load_run(folder)
 
@@ -189,14 +194,18 @@ def _as_job(cell: Cell, stored: Mapping[str, Path | Exception], save_to: Path | 
     if isinstance(source, Exception):
         raise source
     return pickle.dumps(
-        (run_job, cell.key, cell.model, cell.seed, entry.label, source, entry.budget, save_to)
-    )
+        (
+            run_job, cell.key, cell.model, cell.seed, cell.stand_in, entry.label, source,
+            entry.budget, save_to,
+        )
+    )  # fmt: skip
 
 
 def run_job(
     key: str,
     model: ModelEntry | None,
     seed: int | None,
+    stand_in: str,
     label: str,
     source: str | Path,
     budget: Budget,
@@ -206,7 +215,7 @@ def run_job(
 ) -> Outcome:
     """A worker's side of a cell. ``source``: a registry key, or the file of a pickled Dataset."""
     entry = DataEntry(label, source if isinstance(source, str) else None, _load(source), budget)
-    return run_cell(Cell(key, model, entry, seed), progress, save_to)
+    return run_cell(Cell(key, model, entry, seed, stand_in), progress, save_to)
 
 
 @lru_cache(maxsize=4)
@@ -258,14 +267,18 @@ def _write_plan(folder: Path, plan: Plan, before: dict[str, Any] | None) -> None
         "machine": machine(),
         "models": [_facts(entry) for entry in plan.models],
         "datasets": [_summary(entry) for entry in plan.datasets],
-        "cells": [
-            {"key": c.key, "model": c.label, "dataset": c.data.label, "seed": c.seed}
-            for c in plan.cells
-        ],
+        "cells": _asked(plan.cells),
+        "references": _asked(plan.references),
     }
     if before is not None and before["versions"]["genzoo"] == now["versions"]["genzoo"]:
         now = _union(before, now)
     _write_json(folder / "plan.json", now)
+
+
+def _asked(cells: list[Cell]) -> list[dict[str, Any]]:
+    return [
+        {"key": c.key, "model": c.label, "dataset": c.data.label, "seed": c.seed} for c in cells
+    ]
 
 
 def _union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
@@ -286,6 +299,11 @@ def _union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         key=lambda c: [o.index(c[part]) for o, part in zip(order, CELL_PARTS, strict=True)],
     )
     in_use = {part: {cell[part] for cell in cells} for part in CELL_PARTS}
+    references = {
+        (c["dataset"], c["model"]): c
+        for c in [*before["references"], *now["references"]]
+        if c["dataset"] in in_use["dataset"]
+    }
     keys = {cell["key"] for cell in cells}
     whole = [p for p in (before, now) if {c["key"] for c in p["cells"]} == keys]
     return {
@@ -296,6 +314,7 @@ def _union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         "models": [entry for label, entry in models.items() if label in in_use["model"]],
         "datasets": [entry for name, entry in datasets.items() if name in in_use["dataset"]],
         "cells": cells,
+        "references": sorted(references.values(), key=lambda c: order[0].index(c["dataset"])),
     }
 
 

@@ -8,6 +8,10 @@ channels, a transition matrix per step, and Dirichlet priors on all of them, so 
 posterior density (Dempster, Laird & Rubin 1977, section 4) and no probability becomes zero.
 
 Zeros in the starting point are structural: they stay zero, as hmmlearn has it for transitions.
+
+An entry that is ``MISSING`` is summed out: its emission has the factor 1 in every state, and it
+adds nothing to the expected counts of emissions. That is maximum likelihood for entries missing at
+random.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from hmmlearn.base import BaseHMM, ConvergenceMonitor
 from scipy import sparse
 
 from genzoo.hmm.forward import Chain, Shape
+from genzoo.schema import MISSING
 
 BLOCK = 1 << 13  # sequences times states in a block: its arrays stay in the processor's cache
 # the E-step's precision: errors of 1e-6 in a step's scale, a hundredth of what EM stops at; ratios
@@ -33,7 +38,8 @@ class Block:
 
     Attributes:
         running: (T,) how many sequences have a step t.
-        codes: (N, C) places in the flattened emission tables, N the sum of ``running``.
+        codes: (N, C) places in the flattened emission tables, N the sum of ``running``; the place
+            behind the last one where an entry is ``MISSING``.
         weights: (N, 1) how often each entry's sequence was seen.
     """
 
@@ -67,19 +73,23 @@ class Sequences:
         for b in range(0, len(lengths), size):
             chosen = order[b : b + size]
             running = (lengths[chosen, None] > np.arange(lengths[chosen[0]])).sum(axis=0)  # (T,)
-            codes = [X[first[chosen[:m]] + t] + offsets[t] for t, m in enumerate(running)]
+            steps = [X[first[chosen[:m]] + t] for t, m in enumerate(running)]
+            codes = [
+                np.where(x == MISSING, np.int32(self.n_codes), x + offsets[t])
+                for t, x in enumerate(steps)
+            ]
             weight = np.concatenate([weights[chosen[:m]] for m in running])
             self.blocks.append(Block(running, np.concatenate(codes), weight[:, None].astype(FLOAT)))
 
     def one_hot(self, codes: np.ndarray) -> sparse.csr_matrix:
-        """(N, G M): a row per step, a one per channel."""
+        """(N, G M + 1): a row per step, a one per channel; the last column is ``MISSING``."""
         N, C = codes.shape
         parts = (
             np.ones(N * C, dtype=FLOAT),
             codes.ravel(),
             np.arange(0, N * C + 1, C, dtype=np.int32),
         )
-        return sparse.csr_matrix(parts, shape=(N, self.n_codes))
+        return sparse.csr_matrix(parts, shape=(N, self.n_codes + 1))
 
 
 def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +206,7 @@ class ChainEM(BaseHMM):
                     transitions[k] += before.T @ b[at]
                     later[:m] = b[at] @ backwards[k]
             start += a[: running[0]].sum(axis=0, dtype=np.float64)
-            emissions += self.sequences.one_hot(block.codes).T @ a
+            emissions += (self.sequences.one_hot(block.codes).T @ a)[:-1]
         transitions *= self.transmat_
         shape = self.emissionprob_.shape
         return {"start": start, "trans": transitions, "emit": emissions.reshape(shape)}, total
@@ -222,7 +232,9 @@ class ChainEM(BaseHMM):
         self, sequences: Sequences
     ) -> Iterator[tuple[Block, np.ndarray, np.ndarray | float]]:
         """Blocks with the likelihood of each step (N, S), up to a factor of known log (N,)."""
-        tables = self.emissionprob_.reshape(-1, self.n_components).astype(FLOAT)
+        tables = self.emissionprob_.reshape(-1, self.n_components)
+        missing = np.ones((1, self.n_components))
+        tables = np.concatenate([tables, missing]).astype(FLOAT)
         if sequences.n_channels == 1:
             for block in sequences.blocks:
                 yield block, tables[block.codes[:, 0]], 0.0

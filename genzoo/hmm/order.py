@@ -5,12 +5,16 @@ So columns that share much should lie close together: minimise sum_{d < e} I(x_d
 pos_e|, which is the mutual information that crosses each cut of the chain, summed over the cuts.
 The minimum linear arrangement is NP-hard; the order of the Laplacian's second eigenvector (Juvan &
 Mohar 1992) is a good start, and moving one column at a time improves it.
+
+With entries ``MISSING``, what two columns share is counted in the rows that have both.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
+
+from genzoo.schema import MISSING
 
 MOST_NUMBERS = 50_000_000  # in the one-hot matrix from which mutual information is counted
 MOST_PAIRS = 20_000_000  # of entries of a row, over all rows that are counted: about 2 seconds
@@ -49,19 +53,25 @@ def _most_frequent_codes(rows: np.ndarray, cards: np.ndarray) -> tuple[np.ndarra
     rows, cards = rows.copy(), cards.copy()
     for d in np.flatnonzero(cards > most):
         rank = np.empty(cards[d], dtype=np.int64)
-        by_count = np.argsort(-np.bincount(rows[:, d], minlength=cards[d]), kind="stable")
+        seen = rows[:, d] != MISSING
+        by_count = np.argsort(-np.bincount(rows[seen, d], minlength=cards[d]), kind="stable")
         rank[by_count] = np.arange(cards[d])
-        rows[:, d], cards[d] = np.minimum(rank[rows[:, d]], most - 1), most
+        rows[seen, d], cards[d] = np.minimum(rank[rows[seen, d]], most - 1), most
     return rows, cards
 
 
 def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """(D, D) mutual information in nats, less its bias under independence; zero diagonal."""
+    """(D, D) mutual information in nats, less its bias under independence; zero diagonal.
+
+    Each pair of columns is counted in the rows in which neither is ``MISSING``.
+    """
     n, D = rows.shape
     offsets = np.concatenate([[0], np.cumsum(cards)])
-    codes, S = rows + offsets[:-1], int(offsets[-1])
-    ones = np.ones(n * D, dtype=np.float32)
-    one_hot = sparse.csr_matrix((ones, codes.ravel(), np.arange(0, n * D + 1, D)), (n, S))
+    seen, S = rows != MISSING, int(offsets[-1])
+    codes = (rows + offsets[:-1])[seen]
+    ones = np.ones(len(codes), dtype=np.float32)
+    row_ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
+    one_hot = sparse.csr_matrix((ones, codes, row_ends), (n, S))
     if S > DENSE_UP_TO * D:
         joint = (one_hot.T @ one_hot).tocoo()
         i, j, counts = joint.row, joint.col, joint.data.astype(np.float64)
@@ -70,13 +80,17 @@ def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
         square = dense.T @ dense
         i, j = np.nonzero(square)
         counts = square[i, j].astype(np.float64)
-    marginal = np.bincount(codes.ravel(), minlength=S)
     variable = np.repeat(np.arange(D), cards)
-    terms = counts / n * np.log(counts * n / (marginal[i] * marginal[j]))
     pair = variable[i] * D + variable[j]
+    # rows that have both columns, and of these the rows with each code of the one
+    both = np.bincount(pair, weights=counts, minlength=D * D)
+    marginal = np.bincount(i * D + variable[j], weights=counts, minlength=S * D)
+    expected = marginal[i * D + variable[j]] * marginal[j * D + variable[i]]
+    terms = counts / both[pair] * np.log(counts * both[pair] / expected)
     information = np.bincount(pair, weights=terms, minlength=D * D).reshape(D, D)
-    values_seen = np.add.reduceat(marginal > 0, offsets[:-1])
-    bias = np.outer(values_seen - 1, values_seen - 1) / (2 * n)
+    values_seen = np.add.reduceat(np.bincount(codes, minlength=S) > 0, offsets[:-1])
+    free = np.maximum(values_seen - 1, 0)
+    bias = np.outer(free, free) / (2 * np.maximum(both, 1).reshape(D, D))
     information = np.maximum(information - bias, 0.0)
     np.fill_diagonal(information, 0.0)
     return information

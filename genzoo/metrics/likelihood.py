@@ -38,10 +38,13 @@ class Metric:
 @dataclass(frozen=True)
 class Context:
     """What metrics share: the model's and, where it is known, the truth's log masses of the test
-    rows, in nats (n,)."""
+    rows, in nats (n,); rows drawn from the model, (m, D) codes; and the seed of metrics that draw
+    at random."""
 
     test: LogProb
     truth: np.ndarray | None = None
+    samples: np.ndarray | None = None
+    seed: int = 0
 
 
 def test_log_prob(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:

@@ -15,7 +15,19 @@ one above it (``genzoo.bayes.conditionals``), with a strength chosen on validati
 kind of network. Long ordinals are modelled in bins whose mass is spread over their codes exactly
 (``genzoo.coarsen``). On sequences all edges point forward, so prompts are completed exactly at no
 cost; a string's END is one more fact about the position before (``Stopped``). Inference is exact
-(``genzoo.bayes.inference``).
+wherever elimination is affordable, else a bound by particles (``genzoo.bayes.inference``).
+
+Rows with ``MISSING`` entries are learned from by stochastic EM (Celeux & Diebolt 1985), on graphs
+as well as tables (Friedman 1997). The entries are drawn given the observed ones of their row under
+the network of the round before (``genzoo.bayes.completion``), and the next network is learned from
+the completed rows. It begins with a Chow-Liu tree of the available pairs and some rounds of such
+trees, which are cheap; then come rounds of the whole search.
+At last the graph stays, and the counts behind the tables are averaged over rounds (Delyon, Lavielle
+& Moulines 1999), so that they settle where EM's do. Each search selects on validation rows that
+were completed in the same way; between searches, the mass of what validation rows have observed
+decides. All this is for entries missing at random: whether one is missing may depend on what is
+observed in its row, but not on what it hides. Counting the available cases would need them missing
+completely at random.
 
 References:
     Chow & Liu (1968), Approximating discrete probability distributions with dependence trees.
@@ -23,6 +35,12 @@ References:
     knowledge and statistical data.
     Chickering, Heckerman & Meek (1997), A Bayesian approach to learning Bayesian networks with
     local structure.
+    Celeux & Diebolt (1985), The SEM algorithm: a probabilistic teacher algorithm derived from the
+    EM algorithm for the mixture problem.
+    Friedman (1997), Learning belief networks in the presence of missing values and hidden
+    variables.
+    Delyon, Lavielle & Moulines (1999), Convergence of a stochastic approximation version of the EM
+    algorithm.
     Koller & Friedman (2009), Probabilistic Graphical Models.
 """
 
@@ -30,13 +48,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from genzoo.bayes import export
+from genzoo.bayes.completion import Completions
 from genzoo.bayes.conditionals import (
     Counts,
     Stopped,
@@ -56,8 +75,9 @@ from genzoo.bayes.trees import Forest
 from genzoo.budget import Budget, CurvePoint, Training
 from genzoo.coarsen import Coarsening
 from genzoo.model import GenerativeModel, LogProb, Progress
+from genzoo.models.independent import Independent
 from genzoo.schema import MISSING
-from genzoo.seeding import numpy_rng
+from genzoo.seeding import derive, numpy_rng
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
@@ -71,6 +91,14 @@ INFORMATION_SHARE = 0.2  # of a budget in seconds, until pairs must have been co
 TABLES_SHARE = 0.3  # the same for the search for tables
 TREES_SHARE = 0.85  # the same for trees; the rest is for smoothing them
 NO_INFORMATION = 1e-9  # nats a row: rounding of a mutual information of zero
+TREE_ROUNDS = 8  # of completing rows by Chow-Liu trees before the search
+SEARCH_ROUNDS = 3  # of searching, each on the completions by the network before
+COUNT_ROUNDS = 30  # of counting anew with the graph that was found
+BURN_IN = 15  # of these; from then on counts are averaged
+START_SHARE = 0.2  # of a budget in seconds, until the rounds of trees must be over
+SEARCH_SHARE = 0.8  # the same for the rounds of searching
+COUNT_SHARE = 0.95  # the same for counting
+ROWS_AT_ONCE = 1024  # that are filled in together at the start
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,14 +106,44 @@ class _Candidate:
     """A network that was found, and how well it does on the validation rows."""
 
     kind: str
-    conditionals: list[Table | Tree]
+    counts: list[Counts]
+    strength: float | None  # of the shrinkage; None: pseudo-counts of 1 in tables
+    log_probs: list[np.ndarray]
     coarsening: Coarsening
     valid: float  # mean nats per row
     detail: str
 
+    @property
+    def conditionals(self) -> list[Table | Tree]:
+        return [c.conditional(p) for c, p in zip(self.counts, self.log_probs, strict=True)]
+
+    def counted(self, rows: np.ndarray, reached: np.ndarray, step: float) -> _Candidate:
+        """The same graph with its counts moved by the share ``step`` towards those in other rows.
+
+        Args:
+            rows: (n, D) bins.
+            reached: (n, D) bool.
+            step: 1 forgets the present counts.
+        """
+        cards = self.coarsening.cards
+        counts = [c.moved(rows[reached[:, d]], d, cards, step) for d, c in enumerate(self.counts)]
+        log_probs = [_smooth(c, self.strength) for c in counts]
+        return replace(self, counts=counts, log_probs=log_probs)
+
+
+def _smooth(counts: Counts, strength: float | None) -> np.ndarray:
+    """(C, M) log mass, shrunk with a strength, or in tables with a pseudo-count of 1."""
+    if strength is not None:
+        return counts.shrunk(strength)
+    assert isinstance(counts, TableCounts)
+    return counts.pseudo(1.0)
+
 
 class BayesianNetwork(GenerativeModel):
-    """A directed graph with a table or a decision tree for each variable; every query is exact.
+    """A directed graph with a table or a decision tree for each variable.
+
+    Queries are exact, but for patterns of ``MISSING`` that would need too large a factor: these
+    get a lower bound, and completions by particles.
 
     Args:
         structure: ``"greedy"`` (the best of the three kinds on validation rows), ``"chow_liu"``
@@ -95,11 +153,15 @@ class BayesianNetwork(GenerativeModel):
         most_bins: ordinals with more values are modelled in at most this many bins, at least 2.
             None: chosen on validation rows (16 for ``"chow_liu"``).
 
+    ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
+
     Attributes:
         kind_: ``"chow_liu"``, ``"tables"``, ``"trees"`` or ``"given"``.
         edges_: the edges, as pairs of names.
         network_: the network in pgmpy's form.
     """
+
+    fits_missing = True
 
     def __init__(
         self,
@@ -150,6 +212,29 @@ class BayesianNetwork(GenerativeModel):
         progress: Progress,
     ) -> Training:
         training = Training()
+        rows = self._settle_end(rows)
+        valid = None if valid is None else self._settle_end(valid)
+        if (rows == MISSING).any() or (valid is not None and (valid == MISSING).any()):
+            rounds = _Rounds(self, rows, valid, seed, budget, progress)
+            best = rounds.run(training)
+        else:
+            best = self._search(rows, valid, training, budget, progress)
+        self.kind_, self.coarsening_ = best.kind, best.coarsening
+        self.learned_ = best.conditionals
+        self._assemble()
+        training.steps = max(1, training.steps)
+        training.notes.append(f"{best.kind}: {best.detail}")
+        return training
+
+    def _search(
+        self,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        training: Training,
+        budget: Budget,
+        progress: Progress,
+    ) -> _Candidate:
+        """The best network on complete rows."""
         best: _Candidate | None = None
         options = self._bins_to_try()
         clock = _Clock(budget, len(options), progress)
@@ -164,11 +249,7 @@ class BayesianNetwork(GenerativeModel):
             if clock.seconds() > TREES_SHARE * clock.budget:
                 break
         assert best is not None
-        self.kind_, self.coarsening_ = best.kind, best.coarsening
-        self._assemble(best.conditionals)
-        training.steps = max(1, training.steps)
-        training.notes.append(f"{best.kind}: {best.detail}")
-        return training
+        return best
 
     def _bins_to_try(self) -> list[int]:
         """Ascending; several only where there are ordinals to coarsen and rows to select on."""
@@ -182,28 +263,23 @@ class BayesianNetwork(GenerativeModel):
         finer = [b for coarser, b in zip((0, *BINS), BINS, strict=False) if coarser < longest]
         return finer or [BINS[0]]
 
-    def _assemble(self, conditionals: Sequence[Table | Tree]) -> None:
-        """Keep the conditionals, the END rule put in front, ready for queries."""
-        self.learned_ = list(conditionals)
-        end, ready = self.schema_.end, []
-        for child, learned in enumerate(conditionals):
-            stops = end is not None and child > 0
-            ready.append(Stopped(learned, child - 1, int(end or 0)) if stops else learned)
-        order = topological([c.parents.tolist() for c in ready])
-        self.inference_ = Network(ready, self.coarsening_.cards, order)
+    def _assemble(self) -> None:
+        """Make the conditionals ready for queries."""
+        self.inference_ = _network(self.learned_, self.coarsening_.cards, self.schema_.end)
 
     # ---------------------------------------------------------------- queries
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         bins = self.coarsening_.to_bins(rows)
-        return LogProb.exact(self.inference_.log_prob(bins) + self.coarsening_.log_shares(rows))
+        found = self.inference_.log_prob(bins, seed=seed)
+        return replace(found, value=found.value + self.coarsening_.log_shares(rows))
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "bayesian_network")
         if given is None:
             return self.coarsening_.to_codes(self.inference_.sample(n, rng), rng)
         barred = self.coarsening_.marks(self.schema_)
-        bins = self.inference_.complete(self.coarsening_.to_bins(given), rng, barred)
+        bins = self.inference_.complete(self.coarsening_.to_bins(given), rng, barred, seed=seed)
         return np.where(given == MISSING, self.coarsening_.to_codes(bins, rng), given)
 
     @property
@@ -254,13 +330,173 @@ class BayesianNetwork(GenerativeModel):
             prefix = f"{child}."
             own = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
             learned.append(Tree(**own) if "splits" in own else Table(**own))
-        self._assemble(learned)
+        self.learned_ = learned
+        self._assemble()
 
     @property
     def n_parameters_(self) -> int:
         """Free masses in all contexts, and free shares of codes in their bins."""
         free = sum(t.log_probs.shape[0] * (t.log_probs.shape[1] - 1) for t in self.learned_)
         return free + self.coarsening_.n_parameters
+
+
+def _network(conditionals: Sequence[Table | Tree], cards: np.ndarray, end: int | None) -> Network:
+    """The conditionals, the END rule put in front, ready for queries."""
+    ready: list[Table | Tree | Stopped] = []
+    for child, learned in enumerate(conditionals):
+        stops = end is not None and child > 0
+        ready.append(Stopped(learned, child - 1, int(end or 0)) if stops else learned)
+    return Network(ready, cards, topological([c.parents.tolist() for c in ready]))
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """One of several rounds that share a stretch of the budget, from ``first`` to ``last``."""
+
+    first: float
+    last: float
+    round: int
+    rounds: int
+
+    def done(self, fraction: float) -> float:
+        """The share of the whole fit that is done with a fraction of this round."""
+        return self.first + (self.last - self.first) * (self.round + fraction) / self.rounds
+
+
+class _Rounds:
+    """Stochastic EM around a search that needs complete rows.
+
+    Validation rows are completed in the same way, by networks that were learned without them.
+    """
+
+    def __init__(
+        self,
+        model: BayesianNetwork,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        seed: int,
+        budget: Budget,
+        progress: Progress,
+    ) -> None:
+        self.model, self.schema = model, model.schema_
+        self.n = len(rows)
+        self.rows = rows if valid is None else np.concatenate([rows, valid])
+        # a variable that is never seen: EM would keep whatever chance made of it
+        self.unseen = np.flatnonzero((rows == MISSING).all(axis=0) & (self.schema.end is None))
+        self.rng = numpy_rng(seed, "bayesian_network", "completions")
+        self.seed, self.progress = seed, progress
+        self.began = time.perf_counter()
+        self.limit = np.inf if budget.seconds is None else budget.seconds
+
+    def run(self, training: Training) -> _Candidate:
+        tree = BayesianNetwork(structure="chow_liu", most_bins=self.model.most_bins)
+        tree.schema_ = self.schema
+        completed = self._start()
+        for i in range(TREE_ROUNDS):
+            if i and self._spent(START_SHARE):
+                break
+            stretch = _Stretch(0.0, START_SHARE, i, TREE_ROUNDS)
+            # at first the pairs that are there: filled in, they would hide what they share
+            found = self._learn(tree, completed if i else self.rows, Training(), stretch)
+            completed = self._completed(found, completed)[0]
+        best, best_value = found, None
+        for i in range(SEARCH_ROUNDS):
+            if i and self._spent(SEARCH_SHARE):
+                training.converged, training.stopped_by = False, "budget"
+                break
+            stretch = _Stretch(START_SHARE, SEARCH_SHARE, i, SEARCH_ROUNDS)
+            found = self._learn(self.model, completed, training, stretch)
+            completed, value = self._completed(found, completed)
+            # without values there is no telling; the later one stands on better completions
+            if value is None or best_value is None or value > best_value:
+                best, best_value = found, value
+        return self._settled(best, completed, training)
+
+    def _start(self) -> np.ndarray:
+        """(n, D) rows with holes filled by the variables' marginals."""
+        independent = Independent().fit(self.rows[: self.n], schema=self.schema)
+        completed = self.rows.copy()
+        holed = np.flatnonzero((self.rows == MISSING).any(axis=1))
+        for i in range(0, len(holed), ROWS_AT_ONCE):
+            at = holed[i : i + ROWS_AT_ONCE]
+            seed = derive(self.seed, "bayesian_network", "start", i)
+            completed[at] = independent.sample(len(at), given=self.rows[at], seed=seed)
+        return completed
+
+    def _learn(
+        self,
+        model: BayesianNetwork,
+        completed: np.ndarray,
+        training: Training,
+        stretch: _Stretch,
+    ) -> _Candidate:
+        """The best network on completed rows; for trees they may have holes."""
+        began, known = self._seconds(), len(training.curve)
+        left = max(0.0, stretch.last * self.limit - began) / (stretch.rounds - stretch.round)
+        budget = Budget() if self.limit == np.inf else Budget(seconds=left)
+
+        def progress(fraction: float, message: str) -> None:
+            self.progress(stretch.done(fraction), message)
+
+        valid = completed[self.n :] if len(completed) > self.n else None
+        found = model._search(completed[: self.n], valid, training, budget, progress)
+        training.curve[known:] = [
+            replace(point, seconds=point.seconds + began) for point in training.curve[known:]
+        ]
+        return found
+
+    def _completed(
+        self, found: _Candidate, completed: np.ndarray
+    ) -> tuple[np.ndarray, float | None]:
+        """New completions, and the mean log mass of what validation rows have observed.
+
+        The latter is None without validation rows, and where it takes too much to compute.
+        """
+        coarsening, valid = found.coarsening, self.rows[self.n :]
+        bins = coarsening.to_bins(self.rows)
+        completions = self._completions(found)
+        drawn = self._redrawn(completions, bins, coarsening.to_bins(completed))
+        codes = np.where(self.rows == MISSING, coarsening.to_codes(drawn, self.rng), self.rows)
+        if not completions.exact or len(valid) == 0:
+            return codes, None
+        value = completions.log_prob_observed(bins[self.n :]) + coarsening.log_shares(valid)
+        return codes, float(value.mean())
+
+    def _settled(self, found: _Candidate, completed: np.ndarray, training: Training) -> _Candidate:
+        """The network that was found, with counts averaged over many completions."""
+        bins = found.coarsening.to_bins(self.rows[: self.n])
+        drawn = found.coarsening.to_bins(completed[: self.n])
+        for k in range(1, COUNT_ROUNDS + 1):
+            if self._spent(COUNT_SHARE):
+                training.converged, training.stopped_by = False, "budget"
+                break
+            drawn = self._redrawn(self._completions(found), bins, drawn)
+            step = 1.0 if k <= BURN_IN else 1.0 / (k - BURN_IN)
+            found = found.counted(drawn, self.schema.reached(drawn), step)
+            self.progress(min(1.0, SEARCH_SHARE + 0.2 * k / COUNT_ROUNDS), "counts of completions")
+        how = "exact draws" if self._completions(found).exact else "Gibbs sampling"
+        training.notes.append(f"missing entries: completed by {how}, held for missing at random")
+        return found
+
+    def _redrawn(
+        self, completions: Completions, bins: np.ndarray, before: np.ndarray
+    ) -> np.ndarray:
+        """(n, D) bins, drawn anew where ``MISSING``; uniform in variables that are never seen."""
+        drawn = completions.redraw(bins, before, self.rng)
+        for d in self.unseen:
+            uniform = self.rng.integers(0, completions.cards[d], len(drawn))
+            drawn[:, d] = np.where(bins[:, d] == MISSING, uniform, drawn[:, d])
+        return drawn
+
+    def _completions(self, found: _Candidate) -> Completions:
+        network = _network(found.conditionals, found.coarsening.cards, self.schema.end)
+        return Completions(network, (self.rows == MISSING).any(axis=0))
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def _spent(self, share: float) -> bool:
+        return self._seconds() > share * self.limit
 
 
 class _Search:
@@ -310,9 +546,8 @@ class _Search:
         valid = None
         if self.valid is not None:
             valid = self._valid_scorer(counts)(log_probs)
-        tables = [c.conditional(p) for c, p in zip(counts, log_probs, strict=True)]
         edges = sum(len(c.parents) for c in counts)
-        return self._record("chow_liu", tables, valid, edges, f"{edges} edges")
+        return self._record("chow_liu", counts, None, log_probs, valid, edges, f"{edges} edges")
 
     def _tables(self) -> _Candidate:
         parents, edges, finished = greedy_tables(
@@ -341,10 +576,12 @@ class _Search:
                 return
 
     def _count(self, parents: list[list[int]]) -> list[TableCounts]:
-        return [
-            TableCounts.count(self.rows[self.reached[:, c]], c, p, self.cards)
-            for c, p in enumerate(parents)
-        ]
+        counts = []
+        for child, own in enumerate(parents):
+            seen = (self.rows[:, [child, *own]] != MISSING).all(axis=1)
+            rows = self.rows[self.reached[:, child] & seen]
+            counts.append(TableCounts.count(rows, child, own, self.cards))
+        return counts
 
     def _smoothed(
         self, kind: str, counts: Sequence[Counts], steps: int, detail: str = ""
@@ -357,9 +594,8 @@ class _Search:
             value = score(log_probs)
             if value > best:
                 best, strength, kept = value, s, log_probs
-        conditionals = [c.conditional(p) for c, p in zip(counts, kept, strict=True)]
         detail += f"shrinkage {strength:g}, {steps} {'splits' if kind == 'trees' else 'edges'}"
-        return self._record(kind, conditionals, best, steps, detail)
+        return self._record(kind, counts, strength, kept, best, steps, detail)
 
     def _valid_scorer(self, counts: Sequence[Counts]) -> Callable[[list[np.ndarray]], float]:
         """A function of all children's log masses (C, M): the mean of the validation rows, nats."""
@@ -378,7 +614,9 @@ class _Search:
     def _record(
         self,
         kind: str,
-        conditionals: Sequence[Table | Tree],
+        counts: Sequence[Counts],
+        strength: float | None,
+        log_probs: list[np.ndarray],
         valid: float | None,
         steps: int,
         detail: str,
@@ -386,9 +624,8 @@ class _Search:
         self.training.steps += steps
         seconds = self.clock.seconds()
         self.training.curve.append(CurvePoint(self.training.steps, seconds, None, valid))
-        return _Candidate(
-            kind, list(conditionals), self.coarsening, 0.0 if valid is None else valid, detail
-        )
+        valid = 0.0 if valid is None else valid
+        return _Candidate(kind, list(counts), strength, log_probs, self.coarsening, valid, detail)
 
     def _finished(self, finished: bool) -> None:
         if not finished:

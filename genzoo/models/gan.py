@@ -52,17 +52,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.budget import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported, check_integer
+from genzoo.model import Progress, check_integer
 from genzoo.models.independent import Independent
-from genzoo.neural.coders import Decoder, Encoder
+from genzoo.neural.coders import Decoder, Encoder, Proposal
 from genzoo.neural.heads import N_COMPONENTS, Heads
-from genzoo.neural.latent import (
-    MOST_DRAWS,
-    Bound,
-    default_draws,
-    importance_bound,
-    log_prior_ratio,
-)
+from genzoo.neural.latent import MOST_DRAWS, Bound, log_prior_ratio
+from genzoo.neural.latent_family import LatentFamily
 from genzoo.neural.training import (
     Player,
     Recipe,
@@ -72,14 +67,13 @@ from genzoo.neural.training import (
     pick_device,
     weights_of,
 )
-from genzoo.schema import MISSING, Schema
+from genzoo.schema import Schema
 from genzoo.seeding import derive, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
 # Rows of up to so many variables are read flat. On 8 x 8 digits a convolutional critic's step took
 # fifteen times as long as a dense one's, and learned less in the same time.
 LONGEST_FLAT = 256
-ESTIMATORS = ("auto", "elbo", "iwae")
 GAME, FIRST_PROPOSAL, CALIBRATION = 0.6, 0.1, 0.12  # shares of the budget; the rest: the proposal
 BATCH_SIZE = 128
 # Momentum hurts both players, and Muon costs more than it brings in networks this small.
@@ -95,16 +89,14 @@ FIRST_MARGINAL = 0.1  # e before calibration: while checkpoints are compared, an
 MARGINALS = (1.0, 0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)  # in the order of trial
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 MUCH_MARGINAL = 0.1
-LARGEST_LOG_SD = 6.0
 MOST_VALID_ROWS = 128
 # A bound from few draws is loose for a sharp model, and would blur it: as many as time allows.
 CALIBRATION_NUMBERS = 2**25
 FEWEST_CALIBRATION_DRAWS = 32
 SELECTION_TEMPERATURES, SELECTION_NUMBERS = (1.0, 0.5), 2**20
-HELD_NUMBERS = 2**22  # floats that one chunk of a sample may hold
 
 
-class GAN(GenerativeModel):
+class GAN(LatentFamily):
     """Generative adversarial network (WGAN-GP with straight-through draws).
 
     Args:
@@ -112,10 +104,14 @@ class GAN(GenerativeModel):
         width: of the hidden layers of generator, critic and encoder.
         critic_steps: turns of the critic for one of the generator.
         penalty: lambda, the weight of the critic's gradient penalty.
-        estimator: how ``log_prob`` bounds the likelihood: ``"iwae"``, ``"elbo"`` or ``"auto"``
-            (iwae). May be changed after ``fit``.
-        n_importance: K, draws a row for ``log_prob``; None: between 64 and 256, fewer for wider
-            rows (``training_.notes`` says how many). May be changed after ``fit``.
+        estimator: how ``log_prob`` bounds the likelihood: ``"iwae"``, ``"elbo"``, ``"ais"``
+            (annealed importance sampling) or ``"auto"`` (iwae, or ais where iwae has too few
+            effective draws on validation rows; decided once, in ``fit``). This and the next three
+            may be changed after ``fit``.
+        n_importance: K, draws a row of iwae and elbo; None: between 64 and 256, fewer for wider
+            rows.
+        n_temperatures, n_chains: T and C of ais.
+        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
 
     Attributes:
@@ -134,6 +130,9 @@ class GAN(GenerativeModel):
         penalty: float = 1.0,
         estimator: str = "auto",
         n_importance: int | None = None,
+        n_temperatures: int = 100,
+        n_chains: int = 8,
+        ais_start: str = "proposal",
         device: str = "auto",
     ) -> None:
         self.latent_dim = latent_dim
@@ -142,18 +141,17 @@ class GAN(GenerativeModel):
         self.penalty = penalty
         self.estimator = estimator
         self.n_importance = n_importance
+        self.n_temperatures = n_temperatures
+        self.n_chains = n_chains
+        self.ais_start = ais_start
         self.device = device
 
     def _check_params(self) -> None:
         for name in ("latent_dim", "width", "critic_steps"):
             check_integer(name, getattr(self, name))
-        check_integer("n_importance", self.n_importance, least=2, optional=True)
+        self._check_estimator()
         if not (isinstance(self.penalty, (int, float)) and 0 < self.penalty < math.inf):
             raise ValueError(f"penalty: expected a positive number; got {self.penalty!r}")
-        if self.estimator not in ESTIMATORS:
-            raise ValueError(
-                f"estimator: expected one of {', '.join(ESTIMATORS)}; got {self.estimator!r}"
-            )
         if not isinstance(self.device, str):
             raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
 
@@ -172,9 +170,11 @@ class GAN(GenerativeModel):
         start = time.perf_counter()
         chosen = numpy_rng(seed, "gan", "valid").permutation(len(valid))[:MOST_VALID_ROWS]
         valid = valid[chosen]
+        self.decided_ = "iwae"
         marginals = Independent().fit(rows, schema=self.schema_).log_table_
         self._build(marginals, self.latent_dim, self.width, seed)
         self.generator_.start_at_marginals(rows)
+        self.proposal_.learn_blank(rows)
 
         def phase(share: float, since: float) -> Budget:
             """A part of the budget that began when a share ``since`` of it was to be used up."""
@@ -205,7 +205,7 @@ class GAN(GenerativeModel):
                 self._calibrate(valid, seed, math.inf if limit is None else limit)
                 if budget.seconds is not None:
                     since += CALIBRATION
-        training.notes += self._remarks()
+        training.notes += [*self._remarks(), self._decide(valid, seed)]
         return training
 
     def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
@@ -213,9 +213,9 @@ class GAN(GenerativeModel):
         device = pick_device(self.device)
         with torch_seeded(seed, "gan", "weights"):
             self.generator_ = _Generator(self.schema_, latent_dim, width, log_marginals)
-            self.encoder_ = Encoder(_as_seen(self.schema_), 2 * latent_dim, width)
+            self.proposal_ = Proposal(_as_seen(self.schema_), latent_dim, width)
         self.generator_.to(device).eval()
-        self.encoder_.to(device).eval()
+        self.proposal_.to(device).eval()
 
     @property
     def _device(self) -> torch.device:
@@ -230,7 +230,7 @@ class GAN(GenerativeModel):
             critic = Encoder(_as_seen(self.schema_), 1, self.width)
 
         def draw(n: int, noise: torch.Generator) -> Tensor:
-            return straight_through(heads, generator.decoder(self._latents(n, noise)), noise)
+            return straight_through(heads, generator.decoder(self._prior(n, noise)), noise)
 
         def critic_loss(x: Tensor, noise: torch.Generator) -> Tensor:
             real = heads.onehot(x)
@@ -248,7 +248,7 @@ class GAN(GenerativeModel):
 
         held_out = torch.as_tensor(valid).to(self._device)
         K = max(64, min(1024, SELECTION_NUMBERS // held_out.numel()))
-        z = self._latents(K, torch_generator(seed, "gan", "selection", device=self._device))
+        z = self._prior(K, torch_generator(seed, "gan", "selection", device=self._device))
 
         def evaluate() -> float:
             """The bound with draws from the prior, the same for all rows: cheap, and loose."""
@@ -288,11 +288,11 @@ class GAN(GenerativeModel):
         if budget.steps == 0:
             return 0
         noise = torch_generator(seed, "gan", "pairs", turn, device=self._device)
-        z_held = self._latents(1024, noise)
+        z_held = self._prior(1024, noise)
         x_held = self.generator_.sample(z_held, noise)
 
         def log_q(z: Tensor, x: Tensor) -> Tensor:
-            mean, log_sd = self._propose(x)
+            mean, log_sd = self.proposal_(x)
             prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=-1)
             return (prior - log_prior_ratio(z, mean, log_sd)).mean()
 
@@ -300,7 +300,7 @@ class GAN(GenerativeModel):
             return -log_q(z, self.generator_.sample(z, noise))
 
         record = fit_network(
-            [Player(self.encoder_, loss)],
+            [Player(self.proposal_, loss)],
             draw_batch=lambda source: torch.randn((BATCH_SIZE, self.sizes_[0]), generator=source),
             evaluate=lambda: float(log_q(z_held, x_held)),
             recipe=PROPOSAL_RECIPE,
@@ -322,7 +322,7 @@ class GAN(GenerativeModel):
 
         def bound(e: float, at: int) -> Bound:
             self.generator_.calibrate(TEMPERATURES[at], e)
-            return self._bound(valid, K=K, seed=seed)
+            return self._bound(valid, "iwae", seed=seed, K=K)
 
         at = TEMPERATURES.index(1.0)
         before = bound(LEAST_MARGINAL, at)
@@ -353,7 +353,6 @@ class GAN(GenerativeModel):
             f"calibrated on validation rows: temperature {found['temperature']:g}, marginal weight "
             f"{found['marginal_weight']:g}; bound {found['before']:.3f} before, "
             f"{found['after']:.3f} after (nats per row, {found['n_importance']} draws)",
-            f"log_prob is a bound from {self._n_draws} draws a row",
         ]
         if found["marginal_weight"] > MUCH_MARGINAL:
             notes.append(
@@ -362,52 +361,33 @@ class GAN(GenerativeModel):
             )
         return notes
 
-    # ---------------------------------------------------------------- the two questions
-
-    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
-        if given is not None:
-            open_ = given == MISSING
-            if (open_.any(axis=1) & ~open_.all(axis=1)).any():
-                raise Unsupported("a GAN can't complete partly observed rows yet")
-        noise = torch_generator(seed, "gan", "sample", device=self._device)
-        size = max(1, HELD_NUMBERS // self.generator_.decoder.numbers)
-        parts = []
-        with torch.no_grad():
-            for first in range(0, n, size):
-                z = self._latents(min(size, n - first), noise)
-                parts.append(self.generator_.sample(z, noise).cpu().numpy())
-        rows = np.concatenate(parts)
-        return rows if given is None else np.where(given == MISSING, rows, given)
-
-    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        if (rows == MISSING).any():
-            raise Unsupported("a GAN can't sum out missing entries yet")
-        return self._bound(rows, K=self._n_draws, seed=seed).log_prob()
+    # ---------------------------------------------------------------- the model and its proposal
 
     @property
-    def _n_draws(self) -> int:
-        if self.n_importance is not None:
-            return self.n_importance
-        return default_draws(self.generator_.decoder.numbers)
+    def _heads(self) -> Heads:
+        return self.generator_.heads
 
-    def _bound(self, rows: np.ndarray, *, K: int, seed: int) -> Bound:
-        return importance_bound(
-            rows,
-            propose=self._propose,
-            log_likelihood=self.generator_.row_log_prob,
-            K=K,
-            seed=seed,
-            width=self.generator_.decoder.numbers,
-            estimator="elbo" if self.estimator == "elbo" else "iwae",
-            device=self._device,
-        )
+    @property
+    def _width(self) -> int:
+        return self.generator_.decoder.numbers
 
-    def _propose(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation (B, Z) of q(z | x) for codes (B, D)."""
-        mean, raw = self.encoder_(self.generator_.heads.onehot(x)).chunk(2, dim=-1)
-        return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
+    @property
+    def _latents(self) -> int:
+        return self.sizes_[0]
 
-    def _latents(self, n: int, noise: torch.Generator) -> Tensor:
+    def _proposal(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.proposal_(x)
+
+    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
+        return self.generator_.row_log_prob(z, x)
+
+    def _log_table(self, z: Tensor) -> Tensor:
+        return self.generator_.log_table(z)
+
+    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return self.generator_.sample(z, generator)
+
+    def _prior(self, n: int, noise: torch.Generator) -> Tensor:
         return torch.randn((n, self.sizes_[0]), generator=noise, device=self._device)
 
     # ---------------------------------------------------------------- state
@@ -417,6 +397,7 @@ class GAN(GenerativeModel):
             "sizes": np.array(self.sizes_),
             "log_marginals": self.generator_.log_marginals.cpu().numpy(),
             "calibration": pack_json(self.calibration_),
+            "estimator": pack_json(self.decided_),
         }
         for name, module in self._networks().items():
             state |= weights_of(module, f"{name}.")
@@ -428,12 +409,13 @@ class GAN(GenerativeModel):
         for name, module in self._networks().items():
             load_weights(module, arrays, self.device, f"{name}.")
         self.calibration_ = unpack_json(arrays["calibration"])
+        self.decided_ = unpack_json(arrays["estimator"])
         self.generator_.calibrate(
             self.calibration_["temperature"], self.calibration_["marginal_weight"]
         )
 
     def _networks(self) -> dict[str, nn.Module]:
-        return {"decoder": self.generator_.decoder, "encoder": self.encoder_}
+        return {"decoder": self.generator_.decoder, "proposal": self.proposal_}
 
     @property
     def n_parameters_(self) -> int:
@@ -493,14 +475,27 @@ class _Generator(nn.Module):
 
     def log_prob_at(self, outputs: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats, from outputs (..., n_outputs) and codes x (..., D)."""
-        marginal = self.log_marginals[torch.arange(self.heads.D, device=x.device), x]
-        marginal = marginal.to(outputs.dtype)
-        if self.e < 1.0:
-            own = self.heads.log_prob(self.sharpened(outputs), x)
-            terms = torch.logaddexp(own + math.log1p(-self.e), marginal + math.log(self.e))
-        else:
-            terms = marginal.expand(*torch.broadcast_shapes(outputs.shape[:-1], x.shape[:-1]), -1)
-        return (terms if self.heads.end is None else terms * self.heads.reached(x)).sum(dim=-1)
+        own = self.sharpened(outputs)
+        each = torch.arange(self.heads.D, device=x.device)
+
+        def terms_of(codes: Tensor) -> Tensor:
+            marginal = self.log_marginals[each, codes].to(outputs.dtype)
+            return self._mixed(self.heads.log_prob(own, codes), marginal)
+
+        return self.heads.total(terms_of, x)
+
+    def _mixed(self, own: Tensor, marginal: Tensor) -> Tensor:
+        """Log masses of the heads' own distribution and the marginal, mixed.
+
+        Summed as masses, which is several times faster than ``logaddexp``: the marginal's share
+        keeps the sum above 0.
+        """
+        return torch.log((1 - self.e) * own.exp() + self.e * marginal.exp())
+
+    def log_table(self, z: Tensor) -> Tensor:
+        """(N, D, M) log mass of every code given z (N, Z)."""
+        own = self.heads.log_probs_all(self.sharpened(self.decoder(z)))
+        return self._mixed(own, self.log_marginals.to(own.dtype))
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""

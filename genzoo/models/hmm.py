@@ -22,6 +22,11 @@ else, and the others never do. A row's mass is then exactly the product up to an
 first END, no mass lies on rows with a symbol after an END, and ``MISSING`` in a string needs no
 rule of its own.
 
+Entries that are ``MISSING`` in the rows of a fit are summed out in EM's E-step, which is maximum
+likelihood where they are missing at random: whether an entry is missing may depend on the observed
+entries of its row, but not on what it hides. (The marginals towards which B_d is drawn, the bins,
+and what two columns share, are counted in the available entries.)
+
 Numbers with many levels are modelled in bins, and each bin's mass is spread over its values
 (``genzoo.coarsen``).
 
@@ -88,6 +93,8 @@ class HMM(GenerativeModel):
         pseudo_count: weight of the marginal in each state's emissions, in rows; None selects it on
             validation rows from 1, 4, 16.
 
+    ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
+
     Attributes:
         n_states_: S.
         chain_: the fitted probabilities, a ``genzoo.hmm.forward.Chain``. In strings with END its
@@ -96,6 +103,8 @@ class HMM(GenerativeModel):
     ``training_`` counts EM iterations over all starts as steps; its curve is that of the start that
     won. ``train`` is the likelihood before a step's update, on the rows then in use.
     """
+
+    fits_missing = True
 
     def __init__(
         self,
@@ -133,13 +142,14 @@ class HMM(GenerativeModel):
         progress: Progress,
     ) -> Training:
         began = time.perf_counter()
+        assert valid is not None
+        rows, valid = self._settle_end(rows), self._settle_end(valid)
         ergodic = self.transitions == "ergodic" or (
             self.transitions == "auto" and self.schema_.layout == "sequence"
         )
         self.coarsening_ = _bins(self.schema_, rows, shared=ergodic)
         bins = self.coarsening_.to_bins(rows)
         self._shape_ = _shape(self.schema_, self.coarsening_.cards, bins, ergodic)
-        assert valid is not None
         search = _Search(
             self._shape_,
             bins,
@@ -496,13 +506,13 @@ class _Search:
 
 
 def _marginals(shape: Shape, rows: np.ndarray) -> np.ndarray:
-    """(G, M) smoothed share of each code in its table's variables, where they are reached."""
+    """(G, M) smoothed share of each code in its table's variables, where reached and observed."""
     M = int(shape.cards.max())
     counts = np.zeros((len(shape.cards), M))
-    reached = np.ones(rows.shape, dtype=bool)
+    reached = rows != MISSING
     if shape.end is not None:
         is_end = rows == shape.end
-        reached = np.cumsum(is_end, axis=1) - is_end == 0
+        reached &= np.cumsum(is_end, axis=1) - is_end == 0
     for d, table in enumerate(shape.tables):
         counts[table] += np.bincount(rows[reached[:, d], d], minlength=M)
     counts = np.where(np.arange(M) < shape.cards[:, None], counts + 0.5, 0.0)

@@ -6,6 +6,20 @@ with n_dv the number of training rows in which variable d has value v, M_d its c
 pseudo-count, so that a value never seen still has mass. In strings with END a position is counted
 only in the rows that reach it, and a row's product stops at its first END.
 
+Training rows may have ``MISSING`` entries, held for missing at random. An entry tells nothing of
+another here, so the observed entries of a variable are all there is to count, and counting them is
+maximum likelihood. It is consistent where the variable's holes come at random or depend on
+variables that it is independent of, as they all are under this model; what is observed of a
+variable that depends on the cause of its holes is a biased sample, and this family can't tell.
+
+In strings with END a hole may hide where the string ended: somewhere between its last observed
+symbol and its first observed END. The share that ends at each position is found by EM (Turnbull
+1976, for event times known up to an interval), the shares of the symbols among themselves by
+counting the observed ones; together they maximise the likelihood.
+
+Turnbull (1976), The empirical distribution function with arbitrarily grouped, censored and
+truncated data, J. R. Stat. Soc. B 38.
+
 A model that can't beat this one has learned no dependence at all.
 """
 
@@ -19,15 +33,21 @@ from genzoo.model import GenerativeModel, LogProb, Progress
 from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
 
+MOST_ITERATIONS = 1000  # of EM
+TOLERANCE = 1e-8  # strings, as a share of all, that an iteration of EM moves at its end
+
 
 class Independent(GenerativeModel):
     """A product of smoothed marginals; every query is exact.
 
     Args:
         pseudo_count: what is added to each count; positive.
+
+    ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
     """
 
     selects = False
+    fits_missing = True
 
     def __init__(self, *, pseudo_count: float = 1.0) -> None:
         self.pseudo_count = pseudo_count
@@ -48,8 +68,11 @@ class Independent(GenerativeModel):
         cards = self.schema_.cards
         legal = np.arange(cards.max()) < cards[:, None]  # (D, M)
         counts = np.where(legal, self.pseudo_count, 0.0)
-        i, d = np.nonzero(self.schema_.reached(rows))
+        rows = self._settle_end(rows)
+        i, d = np.nonzero(self.schema_.reached(rows) & (rows != MISSING))
         np.add.at(counts, (d, rows[i, d]), 1.0)
+        if self.schema_.end is not None and (rows == MISSING).any():
+            counts = _around_ends(counts, rows, self.schema_.end, self.pseudo_count)
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(counts) - np.log(counts.sum(axis=1, keepdims=True))  # (D, M)
         progress(1.0, "counted")
@@ -136,6 +159,50 @@ class Independent(GenerativeModel):
     def n_parameters_(self) -> int:
         """One number a value, less one a variable."""
         return int((self.schema_.cards - 1).sum())
+
+
+def _around_ends(counts: np.ndarray, rows: np.ndarray, end: int, a: float) -> np.ndarray:
+    """Counts as if it were known in which strings a position is reached, and where they end.
+
+    Args:
+        counts: (D, M) of the observed symbols, with the pseudo-count ``a`` in each cell.
+        rows: (n, D) with ``MISSING`` entries.
+        end: the code of END.
+        a: the pseudo-count.
+
+    Returns:
+        (D, M) the observed symbols scaled to the expected number of strings that go on at each
+        position, and at END the expected number of strings that stop there.
+    """
+    n, D = rows.shape
+    place = np.arange(D)
+    symbol = (rows != MISSING) & (rows != end)
+    first = np.where(symbol, place + 1, 0).max(axis=1)  # where a string may end at the earliest
+    last = np.where(rows == end, place, D).min(axis=1)  # D: after the last position, without END
+    windows = np.zeros((D + 1, D + 1))
+    np.add.at(windows, (first, last), 1.0)
+    certain = np.diag(windows).copy()
+    np.fill_diagonal(windows, 0.0)
+    others = a * (counts.shape[1] - 1)
+    # from both ends of the windows, so that none begins without mass
+    stops = certain + (windows.sum(axis=0) + windows.sum(axis=1)) / 2
+    for _ in range(MOST_ITERATIONS):
+        reached = np.cumsum(stops[::-1])[::-1]
+        hazard = (stops[:D] + a) / (reached[:D] + a + others)
+        survival = np.append(1.0, np.cumprod(1 - hazard))  # (D + 1,) before each position
+        mass = survival * np.append(hazard, 1.0)  # of ending there; the last one, of never ending
+        within = np.cumsum(mass)[None, :] - np.append(0.0, np.cumsum(mass)[:-1])[:, None]
+        weight = np.divide(windows, within, where=windows > 0, out=np.zeros_like(windows))
+        covering = np.cumsum(np.cumsum(weight, axis=0)[:, ::-1], axis=1)[:, ::-1]
+        before, stops = stops, certain + mass * np.diag(covering)
+        if np.abs(stops - before).max() < TOLERANCE * n:
+            break
+    go_on = np.cumsum(stops[::-1])[::-1][1:]  # (D,) strings with a symbol at each position
+    seen = np.delete(counts, end, axis=1).sum(axis=1)  # with the pseudo-counts
+    scale = np.divide(go_on + others, seen, where=seen > 0, out=np.ones(D))
+    filled = counts * scale[:, None]
+    filled[:, end] = stops[:D] + a
+    return filled
 
 
 def _draw(table: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:

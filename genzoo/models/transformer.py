@@ -4,9 +4,11 @@
 
 One network computes all conditionals of a row in a single pass, each masked to the variable's own
 codes, so ``log_prob`` is exact. Sampling draws one variable after the other and keeps the keys and
-values of earlier positions. In strings with END the product stops at the first END. Given a prefix,
-completions are exact draws, and the mass of a prefix is its own product; other patterns of
-``MISSING`` would need a sum over all their completions.
+values of earlier positions. In strings with END the product stops at the first END.
+
+The mass of a prefix is its own product, and its completions are exact draws. Any other pattern of
+``MISSING`` needs a sum over what is missing before the last observed variable: exact where there
+are few such completions, else a lower bound by sequential Monte Carlo (``genzoo.particles``).
 
 Text: rows are windows of T characters. Where the whole text is at hand, training windows start
 anywhere in it. ``score_text`` scores a text of any length and ``complete`` goes on from a prompt,
@@ -25,7 +27,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genzoo import particles
 from genzoo.budget import Budget, Training
+from genzoo.coarsen import marks
 from genzoo.model import (
     GenerativeModel,
     LogProb,
@@ -62,7 +66,8 @@ class TransformerLM(GenerativeModel):
 
     ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
     ``complete`` draw from: with other values than the defaults samples do *not* follow
-    ``log_prob``, which never uses them.
+    ``log_prob``, which never uses them. They apply to the conditionals of what is drawn; entries
+    that are given keep the model's own masses.
 
     Args:
         d_model: width, a multiple of ``2 * n_heads``; None: 32 for small data (under 20,000
@@ -211,19 +216,30 @@ class TransformerLM(GenerativeModel):
     # ---------------------------------------------------------------- queries
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        observed = self._observed_prefix(rows)
-        terms = self._in_batches(np.where(observed, rows, 0))
-        return LogProb.exact(np.where(observed, terms, 0.0).sum(axis=1))
-
-    def _observed_prefix(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) bool: what is observed."""
         observed = rows != MISSING
-        if (observed[:, 1:] & ~observed[:, :-1]).any():
-            raise Unsupported(
-                "a transformer answers exactly where what is observed is a prefix (the first "
-                "variables, in order); other patterns need a sum over all completions"
+        holes = _has_holes(rows)
+        prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
+        parts = []
+        if len(prefix):
+            terms = self._in_batches(np.where(observed, rows, 0)[prefix])
+            exact = LogProb.exact(np.where(observed[prefix], terms, 0.0).sum(axis=1))
+            parts.append((prefix, exact))
+        if len(other):
+            parts.append(
+                (other, particles.log_prob(self._process(), rows[other], other, seed=seed))
             )
-        return observed
+        return particles.joined(parts, len(rows))
+
+    def _process(self) -> particles.Process:
+        network, schema = self.network_, self.schema_
+        cached = 2 * len(network.blocks) * schema.D * network.d_model
+        return particles.Process(
+            order=range(schema.D),
+            cards=schema.cards,
+            walk=lambda n: _Walk(network, n),
+            numbers=cached + int(schema.cards.max()),
+            end=schema.end,
+        )
 
     @torch.no_grad()
     def _in_batches(self, rows: np.ndarray) -> np.ndarray:
@@ -246,7 +262,7 @@ class TransformerLM(GenerativeModel):
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         if given is None:
             given = np.full((n, self.schema_.D), MISSING)
-        self._observed_prefix(given)
+        given = self._without_holes(given, seed)
         network, D, end = self.network_, self.schema_.D, self.schema_.end
         device = network.start.device
         generator = torch_generator(seed, "transformer", "sample", device=device)
@@ -266,21 +282,44 @@ class TransformerLM(GenerativeModel):
             parts.append(x.cpu())
         return torch.cat(parts).numpy()
 
+    def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
+        """Rows whose observed entries are a prefix: what is missing before the last of them drawn,
+        given all of them."""
+        holes = np.flatnonzero(_has_holes(given))
+        if len(holes) == 0:
+            return given
+        plain = self.temperature == 1.0 and self.top_k is None and self.top_p is None
+        filled = given.copy()
+        filled[holes], ess = particles.complete(
+            self._process(),
+            given[holes],
+            holes,
+            seed=seed,
+            barred=marks(self.schema_),
+            change=None if plain else lambda p: self._changed(torch.as_tensor(p)).numpy(),
+        )
+        particles.warn_if_few(ess)
+        return filled
+
     def _draw(self, log_p: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) codes drawn from log masses (B, M), after temperature, top-k and top-p."""
+        p = self._changed(log_p).exp()
+        return torch.multinomial(p, 1, generator=generator).squeeze(-1)
+
+    def _changed(self, log_p: Tensor) -> Tensor:
+        """(B, M) log masses after temperature, top-k and top-p, summing to one."""
         if self.temperature != 1.0:
             log_p = (log_p / self.temperature).log_softmax(dim=-1)
         if self.top_k is not None and self.top_k < log_p.shape[-1]:
             least = log_p.topk(int(self.top_k), dim=-1).values[:, -1:]
             log_p = log_p.masked_fill(log_p < least, -math.inf)
-        p = log_p.exp()
         if self.top_p is not None:
-            ordered, order = p.sort(dim=-1, descending=True)
+            ordered, order = log_p.exp().sort(dim=-1, descending=True)
             before = ordered.cumsum(dim=-1) - ordered  # mass of what is likelier
-            dropped = torch.zeros_like(p, dtype=torch.bool)
+            dropped = torch.zeros_like(log_p, dtype=torch.bool)
             dropped.scatter_(-1, order, before >= self.top_p * ordered.sum(-1, keepdim=True))
-            p = p.masked_fill(dropped, 0.0)
-        return torch.multinomial(p, 1, generator=generator).squeeze(-1)
+            log_p = log_p.masked_fill(dropped, -math.inf)
+        return log_p.log_softmax(dim=-1)
 
     # ---------------------------------------------------------------- text
 
@@ -415,6 +454,41 @@ class TransformerLM(GenerativeModel):
         return sum(p.numel() for p in self.network_.parameters())
 
 
+class _Walk:
+    """Particles on their way through the network, one position at a time.
+
+    Args:
+        network: in evaluation mode.
+        n: how many particles.
+    """
+
+    def __init__(self, network: GPT, n: int) -> None:
+        self.network, self.cache = network, network.new_cache(n)
+
+    @torch.no_grad()
+    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
+        """(N, M) log masses of the codes of v, given those before it in ``codes`` (N, D)."""
+        previous = None
+        if v:
+            previous = torch.as_tensor(codes[:, v - 1]).to(self.network.start.device)
+        log_p = self.network.next_log_probs(v, previous, self.cache).cpu().double().numpy()
+        end = self.network.heads.end
+        if end is not None and v:
+            # after END nothing but END
+            ended = codes[:, v - 1] == end
+            log_p[ended] = -np.inf
+            log_p[ended, end] = 0.0
+        return log_p
+
+    def follow(self, ancestors: np.ndarray) -> None:
+        """The particles are now copies of the earlier ones ``ancestors`` (N',)."""
+        index = torch.as_tensor(ancestors).to(self.network.start.device)
+        self.cache = [
+            (keys.index_select(0, index), values.index_select(0, index))
+            for keys, values in self.cache
+        ]
+
+
 class _Windows:
     """``draw_batch`` for text: windows of T codes from anywhere, none across two stretches."""
 
@@ -427,3 +501,9 @@ class _Windows:
     def __call__(self, generator: torch.Generator) -> Tensor:
         chosen = torch.randint(len(self.starts), (self.batch_size, 1), generator=generator)
         return self.codes[self.starts[chosen] + self.within]
+
+
+def _has_holes(rows: np.ndarray) -> np.ndarray:
+    """(n,) whether something is missing before an observed entry."""
+    observed = rows != MISSING
+    return (observed[:, 1:] & ~observed[:, :-1]).any(axis=1)

@@ -15,8 +15,9 @@ decoder learns to use z before z has a price; else it may never (posterior colla
 gradient is the doubly reparameterised one, whose noise does not drown it as k grows (Tucker et al.
 2019).
 
-``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1. The weights that are kept
-are those with the best bound on validation rows. Dequantisation never enters.
+``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1, or annealed importance
+sampling where importance sampling fails (``genzoo.neural.latent_family``). The weights that are
+kept are those with the best bound on validation rows. Dequantisation never enters.
 
 Kingma & Welling (2014), arXiv:1312.6114. Rezende, Mohamed & Wierstra (2014), arXiv:1401.4082.
 Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519. Bowman et al. (2016), arXiv:1511.06349.
@@ -34,9 +35,11 @@ from torch import Tensor, nn
 
 from genzoo import forms
 from genzoo.budget import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, Unsupported, check_integer
-from genzoo.neural.coders import Decoder, Encoder
-from genzoo.neural.latent import Bound, default_draws, importance_bound, log_prior_ratio
+from genzoo.model import Progress, check_integer
+from genzoo.neural.coders import Decoder, Proposal
+from genzoo.neural.heads import Heads
+from genzoo.neural.latent import log_prior_ratio
+from genzoo.neural.latent_family import LatentFamily
 from genzoo.neural.training import (
     Player,
     Recipe,
@@ -45,11 +48,10 @@ from genzoo.neural.training import (
     load_weights,
     weights_of,
 )
-from genzoo.schema import MISSING, Schema
-from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
+from genzoo.schema import Schema
+from genzoo.seeding import check_seed, numpy_rng, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
-ESTIMATORS = ("auto", "elbo", "iwae")
 TRAINING_DRAWS = 4  # k
 # b rises for this share of the training, but no longer than ten passes over the rows (or 100
 # steps): a decoder that may use z for free learns few rows by heart.
@@ -57,16 +59,20 @@ WARM_UP, WARM_UP_PASSES, WARM_UP_STEPS = 0.2, 10, 100
 WIDTH = 128
 # Selection takes fewer draws than ``log_prob`` and more rows instead: rows differ more than draws.
 SELECTION_DRAWS, SELECTION_NUMBERS, FEWEST_SELECTION_ROWS = 64, 2**25, 64
-CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
-LARGEST_LOG_SD = 5.0  # of the posterior, in size
+CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch
 
 
-class VAE(GenerativeModel):
+class VAE(LatentFamily):
     """A variational autoencoder with a head for each variable.
 
     ``log_prob`` is a lower bound: the importance-weighted one with K draws (``estimator="iwae"``),
-    or the mean of K log weights (``"elbo"``); ``stderr`` is the Monte Carlo error of each row.
-    ``set_params`` may change both settings after ``fit``.
+    the mean of K log weights (``"elbo"``), or annealed importance sampling (``"ais"``); ``stderr``
+    is the Monte Carlo error of each row. ``set_params`` may change the estimator's settings after
+    ``fit``. Entries that are ``MISSING`` are summed out (a bound as well), and completed by
+    importance resampling of z, with a warning where too few draws count.
+
+    ``fit`` takes rows with ``MISSING`` entries: the bound is then that of the observed ones, which
+    are taken as missing at random (Mattei & Frellsen 2019, MIWAE, arXiv:1812.02633).
 
     Args:
         latent_dim: latent coordinates Z; None: 16, or 32 where there are 10,000 training rows of
@@ -74,14 +80,20 @@ class VAE(GenerativeModel):
         width: of the hidden layers.
         n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 256, fewer for wide
             rows. What it comes to is in ``n_importance_``.
-        estimator: ``"auto"`` (iwae), ``"iwae"`` or ``"elbo"``.
+        estimator: ``"auto"`` (iwae, or ais where iwae has too few effective draws on validation
+            rows; decided once, in ``fit``), ``"iwae"``, ``"elbo"`` or ``"ais"``.
+        n_temperatures, n_chains: T and C of ais.
+        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
         device: ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``, ...
 
     Attributes:
         n_importance_: K of ``log_prob``.
+        estimator_: the estimator that ``log_prob`` uses.
 
     References: see the module.
     """
+
+    fits_missing = True
 
     def __init__(
         self,
@@ -90,22 +102,24 @@ class VAE(GenerativeModel):
         width: int = WIDTH,
         n_importance: int | None = None,
         estimator: str = "auto",
+        n_temperatures: int = 100,
+        n_chains: int = 8,
+        ais_start: str = "proposal",
         device: str = "auto",
     ) -> None:
         self.latent_dim = latent_dim
         self.width = width
         self.n_importance = n_importance
         self.estimator = estimator
+        self.n_temperatures = n_temperatures
+        self.n_chains = n_chains
+        self.ais_start = ais_start
         self.device = device
 
     def _check_params(self) -> None:
         check_integer("latent_dim", self.latent_dim, optional=True)
         check_integer("width", self.width)
-        check_integer("n_importance", self.n_importance, least=2, optional=True)
-        if self.estimator not in ESTIMATORS:
-            raise ValueError(
-                f"estimator: expected one of {', '.join(ESTIMATORS)}; got {self.estimator!r}"
-            )
+        self._check_estimator()
         if not isinstance(self.device, str) or not self.device:
             raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
 
@@ -124,6 +138,8 @@ class VAE(GenerativeModel):
         self._build(self.latent_dim or _latent_dim(*rows.shape), self.width, seed=seed)
         network = self.network_
         network.decoder.start_at_marginals(rows)
+        network.proposal.learn_blank(rows)
+        self.decided_ = "iwae"
         K = min(SELECTION_DRAWS, self.n_importance_)
         n_selection = SELECTION_NUMBERS // (K * network.decoder.numbers)
         chosen = numpy_rng(seed, "vae", "selection").permutation(len(valid))
@@ -142,10 +158,10 @@ class VAE(GenerativeModel):
             return -network.training_bound(x, b, generator).mean()
 
         def evaluate() -> float:
-            return float(self._bound(held_out, K=K, seed=seed).value.mean())
+            return float(self._bound(held_out, "iwae", seed=seed, K=K).value.mean())
 
-        return fit_network(
-            [Player(network, loss, outer=network.encoder.outer + network.decoder.outer)],
+        training = fit_network(
+            [Player(network, loss, outer=network.proposal.encoder.outer + network.decoder.outer)],
             draw_batch=epochs(torch.as_tensor(rows), recipe.batch_size),
             evaluate=evaluate,
             recipe=recipe,
@@ -154,62 +170,50 @@ class VAE(GenerativeModel):
             progress=watched,
             device=self.device,
         )
+        training.notes.append(self._decide(valid, seed))
+        return training
 
     def _build(self, latent_dim: int, width: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width))
         with torch_seeded(seed, "vae", "init"):
             self.network_ = _Coders(self.schema_, *self.sizes_)
 
-    # ---------------------------------------------------------------- queries
-
-    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        _refuse_missing(rows, "log_prob")
-        return self._bound(rows, K=self.n_importance_, seed=seed).log_prob()
+    # ---------------------------------------------------------------- the model and its proposal
 
     @property
-    def n_importance_(self) -> int:
-        """K, the draws a row of ``log_prob``."""
-        if self.n_importance is not None:
-            return int(self.n_importance)
-        return default_draws(self.network_.decoder.numbers)
+    def _heads(self) -> Heads:
+        return self.network_.decoder.heads
 
-    def _bound(self, rows: np.ndarray, *, K: int, seed: int) -> Bound:
-        decoder = self.network_.decoder
-        return importance_bound(
-            rows,
-            propose=self.network_.posterior,
-            log_likelihood=decoder.row_log_prob,
-            K=K,
-            seed=seed,
-            width=decoder.numbers,
-            estimator="elbo" if self.estimator == "elbo" else "iwae",
-            device=decoder.bias.device,
-        )
+    @property
+    def _width(self) -> int:
+        return self.network_.decoder.numbers
 
-    @torch.no_grad()
-    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
-        if given is not None and (given != MISSING).any():
-            raise Unsupported(
-                "a VAE would have to draw from p(z | what is given), for which it has no sampler"
-            )
-        decoder = self.network_.decoder
-        device = decoder.bias.device
-        generator = torch_generator(seed, "vae", "sample", device=device)
-        z = torch.randn(n, self.sizes_[0], generator=generator, device=device)
-        parts = z.split(max(1, CHUNK_NUMBERS // decoder.numbers))
-        return torch.cat([decoder.heads.sample(decoder(p), generator).cpu() for p in parts]).numpy()
+    @property
+    def _device(self) -> torch.device:
+        return self.network_.decoder.bias.device
+
+    @property
+    def _latents(self) -> int:
+        return self.sizes_[0]
+
+    def _proposal(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network_.proposal(x)
+
+    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
+        return self.network_.decoder.row_log_prob(z, x)
+
+    def _log_table(self, z: Tensor) -> Tensor:
+        return self._heads.log_probs_all(self.network_.decoder(z))
+
+    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return self._heads.sample(self.network_.decoder(z), generator)
 
     # ---------------------------------------------------------------- the latent space
 
     def encode(self, data: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of q(z | x), (n, Z) each, for data as in ``log_prob``.
-
-        Raises:
-            Unsupported: for entries that are ``MISSING``.
-        """
+        """Mean and standard deviation of q(z | x), (n, Z) each, for data as in ``log_prob``."""
         self._check_fitted("encode")
-        rows = self._read_rows(data)
-        _refuse_missing(rows, "encode")
+        rows = self._settle_end(self._read_rows(data))
         mean, log_sd = self._posterior(rows)
         return mean.cpu().numpy(), log_sd.exp().cpu().numpy()
 
@@ -242,11 +246,11 @@ class VAE(GenerativeModel):
         along = np.linspace(0.0, 1.0, int(n), dtype=np.float32)[:, None]
         return self._in_form(self._likeliest((1 - along) * ends[0] + along * ends[1]), a, seed)
 
-    @torch.no_grad()
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        device = self.network_.decoder.bias.device
-        parts = torch.as_tensor(rows).split(max(1, CHUNK_NUMBERS // self.network_.decoder.numbers))
-        means, log_sds = zip(*(self.network_.posterior(x.to(device)) for x in parts), strict=True)
+        propose = self._proposal_for(rows)
+        parts = torch.as_tensor(rows).split(max(1, CHUNK_NUMBERS // self._width))
+        with torch.no_grad():
+            means, log_sds = zip(*(propose(x.to(self._device)) for x in parts), strict=True)
         return torch.cat(means), torch.cat(log_sds)
 
     @torch.no_grad()
@@ -270,11 +274,14 @@ class VAE(GenerativeModel):
     # ---------------------------------------------------------------- state
 
     def _state(self) -> dict[str, np.ndarray]:
-        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
+        settings = {"sizes": self.sizes_, "estimator": self.decided_}
+        return {"settings": pack_json(settings), **weights_of(self.network_)}
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self._build(*unpack_json(arrays["sizes"]))
-        weights = {name: array for name, array in arrays.items() if name != "sizes"}
+        settings = unpack_json(arrays["settings"])
+        self._build(*settings["sizes"])
+        self.decided_ = settings["estimator"]
+        weights = {name: array for name, array in arrays.items() if name != "settings"}
         load_weights(self.network_, weights, self.device)
 
     @property
@@ -288,17 +295,12 @@ class _Coders(nn.Module):
 
     def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
         super().__init__()
-        self.encoder = Encoder(schema, 2 * latent_dim, width)
+        self.proposal = Proposal(schema, latent_dim, width)
         self.decoder = Decoder(schema, latent_dim, width)
-
-    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation (B, Z) of q(z | x) for codes x (B, D)."""
-        mean, raw = self.encoder(self.decoder.heads.onehot(x)).chunk(2, dim=-1)
-        return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
 
     def training_bound(self, x: Tensor, b: float, generator: torch.Generator) -> Tensor:
         """(B,) the bound in the module's text for codes x (B, D), with its gradient from there."""
-        mean, log_sd = self.posterior(x)
+        mean, log_sd = self.proposal(x)
         shape = (TRAINING_DRAWS, *mean.shape)
         noise = torch.randn(shape, generator=generator, device=mean.device)
         z = mean + noise * torch.exp(log_sd)  # (k, B, Z)
@@ -324,11 +326,3 @@ def _recipe(n: int) -> Recipe:
     return Recipe(
         steps=4000, batch_size=64, muon_lr=None, adam_lr=0.01, weight_decay=weight_decay, ema=0.99
     )
-
-
-def _refuse_missing(rows: np.ndarray, method: str) -> None:
-    if (rows == MISSING).any():
-        raise Unsupported(
-            f"a VAE's encoder reads complete rows; {method} with MISSING entries needs a proposal "
-            f"for partly observed ones"
-        )

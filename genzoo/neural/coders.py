@@ -34,6 +34,7 @@ SMALLEST_SIDE = 7
 LARGEST_FLAT_SIDE = 12  # images up to here are read as tables
 KERNEL = 5  # steps of a sequence that one convolution sees
 N_BLOCKS = 2  # residual convolutions of a sequence
+LARGEST_LOG_SD = 5.0  # of a proposal, in size
 STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width / 8, then doubled
 
 
@@ -99,6 +100,40 @@ class Encoder(nn.Module):
         if len(self.event_shape) == 2:
             features = features.transpose(2, 3)  # (B, F, C, T)
         return features.flatten(start_dim=1, end_dim=-2)
+
+
+class Proposal(nn.Module):
+    """A Gaussian near the posterior of the latents: q(z | x).
+
+    Args:
+        schema: of the rows.
+        latent_dim: Z.
+        width: of the hidden layers.
+    """
+
+    blank: Tensor
+
+    def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
+        super().__init__()
+        self.heads = Heads(schema)
+        self.encoder = Encoder(schema, 2 * latent_dim, width)
+        self.register_buffer("blank", torch.zeros(self.heads.n_inputs))
+
+    @torch.no_grad()
+    def learn_blank(self, rows: np.ndarray) -> None:
+        """Let the mean features of ``rows`` (n, D) stand for entries that are ``MISSING``."""
+        total = torch.zeros_like(self.blank)
+        count = torch.zeros_like(self.blank)
+        for x in torch.as_tensor(rows).split(4096):
+            here = (x >= 0).float()[:, self.heads._variable_of]
+            total += (self.heads.onehot(x.clamp(min=0)) * here).sum(dim=0)
+            count += here.sum(dim=0)
+        self.blank.copy_(total / count.clamp(min=1.0))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation (B, Z) for codes x (B, D)."""
+        mean, raw = self.encoder(self.heads.onehot(x, self.blank)).chunk(2, dim=-1)
+        return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
 
 
 class Decoder(nn.Module):

@@ -22,6 +22,7 @@ Salimans, Karpathy, Chen & Kingma (2017), PixelCNN++, arXiv:1701.05517.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -37,6 +38,8 @@ N_COMPONENTS = 5
 SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
 START_SCALE = 0.3  # at output 0
 PSEUDO_COUNT = 0.5
+VALUE = -2  # in a query beside MISSING: any value of the variable, but not its missing mark
+NO_MASS = -1e30  # a log mass of nothing, with gradients that are finite
 
 
 def is_long(variable: Variable) -> bool:
@@ -65,6 +68,8 @@ class Heads(nn.Module):
     _n_values: Tensor
     _marked: Tensor
     _order: Tensor
+    _marks: Tensor
+    _variable_of: Tensor
     _lowest_log_scale: Tensor
     _spread: Tensor
 
@@ -102,6 +107,10 @@ class Heads(nn.Module):
             "_lowest_log_scale": np.log(
                 SMALLEST_SCALE * 2 / (n_values[logistic, None] - 1), dtype=np.float32
             ),  # (Dl, 1)
+            "_variable_of": np.concatenate(
+                [np.repeat(categorical, legal.sum(axis=1)), logistic, logistic[marked[logistic]]]
+            ),  # (n_inputs,) which variable a feature belongs to
+            "_marks": np.where(marked, cards - 1, 0),  # (D,) the mark's code, where there is one
             "_spread": np.linspace(-0.8, 0.8, N_COMPONENTS).astype(np.float32),
         }.items():
             self.register_buffer(name, torch.as_tensor(value), persistent=False)
@@ -132,7 +141,7 @@ class Heads(nn.Module):
         what to start the output layer's biases at."""
         reached = self.schema.reached(rows)
         parts = [
-            _marginal_outputs(variable, rows[reached[:, d], d])
+            _marginal_outputs(variable, rows[reached[:, d] & (rows[:, d] >= 0), d])
             for d, variable in enumerate(self.schema.variables)
         ]
         return np.concatenate(parts).astype(np.float32)
@@ -162,10 +171,78 @@ class Heads(nn.Module):
     def row_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """(...) log mass of rows whose variables are independent given ``outputs``.
 
-        In strings the product stops at the first END.
+        In strings the product stops at the first END. ``MISSING`` codes are summed out; where a
+        code is ``VALUE``, all values but the missing mark are.
         """
-        terms = self.log_prob(outputs, x)
-        return terms.sum(dim=-1) if self.end is None else (terms * self.reached(x)).sum(dim=-1)
+        return self.total(lambda codes: self.log_prob(outputs, codes), x)
+
+    def total(self, terms_of: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """(...) log mass of rows x (..., D) in a product over variables.
+
+        Args:
+            terms_of: codes (..., D) to log masses (..., D) of each variable's own.
+            x: codes, ``MISSING`` or ``VALUE`` in places.
+        """
+        hidden = x < 0
+        if not bool(hidden.any()):
+            terms = terms_of(x)
+            return terms.sum(dim=-1) if self.end is None else (terms * self.reached(x)).sum(-1)
+        terms = terms_of(x.clamp(min=0)).masked_fill(hidden, 0.0)
+        if self.end is None:
+            if bool((x == VALUE).any()):
+                known = _log_complement(terms_of(self._marks.expand_as(x)))
+                terms = torch.where(x == VALUE, known, terms)
+            return terms.sum(dim=-1)
+        # beside the product of the symbols so far: the mass of having ended
+        stop = terms_of(torch.full_like(x, self.end))
+        go_on = _log_complement(stop)
+        running = torch.zeros_like(terms[..., 0])
+        ended = torch.full_like(running, NO_MASS)
+        nothing = torch.full_like(running, NO_MASS)
+        for d in range(self.D):
+            seen = x[..., d]
+            may_end = torch.logaddexp(ended, running + stop[..., d])
+            symbol = (seen >= 0) & (seen != self.end)
+            step = torch.where(symbol, terms[..., d], go_on[..., d])
+            running = torch.where(seen == self.end, nothing, running + step)
+            ended = torch.where(symbol, nothing, may_end)
+        return torch.logaddexp(running, ended)
+
+    def completed(self, log_table: Tensor, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """(N, D) rows x with what is ``MISSING`` or ``VALUE`` drawn, given log masses of all codes
+        (N, D, M), variables independent; in strings the first END ends the row."""
+        hidden = x < 0
+        marks = torch.arange(self.M, device=x.device) == self._marks.unsqueeze(-1)  # (D, M)
+        scores = log_table.masked_fill((x == VALUE).unsqueeze(-1) & marks, -math.inf)
+        if self.end is not None:
+            scores = scores.clone()
+            symbol = ~hidden & (x != self.end)
+            later = symbol.flip(-1).cumsum(-1).flip(-1) > 0  # a symbol at or after this position
+            scores[..., self.end] = scores[..., self.end].masked_fill(later, -math.inf)
+            scores[..., self.end] += self._log_ending(log_table, x)
+        uniform = torch.rand(scores.shape, generator=generator, device=x.device)
+        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
+        drawn = torch.where(hidden, (scores + gumbel).argmax(dim=-1), x)
+        return drawn if self.end is None else drawn.masked_fill(~self.reached(drawn), self.end)
+
+    def _log_ending(self, log_table: Tensor, x: Tensor) -> Tensor:
+        """(N, D) by how much END at a hidden position is likelier for what is observed after it
+        than another symbol there is: the log of 1 over the mass of the rest, given going on."""
+        assert self.end is not None
+        stop = log_table[..., self.end]
+        go_on = _log_complement(stop)
+        rest = torch.zeros_like(stop[..., 0])
+        parts = []
+        for d in range(self.D - 1, -1, -1):
+            parts.append(-rest)
+            seen = x[..., d]
+            own = log_table[..., d, :].gather(-1, seen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+            after = torch.logaddexp(stop[..., d], go_on[..., d] + rest)
+            later_symbol = ((x[..., d:] >= 0) & (x[..., d:] != self.end)).any(dim=-1)
+            after = torch.where(later_symbol, go_on[..., d] + rest, after)
+            rest = torch.where(seen == self.end, stop[..., d], own + rest)
+            rest = torch.where(seen < 0, after, rest)
+        return torch.stack(parts[::-1], dim=-1)
 
     def log_probs_all(self, outputs: Tensor) -> Tensor:
         """(..., D, M) log mass of every code; -inf beyond a variable's cardinality."""
@@ -241,9 +318,15 @@ class Heads(nn.Module):
         is_end = x == self.end
         return (is_end.cumsum(dim=-1) - is_end.long()) == 0
 
-    def onehot(self, x: Tensor) -> Tensor:
+    def onehot(self, x: Tensor, blank: Tensor | None = None) -> Tensor:
         """(..., n_inputs) features of rows: one-hot codes, then the long ordinals' scaled values
-        in [-1, 1] (0 for the mark), then a flag for each missing mark of theirs."""
+        in [-1, 1] (0 for the mark), then a flag for each missing mark of theirs.
+
+        Where a code is below 0, the features are those of ``blank`` (n_inputs,).
+        """
+        if blank is not None and bool((x < 0).any()):
+            hidden = (x < 0)[..., self._variable_of]
+            return torch.where(hidden, blank, self.onehot(x.clamp(min=0)))
         parts = []
         if self.n_categorical:
             hot = F.one_hot(x[..., self.categorical], self._legal.shape[-1])
@@ -254,6 +337,11 @@ class Heads(nn.Module):
             parts.append((2 * code / (self._n_values - 1) - 1).masked_fill(is_mark, 0.0))
             parts.append(is_mark[..., self._marked].float())
         return torch.cat(parts, dim=-1)
+
+
+def _log_complement(log_mass: Tensor) -> Tensor:
+    """log(1 - mass), at least log 1e-7 where the mass is one."""
+    return torch.log(-torch.expm1(log_mass.clamp(max=-1e-7)))
 
 
 def _marginal_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:

@@ -14,7 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genzoo import store
 from genzoo.report import figures, findings, numbers, samples
+from genzoo.report.bounds import bounds
 from genzoo.report.numbers import DASH, MARKS, number, with_error
+from genzoo.report.quality import quality
 from genzoo.report.records import TRUTH, DatasetRecord, RunRecord, read_run
 from genzoo.report.summary import BASELINE, Entry, Ranking, rank
 
@@ -23,7 +25,7 @@ SHORT_FINGERPRINT = 12
 VIEWS = {
     "nats": "Nats per row",
     "bits": "Bits per dimension",
-    "gap": "Gap to the truth",
+    "gap": "KL from the truth",
     "cost": "Training time",
 }
 
@@ -96,7 +98,6 @@ def _context(run: RunRecord) -> dict[str, Any]:
         "command": _command(run),
         "budgets": _budgets(run),
         "params": _params(run),
-        "notes": _notes(run),
     }
 
 
@@ -206,6 +207,7 @@ def _section(
     entries = ranking.entries
     shown = ([ranking.truth] if ranking.truth else []) + entries
     galleries = samples.galleries(dataset, shown, colours)
+    of_samples = quality(run, ranking)
     return {
         "id": f"data-{index + 1}",
         "name": dataset.name,
@@ -214,6 +216,10 @@ def _section(
         "rows": _ranked_rows(ranking, colours),
         "spread": len(run.seeds) > 1,
         "gap": ranking.truth is not None,
+        "bounds": bounds(ranking),
+        "calibrated": any(b.calibration != DASH for b in bounds(ranking)),
+        "quality": of_samples,
+        "notes": _notes(run, dataset.name),
         "text_score": any(_text_score(e) for e in entries),
         "curves": _curves(dataset, ranking, colours, index),
         "galleries": galleries,
@@ -257,7 +263,7 @@ def _entropy(entropy: dict[str, float]) -> str:
 def _ranked_rows(ranking: Ranking, colours: dict[str, int]) -> list[dict[str, Any]]:
     rows = []
     if ranking.truth:
-        rows.append(_ranked_row(ranking.truth, "", None, "", "", colours))
+        rows.append(_ranked_row(ranking.truth, "", None, "", "", colours, alarm=False))
     for rival in ranking.rivals:
         difference = rival.difference
         behind, interval = "", ""
@@ -266,8 +272,12 @@ def _ranked_rows(ranking: Ranking, colours: dict[str, int]) -> list[dict[str, An
             places = numbers.decimals(difference.stderr, difference.value)
             low, high = difference.interval()
             interval = f"{number(low, places)} to {number(high, places)}"
-        row = _ranked_row(rival.entry, str(rival.rank), rival.verdict, behind, interval, colours)
-        rows.append(row)
+        alarm = any(c.model == rival.entry.model for c in ranking.alarms)
+        rows.append(
+            _ranked_row(
+                rival.entry, str(rival.rank), rival.verdict, behind, interval, colours, alarm=alarm
+            )
+        )
     return rows
 
 
@@ -278,6 +288,8 @@ def _ranked_row(
     behind: str,
     interval: str,
     colours: dict[str, int],
+    *,
+    alarm: bool,
 ) -> dict[str, Any]:
     words = {
         None: "the true model",
@@ -295,6 +307,7 @@ def _ranked_row(
     memory = entry.mean_of("peak_memory_mb")
     return {
         "place": place,
+        "alarm": alarm,
         "model": entry.model,
         "colour": colours.get(entry.model),
         "value": with_error(entry.value, entry.stderr, entry.kind),
@@ -481,9 +494,10 @@ def _params(run: RunRecord) -> list[tuple[str, str, str]]:
     ]
 
 
-def _notes(run: RunRecord) -> list[tuple[str, str]]:
+def _notes(run: RunRecord, dataset: str) -> list[tuple[str, str]]:
     return [
-        (f"{c.model} on {c.dataset}" + ("" if c.seed is None else f", seed {c.seed}"), str(note))
-        for c in run.cells
-        for note in c.record.get("notes") or []
+        (c.model if c.seed is None or len(run.seeds) == 1 else f"{c.model}, seed {c.seed}", note)
+        for c in [*run.cells, *run.references]
+        if c.dataset == dataset
+        for note in map(str, c.record.get("notes") or [])
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
 from genzoo.report.numbers import count, listing, number, with_error
 from genzoo.report.records import TRUTH, RunRecord
 from genzoo.report.summary import BASELINE, Entry, Ranking
@@ -126,9 +127,9 @@ def _against_truth(ranking: Ranking) -> list[str]:
     gap = with_error(best.gap.value, best.gap.stderr)
     low, high = best.gap.interval()
     if low <= 0:
-        return [f"The truth is not seen to be better (by {gap} nats a row)."]
+        return [f"The truth is not seen to be better (KL divergence {gap} nats a row)."]
     most = "at most " if best.kind == "lower_bound" else ""
-    words = f"The truth is {most}{gap} nats a row away"
+    words = f"The truth is {most}{gap} nats a row away in KL divergence"
     if best.kind == "exact" and ranking.with_verdict("open") and high > 0:
         words += (
             f"; no model can beat it, so no true value lies more than about "
@@ -208,6 +209,13 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
         found.append(
             f"{listing(bounds)}: a lower bound says how good a model is at least. One below an "
             f"exact value does not mean that the model is worse."
+        )
+    much = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
+    if much:
+        where = listing([f"{e.model} on {e.dataset} ({number(w)})" for e, w in much])
+        found.append(
+            f"{where}: the training marginals have more than a tenth of the weight in the "
+            f"calibrated model, so much of its likelihood is theirs, not the generator's."
         )
     estimates = list(dict.fromkeys(e.model for e in entries if e.kind == "estimate"))
     if estimates:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import math
 
 MARKS = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ "}
-_ASCII = str.maketrans({"≥": ">=", "≤": "<=", "≈": "~", "−": "-", "±": "+-", "∞": "inf", "—": "-"})
+_ASCII = str.maketrans(
+    {
+        "≥": ">=",
+        "≤": "<=",
+        "≈": "~",
+        "−": "-",
+        "±": "+-",
+        "∞": "inf",
+        "→": "to",
+        "‖": "||",
+        "—": "-",
+    }
+)
 DASH = "—"
 
 

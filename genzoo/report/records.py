@@ -65,6 +65,7 @@ class RunRecord:
     datasets: list[DatasetRecord]
     models: list[str]
     cells: list[Cell] = field(repr=False)
+    references: list[Cell] = field(repr=False)
 
     @property
     def seeds(self) -> list[Any]:
@@ -79,6 +80,11 @@ class RunRecord:
         """The cells of one model on one data set, one for each seed that has a record."""
         return [c for c in self.cells if c.model == model and c.dataset == dataset]
 
+    def reference(self, name: str, dataset: str) -> list[Cell]:
+        """The cell that samples on a data set are compared with, or none: fresh rows of the data
+        (``held-out``) or memorised ones (``copycat``)."""
+        return [c for c in self.references if c.model == name and c.dataset == dataset]
+
 
 def read_run(folder: str | Path) -> RunRecord:
     """Read a run folder.
@@ -90,8 +96,11 @@ def read_run(folder: str | Path) -> RunRecord:
     plan = load_run(folder).plan
     datasets = [_read_dataset(folder, facts) for facts in plan["datasets"]]
     models = [m["label"] for m in plan["models"]]
-    keys = [asked["key"] for asked in plan["cells"]]
-    return RunRecord(folder, plan, datasets, models, _read_cells(folder, keys))
+    cells, references = (
+        _read_cells(folder, [asked["key"] for asked in plan[part]])
+        for part in ("cells", "references")
+    )
+    return RunRecord(folder, plan, datasets, models, cells, references)
 
 
 def _read_dataset(folder: Path, facts: dict[str, Any]) -> DatasetRecord:

@@ -37,7 +37,9 @@ def test_a_record_holds_what_the_model_gives(coin, tmp_path):
     assert first["truth_gap"]["value"] == pytest.approx(gap.mean())
     assert first["truth_gap"]["stderr"] == pytest.approx(gap.std(ddof=1) / np.sqrt(len(gap)))
     assert first["metrics"]["truth_gap"]["higher_is_better"] is False
-    assert set(first["metrics"]) == set(genzoo.list_metrics())
+    assert {*first["metrics"], *first["metrics_left_out"]} == set(genzoo.list_metrics())
+    assert "sequences" in first["metrics_left_out"]["ngram_tv"]
+    assert first["bound"] is None
     assert first["alarm"]["raised"] is False
     assert (first["status"], first["kind"], first["n_parameters"]) == ("ok", "exact", 3)
     assert (first["seed"], second["seed"], truth["seed"]) == (0, 1, None)
@@ -54,15 +56,89 @@ def test_a_record_holds_what_the_model_gives(coin, tmp_path):
         assert 10 < first["peak_memory_mb"] < 4096
 
 
+def test_a_bound_says_where_it_comes_from(coin, tmp_path):
+    models = {
+        "certified": bad.Bounded(), "refuses": bad.Bounded(gap="refused"),
+        "breaks": bad.Bounded(gap="broken"),
+    }  # fmt: skip
+    found = {r["model"]: r for r in compare(models, [coin], tmp_path).records()}
+    assert {r["status"] for r in found.values()} == {"ok"}
+    bound = found["certified"]["bound"]
+    assert bound["estimator"] == "iwae"
+    # the effective draws of the 200 test rows are 1 .. 200
+    assert bound["ess_median"] == pytest.approx(100.5)
+    assert bound["ess_low"] == pytest.approx(10.95)
+    assert bound["gap"] == {
+        "value": 0.5, "stderr": 0.125, "n": 50, "estimator": "iwae", "lower": -3.0, "upper": -2.5
+    }  # fmt: skip
+    assert found["certified"]["calibration"]["marginal_weight"] == 0.25
+    refused, broken = found["refuses"], found["breaks"]
+    assert (refused["bound"]["gap"], refused["bound"]["gap_refused"]) == (None, "can't simulate")
+    assert refused["notes"] == []
+    assert broken["bound"]["gap_refused"] == "RuntimeError: no gap today"
+    assert any("no gap today" in note for note in broken["notes"])
+    assert broken["test_log_prob"] == found["certified"]["test_log_prob"]
+
+
+def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
+    coin, tmp_path, monkeypatch
+):
+    class Local(Independent):
+        """Runs in this process, which knows the metric."""
+
+    monkeypatch.setitem(genzoo.registry.METRICS, "broken", "troublemakers:broken_metric")
+    monkeypatch.setitem(genzoo.registry.METRICS, "seen", "troublemakers:first_sample")
+    record = compare([Local()], [coin], tmp_path, seeds=[3]).records()[-1]
+    assert record["status"] == "ok"
+    assert record["kind"] == "exact"
+    assert record["metrics_left_out"]["broken"] == "RuntimeError: this metric breaks"
+    assert any("this metric breaks" in note for note in record["notes"])
+    # metrics see the samples of the gallery, and the cell's seed
+    with np.load(tmp_path / "cells" / record["values"]) as arrays:
+        assert record["metrics"]["seen"]["value"] == arrays["rows"][0].sum() + 3
+    assert record["n_sampled"] == 2000
+    assert record["metrics_seconds"] > 0
+
+
+def test_references_are_kept_apart_from_models(coin, tmp_path):
+    run = compare(["independent"], [coin], tmp_path)
+    held_out, copycat = run.references()
+    assert (held_out["model"], copycat["model"]) == ("held-out", "copycat")
+    assert {held_out["n_sampled"], copycat["n_sampled"]} == {100, 2000}
+    for record in (held_out, copycat):
+        assert record["status"] == "ok"
+        assert record["test_log_prob"] is None
+        assert {*record["metrics"]} == {*run.records()[-1]["metrics"]} - {
+            "test_log_prob", "bits_per_dim", "truth_gap"
+        }  # fmt: skip
+        # rows of the data can't be told from other rows of it: four standard errors
+        c2st = record["metrics"]["c2st"]
+        assert abs(c2st["value"] - 0.5) < 4 * c2st["stderr"]
+    assert list(run.table().model) == ["truth", "independent"]
+    assert repr(run).endswith("2 of 2 cells)")
+    assert "copycat" not in str(run)
+    stamps = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cells").iterdir()}
+    assert len([name for name in stamps if name.endswith(".json")]) == 4
+    again = compare(["independent"], {"coin": coin, "other": coin}, tmp_path)
+    after = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "cells").iterdir()}
+    assert {name: after[name] for name in stamps} == stamps
+    assert [(r["dataset"], r["model"]) for r in again.references()] == [
+        ("coin", "held-out"), ("coin", "copycat"), ("other", "held-out"), ("other", "copycat"),
+    ]  # fmt: skip
+
+
 def test_table_and_files(coin, tmp_path):
     run = compare({"m": Independent(), "broken": bad.Raises()}, [coin], tmp_path / "run")
     table = run.table()
     assert list(table.columns) == [
         "model", "dataset", "seed", "status", "reason", "test_log_prob", "kind", "stderr",
-        "bits_per_dim", "truth_log_prob", "converged", "train_seconds", "evaluate_seconds",
-        "n_parameters", "peak_memory_mb", "key",
+        "estimator", "bits_per_dim", "truth_log_prob", "truth_gap", "truth_gap_stderr",
+        "converged", "train_seconds", "evaluate_seconds", "n_parameters", "peak_memory_mb", "key",
     ]  # fmt: skip
     assert list(table.model) == ["truth", "m", "broken"]
+    gap = run.records()[1]["truth_gap"]
+    assert list(table.truth_gap.iloc[1:2]) == [gap["value"]]
+    assert list(table.truth_gap_stderr.iloc[1:2]) == [gap["stderr"]]
     failed = table.iloc[2]
     assert failed.status == "failed"
     assert "this family breaks" in failed.reason
@@ -245,7 +321,12 @@ def test_text_is_completed_and_scored(tmp_path):
         def complete(self, prompt, *, seed):
             return f"{prompt} and so on {seed}"
 
-    plays = genzoo.load_dataset("tinyshakespeare")
+    whole = genzoo.load_dataset("tinyshakespeare")
+    # the text is whole, and a few of its windows do
+    plays = genzoo.Dataset(
+        whole.name, whole.schema, whole.train[:100], whole.valid[:50], whole.test[:50],
+        text=whole.text,
+    )  # fmt: skip
     record = compare([Writer()], [plays], tmp_path).records()[-1]
     assert record["text_score"]["value"] == -record["text_score"]["n_characters"] == -20_000
     texts = record["completions"]

@@ -99,6 +99,7 @@ def test_quick_profile_is_the_whole_zoo():
     made = make_plan(["independent"], ["asia"], None, None, "quick")
     assert str(made.datasets[0].budget) == quick.budgets["asia"]
     assert [cell.label for cell in made.cells] == ["truth", "independent"]
+    assert [cell.label for cell in made.references] == ["held-out", "copycat"]
     assert made.profile is None  # it is not the profile any more
 
 
@@ -113,6 +114,7 @@ def test_quick_profile_is_the_whole_zoo():
         ({"models": {"": genzoo.Independent()}}, "models: expected a label"),
         ({"datasets": {" ": "iris"}}, "datasets: expected a label"),
         ({"models": {"truth": genzoo.Independent()}}, "true model"),
+        ({"models": {"copycat": genzoo.Independent()}}, "kept for rows of the data"),
         ({"models": [genzoo.Independent(pseudo_count=-1)]}, "pseudo_count"),
         ({"datasets": ["irsi"]}, "did you mean 'iris'"),
         ({"datasets": None}, "datasets: expected"),

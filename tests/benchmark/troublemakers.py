@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 
-from genzoo import Independent, Unsupported
+from genzoo import Independent, LogProb, Score, Unsupported
 from genzoo.budget import Training
+from genzoo.metrics.likelihood import Metric
 
 
 class Raises(Independent):
@@ -83,3 +85,41 @@ class Learner(Independent):
     def _fit(self, rows, valid, *, seed, budget, progress):
         training = super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
         return Training(steps=training.steps, converged=False, stopped_by="budget")
+
+
+class Bounded(Independent):
+    """Says that its values are bounds, and has the attributes that such families have.
+
+    ``gap`` is ``given``, ``refused`` or ``broken``.
+    """
+
+    def __init__(self, *, pseudo_count=1.0, gap="given"):
+        super().__init__(pseudo_count=pseudo_count)
+        self.gap = gap
+
+    def _fit(self, rows, valid, *, seed, budget, progress):
+        self.calibration_ = {"before": -4.0, "after": -3.0, "marginal_weight": 0.25}
+        return super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+
+    def _log_prob(self, rows, *, seed):
+        exact = super()._log_prob(rows, seed=seed)
+        draws = np.arange(1.0, len(rows) + 1)
+        return LogProb(exact.value, "lower_bound", exact.stderr, "iwae", draws)
+
+    def bidirectional(self, n=100, *, seed=0):
+        if self.gap == "refused":
+            raise Unsupported("can't simulate")
+        if self.gap == "broken":
+            raise RuntimeError("no gap today")
+        lower, upper = Score(-3.0, 0.1, "lower_bound"), Score(-2.5, 0.1, "estimate")
+        return SimpleNamespace(
+            lower=lower, upper=upper, gap=0.5, stderr=0.125, n=n, estimator="iwae"
+        )
+
+
+def broken_metric(model, dataset, context):
+    raise RuntimeError("this metric breaks")
+
+
+def first_sample(model, dataset, context):
+    return Metric(float(context.samples[0].sum() + context.seed), 0.0, "codes", True, "exact")

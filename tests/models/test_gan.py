@@ -8,7 +8,7 @@ import torch
 from scipy.stats import chi2
 
 import genzoo
-from genzoo import GAN, MISSING, Independent, Schema, Unsupported, Variable
+from genzoo import GAN, MISSING, Independent, Schema, Variable
 from genzoo.models.gan import straight_through
 from genzoo.neural.heads import Heads
 
@@ -209,21 +209,18 @@ def test_everything_comes_back_from_disk(small: GAN, tmp_path) -> None:
     assert (again.sample(50, seed=5) == small.sample(50, seed=5)).all()
     assert again.calibration_ == small.calibration_
     assert not again.generator_.training
-    assert not again.encoder_.training
+    assert not again.proposal_.training
 
 
-def test_queries_that_it_cannot_answer_yet() -> None:
+def test_an_empty_given_is_no_condition_and_holes_are_refused_in_fit() -> None:
     schema = SPACES["table"]
     rows = some_rows(schema, 60)
     model = GAN(width=8).fit(rows, schema=schema, budget="5 steps")
-    partly = rows[:1].copy()
-    partly[0, 1] = MISSING
-    with pytest.raises(Unsupported, match="missing"):
-        model.log_prob(partly)
-    with pytest.raises(Unsupported, match="partly observed"):
-        model.sample(3, given=partly)
-    nothing = np.full_like(partly, MISSING)
+    nothing = np.full_like(rows[:1], MISSING)
     assert (model.sample(9, given=nothing, seed=1) == model.sample(9, seed=1)).all()
+    rows[0, 1] = MISSING
+    with pytest.raises(ValueError, match="GAN is fitted to complete rows"):
+        model.fit(rows, schema=schema)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +231,7 @@ def test_queries_that_it_cannot_answer_yet() -> None:
         ({"critic_steps": True}, "critic_steps: expected a positive integer"),
         ({"penalty": -1.0}, "penalty: expected a positive number; got -1.0"),
         ({"n_importance": 1}, "n_importance: expected an integer of at least 2"),
-        ({"estimator": "parzen"}, "estimator: expected one of auto, elbo, iwae; got 'parzen'"),
+        ({"estimator": "parzen"}, "estimator: expected one of auto, elbo, iwae, ais; got 'parzen'"),
         ({"device": 3}, "device: expected"),
     ],
 )

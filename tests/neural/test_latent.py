@@ -64,7 +64,9 @@ def test_the_masses_of_all_rows_sum_to_at_most_one():
         error = np.sqrt(np.sum((mass * found.stderr) ** 2))
         assert mass.sum() <= 1 + SIGMAS * error
     assert mass.sum() >= 0.9
-    assert found.log_prob().kind == "lower_bound"
+    lp = found.log_prob("iwae")
+    assert (lp.kind, lp.estimator) == ("lower_bound", "iwae")
+    assert (lp.ess == found.ess).all()
 
 
 def test_the_mean_weight_is_unbiased_and_the_stated_error_honest():

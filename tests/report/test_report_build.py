@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,24 @@ def finding(folder: Path, dataset: str) -> str:
     return next(
         line for line in markdown_of(folder).splitlines() if line.startswith(f"- **{dataset}**")
     )
+
+
+def section(folder: Path, dataset: str) -> str:
+    """The part of the Markdown about a data set."""
+    return markdown_of(folder).split(f"## {dataset}\n")[1].split("\n## ")[0]
+
+
+def table_of(text: str, start: str) -> dict[str, list[str]]:
+    """The rows of a table of the Markdown by their first cell."""
+    lines = text[text.index(start) :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {first: rest for first, *rest in cells}
+
+
+def metric(value: float, stderr: float) -> dict[str, Any]:
+    return {
+        "value": value, "stderr": stderr, "unit": "u", "higher_is_better": False, "kind": "estimate"
+    }  # fmt: skip
 
 
 class Checker(HTMLParser):
@@ -207,6 +226,93 @@ def test_an_alarm_is_prominent_and_its_cell_wins_nothing(demo: Path) -> None:
     assert "(alarm)" in line
     assert "for certain" not in line
     assert "bayesian_network leads on flowers" in markdown
+
+
+def test_an_alarm_stands_at_the_model_too(demo: Path) -> None:
+    raised = {"raised": True, "statistic": 123.4, "threshold": 6.9}
+    edit(demo, "hmm-alarm-0", alarm=raised)
+    row = next(w for w in section(demo, "alarm").splitlines() if "| hmm |" in w)
+    assert "| ALARM, " in row
+    assert html_of(demo).count('href="#alarms">alarm</a><br>') == 1
+
+
+def test_the_divergence_of_a_bound_is_an_upper_bound(demo: Path) -> None:
+    rows = section(demo, "alarm").splitlines()
+    assert "| KL(truth, model) |" in next(w for w in rows if w.startswith("| rank"))
+    for model, mark in (("vae", "\\<= "), ("hmm", "")):
+        truth = np.load(demo / "cells" / "truth-alarm.npz")["log_prob"]
+        lost = truth - np.load(demo / "cells" / f"{model}-alarm-0.npz")["log_prob"]
+        error = lost.std(ddof=1) / np.sqrt(len(lost))
+        row = next(w for w in rows if f"| {model} |" in w)
+        assert f"| {mark}{lost.mean():.3f} +- {error:.3f} |" in row
+    assert "KL(truth" not in section(demo, "flowers")
+
+
+def test_bounds_say_where_they_come_from(demo: Path) -> None:
+    text = section(demo, "alarm")
+    rows = [w for w in text.splitlines() if w.startswith(("| vae | importance", "| gan | anneal"))]
+    vae, gan = rows
+    assert "importance-weighted bound (IWAE) | 41.3 | 9.7 | 0.21 +- 0.06" in vae
+    assert "(on 50 of its own samples) | - | - |" in vae
+    assert "annealed importance sampling (AIS) | 5.2 | 1.3 (few) |" in gan
+    assert "no simulation of partly observed rows" in gan
+    assert "| -13.24 to -11.61 | 0.30 (much) |" in gan
+    assert "not on test rows" in text
+    assert "- note on gan: calibrated on validation rows" in text
+    assert "gan on alarm (0.30)" in markdown_of(demo).split("## What can't")[1].split("##")[0]
+    for model in ("vae", "gan"):
+        edit(demo, f"{model}-alarm-0", kind="exact", bound=None)
+    assert "certified gap" not in section(demo, "alarm")
+
+
+def test_samples_are_judged_beside_references(demo: Path) -> None:
+    rows = table_of(section(demo, "alarm"), "| samples of |")
+    assert list(rows) == [
+        "bayesian_network", "transformer", "vae", "hmm", "gan", "independent", "held-out", "copycat"
+    ]  # fmt: skip
+    assert rows["bayesian_network"][0] == "0.500 +- 0.010 (best)"
+    assert rows["transformer"][0].endswith("(best)")  # 0.515 can't be told from it
+    assert not rows["independent"][0].endswith("(best)")
+    assert not any("(best)" in row[2] for row in rows.values())  # density is best at 1
+    assert rows["copycat"][3] == "0.800 +- 0.012"
+    text = "".join(parsed(demo).text)
+    assert "gradient-boosted trees tell samples from test rows" in text
+    assert "n-grams, TV (n-grams are of sequences; these rows are of table)" in text
+    assert "copycat" not in markdown_of(demo).split("## Nats per row")[1].split("## alarm")[0]
+    assert "29 of 30 cells gave a result" in markdown_of(demo)
+
+
+def test_all_alike_means_no_best(tmp_path: Path) -> None:
+    demo = write_demo(tmp_path / "run", datasets=("flowers",))
+    for file in (demo / "cells").glob("*-flowers-0.json"):
+        metrics = json.loads(file.read_text())["metrics"]
+        edit(demo, file.stem, metrics=metrics | {"c2st": metric(0.51, 0.02)})
+    rows = table_of(section(demo, "flowers"), "| samples of |")
+    assert not any("(best)" in row[0] for row in rows.values())
+
+
+def test_who_memorises_is_named(demo: Path) -> None:
+    assert "nearer to training rows" not in section(demo, "alarm")
+    for model, value in (("hmm", 0.72), ("vae", 0.62)):
+        file = demo / "cells" / f"{model}-alarm-0.json"
+        metrics = json.loads(file.read_text())["metrics"]
+        edit(demo, file.stem, metrics=metrics | {"memorisation": metric(value, 0.012)})
+    text = section(demo, "alarm")
+    assert "The samples of hmm (0.720 +- 0.012) lie nearer to training rows" in text
+    assert "vae (0.62" not in text  # less than half way
+    # where a copycat is like fresh rows nobody can be caught
+    edit(demo, "copycat-alarm", metrics={"memorisation": metric(0.51, 0.012)})
+    text = section(demo, "alarm")
+    assert "lie nearer to training rows" not in text
+    assert "Copies can't be told from fresh rows here" in text
+
+
+def test_features_of_their_own_are_said_to_be_so(demo: Path) -> None:
+    assert "no FID elsewhere" not in section(demo, "flowers")
+    edit(demo, "hmm-flowers-0", metrics={"frechet": metric(0.4, 0.1), "mine": metric(2.0, 0.1)})
+    text = section(demo, "flowers")
+    assert "no FID elsewhere" in text
+    assert "| mine (lower is better) |" in text  # a metric that the report has no words for
 
 
 def test_seeds_are_averaged_and_their_spread_is_apart(tmp_path: Path) -> None:

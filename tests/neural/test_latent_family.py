@@ -1,0 +1,179 @@
+"""What the VAE and the GAN share: queries with holes, the choice of estimator, certified gaps.
+
+Each statistical test allows 5 standard errors, or a G-test at p = 1e-6.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import chi2
+
+import genzoo
+from genzoo import GAN, MISSING, VAE, Schema, Variable
+
+SIGMAS = 5.0
+FAMILIES = {"vae": VAE, "gan": GAN}
+
+
+@cache
+def mixed(family: str):
+    schema = Schema(
+        (
+            Variable("a", cardinality=3),
+            Variable("b", "ordinal", 41, missing=True),
+            Variable("c", cardinality=2),
+        ),
+        "table",
+        (3,),
+    )
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 3, 600)
+    b = np.clip(6 + 12 * a + rng.normal(0, 3, 600), 0, 39).astype(int)
+    b[rng.random(600) < 0.3] = 40
+    c = np.where(rng.random(600) < 0.9, a > 0, rng.random(600) < 0.5).astype(int)
+    model = FAMILIES[family](latent_dim=2, width=32, n_importance=512, device="cpu")
+    return model.fit(np.stack([a, b, c], 1), schema=schema, budget="600 steps"), schema.enumerate()
+
+
+@cache
+def words(family: str):
+    data = ["ab", "abab", "b", "ba", "", "aab"] * 60
+    model = FAMILIES[family](latent_dim=2, width=32, n_importance=512, device="cpu")
+    model.fit(data, budget="600 steps")
+    return model, model.schema_.enumerate()
+
+
+SPACES = {"mixed": mixed, "words": words}
+PATTERNS = {
+    "mixed": [[2, MISSING, MISSING], [MISSING, 30, MISSING], [1, MISSING, 1], [MISSING, 40, 0]],
+    "words": [
+        [0, MISSING, MISSING, MISSING],
+        [MISSING, 1, MISSING, MISSING],
+        [MISSING, MISSING, 0, 1],
+        [MISSING, MISSING, 2, 2],
+    ],
+}
+CASES = [
+    (family, space, i)
+    for family in FAMILIES
+    for space in SPACES
+    for i in range(len(PATTERNS[space]))
+]
+
+
+def agreeing(model, rows, queried):
+    return ((rows == queried) | (queried == MISSING)).all(axis=1)
+
+
+@pytest.mark.parametrize(("family", "space", "i"), CASES)
+def test_a_marginal_is_the_sum_of_its_completions(family, space, i):
+    model, rows = SPACES[space](family)
+    queried = np.array(PATTERNS[space][i])
+    for estimator in ("iwae", "ais"):
+        model.set_params(estimator=estimator, n_temperatures=20, n_chains=64)
+        marginal = model.log_prob(np.repeat(queried[None], 8, axis=0), seed=1)
+        joint = model.log_prob(rows[agreeing(model, rows, queried)], seed=2)
+        summed = logsumexp(joint.value)
+        share = np.exp(joint.value - summed)
+        error = np.hypot(
+            np.sqrt((marginal.stderr**2).mean() / 8), np.sqrt(((share * joint.stderr) ** 2).sum())
+        )
+        assert abs(marginal.value.mean() - summed) < SIGMAS * error + 0.02
+        assert (marginal.kind, marginal.estimator) == ("lower_bound", estimator)
+    model.set_params(estimator="iwae")
+
+
+@pytest.mark.parametrize(("family", "space", "i"), CASES)
+def test_completions_follow_the_conditional(family, space, i):
+    model, rows = SPACES[space](family)
+    queried, n = np.array(PATTERNS[space][i]), 3000
+    drawn = model.sample(n, given=queried, seed=3)
+    drawn = model.schema_.encode(drawn) if space == "words" else drawn
+    assert (drawn[:, queried != MISSING] == queried[queried != MISSING]).all()
+    agree = agreeing(model, rows, queried)
+    if space == "mixed" and queried[1] == MISSING:
+        agree &= rows[:, 1] != 40  # what is filled in is never the mark
+    cells = rows[agree]
+    lp = model.set_params(n_importance=4096).log_prob(cells, seed=4)
+    model.set_params(n_importance=512)
+    masses = np.exp(lp.value)
+    expected = n * masses / masses.sum()
+    # chance, the error of the masses, and one part in a hundred for 512 candidates a draw
+    variance = expected + (expected * lp.stderr) ** 2 + (0.01 * expected) ** 2
+    place = np.array([43**d for d in range(rows.shape[1])])
+    order = np.argsort(cells @ place)
+    counts = np.bincount(
+        order[np.searchsorted(cells @ place, drawn @ place, sorter=order)], minlength=len(cells)
+    )
+    small = expected < 8
+    observed, expected, variance = (
+        np.append(v[~small], v[small].sum()) for v in (counts, expected, variance)
+    )
+    keep = expected > 0
+    statistic = ((observed - expected)[keep] ** 2 / variance[keep]).sum()
+    assert chi2.sf(statistic, max(1, keep.sum() - 1)) > 1e-6
+
+
+def test_auto_is_decided_once_and_says_why():
+    data = genzoo.load_dataset("digits_binary")
+    model = VAE(width=32, device="cpu").fit(data, seed=0, budget="40 steps")
+    note = next(n for n in model.training_.notes if n.startswith("log_prob: "))
+    assert "effective draws of 256 on validation rows" in note
+    assert model.estimator_ == note.split()[1].strip(";")
+    lp = model.log_prob(data.test[:5])
+    assert lp.estimator == model.estimator_
+    assert ((lp.ess >= 1) & (lp.ess <= 256)).all()
+    other = "ais" if model.estimator_ == "iwae" else "iwae"
+    model.set_params(estimator=other, n_temperatures=5)
+    assert model.log_prob(data.test[:5]).estimator == other
+
+
+def test_auto_anneals_where_importance_sampling_fails(monkeypatch, tmp_path):
+    from genzoo.neural import latent_family
+
+    monkeypatch.setattr(latent_family, "FEWEST_EFFECTIVE", 1e9)
+    rows = np.random.default_rng(0).integers(0, 2, (80, 5))
+    model = VAE(latent_dim=2, width=8, device="cpu").fit(rows, budget="10 steps")
+    assert model.estimator_ == "ais"
+    assert model.log_prob(rows[:3]).estimator == "ais"
+    model.save(tmp_path / "vae")
+    monkeypatch.undo()
+    assert genzoo.load_model(tmp_path / "vae").estimator_ == "ais"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_certified_gap_is_small_on_a_small_model_and_never_clearly_negative(family):
+    model, _ = words(family)
+    for estimator in ("elbo", "iwae", "ais"):
+        model.set_params(estimator=estimator, n_temperatures=30, n_chains=8)
+        gap = model.bidirectional(60, seed=2)
+        assert gap.gap == pytest.approx(gap.upper.value - gap.lower.value)
+        assert gap.gap > -SIGMAS * gap.stderr
+        assert (gap.n, gap.estimator) == (60, estimator)
+        if estimator != "elbo":
+            assert gap.gap < 0.1
+    model.set_params(estimator="iwae")
+
+
+def test_completions_from_too_few_effective_draws_are_warned_of():
+    model, _ = mixed("vae")
+    model.set_params(n_importance=4)
+    with pytest.warns(UserWarning, match="effective draws"):
+        model.sample(5, given=np.array([2, MISSING, 1]))
+    model.set_params(n_importance=512)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.sample(5, given=np.array([2, MISSING, 1]))
+
+
+def test_nothing_observed_has_mass_one():
+    model, rows = mixed("gan")
+    lp = model.log_prob(np.stack([np.full(3, MISSING), rows[5]]))
+    assert lp.value[0] == 0
+    assert lp.stderr[0] == 0
+    assert lp.value[1] < 0
