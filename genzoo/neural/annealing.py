@@ -28,7 +28,7 @@ Neal (2011), MCMC using Hamiltonian dynamics, arXiv:1206.1901.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +114,7 @@ def annealed_bound(
     seed: int,
     width: int,
     device: torch.device | str = "cpu",
-    progress: Progress | None = None,
+    progress: Progress = lambda done: None,
 ) -> Bound:
     """A lower bound on log p(x) for each row. The networks must be in evaluation mode.
 
@@ -131,8 +131,7 @@ def annealed_bound(
             path, steps, path.noise(annealing, chunk, first, seed, "forward")
         )
         log_w[:, first : first + len(chunk)] = weights.cpu().numpy()
-        if progress is not None:
-            progress((first + len(chunk)) / len(rows))
+        progress((first + len(chunk)) / len(rows))
     return summarised(log_w)
 
 
@@ -161,7 +160,14 @@ def reverse_bound(
     return Bound(-inverse.value, inverse.stderr, inverse.ess, inverse.K)
 
 
-def _paths(rows, propose, log_likelihood, annealing, width, device):  # type: ignore[no-untyped-def]
+def _paths(
+    rows: np.ndarray,
+    propose: Propose,
+    log_likelihood: LogLikelihood,
+    annealing: Annealing,
+    width: int,
+    device: torch.device | str,
+) -> Iterator[tuple[int, np.ndarray, _Path]]:
     """(position of the first row, codes, path) of each chunk of rows."""
     chains = max(annealing.C, PILOT_CHAINS)
     x = torch.as_tensor(rows[:1]).to(device)

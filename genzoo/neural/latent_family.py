@@ -7,7 +7,10 @@ holds for every row: choosing for each row the larger of two estimates would be 
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +38,7 @@ FEWEST_CANDIDATES = 8  # effective ones behind a completion; below this a warnin
 DECISION_ROWS = 64
 # ``auto`` anneals only where a decoder is narrow: with the defaults a row costs 4,000 gradients
 WIDEST_ANNEALED = 4096
+GAP_ROWS, FEWER_GAP_ROWS = 50, 20
 CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
 
 
@@ -166,7 +170,13 @@ class LatentFamily(GenerativeModel):
             "device": self._device,
         }
         if estimator == "ais":
-            return annealed_bound(rows, annealing=self._annealing(), **shared)  # type: ignore[arg-type]
+            with _bar(f"annealing {len(rows)} rows") as progress:
+                return annealed_bound(
+                    rows,
+                    annealing=self._annealing(),
+                    progress=progress,
+                    **shared,  # type: ignore[arg-type]
+                )
         return importance_bound(rows, K=K or self.n_importance_, estimator=estimator, **shared)  # type: ignore[arg-type]
 
     def _proposal_for(self, rows: np.ndarray) -> Propose:
@@ -190,7 +200,7 @@ class LatentFamily(GenerativeModel):
                 value[here], stderr[here], ess[here] = found.value, found.stderr, found.ess
         return LogProb(value, "lower_bound", stderr, estimator, ess)
 
-    def bidirectional(self, n: int = 100, *, seed: int = 0) -> Gap:
+    def bidirectional(self, n: int | None = None, *, seed: int = 0) -> Gap:
         """Certify the estimator at this model, by bidirectional Monte Carlo.
 
         Rows are simulated from the model; the latent behind each is an exact draw from its
@@ -198,11 +208,12 @@ class LatentFamily(GenerativeModel):
         model's own, not for test rows.
 
         Args:
-            n: how many rows to simulate, at least 2.
+            n: how many rows to simulate, at least 2; None: 50, or 20 where they are wide.
             seed: of the rows and the chains.
         """
         self._check_fitted("bidirectional")
-        check_integer("n", n, least=2)
+        check_integer("n", n, least=2, optional=True)
+        n = n or (GAP_ROWS if self._width <= WIDEST_ANNEALED else FEWER_GAP_ROWS)
         seed = check_seed(seed)
         generator = torch_generator(seed, "bidirectional", device=self._device)
         with torch.no_grad():
@@ -262,6 +273,20 @@ class LatentFamily(GenerativeModel):
         return np.concatenate(
             [heads.completed(self._log_table(a), x, generator).cpu().numpy() for a, x in parts]
         )
+
+
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, gone when done; elsewhere nothing is shown."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def _repeated(propose: Propose) -> Propose:

@@ -106,7 +106,7 @@ class Bounded(Independent):
         draws = np.arange(1.0, len(rows) + 1)
         return LogProb(exact.value, "lower_bound", exact.stderr, "iwae", draws)
 
-    def bidirectional(self, n=100, *, seed=0):
+    def bidirectional(self, n=50, *, seed=0):
         if self.gap == "refused":
             raise Unsupported("can't simulate")
         if self.gap == "broken":

@@ -1,0 +1,212 @@
+"""Checks of how a model behaves: seeds, batches, global state, refits, bad input, records."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from genzoo.conformance.spaces import Space
+from genzoo.conformance.subject import BUDGET, FLOAT_TOLERANCE, Subject
+from genzoo.schema import MISSING, Schema, Variable
+
+
+def batch_invariance(subject: Subject, name: str) -> str:
+    """A row's value does not depend on the rows beside it."""
+    space, model = subject.fitted(name)
+    rows = space.some_rows(24)
+    together = model.log_prob(rows, seed=subject.seed)
+    if together.estimator == "ais":
+        rows = rows[::6]
+        together = model.log_prob(rows, seed=subject.seed)
+    alone = [model.log_prob(row[None], seed=subject.seed) for row in rows]
+    backwards = model.log_prob(rows[::-1], seed=subject.seed)
+    for how, value, error in (
+        ("alone", np.array([a.value[0] for a in alone]), np.array([a.stderr[0] for a in alone])),
+        ("in another order", backwards.value[::-1], backwards.stderr[::-1]),
+    ):
+        gaps = value - together.value
+        if together.kind == "exact":
+            worst = float(np.abs(gaps).max())
+            assert worst < FLOAT_TOLERANCE, f"a row scored {how} changes by {worst:.2g} nats"
+        else:
+            errors = np.sqrt(error**2 + together.stderr**2 + FLOAT_TOLERANCE**2)
+            z = float(np.sum(gaps / errors) / np.sqrt(len(gaps)))
+            subject.alarm_beyond(z, f"rows scored {how} change")
+    return "same alone, together, reversed"
+
+
+def evaluation_mode(subject: Subject, name: str) -> str:
+    """Scoring and sampling leave no trace, and no noise of training is left on."""
+    space, model = subject.fitted(name)
+    rows = space.some_rows(24)
+    before, drawn = model.log_prob(rows, seed=subject.seed), model._sample(9, None, seed=3)
+    after, again = model.log_prob(rows, seed=subject.seed), model._sample(9, None, seed=3)
+    gap = np.abs(after.value - before.value).max()
+    assert gap == 0, f"log_prob with one seed changes by {gap:.2g} nats after other calls"
+    assert (drawn == again).all(), "samples with one seed change after other calls"
+    if before.kind == "exact":
+        repeated = model.log_prob(np.repeat(rows[:1], 8, axis=0), seed=subject.seed + 1).value
+        spread = np.abs(repeated - before.value[0]).max()
+        assert spread < FLOAT_TOLERANCE, f"an exact value varies by {spread:.2g} nats"
+    return "no trace"
+
+
+def seeds_repeat(subject: Subject) -> str:
+    """The same seed gives the same model and the same draws; another seed gives others."""
+    space, model = subject.fitted("table")
+    again = subject.fit(space)
+    a, b = model.log_prob(space.rows, seed=3).value, again.log_prob(space.rows, seed=3).value
+    assert (a == b).all(), f"two fits with one seed differ by up to {np.abs(a - b).max():.2g} nats"
+    first, second = model.sample(50, seed=4), model.sample(50, seed=4)
+    assert (first == second).all(), "two samples with one seed differ"
+    assert (first != model.sample(50, seed=5)).any(), "samples with two seeds are the same"
+    return "bit for bit"
+
+
+def global_state(subject: Subject) -> str:
+    """The random states of Python, NumPy and torch are left as they were found."""
+    import torch
+
+    space = subject.spaces["table"]
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    model = subject.fit(space, budget="10 steps")
+    model.sample(5, seed=1)
+    model.log_prob(space.rows, seed=1)
+    after = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    assert before[0] == after[0], "the state of `random` was changed"
+    same = all(np.array_equal(a, b) for a, b in zip(before[1], after[1], strict=True))
+    assert same, "NumPy's global random state was changed"
+    assert torch.equal(before[2], after[2]), "torch's global random state was changed"
+    return "untouched"
+
+
+def refit_forgets(subject: Subject) -> str:
+    """A second fit is that of a fresh model."""
+    space = subject.spaces["table"]
+    other = Space("other", space.schema.cards - 1 - space.data, space.schema)
+    used = subject.fit(other)
+    used.fit(space.data, schema=space.schema, seed=subject.fit_seed, budget=BUDGET)
+    _, fresh = subject.fitted("table")
+    a, b = used.log_prob(space.rows, seed=1).value, fresh.log_prob(space.rows, seed=1).value
+    assert (a == b).all(), f"an earlier fit changes log_prob by {np.abs(a - b).max():.2g} nats"
+    assert (used.sample(50, seed=1) == fresh.sample(50, seed=1)).all(), (
+        "an earlier fit changes samples"
+    )
+    return "equal to a fresh fit"
+
+
+def validation_not_trained_on(subject: Subject) -> str:
+    """Trained on one row alone, a model gives little mass to the row that it is selected on."""
+    schema = _bits(8)
+    train, valid = np.zeros((200, 8), dtype=np.int64), np.ones((200, 8), dtype=np.int64)
+    model = subject.fresh()
+    model.fit(train, schema=schema, valid=valid, seed=subject.fit_seed, budget=BUDGET)
+    mass = float(np.exp(model.log_prob(valid[:1], seed=1).value[0]))
+    assert mass <= 0.1, f"a row of the validation data alone has mass {mass:.3f}"
+    return f"mass {mass:.1e}"
+
+
+def holes_in_fit(subject: Subject) -> str:
+    """Training rows with MISSING are refused, or what is missing is not taken for a value."""
+    schema = _bits(4)
+    rng = np.random.default_rng(subject.fit_seed)
+    rows = np.where(rng.random((400, 4)) < 0.5, MISSING, 1)
+    model = subject.fresh()
+
+    def fit() -> Any:
+        return model.fit(rows, schema=schema, seed=subject.fit_seed, budget=BUDGET)
+
+    if not model.fits_missing:
+        try:
+            fit()
+        except ValueError:
+            return "refused"
+        raise AssertionError("rows with MISSING were accepted by a family that can't take them")
+    fit()
+    share = float(np.mean(model.sample(2000, seed=subject.seed)))
+    assert share > 0.75, f"of rows in which all that is seen is 1, samples are 1 by {share:.2f}"
+    return f"samples are 1 by {share:.2f}"
+
+
+def _bits(D: int) -> Schema:
+    return Schema(tuple(Variable(f"x{d}", "nominal", 2) for d in range(D)), "table", (D,))
+
+
+def bad_input(subject: Subject) -> str:
+    """Bad input is a ValueError that says something, and changes nothing."""
+    space, model = subject.fitted("table")
+    _, of_strings = subject.fitted("strings")
+    good, end = space.data, of_strings.schema_.end
+    before = model.log_prob(space.rows, seed=1).value
+    attempts: dict[str, Callable[[], Any]] = {
+        "a code out of range": lambda: model.log_prob(np.full((1, 4), 99)),
+        "a wrong number of columns": lambda: model.log_prob(good[:, :3]),
+        "no rows": lambda: model.log_prob(good[:0]),
+        "floats": lambda: model.log_prob(good.astype(float)),
+        "a symbol after END": lambda: of_strings.log_prob(np.array([[end, 0, end, end]])),
+        "an unknown character": lambda: of_strings.log_prob(["q"]),
+        "a string that is too long": lambda: of_strings.log_prob(["a" * 9]),
+        "n = 0": lambda: model.sample(0),
+        "a negative seed": lambda: model.sample(1, seed=-1),
+        "a condition that is contradicted": lambda: model.conditional_log_prob(
+            good[:1], (good[0] + 1) % space.schema.cards
+        ),
+        "an unfitted model": lambda: subject.fresh().sample(1),
+        "an unknown parameter": lambda: model.set_params(no_such_parameter=1),
+        "a budget that is no budget": lambda: model.fit(good, budget="soon"),
+    }
+    for what, attempt in attempts.items():
+        try:
+            attempt()
+        except ValueError as error:
+            said = str(error)
+        except Exception as error:
+            raise AssertionError(f"{what}: {type(error).__name__}, not ValueError") from error
+        else:
+            raise AssertionError(f"{what} was accepted")
+        assert said, f"{what}: the error says nothing"
+    after = model.log_prob(space.rows, seed=1).value
+    assert (before == after).all(), "bad input changed the fitted model"
+    return f"{len(attempts)} kinds rejected"
+
+
+def unseen_value(subject: Subject) -> str:
+    """A value that no training row has still has mass."""
+    space = subject.spaces["table"]
+    seen = space.data[space.data[:, 2] != 3]
+    model = subject.fit(Space("seen", seen, space.schema))
+    unseen = space.rows[space.rows[:, 2] == 3]
+    value = model.log_prob(unseen, seed=1).value
+    assert np.isfinite(value).all(), "a value never seen in training has mass 0"
+    return f"least log mass {value.min():.1f}"
+
+
+def progress(subject: Subject) -> str:
+    """Fitting reports how far it has come."""
+    calls: list[tuple[float, str]] = []
+    subject.fit(
+        subject.spaces["table"],
+        progress=lambda fraction, message: calls.append((fraction, message)),
+        budget="30 steps",
+    )
+    assert len(calls) >= 2, "fit reported no progress of its own"
+    assert all(0 <= fraction <= 1 for fraction, _ in calls), "a fraction lies outside [0, 1]"
+    return f"{len(calls)} calls"
+
+
+def training_record(subject: Subject) -> str:
+    """The record of the training and the number of parameters make sense."""
+    _, model = subject.fitted("table")
+    record = model.training_
+    assert record.stopped_by in ("converged", "budget", "steps"), (
+        f"stopped_by {record.stopped_by!r}"
+    )
+    assert record.steps > 0, "no steps"
+    assert record.seconds > 0, "no seconds"
+    parameters = model.n_parameters_
+    assert isinstance(parameters, (int, np.integer)), f"n_parameters_ is {parameters!r}"
+    assert parameters > 0, f"n_parameters_ is {parameters}"
+    return f"{record.steps} steps"
