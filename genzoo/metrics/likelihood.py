@@ -11,8 +11,8 @@ allows: test rows leaked into training, its masses sum to more than one, or a si
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,13 +38,14 @@ class Metric:
 @dataclass(frozen=True)
 class Context:
     """What metrics share: the model's and, where it is known, the truth's log masses of the test
-    rows, in nats (n,); rows drawn from the model, (m, D) codes; and the seed of metrics that draw
-    at random."""
+    rows, in nats (n,); rows drawn from the model, (m, D) codes; the seed of metrics that draw at
+    random; and ``found``, what one metric worked out for others, for one model on one data set."""
 
     test: LogProb
     truth: np.ndarray | None = None
     samples: np.ndarray | None = None
     seed: int = 0
+    found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def test_log_prob(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:

@@ -100,8 +100,10 @@ def _four(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, k: int) -> np.ndarray:
 
 
 def _judge(dataset: Dataset, context: Context) -> Manifold:
-    real, fake = both_sides(dataset, context)
-    return manifold(real, fake, dataset.schema, seed=context.seed)
+    if "manifold" not in context.found:
+        real, fake = both_sides(dataset, context)
+        context.found["manifold"] = manifold(real, fake, dataset.schema, seed=context.seed)
+    return context.found["manifold"]
 
 
 def precision(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
