@@ -33,11 +33,18 @@ def form_of(data: Any, name: str = "data") -> str:
     Raises:
         ValueError: for anything else, and for empty data.
     """
+    if isinstance(data, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name}: got a masked array; expected codes with MISSING (-1) in the masked places"
+        )
     if is_frame(data):
         form = "frame"
     elif isinstance(data, np.ndarray) and data.ndim in (3, 4):
         if data.dtype != np.uint8:
-            raise ValueError(f"{name}: expected images of dtype uint8; got {data.dtype}")
+            raise ValueError(
+                f"{name}: expected images of dtype uint8; got {data.dtype} (images with holes: "
+                f"codes of shape (n, D), row by row, with MISSING = -1)"
+            )
         form = "images"
     elif isinstance(data, np.ndarray) and np.issubdtype(data.dtype, np.integer):
         if data.ndim != 2:

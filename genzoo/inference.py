@@ -42,6 +42,12 @@ def infer(data: Any, *, train: np.ndarray | None = None) -> Schema:
         raise ValueError(
             f"data: expected codes from 0, or MISSING (-1); got {data[i, d]} in row {i}"
         )
+    unseen = np.flatnonzero(data.max(axis=0) == MISSING)
+    if len(unseen):
+        raise ValueError(
+            f"data: column {unseen[0]} holds nothing but MISSING (-1): give a schema that says "
+            f"what values it has"
+        )
     if data.max() >= MOST_CODES:
         raise ValueError(
             f"data: expected codes below {MOST_CODES}; got {data.max()} (numbers that are no "

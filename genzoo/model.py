@@ -324,7 +324,7 @@ class GenerativeModel:
     def _completed(self, data: Any, *, seed: int) -> Any:
         """See ``genzoo.impute``."""
         self._check_fitted("impute")
-        observed = self._settle_end(self.schema_.encode(data, given=True))
+        observed = self._settle_end(forms.encode(self.schema_, data, given=True, name="data"))
         rows = self._filled(observed, seed)
         form = forms.form_of(data)
         if form == "codes":
@@ -411,10 +411,12 @@ class GenerativeModel:
             seed: as in ``log_prob``.
 
         Returns:
-            LogProb: exact where both masses are; else an ``"estimate"``, a difference of bounds.
+            LogProb: exact where both masses are; else an ``"estimate"``, a difference of bounds,
+            whose noise may lift it above 0.
 
         Raises:
-            Unsupported: if the family can't sum out this pattern.
+            Unsupported: if the family can't sum out this pattern, or bounds by ELBO: two of them
+                are loose by different amounts, which no error tells.
             ValueError: for bad input, and where an entry of ``data`` contradicts ``given``: such
                 an event has no mass.
         """
@@ -437,11 +439,17 @@ class GenerativeModel:
         value = joint.value - marginal.value
         if joint.kind == marginal.kind == "exact":
             return LogProb.exact(value)
+        if "elbo" in (joint.estimator, marginal.estimator):
+            raise Unsupported(
+                "two ELBOs are loose by different amounts, so their difference says little: set "
+                'estimator to "iwae" or "ais"'
+            )
+        sure = (joint_rows == known).all(axis=1)  # all is given: no noise about it
         parts = [part.ess for part in (joint, marginal) if part.ess is not None]
         return LogProb(
-            np.minimum(value, 0.0),
+            np.where(sure, 0.0, value),
             "estimate",
-            np.hypot(joint.stderr, marginal.stderr),
+            np.where(sure, 0.0, np.hypot(joint.stderr, marginal.stderr)),
             joint.estimator or marginal.estimator,
             np.minimum.reduce(parts) if parts else None,
         )

@@ -25,13 +25,15 @@ def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:
         seed: the same seed fills in the same values.
 
     Returns:
-        The form that came in. Observed entries are as they were; a filled-in one is never a missing
-        mark. Several imputations: several seeds.
+        The form that came in. Observed entries are as they were; a filled-in one is never a
+        missing mark, save in a column that has no values, only the mark. For several imputations
+        take several seeds.
 
     Raises:
         Unsupported: if the family can't complete such a pattern.
         ValueError: for bad data, and for a model that is not fitted.
     """
+    _check_model(model)
     return model._completed(data, seed=check_seed(seed))
 
 
@@ -64,9 +66,10 @@ def classify(
     """
     import pandas as pd
 
+    _check_model(model)
     model._check_fitted("classify")
     schema, seed = model.schema_, check_seed(seed)
-    if target not in schema.names:
+    if not isinstance(target, (str, int)) or target not in schema.names:
         names = ", ".join(map(str, schema.names))
         raise ValueError(f"target: expected a variable of the model ({names}); got {target!r}")
     d = schema.names.index(target)
@@ -86,7 +89,7 @@ def classify(
             f"data: expected rows of codes (n, {schema.D}) or a DataFrame; got {form} of shape "
             f"{np.shape(data)}"
         )
-    rows = schema.encode(data, given=True)
+    rows = forms.encode(schema, data, given=True, name="data")
     joint = np.empty((len(rows), n_labels))
     for label in range(n_labels):
         rows[:, d] = label
@@ -101,3 +104,8 @@ def classify(
         shares = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
         return pd.DataFrame(shares, columns=labels, index=data.index if form == "frame" else None)
     return labels[joint.argmax(axis=1)]
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, GenerativeModel):
+        raise ValueError(f"model: expected a GenerativeModel; got {type(model).__name__}")

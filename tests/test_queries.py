@@ -8,7 +8,15 @@ import pytest
 from scipy.special import logsumexp
 
 import genzoo
-from genzoo import HMM, MISSING, VAE, BayesianNetwork, Independent, TransformerLM
+from genzoo import (
+    HMM,
+    MISSING,
+    VAE,
+    BayesianNetwork,
+    Independent,
+    TransformerLM,
+    Unsupported,
+)
 
 
 def people(n=400, seed=0):
@@ -128,10 +136,29 @@ def test_conditionals_are_joint_less_marginal():
 def test_a_difference_of_bounds_is_an_estimate():
     rows = np.random.default_rng(0).integers(0, 2, (200, 3))
     model = VAE(latent_dim=2, width=8, device="cpu").fit(rows, budget="30 steps")
-    found = model.conditional_log_prob(rows[:4], np.where(rows[:4] == 1, 1, MISSING))
+    given = np.where(rows[:4] == 1, 1, MISSING)
+    given[0] = rows[0]
+    found = model.conditional_log_prob(rows[:4], given)
     assert found.kind == "estimate"
-    assert (found.value <= 0).all()
+    assert found.value[0] == 0  # it is all given
+    assert found.stderr[0] == 0
     assert (found.stderr >= 0).all()
+    with pytest.raises(Unsupported, match="two ELBOs"):
+        model.set_params(estimator="elbo").conditional_log_prob(rows[:4], given)
+
+
+def test_noise_about_what_is_nearly_certain_is_not_cut_off():
+    # cut at 0, the estimates of a sure event would be too low on average
+    rows = np.random.default_rng(0).integers(0, 2, (300, 3))
+    rows[:, 1] = 0
+    model = VAE(latent_dim=2, width=8, n_importance=8, device="cpu").fit(rows, budget="200 steps")
+    given = np.where([True, False, True], rows[:20], MISSING)
+    found = [model.conditional_log_prob(rows[:20], given, seed=s).value for s in range(20)]
+    assert np.max(found) > 0
+    exact = model.set_params(n_importance=4000)
+    sure = exact.conditional_log_prob(rows[:20], given)
+    error = np.std(found) / np.sqrt(20 * 20) + sure.stderr.mean()
+    assert abs(np.mean(found) - sure.value.mean()) < 5 * error + 0.01
 
 
 def test_bad_questions_are_refused(network):
@@ -142,6 +169,16 @@ def test_bad_questions_are_refused(network):
         genzoo.classify(Independent(), data)
     with pytest.raises(ValueError, match="not fitted"):
         genzoo.impute(Independent(), data)
+    with pytest.raises(ValueError, match="target: expected a variable of the model"):
+        genzoo.classify(network, data, target=data["age"])
+    with pytest.raises(ValueError, match="model: expected a GenerativeModel; got DataFrame"):
+        genzoo.impute(data, network)
+    with pytest.raises(ValueError, match=r"data: .*extra"):
+        genzoo.impute(network, data.assign(extra=1))
+    with pytest.raises(ValueError, match="data: got a masked array"):
+        network.log_prob(np.ma.masked_array(np.zeros((2, 4), dtype=int), mask=True))
+    with pytest.raises(ValueError, match="column 0 holds nothing but MISSING"):
+        Independent().fit(np.array([[-1, 0], [-1, 1]]))
     with pytest.raises(ValueError, match="data: expected rows of codes"):
         genzoo.classify(network, np.zeros((3, 2), dtype=int))
     rows = network.schema_.encode(data)

@@ -35,7 +35,8 @@ def batch_invariance(subject: Subject, name: str) -> str:
             errors = np.sqrt(error**2 + together.stderr**2 + FLOAT_TOLERANCE**2)
             z = float(np.sum(gaps / errors) / np.sqrt(len(gaps)))
             subject.alarm_beyond(z, f"rows scored {how} change")
-    return "same alone, together, reversed"
+    within = "" if together.kind == "exact" else ", within Monte Carlo error"
+    return f"same alone, together, reversed{within}"
 
 
 def evaluation_mode(subject: Subject, name: str) -> str:

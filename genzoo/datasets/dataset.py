@@ -144,7 +144,7 @@ class Dataset:
         with warnings.catch_warnings():
             # counted below, for each part
             warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
-            rows = schema.encode(data)
+            rows = schema.check_rows(schema.encode(data), name="data")  # complete ones
         off = forms.off_grid(schema, data) if form in ("frame", "images") else np.zeros(rows.shape)
         train_rows, valid_rows, test_rows = (rows[i] for i in index)
         return cls(

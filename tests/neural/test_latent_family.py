@@ -70,6 +70,7 @@ def agreeing(model, rows, queried):
     return ((rows == queried) | (queried == MISSING)).all(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "space", "i"), CASES)
 def test_a_marginal_is_the_sum_of_its_completions(family, space, i):
     model, rows = SPACES[space](family)
@@ -88,10 +89,11 @@ def test_a_marginal_is_the_sum_of_its_completions(family, space, i):
     model.set_params(estimator="iwae")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "space", "i"), CASES)
 def test_completions_follow_the_conditional(family, space, i):
     model, rows = SPACES[space](family)
-    queried, n = np.array(PATTERNS[space][i]), 3000
+    queried, n = np.array(PATTERNS[space][i]), 2000
     drawn = model.sample(n, given=queried, seed=3)
     drawn = model.schema_.encode(drawn) if space == "words" else drawn
     assert (drawn[:, queried != MISSING] == queried[queried != MISSING]).all()
