@@ -224,7 +224,7 @@ def test_holes_are_marks():
         (frame()[:0], {}, "data: expected at least one row"),
         (ROWS, {"label": 2}, "label: expected an index below 2; got 2"),
         (ROWS, {"label": "b"}, "label: expected the index of a column"),
-        (ROWS - 1, {}, "data: row 1, variable .* is MISSING .* expected complete rows"),
+        (ROWS - 1, {}, "data: row 0, variable .* is MISSING .* expected complete rows"),
         (["a", "b", "ab"] * 5, {"label": "a"}, "label: expected None for strings"),
         (ROWS.astype(float), {}, "data: expected a DataFrame"),
         ("my.csv", {}, "data: expected a DataFrame"),
