@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from genzoo.bayes.inference import Network, _Factor, _log_sum, _spread
+from genzoo.bayes.inference import Network, _Plan
 from genzoo.schema import MISSING
 
 LARGEST_ELIMINATION = 2**11  # entries a row of all factors, up to which draws are exact
@@ -41,13 +41,15 @@ class Completions(Network):
     def __init__(self, network: Network, holes: np.ndarray) -> None:
         super().__init__(network.conditionals, network.cards, network.order)
         self._holes = holes & (network.cards > 1)
-        self._families = []
+        families = []
         for v, conditional in enumerate(self.conditionals):
             family = [*conditional.parents.tolist(), v]
-            self._families.append((v, tuple(u for u in family if self._holes[u])))
-        found = self._elimination_order([set(scope) for _, scope in self._families])
+            families.append((v, tuple(u for u in family if self._holes[u])))
+        found = self._elimination_order([set(scope) for _, scope in families])
         self.exact = found is not None and found[1] <= LARGEST_ELIMINATION
-        self._elimination, self._size = found if found is not None else ([], 0)
+        order, size = found if found is not None else ([], 0)
+        none_barred = np.full(len(self.cards), -1)
+        self._all_at_once = _Plan(families, order, [], none_barred, size)
 
     def redraw(
         self, rows: np.ndarray, completed: np.ndarray, rng: np.random.Generator
@@ -66,11 +68,11 @@ class Completions(Network):
             return drawn
         for at in self._batches(np.flatnonzero((rows == MISSING).any(axis=1))):
             part = drawn[at]
-            for v, product in zip(
-                self._elimination[::-1], self._sum_out(rows[at])[1][::-1], strict=True
-            ):
+            products = self._eliminate(rows[at], self._all_at_once)[1]
+            for v, product in zip(self._all_at_once.order[::-1], products[::-1], strict=True):
+                first = np.arange(len(at)) % len(product.values)  # one for all, or one a row
                 others = [part[:, u] for u in product.scope[:-1]]
-                part[:, v] = _draw(product.values[(np.arange(len(at)), *others)], rng)
+                part[:, v] = _draw(product.values[(first, *others)], rng)
             drawn[at] = part
         return drawn
 
@@ -78,37 +80,13 @@ class Completions(Network):
         """(n,) log mass in nats of the observed entries; only where draws are ``exact``."""
         value = np.empty(len(rows))
         for at in self._batches(np.arange(len(rows))):
-            value[at] = self._sum_out(rows[at])[0]
+            value[at] = self._eliminate(rows[at], self._all_at_once)[0]
         return value
 
     def _batches(self, index: np.ndarray) -> Iterator[np.ndarray]:
-        step = max(1, _CELLS_AT_ONCE // max(1, self._size))
+        step = max(1, _CELLS_AT_ONCE // max(1, self._all_at_once.size))
         for start in range(0, len(index), step):
             yield index[start : start + step]
-
-    def _sum_out(self, rows: np.ndarray) -> tuple[np.ndarray, list[_Factor]]:
-        """(n,) log mass of the observed entries; the factor that each elimination summed."""
-        value, factors, products = np.zeros(len(rows)), [], []
-        for child, scope in self._families:
-            factor = self._factor(child, scope, rows)
-            if scope:
-                factors.append(factor)
-            else:
-                value = value + factor.values
-        for v in self._elimination:
-            used = [f for f in factors if v in f.scope]
-            factors = [f for f in factors if v not in f.scope]
-            scope = (*sorted({u for f in used for u in f.scope} - {v}), v)
-            may_be = (rows[:, v, None] == MISSING) | (rows[:, v, None] == np.arange(self.cards[v]))
-            seen = _Factor((v,), np.where(may_be, 0.0, -np.inf))
-            product = _Factor(scope, sum((_spread(f, scope) for f in used), _spread(seen, scope)))
-            products.append(product)
-            summed = _log_sum(product.values)
-            if len(scope) > 1:
-                factors.append(_Factor(scope[:-1], summed))
-            else:
-                value = value + summed
-        return value, products
 
     def _sweep(self, rows: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> None:
         """Draw each missing entry given the others of its row, in place."""

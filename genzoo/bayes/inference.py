@@ -277,7 +277,10 @@ class Network:
         return math.prod(int(self.cards[v]) for v in scope)
 
     def _eliminate(self, rows: np.ndarray, plan: _Plan) -> tuple[np.ndarray, list[_Factor]]:
-        """(n,) log mass of the observed entries; the factor that each elimination summed."""
+        """(n,) log mass of the observed entries; the factor that each elimination summed.
+
+        Where a row has an entry of the plan's variables observed, its other codes have no mass.
+        """
         value = np.zeros(len(rows))
         factors = []
         for child, scope in plan.factors:
@@ -293,6 +296,10 @@ class Network:
             scope = (*sorted({u for f in used for u in f.scope} - {v}), v)
             product = sum(_spread(f, scope) for f in used)  # an array of its own
             assert isinstance(product, np.ndarray)
+            seen = rows[:, v, None]
+            if (seen != MISSING).any():
+                may_be = (seen == MISSING) | (seen == np.arange(self.cards[v]))
+                product = product + _spread(_Factor((v,), np.where(may_be, 0.0, -np.inf)), scope)
             if plan.barred[v] >= 0:
                 product[..., plan.barred[v]] = -np.inf
             products.append(_Factor(scope, product))

@@ -45,7 +45,8 @@ class Context:
     truth: np.ndarray | None = None
     samples: np.ndarray | None = None
     seed: int = 0
-    found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    # not copied by ``replace``: other samples have other distances
+    found: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 def test_log_prob(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:

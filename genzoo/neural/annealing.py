@@ -71,15 +71,15 @@ class Annealing:
         power = 3 if self.start == "prior" else 1
         return [(t / self.T) ** power for t in range(self.T + 1)]
 
-    def forward(self, path: _Path, steps: Tensor, noise: _Noise) -> tuple[Tensor, Tensor]:
-        """Log weights (C, B) and final states u (C, B, Z) with step sizes (T, B)."""
+    def forward(self, path: _Path, steps: Tensor, noise: _Noise) -> Tensor:
+        """Log weights (C, B) with step sizes (T, B)."""
         b = self.temperatures()
         state = path.at(noise.start)
         log_w = torch.zeros(noise.start.shape[:-1], dtype=torch.float64, device=path.device)
         for t in range(1, self.T + 1):
             log_w += (b[t] - b[t - 1]) * state.log_ratio()
             state, _ = path.move(state, b[t], steps[t - 1], *noise.at(t))
-        return log_w, state.u
+        return log_w
 
     def reverse(self, path: _Path, steps: Tensor, noise: _Noise, u: Tensor) -> Tensor:
         """Log weights (C, B) of chains back from exact posterior draws u (B, Z)."""
@@ -127,7 +127,7 @@ def annealed_bound(
     log_w = np.empty((annealing.C, len(rows)))
     for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
         steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
-        weights, _ = annealing.forward(
+        weights = annealing.forward(
             path, steps, path.noise(annealing, chunk, first, seed, "forward")
         )
         log_w[:, first : first + len(chunk)] = weights.cpu().numpy()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from genzoo.metrics.manifold import manifold
+from genzoo.metrics import Context
+from genzoo.metrics.manifold import manifold, precision
+from genzoo.model import LogProb
 from genzoo.schema import Schema, Variable
 
 SCHEMA = Schema(tuple(Variable(n, "ordinal", cardinality=10**6) for n in "abc"), "table", (3,))
@@ -61,3 +66,10 @@ def test_errors_cover_the_spread_over_repeats():
         metrics = [getattr(m, name) for m in found]
         spread = np.std([m.value for m in metrics], ddof=1)
         assert 0.6 < np.mean([m.stderr for m in metrics]) / spread < 2.5
+
+
+def test_other_samples_in_a_copied_context_are_judged_anew():
+    dataset = SimpleNamespace(test=cloud(100, 0), schema=SCHEMA)
+    near = Context(LogProb.exact(np.empty(0)), samples=cloud(100, 1))
+    assert precision(None, dataset, near).value > 0.8
+    assert precision(None, dataset, replace(near, samples=cloud(100, 2, 0.4))).value < 0.2
