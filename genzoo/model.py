@@ -102,11 +102,37 @@ class LogProb:
         value = np.asarray(value, dtype=np.float64)
         return cls(value, "exact", np.zeros_like(value))
 
-    def mean(self) -> Score:
-        """The mean over rows, with its sampling error (nan for a single row)."""
-        n = len(self.value)
-        spread = float(np.std(self.value, ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
-        return Score(float(np.mean(self.value)), spread, self.kind)
+    def mean(self, groups: np.ndarray | None = None) -> Score:
+        """The mean over rows, with its sampling error (nan for a single row).
+
+        Args:
+            groups: (n,) which group each row is from (a piece of music, a customer): rows of one
+                group are not independent, so the error is taken over groups.
+        """
+        return self.per(np.ones(len(self.value)), groups)
+
+    def per(self, units: Any, groups: np.ndarray | None = None) -> Score:
+        """Nats per unit: all nats over all units, such as characters or steps.
+
+        The error is that of a ratio of sums (linearised; Cochran 1977, Sampling Techniques, section
+        6.3), over groups of rows where these are given; nan for a single row or group.
+
+        Args:
+            units: (n,) how many units each row has; not negative, and some positive.
+            groups: (n,) which group each row is from; None: each row is one.
+        """
+        units = _per_row(units, "units", len(self.value))
+        total = float(units.sum())
+        if not (np.isfinite(units).all() and (units >= 0).all() and total > 0):
+            raise ValueError("units: expected numbers that are not negative, and some positive")
+        mean = float(np.sum(self.value)) / total
+        residuals = self.value - mean * units
+        if groups is not None:
+            _, place = np.unique(_per_row(groups, "groups", len(self.value)), return_inverse=True)
+            residuals = np.bincount(place, weights=residuals)
+        n = len(residuals)
+        spread = float(np.sqrt(n / (n - 1) * np.sum(residuals**2)) / total) if n > 1 else np.nan
+        return Score(mean, spread, self.kind)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype) if copy else np.asarray(self.value, dtype=dtype)
@@ -197,9 +223,9 @@ class GenerativeModel:
         """Learn from data; what an earlier ``fit`` learned is forgotten.
 
         Args:
-            data: a ``Dataset`` (trains on its ``train`` rows, selects on its ``valid`` rows, never
-                reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str, or
-                uint8 images (n, H, W) or (n, C, H, W).
+            data: a ``Dataset`` (trains on ``train``, selects on the complete rows of ``valid``,
+                never reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str,
+                or uint8 images (n, H, W) or (n, C, H, W).
             y: ignored; scikit-learn passes it.
             schema: what the codes mean; inferred from the data where None.
             valid: data to select on, in any of these forms. Where None, families that select
@@ -228,9 +254,8 @@ class GenerativeModel:
                 raise ValueError(
                     "fit: a Dataset brings its own schema and valid rows; give neither"
                 )
-            schema, rows, held_out, form, text = (
-                data.schema, data.train, data.valid, "rows", data.text,
-            )  # fmt: skip
+            schema, rows, form, text = data.schema, data.train, "rows", data.text
+            held_out = data.complete("valid")
         else:
             schema, rows, held_out, form = self._read(data, schema, valid, seed)
         for name in [name for name in vars(self) if name.endswith("_")]:
@@ -576,6 +601,15 @@ def check_integer(name: str, value: object, *, least: int = 1, optional: bool = 
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and bool(np.all(a == b)))
+
+
+def _per_row(values: Any, name: str, n: int) -> np.ndarray:
+    values = np.asarray(values)
+    if values.shape != (n,) or values.dtype.kind not in "iufb":
+        raise ValueError(
+            f"{name}: expected a number for each of {n} rows; got {values.dtype} {values.shape}"
+        )
+    return values
 
 
 def _refuse_missing(schema: Schema, rows: np.ndarray, name: str, why: str) -> None:

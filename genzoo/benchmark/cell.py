@@ -43,7 +43,8 @@ Progress = Callable[[float, str], None]
 
 @dataclass
 class Outcome:
-    """A cell's record, and its arrays by name: log_prob (n,), stderr (n,), rows (64, D)."""
+    """A cell's record, and its arrays by name: log_prob (n,), stderr (n,), groups (n,) of the test
+    rows where these are not independent, rows (64, D)."""
 
     record: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -191,7 +192,7 @@ def _judge_truth(dataset: Dataset, outcome: Outcome) -> None:
 
 def _judge_reference(name: str, dataset: Dataset, outcome: Outcome) -> None:
     """Rows of the data as if a model had drawn them: fresh ones, or those that models learn."""
-    rows = dataset.valid[:N_SAMPLES]
+    rows = dataset.complete("valid")[:N_SAMPLES]
     if name == COPYCAT:
         chosen = numpy_rng(0, COPYCAT).integers(len(dataset.train), size=N_SAMPLES)
         rows = dataset.train[chosen]
@@ -246,8 +247,11 @@ def _judge(
     model: GenerativeModel | None, dataset: Dataset, test: LogProb, seed: int, outcome: Outcome
 ) -> Context:
     """What the test rows' log masses say; ``model`` is None for the truth itself."""
-    record, score = outcome.record, test.mean()
+    groups = likelihood.test_groups(dataset)
+    record, score = outcome.record, test.mean(groups)
     outcome.arrays |= {"log_prob": test.value, "stderr": test.stderr}
+    if groups is not None:
+        outcome.arrays["groups"] = groups
     record["test_log_prob"] = score.value
     record["kind"] = score.kind
     record["stderr"] = score.stderr

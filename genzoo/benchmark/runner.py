@@ -256,7 +256,7 @@ def _write_plan(folder: Path, plan: Plan, before: dict[str, Any] | None) -> None
         schema = entry.dataset.schema
         place = folder / "datasets"
         write_atomically(place / f"{entry.label}.schema.json", schema.to_json().encode())
-        rows = entry.dataset.test[:N_GALLERY]
+        rows = entry.dataset.complete("test")[:N_GALLERY]
         _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
     now: dict[str, Any] = {
         "format_version": PLAN_FORMAT,

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.model import KINDS
+from genzoo.model import KINDS, LogProb
 
 LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of a - b over n test rows, in nats, with its standard error sd / sqrt(n)."""
+    """The mean of a - b over test rows, in nats, with its standard error; n counts the independent
+    ones: rows, or groups of rows."""
 
     value: float
     stderr: float
@@ -45,11 +46,12 @@ class Difference:
         return float(2 * t.sf(abs(self.value) / self.stderr, self.n - 1))
 
 
-def paired_difference(a: np.ndarray, b: np.ndarray) -> Difference:
+def paired_difference(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = None) -> Difference:
     """a - b over test rows.
 
     Args:
         a, b: (n,) log-probabilities of the same rows in the same order, in nats.
+        groups: (n,) which group each row is from, where rows of a group are not independent.
 
     Raises:
         ValueError: where the shapes differ: these are not the same rows.
@@ -62,8 +64,8 @@ def paired_difference(a: np.ndarray, b: np.ndarray) -> Difference:
     n = len(delta)
     if not np.isfinite(delta).all():
         return Difference(float(np.sum(delta)), math.nan, n)
-    spread = float(np.std(delta, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return Difference(float(np.mean(delta)), spread, n)
+    score = LogProb.exact(delta).mean(groups)
+    return Difference(score.value, score.stderr, n if groups is None else len(np.unique(groups)))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo import forms
-from genzoo.schema import Schema, Variable
+from genzoo.schema import MISSING, Schema, Variable
 from genzoo.seeding import check_seed, numpy_rng
 
 if TYPE_CHECKING:
@@ -30,10 +31,15 @@ class Dataset:
     Attributes:
         name: what tables and reports call it.
         schema: what the codes mean.
-        train, valid, test: (n, D) int64 rows without ``MISSING``, at least one each.
+        train: (n, D) int64 rows without ``MISSING``, at least one.
+        valid, test: the same, but entries may be ``MISSING``: they are summed out (the end of a
+            piece that fills no window). At least one row of each is complete.
         truth: the distribution that the rows were drawn from, where it is known.
         text: for text, ``{"train", "valid", "test"}`` to lists of str: the stretches that the rows
             were cut from.
+        groups: for rows that are not independent, ``{"train", "valid", "test"}`` to (n,) integers:
+            which group (a piece of music, a customer) each row is from. No group is in two parts;
+            standard errors are taken over groups.
         label: the name of the last variable where that is the class of the row.
         source: where the rows come from and how they were split.
         licence: under which terms.
@@ -51,6 +57,7 @@ class Dataset:
     test: np.ndarray
     truth: Truth | None = None
     text: dict[str, list[str]] | None = None
+    groups: dict[str, np.ndarray] | None = None
     label: str | int | None = None
     source: str = ""
     licence: str = ""
@@ -62,7 +69,8 @@ class Dataset:
         if not isinstance(self.schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(self.schema).__name__}")
         for part in SPLITS:
-            rows = self.schema.check_rows(getattr(self, part), name=part)
+            given = getattr(self, part)
+            rows = self.schema.check_rows(given, allow_missing=part != "train", name=part)
             object.__setattr__(self, part, np.ascontiguousarray(rows))
         if self.label is not None and self.schema.names[-1] != self.label:
             raise ValueError(
@@ -75,10 +83,41 @@ class Dataset:
             and all(isinstance(s, str) for part in self.text.values() for s in part)
         ):
             raise ValueError("text: expected a dict of train, valid and test to lists of str")
+        for part in SPLITS:
+            if not len(self.complete(part)):
+                raise ValueError(f"{part}: expected a row without MISSING; got none")
+        if self.groups is not None:
+            object.__setattr__(self, "groups", self._checked_groups(self.groups))
+
+    def _checked_groups(self, groups: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if not isinstance(groups, dict) or set(groups) != set(SPLITS):
+            raise ValueError("groups: expected a dict of train, valid and test to arrays")
+        checked = {part: np.asarray(groups[part]) for part in SPLITS}
+        for part, found in checked.items():
+            n = len(getattr(self, part))
+            if found.shape != (n,) or found.dtype.kind not in "iu":
+                raise ValueError(
+                    f"groups: expected an integer for each of the {n} {part} rows; "
+                    f"got {found.dtype} {found.shape}"
+                )
+        for a, b in itertools.combinations(SPLITS, 2):
+            shared = np.intersect1d(checked[a], checked[b])
+            if len(shared):
+                raise ValueError(
+                    f"groups: expected each group in one part; {shared[0]} is in {a} and {b}"
+                )
+        return {part: found.astype(np.int64) for part, found in checked.items()}
+
+    def complete(self, part: str) -> np.ndarray:
+        """The rows of a part without ``MISSING``: what families select on and samples are compared
+        with."""
+        rows = getattr(self, part)
+        complete = (rows != MISSING).all(axis=1)
+        return rows if complete.all() else rows[complete]
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of the schema, the three parts and the text, if any."""
+        """SHA-256, in hexadecimal, of the schema, the three parts, their text and their groups."""
         digest = hashlib.sha256(self.schema.to_json().encode())
         for part in SPLITS:
             rows = getattr(self, part)
@@ -86,6 +125,8 @@ class Dataset:
             digest.update(rows.astype("<i8", copy=False).data)
             for stretch in (self.text or {}).get(part, ()):
                 digest.update(f"text {len(stretch)} {stretch}".encode())
+            if self.groups is not None:
+                digest.update(b"groups" + self.groups[part].astype("<i8", copy=False).data)
         return digest.hexdigest()
 
     def __repr__(self) -> str:

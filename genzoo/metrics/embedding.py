@@ -32,12 +32,13 @@ def both_sides(dataset: Dataset, context: Context) -> tuple[np.ndarray, np.ndarr
     if context.samples is None:
         raise Unsupported("there are no samples to judge")
     samples = dataset.schema.check_rows(context.samples, name="samples")
-    if min(len(samples), len(dataset.test)) < FEWEST_ROWS:
+    test = dataset.complete("test")
+    if min(len(samples), len(test)) < FEWEST_ROWS:
         raise Unsupported(
-            f"expected at least {FEWEST_ROWS} test rows and samples; got {len(dataset.test)} and "
+            f"expected at least {FEWEST_ROWS} test rows and samples; got {len(test)} and "
             f"{len(samples)}"
         )
-    return dataset.test, samples
+    return test, samples
 
 
 def some_rows(rows: np.ndarray, most: int, seed: int, side: str) -> np.ndarray:

@@ -49,15 +49,20 @@ class Context:
     found: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
+def test_groups(dataset: Dataset) -> np.ndarray | None:
+    """(n,) the group of each test row, or None where rows are independent."""
+    return None if dataset.groups is None else dataset.groups["test"]
+
+
 def test_log_prob(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:
     """Mean log mass of the test rows, in nats per row."""
-    score = context.test.mean()
+    score = context.test.mean(test_groups(dataset))
     return Metric(score.value, score.stderr, "nats per row", True, score.kind)
 
 
 def bits_per_dim(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:
     """Mean of -log2 mass / D over the test rows; an upper bound where the mass is a lower one."""
-    score = context.test.mean()
+    score = context.test.mean(test_groups(dataset))
     bits = score.bits_per_dim(dataset.schema)
     error = score.stderr / (dataset.schema.D * math.log(2))
     return Metric(bits, error, "bits per dimension", False, score.kind)
@@ -71,7 +76,9 @@ def truth_gap(model: GenerativeModel, dataset: Dataset, context: Context) -> Met
     """
     if context.truth is None:
         raise Unsupported(f"the truth of {dataset.name} is not known")
-    gap = LogProb(context.truth - context.test.value, context.test.kind, context.test.stderr).mean()
+    test = context.test
+    difference = LogProb(context.truth - test.value, test.kind, test.stderr)
+    gap = difference.mean(test_groups(dataset))
     return Metric(gap.value, gap.stderr, "nats per row", False, gap.kind)
 
 

@@ -23,11 +23,13 @@ class Cell:
         record: the cell's JSON.
         log_prob: (n,) test log-probabilities in nats, or None where there are none.
         rows: (n_samples, D) the model's samples, or None.
+        groups: (n,) the group of each test row where rows are not independent, else None.
     """
 
     record: dict[str, Any]
     log_prob: np.ndarray | None = None
     rows: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def model(self) -> str:
@@ -121,7 +123,7 @@ def _read_cells(folder: Path, keys: list[str]) -> list[Cell]:
         if file.is_file():
             arrays = _arrays(file.with_suffix(".npz"))
             record = json.loads(file.read_text(encoding="utf-8"))
-            cells.append(Cell(record, arrays.get("log_prob"), arrays.get("rows")))
+            cells.append(Cell(record, *map(arrays.get, ("log_prob", "rows", "groups"))))
     return cells
 
 
@@ -129,4 +131,6 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         return {}
     with np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in ("log_prob", "rows") if name in stored.files}
+        return {
+            name: stored[name] for name in ("log_prob", "groups", "rows") if name in stored.files
+        }

@@ -18,6 +18,7 @@ from genzoo.benchmark.statistics import (
     paired_difference,
     weakest,
 )
+from genzoo.model import LogProb
 from genzoo.report.records import TRUTH, Cell, DatasetRecord, RunRecord
 
 BASELINE = "independent"
@@ -33,6 +34,7 @@ class Entry:
         spread: standard deviation of that mean over the seeds; None for a single seed.
         kind: the weakest kind among the seeds.
         log_prob: (n,) log-probability of each test row, mean over seeds.
+        groups: (n,) the group of each test row, where rows are not independent.
         gap: the truth's advantage, paired over test rows; None where the truth is unknown.
     """
 
@@ -45,6 +47,7 @@ class Entry:
     kind: str = "exact"
     bits_per_dim: float | None = None
     log_prob: np.ndarray | None = None
+    groups: np.ndarray | None = None
     gap: Difference | None = None
 
     @property
@@ -170,9 +173,10 @@ def summarise(model: str, dataset: str, cells: Sequence[Cell]) -> Entry:
     kept = [c.log_prob for c in ok if c.log_prob is not None]
     if len(kept) == len(ok) and len({a.shape for a in kept}) == 1:
         entry.log_prob = np.mean(kept, axis=0)
+        entry.groups = next(c.groups for c in ok if c.log_prob is not None)
     if entry.log_prob is not None and len(entry.log_prob) > 1 and len(ok) > 1:
         # rows are shared by the seeds: averaging seeds does not make the test set larger
-        entry.stderr = float(entry.log_prob.std(ddof=1) / math.sqrt(len(entry.log_prob)))
+        entry.stderr = LogProb.exact(entry.log_prob).mean(entry.groups).stderr
     else:
         entry.stderr = entry.mean_of("stderr")
     return entry
@@ -181,7 +185,7 @@ def summarise(model: str, dataset: str, cells: Sequence[Cell]) -> Entry:
 def _difference(a: Entry, b: Entry) -> Difference | None:
     if a.log_prob is None or b.log_prob is None or a.log_prob.shape != b.log_prob.shape:
         return None
-    return paired_difference(a.log_prob, b.log_prob)
+    return paired_difference(a.log_prob, b.log_prob, a.groups)
 
 
 def _verdict(best: Entry, other: Entry, difference: Difference | None, p: float | None) -> str:

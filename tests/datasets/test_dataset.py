@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genzoo import MISSING, Dataset, Schema, Variable
+from genzoo import MISSING, Dataset, Schema, TransformerLM, Variable
 
 ROWS = np.array([[0, 1], [1, 2], [1, 0], [0, 2]])
 SCHEMA = Schema((Variable("a", cardinality=2), Variable("b", cardinality=3)), "table", (2,))
@@ -47,7 +47,7 @@ def test_rows_are_int64_and_checked():
         ({"train": ROWS[:0]}, "train: expected at least one row"),
         ({"valid": ROWS[:, :1]}, r"valid: expected shape \(n, 2\)"),
         ({"test": ROWS + 1}, "test: expected codes 0 .. 1"),
-        ({"test": np.full((1, 2), MISSING)}, "test: row 0, variable 'a' is MISSING"),
+        ({"test": np.full((1, 2), MISSING)}, "test: expected a row without MISSING"),
         ({"train": ROWS.astype(float)}, "train: expected an integer array"),
         ({"label": "a"}, "label: expected the name of the last variable, 'b'; got 'a'"),
         ({"text": {"train": ["x"]}}, "text: expected a dict of train, valid and test"),
@@ -243,3 +243,49 @@ def test_infinity_and_duplicate_columns_are_refused():
     twice = pd.concat([frame(), frame()], axis=1)
     with pytest.raises(ValueError, match="data: expected distinct column"):
         Dataset.from_data(twice, "d", label="kind")
+
+
+# ---------------------------------------------------------------- groups, and rows with holes
+
+
+def grouped(**changes):
+    schema = Schema((Variable("a", "nominal", 2), Variable("b", "nominal", 2)), "table", (2,))
+    rows = np.array([[0, 1], [1, 1], [1, 0], [0, 0]])
+    parts = {"train": rows, "valid": rows, "test": rows}
+    groups = {"train": [0, 0, 1, 1], "valid": [2, 2, 2, 3], "test": [4, 5, 6, 6]}
+    return Dataset("own", schema, **{**parts, "groups": groups, **changes})
+
+
+def test_groups_are_kept_and_part_of_the_fingerprint():
+    data = grouped()
+    assert data.groups["test"].tolist() == [4, 5, 6, 6]
+    assert data.fingerprint != grouped(groups=None).fingerprint
+    other = {**data.groups, "test": np.array([4, 5, 5, 6])}
+    assert data.fingerprint != grouped(groups=other).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"train": [0] * 4}, "groups: expected a dict of train, valid and test"),
+        ({"train": [0] * 4, "valid": [1] * 4, "test": [0] * 4}, "0 is in train and test"),
+        ({"train": [0] * 4, "valid": [1] * 3, "test": [2] * 4}, "each of the 4 valid rows"),
+        ({"train": [0] * 4, "valid": [1] * 4, "test": [0.5] * 4}, "expected an integer"),
+    ],
+)
+def test_bad_groups(groups, message):
+    with pytest.raises(ValueError, match=message):
+        grouped(groups=groups)
+
+
+def test_rows_with_holes_are_judged_but_not_selected_on():
+    holey = np.array([[0, 1], [1, MISSING], [1, 0], [0, 0]])
+    data = grouped(valid=holey, test=holey)
+    assert data.complete("valid").tolist() == [[0, 1], [1, 0], [0, 0]]
+    model = TransformerLM(d_model=8).fit(data, budget="3 steps")  # takes no holes
+    score = model.log_prob(data.test)
+    assert score.value[1] > score.value[0]  # of one entry, not of two
+    with pytest.raises(ValueError, match="train: row 1, variable 'b' is MISSING"):
+        grouped(train=holey)
+    with pytest.raises(ValueError, match="valid: expected a row without MISSING"):
+        grouped(valid=holey[1:2], groups=None)

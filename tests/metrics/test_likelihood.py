@@ -14,6 +14,7 @@ from genzoo.schema import Schema, Variable
 
 class Coin:
     name = "coin"
+    groups = None
     schema = Schema((Variable("a", cardinality=2), Variable("b", cardinality=2)), "table", (2,))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import Context
 from genzoo.metrics.manifold import manifold, precision
 from genzoo.model import LogProb
@@ -69,7 +69,7 @@ def test_errors_cover_the_spread_over_repeats():
 
 
 def test_other_samples_in_a_copied_context_are_judged_anew():
-    dataset = SimpleNamespace(test=cloud(100, 0), schema=SCHEMA)
+    dataset = Dataset("clouds", SCHEMA, *(cloud(100, 0) for _ in range(3)))
     near = Context(LogProb.exact(np.empty(0)), samples=cloud(100, 1))
     assert precision(None, dataset, near).value > 0.8
     assert precision(None, dataset, replace(near, samples=cloud(100, 2, 0.4))).value < 0.2
