@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ from genzoo.model import (
     Unsupported,
     check_integer,
 )
-from genzoo.neural.gpt import GPT
+from genzoo.neural.gpt import GPT, Autoregressive, GroupedGPT
 from genzoo.neural.training import (
     Player,
     Recipe,
@@ -47,7 +48,7 @@ from genzoo.neural.training import (
     load_weights,
     weights_of,
 )
-from genzoo.schema import MISSING
+from genzoo.schema import MISSING, Schema
 from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
@@ -59,6 +60,10 @@ BATCH_ENTRIES = 1200
 GRADES = (20_000, 200_000)
 WIDTHS = (32, 64, 64)
 DROPOUTS = (0.2, 0.1, 0.0)
+# Rows of more variables are read in groups.
+LONGEST_SINGLE = 256
+GROUPED_COLUMNS = 32
+WITHIN_WIDTH = 128
 
 
 class TransformerLM(GenerativeModel):
@@ -74,6 +79,8 @@ class TransformerLM(GenerativeModel):
             training entries, rows times variables), else 64.
         n_layers: blocks; None: 2.
         n_heads: attention heads; None: one for each 16 of the width (32 in sequences).
+        group_size: variables a token; None: 1 for rows of up to 256 variables and for strings, else
+            a step of a sequence, a row of pixels, or 32 columns of a table.
         dropout: in [0, 1); None: 0.2 for small data, 0.1 below 200,000 entries, else 0.
         temperature: each conditional is raised to the power 1 / temperature; positive.
         top_k: draw only among the k likeliest codes; None for all.
@@ -90,6 +97,7 @@ class TransformerLM(GenerativeModel):
         d_model: int | None = None,
         n_layers: int | None = None,
         n_heads: int | None = None,
+        group_size: int | None = None,
         dropout: float | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -99,6 +107,7 @@ class TransformerLM(GenerativeModel):
         self.d_model = d_model
         self.n_layers = n_layers
         self.n_heads = n_heads
+        self.group_size = group_size
         self.dropout = dropout
         self.temperature = temperature
         self.top_k = top_k
@@ -106,7 +115,7 @@ class TransformerLM(GenerativeModel):
         self.device = device
 
     def _check_params(self) -> None:
-        for name in ("d_model", "n_layers", "n_heads", "top_k"):
+        for name in ("d_model", "n_layers", "n_heads", "group_size", "top_k"):
             check_integer(name, getattr(self, name), optional=True)
         for name, low, high in (("dropout", 0, 1), ("temperature", 0, math.inf), ("top_p", 0, 1)):
             value = getattr(self, name)
@@ -145,7 +154,7 @@ class TransformerLM(GenerativeModel):
         assert valid is not None  # the class selects
         text = self._text_codes()
         n = len(rows) if text is None else max(len(rows), sum(map(len, text)) // self.schema_.D)
-        self._build(*self._sizes(n), seed=seed)
+        self._build(self._sizes(n), seed=seed)
         network = self.network_
         network.start_at_marginals(rows)
 
@@ -181,18 +190,24 @@ class TransformerLM(GenerativeModel):
         long = [s for s in self._text["train"] if len(s) >= self.schema_.D]
         return [self._codes(s, "text") for s in long] or None
 
-    def _sizes(self, n: int) -> tuple[int, int, int, float]:
-        """d_model, n_layers, n_heads, dropout for n training rows."""
-        grade = int(np.searchsorted(GRADES, n * self.schema_.D, side="right"))
+    def _sizes(self, n: int) -> dict[str, Any]:
+        """The network's arguments for n training rows."""
+        schema = self.schema_
+        grade = int(np.searchsorted(GRADES, n * schema.D, side="right"))
         d_model = int(self.d_model or WIDTHS[grade])
-        n_layers = int(self.n_layers or 2)
         # rotary positions want several frequencies a head
-        head_size = 32 if self.schema_.layout == "sequence" else 16
+        head_size = 32 if schema.layout == "sequence" else 16
         n_heads = self.n_heads or next(
             h for h in range(max(1, d_model // head_size), 0, -1) if d_model % (2 * h) == 0
         )
-        dropout = DROPOUTS[grade] if self.dropout is None else self.dropout
-        return d_model, n_layers, int(n_heads), float(dropout)
+        sizes = {
+            "d_model": d_model,
+            "n_layers": int(self.n_layers or 2),
+            "n_heads": int(n_heads),
+            "dropout": float(DROPOUTS[grade] if self.dropout is None else self.dropout),
+        }
+        group = int(self.group_size or _group_size(schema))
+        return sizes if group == 1 else sizes | {"group": group, "width": WITHIN_WIDTH}
 
     def _recipe(self, n: int, n_valid: int) -> Recipe:
         # on one core a step costs about as much for every entry down to a thousand a batch
@@ -201,14 +216,11 @@ class TransformerLM(GenerativeModel):
         evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
         return Recipe(steps=3000, batch_size=batch_size, evaluate_every=evaluate_every)
 
-    def _build(
-        self, d_model: int, n_layers: int, n_heads: int, dropout: float, seed: int = 0
-    ) -> None:
-        self.sizes_ = (d_model, n_layers, n_heads, dropout)
+    def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
+        self.sizes_ = sizes
+        kind = GroupedGPT if "group" in sizes else GPT
         with torch_seeded(seed, "transformer", "init"):
-            self.network_ = GPT(
-                self.schema_, d_model=d_model, n_layers=n_layers, n_heads=n_heads, dropout=dropout
-            )
+            self.network_: Autoregressive = kind(self.schema_, **sizes)
 
     def _row_log_prob(self, x: Tensor) -> Tensor:
         return self.network_.heads.row_log_prob(self.network_(x), x)
@@ -232,7 +244,7 @@ class TransformerLM(GenerativeModel):
 
     def _process(self) -> particles.Process:
         network, schema = self.network_, self.schema_
-        cached = 2 * len(network.blocks) * schema.D * network.d_model
+        cached = sum(t[0].numel() for t in network.new_cache(1).tensors)
         return particles.Process(
             order=range(schema.D),
             cards=schema.cards,
@@ -255,8 +267,9 @@ class TransformerLM(GenerativeModel):
 
     def _inference_batch(self) -> int:
         network = self.network_
-        width = max(4 * network.d_model, *network.heads.widths)
-        return max(1, BATCH_NUMBERS // (self.schema_.D * width))
+        tokens = network.n_tokens * 4 * network.d_model
+        variables = self.schema_.D * max(network.embed.embedding_dim, *network.heads.widths)
+        return max(1, BATCH_NUMBERS // max(tokens, variables))
 
     @torch.no_grad()
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
@@ -444,7 +457,7 @@ class TransformerLM(GenerativeModel):
         return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self._build(*unpack_json(arrays["sizes"]))
+        self._build(unpack_json(arrays["sizes"]))
         weights = {name: array for name, array in arrays.items() if name != "sizes"}
         load_weights(self.network_, weights, self.device)
 
@@ -452,6 +465,14 @@ class TransformerLM(GenerativeModel):
     def n_parameters_(self) -> int:
         """The number of trained weights."""
         return sum(p.numel() for p in self.network_.parameters())
+
+
+def _group_size(schema: Schema) -> int:
+    """Variables a token: one as far as the blocks can look at each of them, else a step of a
+    sequence, a row of pixels, or some columns of a table."""
+    if schema.D <= LONGEST_SINGLE or schema.alphabet is not None:
+        return 1
+    return GROUPED_COLUMNS if schema.layout == "table" else schema.event_shape[-1]
 
 
 class _Walk:
@@ -462,7 +483,7 @@ class _Walk:
         n: how many particles.
     """
 
-    def __init__(self, network: GPT, n: int) -> None:
+    def __init__(self, network: Autoregressive, n: int) -> None:
         self.network, self.cache = network, network.new_cache(n)
 
     @torch.no_grad()
@@ -483,10 +504,7 @@ class _Walk:
     def follow(self, ancestors: np.ndarray) -> None:
         """The particles are now copies of the earlier ones ``ancestors`` (N',)."""
         index = torch.as_tensor(ancestors).to(self.network.start.device)
-        self.cache = [
-            (keys.index_select(0, index), values.index_select(0, index))
-            for keys, values in self.cache
-        ]
+        self.cache = self.cache.select(index)
 
 
 class _Windows:
