@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from genzoo.models.gan import GAN
     from genzoo.models.hmm import HMM
     from genzoo.models.independent import Independent
+    from genzoo.models.mixture import Mixture
+    from genzoo.models.ngram import NGram
     from genzoo.models.transformer import TransformerLM
     from genzoo.models.vae import VAE
     from genzoo.queries import classify, impute
@@ -44,6 +46,8 @@ _HOME = {
     "HMM": "genzoo.models.hmm",
     "Independent": "genzoo.models.independent",
     "LogProb": "genzoo.model",
+    "Mixture": "genzoo.models.mixture",
+    "NGram": "genzoo.models.ngram",
     "Score": "genzoo.model",
     "TransformerLM": "genzoo.models.transformer",
     "Unsupported": "genzoo.model",
@@ -72,6 +76,8 @@ __all__ = [
     "GenerativeModel",
     "Independent",
     "LogProb",
+    "Mixture",
+    "NGram",
     "Schema",
     "Score",
     "TransformerLM",

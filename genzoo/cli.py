@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-if TYPE_CHECKING:
-    import pandas as pd
+from genzoo.datasets.commands import app as data_app
 
+if TYPE_CHECKING:
     from genzoo.benchmark.results import Run
     from genzoo.conformance import CheckResult
+    from genzoo.datasets.own import Column, OwnDataset
     from genzoo.model import GenerativeModel
 
 CHECK_FAILED = 1
@@ -69,6 +70,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data_app, name="data")
 
 
 def _show_version(wanted: bool) -> None:
@@ -94,7 +96,14 @@ def genzoo(
 
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="DATASET", help="A key of 'genzoo list datasets', or a .csv file.")
+    str,
+    typer.Argument(
+        metavar="DATASET", help="A key of 'genzoo list datasets', or a file or folder of your own."
+    ),
+]
+SchemaOption = Annotated[
+    Path | None,
+    typer.Option(help="How to treat the columns of your file; 'genzoo compare' writes such files."),
 ]
 ModelFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="The folder of a saved model ('genzoo fit --out').")
@@ -130,6 +139,43 @@ def list_(
 
 @app.command()
 def compare(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Your own data: .csv, .tsv, .parquet, .jsonl, .txt (a string a line), or a folder "
+            "of images of one size.",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The class of each row.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="No value of this column is in two parts."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Test rows are the latest by this column."),
+    ] = None,
+    stratify: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Each part has its share of each value."),
+    ] = None,
+    schema: SchemaOption = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="Neither leave out nor fold; may be given several times."
+        ),
+    ] = None,
+    only_schema: Annotated[
+        bool, typer.Option("--only-schema", help="Show how the columns are treated, then stop.")
+    ] = False,
+    save_best: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Save the model that is best on validation rows."),
+    ] = None,
     models: Annotated[
         str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
     ] = None,
@@ -151,25 +197,102 @@ def compare(
 
     Models are judged on rows that they have not seen, in nats on one common space.
 
+    Of a file of your own it shows what each column is taken for, and writes that to
+    OUT/schema_NAME.json: correct it there, and give it with --schema. 70 % of the rows are to train
+    on, 10 % to select on, 20 % to be judged on.
+
     The same folder given again resumes: cells that are finished are not run again, and what is new
     is added to the comparison.
 
-    Example: genzoo compare --models independent,vae --datasets digits,alarm --budget 60s --out
-    runs/mine
+    Examples: genzoo compare my.csv --label income --out runs/mine; genzoo compare --models
+    independent,vae --datasets digits,alarm --budget 60s
     """
     from genzoo.benchmark import compare
+    from genzoo.store import check_target
 
+    given: dict[str, Any] = {
+        "label": label,
+        "group": group,
+        "time": time,
+        "stratify": stratify,
+        "schema": schema,
+        "keep": keep or None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if not files and (options or only_schema):
+        first = next(iter(options), "only-schema")
+        raise ValueError(f"--{first}: expected a FILE of your own beside it; got none")
+    if files and len(files) > 1 and options:
+        raise ValueError(
+            f"--{next(iter(options))}: holds for one file; got {len(files)}: compare them one by "
+            f"one, into the same --out if you like"
+        )
+    asked: list[Any] | None = _split(datasets)
+    if files:
+        own = [_show_file(file, options) for file in files]
+        asked = [*(asked or []), *own]
+        out = Path("runs") / (profile or own[0].name) if out is None else out
+        _write_schemas(own, out, only=only_schema)
+        if only_schema:
+            return
+    if save_best is not None:
+        check_target(save_best, "--save-best")
+        if asked is None or len(asked) != 1:
+            raise ValueError(
+                f"--save-best: expected one data set; got {len(asked or []) or 'a profile'}"
+            )
     run = compare(
         _split(models),
-        _split(datasets),
+        asked,
         seeds=seeds,
         budget=budget,
         profile=profile,
         out=out,
         n_jobs=jobs,
-        save_models=save_models,
+        save_models=save_models or save_best is not None,
     )
     _show(run)
+    if files:
+        from genzoo.report.recommend import in_words
+
+        typer.echo("\n" + in_words(run.folder, [data.name for data in own]))
+    if save_best is not None and asked:
+        name = asked[0] if isinstance(asked[0], str) else asked[0].name
+        best = run.save_best(name, save_best)
+        typer.echo(f"\n{best}, the best on validation rows of {name}, is saved in {save_best}")
+
+
+def _show_file(file: str, options: dict[str, Any]) -> OwnDataset:
+    """Read a file of the user's own and show what its columns are taken for."""
+    from genzoo.datasets import own
+    from genzoo.datasets.own.show import as_text
+    from genzoo.registry import DATASETS
+
+    if file in DATASETS and not Path(file).exists():
+        raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
+    prepared = own.prepare(file, **options)
+    data = own.split_of(prepared)
+    typer.echo(as_text(prepared, data))
+    return data
+
+
+def _write_schemas(files: list[OwnDataset], out: Path, *, only: bool) -> None:
+    """Write what the columns are treated as, to be corrected; say what becomes of earlier runs."""
+    from genzoo.benchmark import load_run
+    from genzoo.store import check_place
+
+    check_place(out, "--out")
+    plan = load_run(out).plan if (out / "plan.json").is_file() else {"datasets": []}
+    before = {d["name"]: d["fingerprint"] for d in plan["datasets"]}
+    for data in files:
+        written = data.write_schema(out)
+        if written is not None:
+            typer.echo(f"\nto correct this, edit {written} and give it with --schema")
+        if not only and before.get(data.name, data.fingerprint) != data.fingerprint:
+            typer.echo(
+                f"note: {data.name} has other rows or columns than in the earlier run in {out}: "
+                f"its cells there are replaced"
+            )
 
 
 def _split(names: str | None) -> list[str] | None:
@@ -202,6 +325,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="The folder in which to save the fitted model.")],
     budget: BudgetOption = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn at random.")] = 0,
+    schema: SchemaOption = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
@@ -213,15 +337,28 @@ def fit(
 
     Example: genzoo fit vae digits --out models/vae --budget 60s --set latent_dim=16
     """
-    from genzoo.registry import load_dataset, make_model
-    from genzoo.store import check_target
+    from genzoo.datasets import own
+    from genzoo.registry import DATASETS, load_dataset, make_model
+    from genzoo.store import COLUMNS_FILE, check_target, write_atomically
 
     check_target(out, "--out")
     params = dict(_read_setting(text) for text in set_ or [])
     made = make_model(model, **params)
-    data = _read_csv(dataset) if _is_csv(dataset) else load_dataset(dataset)
+    data: Any
+    columns = None
+    if own.names_a_path(dataset) and dataset not in DATASETS:
+        prepared = own.prepare(dataset, schema=schema)
+        data, columns = prepared.data(), prepared.schema_file
+        for remark in prepared.remarks():
+            typer.echo(f"note: {remark}", err=True)
+    elif schema is not None:
+        raise ValueError(f"--schema: expected a file of your own beside it; got {dataset!r}")
+    else:
+        data = load_dataset(dataset)
     made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
     made.save(out)
+    if columns is not None:
+        write_atomically(out / COLUMNS_FILE, columns.encode())
     done = made.training_
     typer.echo(
         f"{made}: {done.steps} steps in {done.seconds:.1f} s, stopped by {done.stopped_by}; "
@@ -242,41 +379,6 @@ def _read_setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _is_csv(name: str) -> bool:
-    return name.lower().endswith(".csv")
-
-
-def _read_csv(path: str) -> pd.DataFrame:
-    import csv
-
-    import pandas as pd
-
-    try:
-        _check_lengths(path)
-        return pd.read_csv(path, index_col=False)
-    except FileNotFoundError:
-        raise ValueError(f"DATASET: expected a file; there is no {path}") from None
-    except OSError as error:
-        raise ValueError(f"DATASET: {path} can't be read: {error.strerror}") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError, csv.Error) as error:
-        raise ValueError(f"DATASET: {path} is no .csv file that can be read: {error}") from None
-
-
-def _check_lengths(path: str) -> None:
-    """Refuse rows longer or shorter than the header: pandas would shift or fill them silently."""
-    import csv
-
-    with open(path, newline="", encoding="utf-8") as file:
-        lines = csv.reader(file)
-        header = next((row for row in lines if row), [])
-        for row in lines:
-            if row and len(row) != len(header):
-                raise ValueError(
-                    f"DATASET: {path}, line {lines.line_num}: expected {len(header)} values, as in "
-                    f"the header; got {len(row)}"
-                )
-
-
 @app.command()
 def sample(
     folder: ModelFolder,
@@ -294,6 +396,7 @@ def sample(
     """
     import pandas as pd
 
+    from genzoo.datasets.own import untreat
     from genzoo.store import check_place, load_model
 
     if out is not None and out.is_dir():
@@ -311,7 +414,8 @@ def sample(
     if isinstance(drawn, list):
         frame = pd.DataFrame({"text": drawn})
     elif isinstance(drawn, pd.DataFrame):
-        frame = drawn
+        columns = _columns_of(folder)
+        frame = drawn if columns is None else untreat(columns, drawn)
     else:
         frame = pd.DataFrame(drawn.reshape(n, -1), columns=model.schema_.names)
     if out is None:
@@ -333,27 +437,44 @@ def score(
     """Score rows by a saved model.
 
     Prints the mean log-likelihood of the rows in nats, with its standard error; '>=' stands before
-    a lower bound. Of a .csv file all rows are scored.
+    a lower bound. Of a file of your own all rows are scored.
 
     Example: genzoo score models/vae digits
     """
     from genzoo.store import load_model
 
     model = load_model(folder)
-    result = model.log_prob(_rows_to_score(model, dataset, split), seed=seed).mean()
+    rows = _rows_to_score(model, _columns_of(folder), dataset, split)
+    result = model.log_prob(rows, seed=seed).mean()
     bits = result.bits_per_dim(model.schema_)
     text = str(result).replace(" +- nan", "")  # a single row has no spread
     typer.echo(f"{text} per row ({result.kind}), {bits:.4f} bits per dimension")
 
 
-def _rows_to_score(model: GenerativeModel, name: str, split: str | None) -> Any:
-    from genzoo.datasets.dataset import SPLITS
-    from genzoo.registry import load_dataset
+def _columns_of(folder: Path) -> list[Column] | None:
+    """How the columns of the file were treated that a saved model was fitted to, if it was one."""
+    from genzoo.datasets.own import read_schema
+    from genzoo.store import COLUMNS_FILE
 
-    if _is_csv(name):
+    path = folder / COLUMNS_FILE
+    return read_schema(path) if path.is_file() else None
+
+
+def _rows_to_score(
+    model: GenerativeModel, columns: list[Column] | None, name: str, split: str | None
+) -> Any:
+    from genzoo.datasets import own
+    from genzoo.datasets.dataset import SPLITS
+    from genzoo.forms import is_frame
+    from genzoo.registry import DATASETS, load_dataset
+
+    if own.names_a_path(name) and name not in DATASETS:
         if split is not None:
             raise ValueError(f"--split: {name} has no parts; leave it out")
-        return _read_csv(name)
+        data = own.read(name).data
+        if not is_frame(data):
+            return data
+        return own.as_fitted(model.schema_, data) if columns is None else own.treat(columns, data)
     split = split or "test"
     if split not in SPLITS:
         raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 MODELS = {
     "independent": "genzoo.models.independent:Independent",
     "bayesian_network": "genzoo.models.bayesian_network:BayesianNetwork",
+    "mixture": "genzoo.models.mixture:Mixture",
     "hmm": "genzoo.models.hmm:HMM",
     "vae": "genzoo.models.vae:VAE",
     "gan": "genzoo.models.gan:GAN",
     "transformer": "genzoo.models.transformer:TransformerLM",
+    "ngram": "genzoo.models.ngram:NGram",
 }
 
 # each value is a function that takes the key and returns the Dataset
 DATASETS = {
+    "adult": "genzoo.datasets.uci:adult",
     "alarm": "genzoo.datasets.networks:load",
     "asia": "genzoo.datasets.networks:load",
     "breast_cancer": "genzoo.datasets.tables:load",
@@ -53,12 +56,21 @@ DATASETS = {
     "diabetes": "genzoo.datasets.tables:load",
     "digits": "genzoo.datasets.images:load",
     "digits_binary": "genzoo.datasets.images:load",
+    "fashion_mnist": "genzoo.datasets.images:load_28",
     "grammar": "genzoo.datasets.synthetic:load",
     "insurance": "genzoo.datasets.networks:load",
     "iris": "genzoo.datasets.tables:load",
+    "jsb_chorales": "genzoo.datasets.music:load",
+    "jsb_voices": "genzoo.datasets.music:load",
+    "kmnist": "genzoo.datasets.images:load_28",
+    "mnist": "genzoo.datasets.images:load_28",
+    "mnist_binary": "genzoo.datasets.images:load_28",
     "names": "genzoo.datasets.text:load",
+    "nottingham": "genzoo.datasets.music:load",
+    "promoters": "genzoo.datasets.uci:promoters",
     "rings": "genzoo.datasets.synthetic:load",
     "sachs": "genzoo.datasets.networks:load",
+    "splice": "genzoo.datasets.uci:splice",
     "tinyshakespeare": "genzoo.datasets.text:load",
     "wine": "genzoo.datasets.tables:load",
 }
@@ -97,12 +109,17 @@ def list_metrics() -> list[str]:
     return list(METRICS)
 
 
-def look_up(registry: dict[str, str], key: str, what: str) -> Any:
-    """The object that ``key`` names; ValueError with a suggestion where there is none."""
+def check_key(registry: dict[str, str], key: str, what: str) -> None:
+    """ValueError, with a suggestion, where there is no such key."""
     if not isinstance(key, str) or key not in registry:
         near = difflib.get_close_matches(str(key), registry, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"{what}: expected one of {', '.join(registry)}; got {key!r}{hint}")
+
+
+def look_up(registry: dict[str, str], key: str, what: str) -> Any:
+    """The object that ``key`` names; ValueError with a suggestion where there is none."""
+    check_key(registry, key, what)
     module, attribute = registry[key].split(":")
     return getattr(importlib.import_module(module), attribute)
 

@@ -24,6 +24,7 @@ from genzoo.budget import Training
 from genzoo.model import GenerativeModel
 from genzoo.schema import Schema
 
+COLUMNS_FILE = "columns.json"  # how the columns of the user's file are treated, where it had some
 FORMAT_VERSION = 1
 FORMS = ("rows", "frame", "data")  # in which samples go back
 
@@ -155,7 +156,7 @@ def _canonical(value: Any) -> bytes:
 
 def _holds_other_things(folder: Path) -> bool:
     names = {path.name for path in folder.iterdir()}
-    return bool(names - {"model.json", "arrays.safetensors"})
+    return bool(names - {"model.json", "arrays.safetensors", COLUMNS_FILE})
 
 
 def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> GenerativeModel:

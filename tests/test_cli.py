@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import genzoo
 from genzoo.cli import app
+from genzoo.datasets import own
 
 
 def invoke(*arguments):
@@ -124,6 +126,150 @@ def test_fit_looks_at_its_place_before_it_trains(monkeypatch, tmp_path):
         done = invoke("fit", "independent", "iris", "--out", tmp_path / place)
         assert done.exit_code == 2
         assert "--out: expected a" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A table of 120 rows with a date, an identifier and a label."""
+    rng = np.random.default_rng(0)
+    old = rng.integers(0, 2, 120)
+    when = pd.Timestamp("2021-03-01") + pd.to_timedelta(rng.integers(0, 300, 120), unit="D")
+    frame = pd.DataFrame(
+        {
+            "key": [f"k{i:04d}x" for i in rng.permutation(120)],
+            "age": 20 + 30 * old + rng.integers(0, 9, 120),
+            "joined": when.strftime("%d.%m.%Y"),
+            "class": np.where(old, "old", "young"),
+        }
+    )
+    path = tmp_path_factory.mktemp("people") / "people.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+FAST = ("--models", "independent,bayesian_network")
+
+
+def test_compare_a_file(people, tmp_path):
+    out, best = tmp_path / "run", tmp_path / "best"
+    arguments = ("compare", people, "--label", "class", *FAST, "--out", out, "--save-best", best)
+    done = invoke(*arguments)
+    assert done.exit_code == 0, done.stderr
+    assert "people.csv: 120 rows, 4 columns, 3 in use" in done.stdout
+    assert "date by days" in done.stdout
+    assert "column 'key' is left out: like an identifier" in done.stdout
+    assert "84 rows to train on, 12 to select on, 24 to be judged on" in done.stdout
+    assert f"edit {out / 'schema_people.json'}" in done.stdout
+    assert "What to use on people (Chosen on 12 validation rows" in done.stdout
+    assert "bayesian_network, the best on validation rows of people, is saved in" in done.stdout
+    table = pd.read_csv(out / "results.csv")
+    assert table.status.eq("ok").all()
+    assert table.valid_log_prob.notna().all()
+    assert table.valid_kind.eq("exact").all()
+    report = (out / "report.md").read_text()
+    assert "is left out: like an identifier" in report
+    assert "What to use for what" in report
+    assert f"genzoo compare {people} --label class --models" in report
+
+    drawn = pd.read_csv(io.StringIO(invoke("sample", best, "-n", 30).stdout))
+    assert list(drawn.columns) == ["age", "joined", "class"]
+    assert pd.to_datetime(drawn.joined, format="%d.%m.%Y").dt.year.eq(2021).all()
+    scored = invoke("score", best, people)
+    assert scored.exit_code == 0, scored.stderr
+    assert "nats per row (exact)" in scored.stdout
+
+    assert "2 of 2 cells are already there" in invoke(*arguments).stderr
+    changed = tmp_path / "people.csv"
+    changed.write_text("".join(people.read_text().splitlines(keepends=True)[:101]))
+    done = invoke("compare", changed, "--label", "class", *FAST[:1], "independent", "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert "people has other rows or columns than in the earlier run" in done.stdout
+    table = pd.read_csv(out / "results.csv")
+    assert list(table.model) == ["independent"]
+
+
+def test_only_the_schema(people, tmp_path, monkeypatch):
+    monkeypatch.setattr("genzoo.benchmark.compare", lambda *a, **k: pytest.fail("trained"))
+    out = tmp_path / "run"
+    done = invoke("compare", people, "--only-schema", "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert [path.name for path in out.iterdir()] == ["schema_people.json"]
+    monkeypatch.undo()
+    schema = out / "schema_people.json"
+    schema.write_text(schema.read_text().replace('"number"', '"leave out"'))
+    done = invoke("compare", people, "--schema", schema, *FAST[:1], "independent", "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert "column 'age' is left out: the schema file says so" in done.stdout
+    assert pd.read_csv(out / "results.csv").status.eq("ok").all()
+
+
+def test_fit_and_score_a_file_with_dates(people, tmp_path):
+    done = invoke("fit", "independent", people, "--out", tmp_path / "m")
+    assert done.exit_code == 0, done.stderr
+    assert "column 'key' is left out" in done.stderr
+    assert invoke("score", tmp_path / "m", people).exit_code == 0
+    header, first = invoke("sample", tmp_path / "m", "-n", 1).stdout.split()
+    assert header == "age,joined,class"
+    assert first.split(",")[1].endswith(".2021")
+    again = invoke("fit", "independent", "iris", "--out", tmp_path / "m")
+    assert again.exit_code == 0, again.stderr
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [
+        "arrays.safetensors", "model.json"
+    ]  # fmt: skip
+    strange = tmp_path / "strange.csv"
+    strange.write_text("age,joined,class\n20,soon,old\n")
+    invoke("fit", "independent", people, "--out", tmp_path / "m")
+    done = invoke("score", tmp_path / "m", strange)
+    assert done.exit_code == 2
+    assert "column 'joined': expected dates as %d.%m.%Y; got 'soon'" in done.stderr
+
+
+def test_a_winner_that_can_not_be_saved(people, tmp_path, monkeypatch):
+    def refuse(self, folder):
+        raise ValueError("no form on disk")
+
+    monkeypatch.setattr("genzoo.model.GenerativeModel.save", refuse)
+    out, data = tmp_path / "run", own.load(people)
+    run = genzoo.compare(
+        {"m": Stubborn()}, [data], out=out, save_models=True, n_jobs=1, progress=False
+    )
+    assert run.table().status.eq("ok").all()
+    with pytest.raises(
+        ValueError, match=r"m, the best on people, was not saved: .*no form on disk"
+    ):
+        run.save_best("people", tmp_path / "best")
+    assert not (tmp_path / "best").exists()
+    with pytest.raises(ValueError, match="dataset: expected one of people; got 'x'"):
+        run.save_best("x", tmp_path / "best")
+
+
+class Stubborn(genzoo.Independent):
+    """Of a class that workers can't import, so that it is run in this process."""
+
+    def __reduce__(self):
+        raise TypeError("stays here")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--label", "class"], "--label: expected a FILE"),
+        (["--only-schema"], "--only-schema: expected a FILE"),
+        (["PEOPLE", "PEOPLE", "--label", "class"], "--label: holds for one file; got 2"),
+        (["PEOPLE", "PEOPLE"], "got people twice"),
+        (["PEOPLE", "--label", "x"], "label: expected a column of"),
+        (["PEOPLE", "--datasets", "iris", "--save-best", "b"], "--save-best: expected one data"),
+        (["PEOPLE", "--save-best", "FOLDER"], "--save-best: expected a new folder"),
+        (["none.csv"], "there is no none.csv"),
+        (["iris"], "give it as --datasets iris"),
+    ],
+)
+def test_bad_options_of_compare(people, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    places = {"PEOPLE": people, "FOLDER": people.parent}
+    done = invoke("compare", *[places.get(a, a) for a in arguments])
+    assert done.exit_code == 2
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2,3\n", "a,b\n1,2\n\n1\n", "a,b\n1,2,\n"])

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from genzoo.benchmark import validation
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
 from genzoo.benchmark.plan import COPYCAT, Cell, fresh
 from genzoo.datasets.dataset import Dataset
@@ -44,7 +45,8 @@ Progress = Callable[[float, str], None]
 @dataclass
 class Outcome:
     """A cell's record, and its arrays by name: log_prob (n,), stderr (n,), groups (n,) of the test
-    rows where these are not independent, rows (64, D)."""
+    rows where these are not independent, rows (64, D); valid_log_prob, valid_groups, valid_right
+    (n,) of the validation rows."""
 
     record: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -74,6 +76,8 @@ def blank_record(cell: Cell) -> dict[str, Any]:
         "bound": None,
         "calibration": None,
         "values": None,
+        "validation": None,
+        "save_error": None,
         "truth_log_prob": None,
         "truth_gap": None,
         "alarm": None,
@@ -116,7 +120,7 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
     record = outcome.record
     measured = reset_peak_memory()
     remarks: list[str] = []
-    with _noted_warnings(remarks), one_thread():
+    with noted_warnings(remarks), one_thread():
         try:
             if cell.is_reference:
                 _judge_reference(cell.stand_in, cell.data.dataset, outcome)
@@ -125,7 +129,7 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
             else:
                 _fit_and_judge(cell, cell.model.model, outcome, progress, save_to)
             record["status"] = "ok"
-            outcome.record = record = _as_json(record)
+            outcome.record = record = as_json(record)
         except Unsupported as refusal:
             record |= {"status": "unsupported", "reason": refusal.reason}
         except Exception as error:
@@ -140,12 +144,12 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
         blank = blank_record(cell)
         kept = ("status", "reason", "traceback", "training", "train_seconds", "peak_memory_mb",
                 "notes", "finished")  # fmt: skip
-        outcome = Outcome(_as_json(blank | {name: record[name] for name in kept}))
+        outcome = Outcome(as_json(blank | {name: record[name] for name in kept}))
     return outcome
 
 
 @contextlib.contextmanager
-def _noted_warnings(notes: list[str]) -> Iterator[None]:
+def noted_warnings(notes: list[str]) -> Iterator[None]:
     """Warnings of libraries go into the record, each once, not to the screen of some worker."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -158,16 +162,16 @@ def _noted_warnings(notes: list[str]) -> Iterator[None]:
     notes += list(dict.fromkeys(texts))[:MOST_WARNINGS]
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """The value in JSON's types, None in place of numbers that are not finite.
 
     Raises:
         TypeError: where a model's record holds something that has no JSON form.
     """
     if isinstance(value, dict):
-        return {str(k): _as_json(v) for k, v in value.items()}
+        return {str(k): as_json(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_as_json(v) for v in value]
+        return [as_json(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
@@ -236,11 +240,20 @@ def _fit_and_judge(
     rows = _keep_samples(lambda n: _sampled_rows(model, n, seed + 1), dataset, outcome)
     progress(0.92, "metrics of the samples")
     _judge_samples(model, dataset, replace(context, samples=rows), record)
+    progress(0.94, "judging on validation rows")
+    record["validation"], arrays = validation.judge(
+        model, dataset, rows, seed=seed, notes=record["notes"]
+    )
+    outcome.arrays |= arrays
     if dataset.text is not None:
         progress(0.95, "text")
         _judge_text(model, dataset, record, seed)
     if save_to is not None:
-        model.save(save_to)
+        try:
+            model.save(save_to)
+        except Exception as error:  # the results stand without the model
+            record["save_error"] = f"{type(error).__name__}: {error}".strip()
+            record["notes"].append(f"the model was not saved: {record['save_error']}")
 
 
 def _judge(
@@ -303,7 +316,7 @@ def _judge_samples(
     start = time.perf_counter()
     for key in _metric_keys(of_samples=True):
         try:
-            record["metrics"][key] = _as_json(_metric(key, model, dataset, context))
+            record["metrics"][key] = as_json(_metric(key, model, dataset, context))
         except Unsupported as refusal:
             record["metrics_left_out"][key] = refusal.reason
         except Exception as error:

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ import numpy as np
 from genzoo import forms
 from genzoo.benchmark.profiles import PROFILES
 from genzoo.budget import Budget
+from genzoo.datasets import own
 from genzoo.datasets.dataset import Dataset
 from genzoo.model import GenerativeModel
-from genzoo.registry import MODELS, key_of, load_dataset, make_model
+from genzoo.registry import DATASETS, MODELS, key_of, load_dataset, make_model
 from genzoo.seeding import check_seed
 from genzoo.store import versions
 
@@ -189,11 +191,11 @@ def _one_model(model: Any) -> GenerativeModel:
 
 
 def _read_datasets(datasets: Any) -> list[tuple[str, str | None, Dataset]]:
-    expected = "expected a list of registry keys and Datasets, or a dict {label: data}"
+    expected = "expected a list of registry keys, paths and Datasets, or a dict {label: data}"
     if isinstance(datasets, Mapping):
         found = []
         for label, data in datasets.items():
-            if not isinstance(data, (str, Dataset)):
+            if not isinstance(data, (str, Path, Dataset)):
                 data = Dataset.from_data(data, str(label))
             found.append((str(label), *_one_dataset(data)))
     elif isinstance(datasets, (list, tuple)):
@@ -211,11 +213,15 @@ def _read_datasets(datasets: Any) -> list[tuple[str, str | None, Dataset]]:
 
 
 def _one_dataset(data: Any) -> tuple[str | None, Dataset]:
-    if isinstance(data, str):
+    if isinstance(data, str) and data in DATASETS:
         return data, load_dataset(data)
+    if own.names_a_path(data):
+        return None, own.load(data)
+    if isinstance(data, str):
+        return data, load_dataset(data)  # says which keys there are
     if not isinstance(data, Dataset):
         raise ValueError(
-            f"datasets: expected registry keys or Datasets; got {type(data).__name__} "
+            f"datasets: expected registry keys, paths or Datasets; got {type(data).__name__} "
             f"(data without a name goes into a dict: {{'mine': data}})"
         )
     return None, data

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genzoo.store import load_model, write_atomically
+from genzoo.store import COLUMNS_FILE, check_target, load_model, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,9 @@ COLUMNS = {
     "stderr": "float64",
     "estimator": "str",
     "bits_per_dim": "float64",
+    "valid_log_prob": "float64",
+    "valid_kind": "str",
+    "valid_stderr": "float64",
     "truth_log_prob": "float64",
     "truth_gap": "float64",
     "truth_gap_stderr": "float64",
@@ -36,7 +40,7 @@ COLUMNS = {
     "peak_memory_mb": "float64",
     "key": "str",
 }
-PLAN_FORMAT = 3
+PLAN_FORMAT = 4
 MARKS = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}
 SHORT_REASON = 60
 
@@ -81,7 +85,11 @@ class Run:
         rows = []
         for record in self.records():
             gap = record["truth_gap"] or {}
+            valid = record["validation"] or {}
             flat = {
+                "valid_log_prob": valid.get("log_prob"),
+                "valid_kind": valid.get("kind"),
+                "valid_stderr": valid.get("stderr"),
                 "converged": (record["training"] or {}).get("converged"),
                 "estimator": (record["bound"] or {}).get("estimator"),
                 "truth_gap": gap.get("value"),
@@ -135,6 +143,51 @@ class Run:
             f"load_model: {self.folder} has no {model!r} on {dataset!r} with seed {seed} "
             f"(seeds there: {seeds})"
         )
+
+    def save_best(self, dataset: str, folder: str | Path) -> str:
+        """Save the model with the highest validation likelihood on a data set.
+
+        Args:
+            dataset: its label in the run, which must have been made with ``save_models=True``.
+            folder: where to save it, as ``model.save`` does. For data that were read from a file,
+                what its columns are treated as lies beside the model.
+
+        Returns:
+            The label of the model.
+
+        Raises:
+            ValueError: if no model has a result, or the winner was not saved; the run's folder is
+                left as it is.
+        """
+        from genzoo.report.recommend import winner
+        from genzoo.report.records import read_run
+
+        names = [d["name"] for d in self.plan["datasets"]]
+        if dataset not in names:
+            raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
+        check_target(folder, "folder")
+        cell = winner(read_run(self.folder), dataset)
+        if cell is None:
+            raise ValueError(f"save_best: no model has a result on {dataset!r}")
+        saved, target = self.folder / "models" / cell.record["key"], Path(folder)
+        if not (saved / "model.json").is_file():
+            why = cell.record["save_error"] or "the run was made without save_models=True"
+            raise ValueError(
+                f"save_best: {cell.model}, the best on {dataset}, was not saved: {why}; the "
+                f"results are kept in {self.folder}"
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        shutil.copytree(saved, draft, dirs_exist_ok=True)
+        facts = self.plan["datasets"][names.index(dataset)]
+        schema = (facts.get("file") or {}).get("schema")
+        if schema is not None:
+            write_atomically(draft / COLUMNS_FILE, schema.encode())
+        draft.chmod(0o755)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(draft, target)
+        return cell.model
 
     def matrix(self, width: int | None = None) -> str:
         """Models against data sets as text: mean test log-likelihood, failures with reasons.

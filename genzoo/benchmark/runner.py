@@ -9,6 +9,7 @@ import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
@@ -33,6 +34,7 @@ from genzoo.benchmark.progress import Display, choose_display
 from genzoo.benchmark.results import PLAN_FORMAT, Run, load_run
 from genzoo.budget import Budget
 from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.own import SCHEMA_FILES, OwnDataset
 from genzoo.registry import key_of, load_dataset
 from genzoo.store import check_place, sha256, versions, write_atomically
 
@@ -68,8 +70,8 @@ def compare(
     Args:
         models: registry keys, models (their unfitted copies are trained, never they themselves),
             or {label: model}. All registered families where None.
-        datasets: registry keys, ``Dataset``s, or {label: DataFrame, codes, list of str, images,
-            key or Dataset}.
+        datasets: registry keys, paths (``"my.csv"``, a folder of images), ``Dataset``s, or {label:
+            DataFrame, codes, list of str, images, key, path or Dataset}.
         seeds: how many (0, 1, ...), or a list of them; one where None.
         budget: what each fit may take, ``"60s"``, ``"2000 steps"``, None for each family's own
             default, or a dict of these by data set.
@@ -113,16 +115,18 @@ def compare(
 
 
 def _is_run_or_empty(folder: Path) -> bool:
-    return (folder / "plan.json").is_file() or not any(folder.iterdir())
+    others = (p for p in folder.iterdir() if not fnmatch(p.name, SCHEMA_FILES))
+    return (folder / "plan.json").is_file() or not any(others)
 
 
 def _has_answer(folder: Path, cell: Cell, save_models: bool) -> bool:
     path = folder / "cells" / f"{cell.key}.json"
     try:
-        status = json.loads(path.read_text(encoding="utf-8"))["status"]
+        record = json.loads(path.read_text(encoding="utf-8"))
+        status, save_error = record["status"], record["save_error"]
     except (OSError, ValueError, KeyError):
         return False
-    if status == "ok" and save_models and cell.model is not None:
+    if status == "ok" and save_models and cell.model is not None and save_error is None:
         return (folder / "models" / cell.key / "model.json").is_file()
     return status in ("ok", "unsupported")
 
@@ -258,6 +262,8 @@ def _write_plan(folder: Path, plan: Plan, before: dict[str, Any] | None) -> None
         write_atomically(place / f"{entry.label}.schema.json", schema.to_json().encode())
         rows = entry.dataset.complete("test")[:N_GALLERY]
         _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
+        if isinstance(entry.dataset, OwnDataset):
+            entry.dataset.write_schema(folder)
     now: dict[str, Any] = {
         "format_version": PLAN_FORMAT,
         "profile": plan.profile,
@@ -365,10 +371,21 @@ def _summary(entry: DataEntry) -> dict[str, Any]:
         "n_test": len(dataset.test),
         "clamped": dataset.clamped,
         "has_text": dataset.text is not None,
+        "file": _file_facts(dataset) if isinstance(dataset, OwnDataset) else None,
         "source": dataset.source,
         "licence": dataset.licence,
         "fingerprint": dataset.fingerprint,
         "budget": str(entry.budget),
         "entropy": None if entropy is None else {"value": entropy.value, "stderr": entropy.stderr},
         "marginals": marginals(dataset.train, schema.cards) if schema.layout == "table" else None,
+    }
+
+
+def _file_facts(dataset: OwnDataset) -> dict[str, Any]:
+    """Where a user's own data lie, how they were read, and what the reader must know."""
+    return {
+        "path": dataset.path,
+        "options": dataset.options,
+        "schema": dataset.schema_file,
+        "remarks": list(dataset.remarks),
     }

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -145,9 +145,12 @@ class Dataset:
         seed: int = 0,
         schema: Schema | None = None,
         *,
+        groups: np.ndarray | None = None,
+        time: np.ndarray | None = None,
+        stratify: np.ndarray | None = None,
         source: str = "",
         licence: str = "",
-    ) -> Dataset:
+    ) -> Self:
         """A data set from data of your own.
 
         Names, categories and grids come from all of the data, edges of numeric cells from the
@@ -163,7 +166,14 @@ class Dataset:
             valid, test: the shares of rows to select on and to be judged on; at least one row each.
             seed: of the split.
             schema: what the codes mean, with the label last; inferred where None.
+            groups: (n,) integers, which group each row is from: no group is in two parts, and
+                standard errors are taken over groups.
+            time: (n,) numbers: the latest rows are the test rows, those before them the valid ones.
+            stratify: (n,) classes: each part has its share of each.
             source, licence: as in the attributes.
+
+        At most one of ``groups``, ``time`` and ``stratify`` may be given. Beside ``groups`` or
+        ``time`` the split is not stratified by the label.
 
         Raises:
             ValueError: naming the argument, what was expected and what came.
@@ -175,7 +185,23 @@ class Dataset:
         classes = None
         if label is not None:
             data, classes = _label_last(data, form, label)
-        index = split(len(data), valid=valid, test=test, seed=seed, classes=classes)
+        rule = {"groups": groups, "time": time, "stratify": stratify}
+        given = [argument for argument, values in rule.items() if values is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]}: expected None beside {given[0]}: one rule for the split")
+        groups, time, stratify = (
+            None if values is None else _checked_rule(argument, values, len(data))
+            for argument, values in rule.items()
+        )
+        index = split(
+            len(data),
+            valid=valid,
+            test=test,
+            seed=seed,
+            classes=classes if stratify is None else stratify,
+            groups=groups,
+            time=time,
+        )
         if schema is None:
             schema = Schema.infer(data, train=index[0])
             if label is not None and form == "frame":
@@ -194,6 +220,9 @@ class Dataset:
             train_rows,
             valid_rows,
             test_rows,
+            groups=None
+            if groups is None
+            else {part: groups[i] for part, i in zip(SPLITS, index, strict=True)},
             label=label,
             source=source,
             licence=licence,
@@ -201,13 +230,34 @@ class Dataset:
         )
 
 
+def _checked_rule(name: str, values: Any, n: int) -> np.ndarray:
+    """What the rows are split by, (n,): groups as integers, times as they are, classes as codes."""
+    found = np.asarray(values)
+    if found.shape != (n,):
+        raise ValueError(f"{name}: expected one value for each of {n} rows; got {found.shape}")
+    kinds = {"groups": "iu", "time": "iuf", "stratify": "iufbUO"}[name]
+    if found.dtype.kind not in kinds or (found.dtype.kind == "f" and not np.isfinite(found).all()):
+        what = {"groups": "integers", "time": "finite numbers", "stratify": "classes"}[name]
+        raise ValueError(f"{name}: expected {what}; got {found.dtype} such as {found[0]!r}")
+    return np.unique(found, return_inverse=True)[1] if name == "stratify" else found
+
+
 def split(
-    n: int, *, valid: float, test: float, seed: int, classes: np.ndarray | None = None
+    n: int,
+    *,
+    valid: float,
+    test: float,
+    seed: int,
+    classes: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    time: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices of the train, valid and test rows among n, each part in random order.
 
     With ``classes`` (n,), every part has its share of every class to within a row, and where the
-    training rows are at least as many as the classes, each class has one.
+    training rows are at least as many as the classes, each class has one. With ``groups`` (n,), no
+    group is in two parts, whose sizes are met as nearly as random groups can. With ``time`` (n,),
+    the latest rows are test, those before them valid.
     """
     for name, share in (("valid", valid), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
@@ -224,6 +274,12 @@ def split(
             f"valid and {n_test} test"
         )
     rng = numpy_rng(seed, "split")
+    if groups is not None:
+        return _split_by_groups(groups, n_valid, n_test, rng)
+    if time is not None:
+        order = np.argsort(time, kind="stable")
+        ends = np.split(order, [n - n_test - n_valid, n - n_test])
+        return rng.permutation(ends[0]), rng.permutation(ends[1]), rng.permutation(ends[2])
     order, kept = rng.permutation(n), np.empty(0, dtype=np.int64)
     if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
@@ -237,6 +293,27 @@ def split(
         picked.append(rng.permutation(order[at]))
         order = np.delete(order, at)
     return rng.permutation(np.concatenate([kept, order])), picked[0], picked[1]
+
+
+def _split_by_groups(
+    groups: np.ndarray, n_valid: int, n_test: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each group, in random order, goes to the part that lacks most rows; no part stays empty."""
+    _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(sizes) < len(SPLITS):
+        raise ValueError(f"groups: expected at least {len(SPLITS)}, one a part; got {len(sizes)}")
+    lacks = np.array([len(groups) - n_valid - n_test, n_valid, n_test])
+    part = np.empty(len(sizes), dtype=np.int64)
+    empty = set(range(len(SPLITS)))
+    for i, group in enumerate(rng.permutation(len(sizes))):
+        open_parts = sorted(empty) if len(sizes) - i <= len(empty) else range(len(SPLITS))
+        part[group] = max(open_parts, key=lambda p: lacks[p])
+        lacks[part[group]] -= sizes[group]
+        empty.discard(int(part[group]))
+    train, valid, test = (
+        rng.permutation(np.flatnonzero(part[member] == p)) for p in range(len(SPLITS))
+    )
+    return train, valid, test
 
 
 def _label_last(data: Any, form: str, label: str | int) -> tuple[Any, np.ndarray]:

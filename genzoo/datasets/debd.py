@@ -17,11 +17,11 @@ def load(name: str) -> Dataset:
     """The table of that key, such as ``debd/nltcs``.
 
     Raises:
-        FileNotFoundError: if the files are not in GENZOO_DATA.
+        FileNotFoundError: if a file is absent and can't be downloaded.
         ValueError: if a file has the wrong checksum.
     """
     paths = [f"{name}.{part}.data" for part in SPLITS]
-    train, valid, test = (read_binary(read(path)) for path in paths)
+    train, valid, test = (read_binary(read(sources()[path])) for path in paths)
     D = train.shape[1]
     source = sources()[paths[0]]
     return Dataset(

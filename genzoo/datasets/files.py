@@ -1,7 +1,14 @@
-"""Files that a data set is read from: found below ``GENZOO_DATA`` and checked by their SHA-256.
+"""Files that a data set is read from: where they are looked for, and how they are checked.
 
 ``data/SOURCES.csv`` lists every file that a loader may use: its place (``cache_path``), where it
-comes from, its size and SHA-256 uncompressed, and its licence.
+comes from, its size and SHA-256 uncompressed, and its licence. A file is looked for
+
+1. below the folder that ``GENZOO_DATA`` names, where that is set: as ``cache_path`` or
+   ``cache_path.gz``. Nothing is ever written there, so it may be read-only or shared;
+2. below the cache folder, ``$XDG_CACHE_HOME/genzoo`` or ``~/.cache/genzoo``, under the same names;
+3. at its upstream address, from which it is downloaded into the cache (``download.py``).
+
+Its content is checked each time that it is read.
 """
 
 from __future__ import annotations
@@ -9,6 +16,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 import os
 import zlib
 from dataclasses import dataclass
@@ -17,11 +25,21 @@ from importlib import resources
 from pathlib import Path
 
 VARIABLE = "GENZOO_DATA"
+EMBEDDED = ("names", "tinyshakespeare")  # listed, and shipped with the package all the same
+IMAGES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")  # no loader reads the labels
+TORCHVISION = {  # data sets whose addresses and checksums torchvision knows: its class, the licence
+    "fashion_mnist": ("FashionMNIST", "MIT (Zalando SE)"),
+    "kmnist": ("KMNIST", "CC BY-SA 4.0 (ROIS-DS Center for Open Data in the Humanities)"),
+}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A row of ``SOURCES.csv``."""
+    """A row of ``SOURCES.csv``; or a file that torchvision knows, whose raw sum is not listed.
+
+    ``upstream`` is ``github:OWNER/NAME@COMMIT:PATH``, an ``https:`` address (``.gz`` is unpacked,
+    ``#NAME`` is the member of a zip archive) or ``torchvision:CLASS:FILE``.
+    """
 
     dataset: str
     split: str
@@ -40,49 +58,113 @@ def sources() -> dict[str, Source]:
     return {r["cache_path"]: Source(raw_bytes=int(r.pop("raw_bytes")), **r) for r in rows}
 
 
+def sources_of(name: str) -> list[Source]:
+    """The files that the loader of a data set reads from outside the package; often none."""
+    if name in EMBEDDED:
+        return []
+    if name in ("mnist", "mnist_binary"):
+        return [sources()[f"mnist/{image}"] for image in IMAGES]
+    if name in TORCHVISION:
+        cls, licence = TORCHVISION[name]
+        return [
+            Source(
+                name,
+                split,
+                f"{cls}/raw/{image}",  # where torchvision looks for it, too
+                f"torchvision:{cls}:{image}.gz",
+                sources()[f"mnist/{image}"].raw_bytes,  # made to be as large as those of MNIST
+                "",
+                licence,
+            )
+            for split, image in zip(("train", "test"), IMAGES, strict=True)
+        ]
+    return [s for s in sources().values() if s.dataset == name]
+
+
 def packaged(name: str) -> bytes:
     """A file that comes with the package, as it is stored."""
     return resources.files("genzoo.datasets").joinpath("data", name).read_bytes()
 
 
-def read(cache_path: str) -> bytes:
-    """The checked content, uncompressed, of ``cache_path`` or ``cache_path.gz`` in GENZOO_DATA.
+def cache_folder() -> Path:
+    """The folder for downloaded files; it need not exist."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # a relative path is to be ignored, says the XDG base directory specification
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "genzoo"
+
+
+def places() -> list[Path]:
+    """The folders in which a file is looked for, in this order."""
+    folder = os.environ.get(VARIABLE)
+    return [*([Path(folder)] if folder else []), cache_folder()]
+
+
+def find(source: Source) -> Path | None:
+    """The file, plain or as ``.gz``, or None where it would have to be downloaded."""
+    for folder in places():
+        for path in (folder / source.cache_path, folder / f"{source.cache_path}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def read(source: Source) -> bytes:
+    """The checked content, uncompressed; downloaded first where it is in none of the places.
 
     Raises:
-        FileNotFoundError: if neither is there; the message says what to put where.
-        ValueError: if the content is not what ``SOURCES.csv`` lists.
+        FileNotFoundError: if it is absent and can't be downloaded; the message says what to put
+            where.
+        ValueError: if the content is not what is listed.
     """
-    source = sources()[cache_path]
-    folder = os.environ.get(VARIABLE)
-    if not folder:
-        raise FileNotFoundError(
-            f"{source.dataset}: needs the file {cache_path}: set the environment variable "
-            f"{VARIABLE} to a folder that holds {cache_path} or {cache_path}.gz "
-            f"(from {source.upstream}; licence: {source.licence})"
-        )
-    plain = Path(folder) / cache_path
-    packed = Path(f"{plain}.gz")
-    if plain.is_file():
-        return checked(plain.read_bytes(), cache_path, str(plain))
-    if packed.is_file():
-        try:
-            raw = gzip.decompress(packed.read_bytes())
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{packed}: expected a whole gzip file; {error}") from error
-        return checked(raw, cache_path, str(packed))
-    raise FileNotFoundError(
-        f"{source.dataset}: no file {plain} or {packed}: put it there "
-        f"(from {source.upstream}; licence: {source.licence})"
-    )
+    path = find(source)
+    if path is None:
+        from genzoo.datasets.download import fetch
+
+        path = fetch(source)
+    return read_from(path, source)
 
 
-def checked(raw: bytes, cache_path: str, where: str) -> bytes:
+def read_from(path: Path, source: Source) -> bytes:
+    """The content of ``path``, unpacked and checked."""
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        if not source.raw_sha256:
+            check_packed(raw, source, str(path))
+        raw = unzipped(raw, source, str(path))
+    return checked(raw, source, str(path))
+
+
+def unzipped(packed: bytes, source: Source, where: str) -> bytes:
+    """The content of a gzip file, or a ValueError; a byte more than listed is the most it reads."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            return file.read(source.raw_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{where}: expected a whole gzip file; {error}") from error
+
+
+def checked(raw: bytes, source: Source, where: str) -> bytes:
     """``raw``, or a ValueError that names both sums if it is not the listed content."""
-    source = sources()[cache_path]
     found = hashlib.sha256(raw).hexdigest()
-    if found != source.raw_sha256:
+    if found != source.raw_sha256 and source.raw_sha256:
+        size = f"more than {source.raw_bytes}" if len(raw) > source.raw_bytes else f"{len(raw)}"
         raise ValueError(
             f"{where}: expected SHA-256 {source.raw_sha256} ({source.raw_bytes} bytes "
-            f"uncompressed); got {found} ({len(raw)} bytes); the file is not used"
+            f"uncompressed); got {found} ({size} bytes); the file is not used"
         )
+    if len(raw) != source.raw_bytes:
+        raise ValueError(f"{where}: expected {source.raw_bytes} bytes; got {len(raw)}")
     return raw
+
+
+def check_packed(packed: bytes, source: Source, where: str) -> None:
+    """ValueError that names both sums unless the MD5 is the one that torchvision lists."""
+    from genzoo.datasets.vision import address_and_md5
+
+    expected = address_and_md5(source.upstream)[1]
+    found = hashlib.md5(packed, usedforsecurity=False).hexdigest()
+    if found != expected:
+        raise ValueError(
+            f"{where}: expected MD5 {expected} (as torchvision lists it); got {found}; "
+            f"the file is not used"
+        )

@@ -24,8 +24,8 @@ def names() -> Dataset:
 
     2,539 names stand twice in the list, so about a tenth of the test names also occur in training.
     """
-    path = "names/names.txt"
-    raw = checked(lzma.decompress(packaged("names.txt.xz")), path, "names.txt.xz")
+    source = sources()["names/names.txt"]
+    raw = checked(lzma.decompress(packaged("names.txt.xz")), source, "names.txt.xz")
     listed = raw.decode().split()
     schema = Schema.infer(listed)
     rows = schema.encode(listed)
@@ -38,7 +38,7 @@ def names() -> Dataset:
         test,
         source="First names in the United States (makemore's list), split 80/10/10 with a fixed "
         "seed; about a tenth of the test names also occur in training",
-        licence=sources()[path].licence,
+        licence=source.licence,
     )
 
 
@@ -48,9 +48,9 @@ def tinyshakespeare() -> Dataset:
     Test: the last tenth (what nanoGPT calls validation). Valid: from 45 % to 50 % of the file.
     Train: the rest of the first nine tenths, two stretches that no window crosses.
     """
-    path = "tinyshakespeare/input.txt"
+    source = sources()["tinyshakespeare/input.txt"]
     packed = packaged("tinyshakespeare.txt.bz2")
-    text = checked(bz2.decompress(packed), path, "tinyshakespeare.txt.bz2").decode()
+    text = checked(bz2.decompress(packed), source, "tinyshakespeare.txt.bz2").decode()
     n = len(text)
     a, b, c = int(0.45 * n), int(0.5 * n), int(0.9 * n)
     stretches = {"train": [text[:a], text[b:c]], "valid": [text[a:b]], "test": [text[c:]]}
@@ -66,7 +66,7 @@ def tinyshakespeare() -> Dataset:
         text=stretches,
         source=f"Plays by Shakespeare (Karpathy's tinyshakespeare); rows are windows of {WINDOW} "
         f"characters; test the last 10 % of the file, valid from 45 % to 50 %",
-        licence=sources()[path].licence,
+        licence=source.licence,
     )
 
 

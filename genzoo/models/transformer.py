@@ -31,14 +31,7 @@ from torch import Tensor
 from genzoo import particles
 from genzoo.budget import Budget, Training
 from genzoo.coarsen import marks
-from genzoo.model import (
-    GenerativeModel,
-    LogProb,
-    Progress,
-    Score,
-    Unsupported,
-    check_integer,
-)
+from genzoo.model import LogProb, Progress, check_integer
 from genzoo.neural.gpt import GPT, Autoregressive, GroupedGPT
 from genzoo.neural.training import (
     Player,
@@ -51,6 +44,7 @@ from genzoo.neural.training import (
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.store import pack_json, unpack_json
+from genzoo.text_scoring import ScoresText
 
 BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inference
 MOST_VALID_ROWS = 512
@@ -66,7 +60,7 @@ GROUPED_COLUMNS = 32
 WITHIN_WIDTH = 128
 
 
-class TransformerLM(GenerativeModel):
+class TransformerLM(ScoresText):
     """A decoder-only transformer over the variables of a row.
 
     ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
@@ -152,7 +146,7 @@ class TransformerLM(GenerativeModel):
         progress: Progress,
     ) -> Training:
         assert valid is not None  # the class selects
-        text = self._text_codes()
+        text = [s for s in self._text_codes("train") or () if len(s) >= self.schema_.D] or None
         n = len(rows) if text is None else max(len(rows), sum(map(len, text)) // self.schema_.D)
         self._build(self._sizes(n), seed=seed)
         network = self.network_
@@ -170,7 +164,7 @@ class TransformerLM(GenerativeModel):
             return -self._row_log_prob(x).mean()
 
         def evaluate() -> float:
-            return float(np.mean(self._in_batches(held_out).sum(axis=1)))
+            return float(np.mean(self._terms(held_out).sum(axis=1)))
 
         return fit_network(
             [Player(network, loss, outer=network.outer())],
@@ -182,13 +176,6 @@ class TransformerLM(GenerativeModel):
             progress=progress,
             device=self.device,
         )
-
-    def _text_codes(self) -> list[np.ndarray] | None:
-        """The training text as codes, a stretch each that holds at least one window; or None."""
-        if self._text is None or self.schema_.alphabet is None or self.schema_.end is not None:
-            return None
-        long = [s for s in self._text["train"] if len(s) >= self.schema_.D]
-        return [self._codes(s, "text") for s in long] or None
 
     def _sizes(self, n: int) -> dict[str, Any]:
         """The network's arguments for n training rows."""
@@ -233,7 +220,7 @@ class TransformerLM(GenerativeModel):
         prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
         parts = []
         if len(prefix):
-            terms = self._in_batches(np.where(observed, rows, 0)[prefix])
+            terms = self._terms(np.where(observed, rows, 0)[prefix])
             exact = LogProb.exact(np.where(observed[prefix], terms, 0.0).sum(axis=1))
             parts.append((prefix, exact))
         if len(other):
@@ -254,7 +241,7 @@ class TransformerLM(GenerativeModel):
         )
 
     @torch.no_grad()
-    def _in_batches(self, rows: np.ndarray) -> np.ndarray:
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) float64 log mass of each code given those before it; 0 after an END."""
         network = self.network_
         device = network.start.device
@@ -336,53 +323,6 @@ class TransformerLM(GenerativeModel):
 
     # ---------------------------------------------------------------- text
 
-    def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
-        """Nats per character of a text of any length, with a sliding window.
-
-        The first window scores all its characters; it then moves on by ``stride`` and each time
-        scores the last ``stride``, so that each character is given at least ``context - stride``
-        and less than ``context`` characters before it (fewer only at the beginning of the text).
-
-        Args:
-            text: one or more characters of the alphabet.
-            context: characters a window, at most T; None: T.
-            stride: characters from one window to the next, at most ``context``; None: half of it.
-
-        Returns:
-            Score: mean log mass a character, exact for this sliding model; ``stderr`` treats the
-            stretches that the windows score as independent (nan for a single one).
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, an empty text, a bad window.
-        """
-        self._check_text("score_text")
-        T = self.schema_.D
-        codes = self._codes(text, "text")
-        if len(codes) == 0:
-            raise ValueError("text: expected at least one character; got none")
-        context = T if context is None else context
-        if not (isinstance(context, (int, np.integer)) and 1 <= context <= T):
-            raise ValueError(f"context: expected an integer in 1 .. {T}; got {context!r}")
-        stride = max(1, context // 2) if stride is None else stride
-        if not (isinstance(stride, (int, np.integer)) and 1 <= stride <= context):
-            raise ValueError(f"stride: expected an integer in 1 .. {context}; got {stride!r}")
-
-        ends = np.append(np.arange(context, len(codes), stride), len(codes))
-        starts = np.maximum(0, ends - context)
-        n_scored = np.diff(ends, prepend=0)
-        within = np.arange(T)
-        # a short window is filled up; nothing before the filling sees it
-        at = np.minimum(starts[:, None] + within, len(codes) - 1)
-        length = (ends - starts)[:, None]
-        scored = (within < length) & (within >= length - n_scored[:, None])
-        terms = np.where(scored, self._in_batches(codes[at]), 0.0).sum(axis=1)
-        value = terms.sum() / len(codes)
-        m = len(terms)
-        residual = terms - value * n_scored
-        spread = math.sqrt((residual**2).sum() * m / max(1, m - 1)) / len(codes)
-        return Score(float(value), spread if m > 1 else float("nan"), "exact")
-
     @torch.no_grad()
     def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
         """The prompt and what the model writes after it.
@@ -400,16 +340,8 @@ class TransformerLM(GenerativeModel):
             ValueError: for a character outside the alphabet, and for a prompt of over T characters
                 where strings have an END.
         """
-        self._check_text("complete")
-        if isinstance(n_chars, bool) or not isinstance(n_chars, (int, np.integer)) or n_chars < 0:
-            raise ValueError(f"n_chars: expected a non-negative integer; got {n_chars!r}")
+        codes, total = self._start_of(prompt, n_chars)
         T, end = self.schema_.D, self.schema_.end
-        codes = self._codes(prompt, "prompt").tolist()
-        total = len(codes) + int(n_chars)
-        if end is not None:
-            if len(codes) > T:
-                raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
-            total = min(total, T)
         network = self.network_
         generator = torch_generator(
             check_seed(seed), "transformer", "complete", device=network.start.device
@@ -430,26 +362,7 @@ class TransformerLM(GenerativeModel):
                 if code == end:
                     break
                 codes.append(code)
-        categories = self.schema_.variables[0].categories or ()
-        return "".join(categories[c] for c in codes)
-
-    def _check_text(self, method: str) -> None:
-        self._check_fitted(method)
-        if self.schema_.alphabet is None:
-            raise Unsupported(f"{method} needs strings; this model was fitted to other data")
-
-    def _codes(self, text: str, name: str) -> np.ndarray:
-        if not isinstance(text, str):
-            raise ValueError(f"{name}: expected a str; got {type(text).__name__}")
-        categories = self.schema_.variables[0].categories or ()
-        known = {s: c for c, s in enumerate(categories) if c != self.schema_.end}
-        strange = sorted(set(text) - set(known))
-        if strange:
-            raise ValueError(
-                f"{name}: expected characters of the alphabet {''.join(known)!r}; "
-                f"got {strange[0]!r}"
-            )
-        return np.array([known[s] for s in text], dtype=np.int64)
+        return self._spell(codes)
 
     # ---------------------------------------------------------------- state
 

@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genzoo import store
-from genzoo.report import figures, findings, numbers, samples
+from genzoo.report import figures, findings, numbers, recommend, samples
 from genzoo.report.bounds import bounds
 from genzoo.report.numbers import DASH, MARKS, number, with_error
 from genzoo.report.quality import quality
@@ -213,6 +213,9 @@ def _section(
         "name": dataset.name,
         "facts": _facts(dataset),
         "finding": findings.finding(ranking),
+        "advice": recommend.advise(run, dataset.name),
+        "basis": recommend.basis(run, dataset.name),
+        "remarks": (dataset.facts.get("file") or {}).get("remarks", []),
         "rows": _ranked_rows(ranking, colours),
         "spread": len(run.seeds) > 1,
         "gap": ranking.truth is not None,
@@ -407,22 +410,35 @@ def _command(run: RunRecord) -> str:
     plan = run.plan
     words = ["genzoo", "compare"]
     budgets = {_budget(d.facts) for d in run.datasets}
+    files = [d.facts["file"] for d in run.datasets if d.facts.get("file")]
     if plan.get("profile"):
         words += ["--profile", plan["profile"]]
     elif (
         all(m["label"] == m["key"] and not m["changed"] for m in plan["models"])
-        and all(d["name"] == d["key"] for d in plan["datasets"])
+        and all(d["name"] == d["key"] or d.get("file") for d in plan["datasets"])
+        and (len(files) < 2 or not any(file["options"] for file in files))
         and run.seeds == list(range(len(run.seeds)))
         and len(budgets) == 1
     ):
+        for file in files:
+            words += [file["path"], *_file_options(file["options"])]
         words += ["--models", ",".join(run.models)]
-        words += ["--datasets", ",".join(d.name for d in run.datasets)]
+        keys = [d.name for d in run.datasets if not d.facts.get("file")]
+        words += ["--datasets", ",".join(keys)] if keys else []
         words += ["--seeds", str(len(run.seeds))]
         budget = budgets.pop()
         words += [] if budget is None else ["--budget", budget]
     else:
         return _remark(run) + _sketch(run)
     return _remark(run) + shlex.join([*words, "--out", str(run.folder)])
+
+
+def _file_options(options: dict[str, Any]) -> list[str]:
+    words = []
+    for name, value in options.items():
+        for item in value if isinstance(value, list) else [value]:
+            words += [f"--{name}", str(item)]
+    return words
 
 
 def _remark(run: RunRecord) -> str:
@@ -443,8 +459,9 @@ def _sketch(run: RunRecord) -> str:
     datasets = [f"        {d['name']!r}: {_data_as_python(d)}" for d in run.plan["datasets"]]
     budgets = {d.name: _budget(d.facts) for d in run.datasets}
     same = len(set(budgets.values())) == 1
+    own = any((d.facts.get("file") or {}).get("options") for d in run.datasets)
     lines = [
-        "import genzoo",
+        "import genzoo.datasets.own" if own else "import genzoo",
         "",
         "genzoo.compare(",
         "    models={",
@@ -475,6 +492,12 @@ def _data_as_python(facts: dict[str, Any]) -> str:
     name = facts["name"]
     if facts["key"] is not None:
         return f"{facts['key']!r},"
+    file = facts.get("file")
+    if file and not file["options"]:
+        return f"{file['path']!r},"
+    if file:
+        options = ", ".join(f"{option}={value!r}" for option, value in file["options"].items())
+        return f"genzoo.datasets.own.load({file['path']!r}, {options}),"
     fits = name.isidentifier() and not keyword.iskeyword(name)
     return f"{name if fits else 'my_data'},  # your own data"
 

@@ -13,6 +13,7 @@ from genzoo.benchmark.results import load_run
 from genzoo.schema import Schema
 
 TRUTH = "truth"
+ARRAYS = ("log_prob", "rows", "groups", "valid_log_prob", "valid_groups", "valid_right")
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,17 @@ class Cell:
         log_prob: (n,) test log-probabilities in nats, or None where there are none.
         rows: (n_samples, D) the model's samples, or None.
         groups: (n,) the group of each test row where rows are not independent, else None.
+        valid_log_prob, valid_groups: the same of validation rows.
+        valid_right: (n,) whether the label of each validation row was told right, or None.
     """
 
     record: dict[str, Any]
     log_prob: np.ndarray | None = None
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
+    valid_log_prob: np.ndarray | None = None
+    valid_groups: np.ndarray | None = None
+    valid_right: np.ndarray | None = None
 
     @property
     def model(self) -> str:
@@ -123,7 +129,7 @@ def _read_cells(folder: Path, keys: list[str]) -> list[Cell]:
         if file.is_file():
             arrays = _arrays(file.with_suffix(".npz"))
             record = json.loads(file.read_text(encoding="utf-8"))
-            cells.append(Cell(record, *map(arrays.get, ("log_prob", "rows", "groups"))))
+            cells.append(Cell(record, **arrays))
     return cells
 
 
@@ -131,6 +137,4 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         return {}
     with np.load(file, allow_pickle=False) as stored:
-        return {
-            name: stored[name] for name in ("log_prob", "groups", "rows") if name in stored.files
-        }
+        return {name: stored[name] for name in ARRAYS if name in stored.files}

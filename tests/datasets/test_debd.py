@@ -9,6 +9,7 @@ import pytest
 
 import genzoo
 from genzoo.datasets import debd, files
+from genzoo.datasets.commands import SHAPES
 
 SIZES = {  # columns, rows of train, valid, test
     "debd/nltcs": (16, 16181, 2157, 3236),
@@ -25,6 +26,7 @@ def test_given_splits(data_folder, name):
     assert (data.name, data.schema.D) == (name, D)
     assert [len(p) for p in (data.train, data.valid, data.test)] == sizes
     assert set(data.schema.cards.tolist()) == {2}
+    assert SHAPES[name] == (str(D), "/".join(map(str, sizes)))
     assert data.licence
     assert "UCLA-StarAI" in data.source
 
@@ -41,7 +43,7 @@ def test_codes_are_those_of_the_file(data_folder):
     assert (data.test == expected).all()
 
 
-def test_without_files_the_error_says_what_is_needed(monkeypatch, tmp_path):
+def test_without_files_the_error_says_what_is_needed(no_network, monkeypatch, tmp_path):
     monkeypatch.setenv("GENZOO_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"debd/nltcs: no file .*nltcs\.train\.data"):
         debd.load("debd/nltcs")
@@ -59,3 +61,12 @@ def test_a_changed_table_is_refused(monkeypatch, tmp_path):
 def test_line_ends(end):
     raw = f"0,1,1{end}1,0,0{end}".encode()
     assert debd.read_binary(raw).tolist() == [[0, 1, 1], [1, 0, 0]]
+
+
+def test_listed_shapes_are_those_of_the_files():
+    """A digit and a comma or a line end for each entry."""
+    for source in files.sources().values():
+        if source.dataset.startswith("debd/"):
+            D, rows = SHAPES[source.dataset]
+            n = int(rows.split("/")[("train", "valid", "test").index(source.split)])
+            assert 2 * n * int(D) == source.raw_bytes

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import genzoo
+from genzoo.datasets.commands import SHAPES
 
 # name: layout, D, smallest and largest cardinality, rows of train, valid and test
 EMBEDDED = {
@@ -66,6 +67,18 @@ def test_shapes(loaded, name):
     assert (data.name, data.schema.layout, data.schema.D) == (name, layout, D)
     assert low <= data.schema.cards.min() <= data.schema.cards.max() <= high
     assert tuple(len(p) for p in (data.train, data.valid, data.test)) == sizes
+
+
+def test_every_data_set_has_a_shape_to_list():
+    assert list(SHAPES) == genzoo.list_datasets()
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_list_tells_the_shape(loaded, name):
+    data = loaded[name]
+    shape, rows = SHAPES[name]
+    assert shape == "x".join(map(str, data.schema.event_shape))
+    assert rows == "/".join(str(len(part)) for part in (data.train, data.valid, data.test))
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

@@ -11,17 +11,18 @@ import pytest
 from genzoo.datasets import files
 
 PATH = "names/names.txt"
+SOURCE = files.sources()[PATH]
 
 
 @pytest.fixture
 def raw():
     content = lzma.decompress(files.packaged("names.txt.xz"))
-    assert hashlib.sha256(content).hexdigest() == files.sources()[PATH].raw_sha256
+    assert hashlib.sha256(content).hexdigest() == SOURCE.raw_sha256
     return content
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(no_network, tmp_path, monkeypatch):
     monkeypatch.setenv("GENZOO_DATA", str(tmp_path))
     (tmp_path / "names").mkdir()
     return tmp_path
@@ -29,10 +30,10 @@ def folder(tmp_path, monkeypatch):
 
 def test_plain_and_compressed_files_are_read(folder, raw):
     (folder / f"{PATH}.gz").write_bytes(gzip.compress(raw))
-    assert files.read(PATH) == raw
+    assert files.read(SOURCE) == raw
     (folder / PATH).write_bytes(raw)
     (folder / f"{PATH}.gz").unlink()
-    assert files.read(PATH) == raw
+    assert files.read(SOURCE) == raw
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -41,7 +42,7 @@ def test_a_wrong_sum_names_both(folder, raw, packed):
     path = folder / (f"{PATH}.gz" if packed else PATH)
     path.write_bytes(gzip.compress(wrong) if packed else wrong)
     with pytest.raises(ValueError, match="expected SHA-256") as error:
-        files.read(PATH)
+        files.read(SOURCE)
     for part in (
         hashlib.sha256(raw).hexdigest(),
         hashlib.sha256(wrong).hexdigest(),
@@ -55,20 +56,19 @@ def test_a_wrong_sum_names_both(folder, raw, packed):
 def test_a_broken_gzip_file_is_named(folder, content):
     (folder / f"{PATH}.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"names.txt.gz: expected a whole gzip file"):
-        files.read(PATH)
+        files.read(SOURCE)
 
 
 def test_absence_says_what_to_put_where(folder):
     with pytest.raises(FileNotFoundError, match="put it there") as error:
-        files.read(PATH)
+        files.read(SOURCE)
     for part in ("names: no file", str(folder / PATH), f"{PATH}.gz", "github:karpathy/makemore"):
         assert part in str(error.value)
 
 
-def test_without_the_variable_the_error_names_it(monkeypatch):
-    monkeypatch.delenv("GENZOO_DATA", raising=False)
+def test_without_the_variable_the_error_names_it(no_network):
     with pytest.raises(FileNotFoundError, match="set the environment variable GENZOO_DATA"):
-        files.read(PATH)
+        files.read(SOURCE)
 
 
 def test_sources_are_complete():

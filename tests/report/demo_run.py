@@ -85,7 +85,7 @@ def write_demo(
     _json(
         folder / "plan.json",
         {
-            "format_version": 3,
+            "format_version": 4,
             "profile": None,
             "seeds": list(seeds),
             "started": "2026-01-02T03:04:05+00:00",
@@ -220,7 +220,7 @@ def _record(key: str, model: str, dataset: str, seed: int | None, n_test: int) -
             "truth_log_prob", "truth_gap", "alarm", "training", "train_seconds",
             "evaluate_seconds", "sample_seconds", "n_sampled", "n_parameters", "peak_memory_mb",
             "marginals", "text_score", "completions", "finished", "bound", "calibration",
-            "metrics_seconds",
+            "metrics_seconds", "validation", "save_error",
         )
     )  # fmt: skip
     return empty | {

@@ -1,0 +1,1 @@
+"""The families at their defaults beside published results: scores, records and tables."""

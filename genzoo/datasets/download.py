@@ -1,0 +1,324 @@
+"""Downloads into the cache folder: resumed, bounded, checked, then put in place in one step.
+
+A download goes into a ``.part`` file below ``partial/`` in the cache, which the next attempt, or
+the next run, continues. Only content with the listed checksum is moved to its place. One process
+at a time downloads a file; others wait and then find it.
+
+Behind a firewall, ``GENZOO_MIRROR`` may name the address of a server that hands on others' files:
+with ``http://mirror.local/zoo``, ``https://host/path`` is asked for as
+``http://mirror.local/zoo/host/path``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import http.client
+import os
+import re
+import socket
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from genzoo import __version__
+from genzoo.datasets.files import (
+    VARIABLE,
+    Source,
+    cache_folder,
+    check_packed,
+    checked,
+    find,
+    places,
+    sources,
+    unzipped,
+)
+
+MIRROR = "GENZOO_MIRROR"
+TIMEOUT = 20.0  # seconds in which a server must say something
+TRIES = 10  # attempts at a file, in all
+FRUITLESS = 3  # attempts in a row that bring nothing new
+PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before the second attempt; doubled each time
+CHUNK = 1 << 16
+LARGEST_ARCHIVE = 1 << 26  # bytes of a zip archive, whose size is not listed
+TRY_AGAIN = (408, 425, 429)  # of the client's errors; all of the server's are tried again
+
+Report = Callable[[int, int | None], None]  # bytes received, of how many
+
+
+class _CutError(OSError):
+    """The server stopped in the middle, or said that it may do better later."""
+
+
+class _RefusedError(OSError):
+    """Another attempt would end in the same way."""
+
+
+def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> Path:
+    """Download a file into the cache folder and return its path there.
+
+    An archive is downloaded once for all the listed files that are in it.
+
+    Args:
+        source: what to fetch.
+        timeout: seconds in which the server must answer, and go on answering.
+        pause: seconds before the second attempt; doubled before each further one.
+
+    Raises:
+        FileNotFoundError: if it can't be downloaded; the message says why and what to put where.
+        ValueError: if what comes is not what is listed. It is not kept.
+    """
+    address = address_of(source)
+    together = [s for s in sources().values() if _archive(s) == _archive(source)] or [source]
+    digest = hashlib.sha256(_archive(source).encode()).hexdigest()
+    part = cache_folder() / "partial" / f"{digest[:12]}-{address.rsplit('/', 1)[1]}.part"
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(part), _bar(source.cache_path) as report:
+            path = find(source)
+            if path is not None:  # another process was quicker
+                return path
+            if "download only" in source.licence:
+                _tell(source.dataset, source.licence)
+            while True:
+                resumed = part.exists()
+                _download(address, part, source, timeout, pause, report)
+                try:
+                    _place(part, together)
+                    return _target(source)
+                except ValueError:
+                    # what an earlier run left may be of another file: once more from the start
+                    if not resumed:
+                        raise
+                finally:
+                    part.unlink(missing_ok=True)
+    except OSError as error:
+        raise FileNotFoundError(_absent(source, address, error)) from error
+
+
+def _absent(source: Source, address: str, error: OSError) -> str:
+    at = " or ".join(str(folder / source.cache_path) for folder in places())
+    problem = str(error).removeprefix("<urlopen error ").removesuffix(">")
+    return (
+        f"{source.dataset}: no file {at} (or with .gz), and it can't be downloaded from {address}: "
+        f"{problem}. Download it elsewhere and put it there, or set the environment variable "
+        f"{VARIABLE} to a folder that holds {source.cache_path} or {source.cache_path}.gz "
+        f"(from {source.upstream}; {source.raw_bytes} bytes; licence: {source.licence})"
+    )
+
+
+@cache
+def _tell(dataset: str, licence: str) -> None:
+    print(f"genzoo: {dataset}: licence: {licence}", file=sys.stderr)
+
+
+# -------------------------------------------------------------------------------- addresses
+
+
+def address_of(source: Source) -> str:
+    """The address that a file is downloaded from, that of its archive where it is in one.
+
+    Raises:
+        ValueError: if ``GENZOO_MIRROR`` is set and is no address.
+    """
+    kind, _, rest = source.upstream.partition(":")
+    if kind == "github":
+        repository, commit, path = re.split("[@:]", rest, maxsplit=2)
+        path = urllib.parse.quote(path)
+        address = f"https://raw.githubusercontent.com/{repository}/{commit}/{path}"
+    elif kind == "torchvision":
+        from genzoo.datasets.vision import address_and_md5
+
+        address = address_and_md5(source.upstream)[0]
+    else:
+        address = _archive(source)
+    mirror = os.environ.get(MIRROR)
+    if not mirror:
+        return address
+    if not mirror.startswith(("http://", "https://")):
+        raise ValueError(f"{MIRROR}: expected an http: or https: address; got {mirror!r}")
+    return f"{mirror.rstrip('/')}/{address.split('://')[1]}"
+
+
+def _archive(source: Source) -> str:
+    """``upstream`` without the name of a member."""
+    return source.upstream.partition("#")[0]
+
+
+def _limit(source: Source) -> int:
+    """The most bytes that the download may have."""
+    if "#" in source.upstream:
+        return LARGEST_ARCHIVE
+    # gzip makes what it can't compress larger by less than a thousandth
+    slack = source.raw_bytes // 1000 + CHUNK if source.upstream.endswith(".gz") else 0
+    return source.raw_bytes + slack
+
+
+# -------------------------------------------------------------------------------- receiving
+
+
+def _download(
+    address: str, part: Path, source: Source, timeout: float, pause: float, report: Report
+) -> None:
+    """Bring ``part`` to the end, in several attempts where need be; OSError where none helps."""
+    fruitless = 0
+    for attempt in range(1, TRIES + 1):
+        before = _size(part)
+        try:
+            _receive(address, part, source, timeout, report)
+            return
+        except (OSError, http.client.HTTPException) as error:
+            problem = error
+        if isinstance(problem, _RefusedError) or _is_offline(problem):
+            break
+        fruitless = 0 if _size(part) > before else fruitless + 1
+        if fruitless == FRUITLESS:
+            break
+        if attempt < TRIES:
+            time.sleep(min(LONGEST_PAUSE, pause * 2 ** (attempt - 1)))
+    raise OSError(str(problem) or type(problem).__name__) from problem
+
+
+def _is_offline(error: Exception) -> bool:
+    """Whether there is no network, or nobody at the address."""
+    reason = getattr(error, "reason", error)
+    unreachable = getattr(reason, "errno", None) in (errno.ENETUNREACH, errno.EHOSTUNREACH)
+    return unreachable or isinstance(reason, (socket.gaierror, ConnectionRefusedError))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _receive(address: str, part: Path, source: Source, timeout: float, report: Report) -> None:
+    """One attempt: what is not yet in ``part``, appended to it."""
+    have, limit = _size(part), _limit(source)
+    headers = {"User-Agent": f"genzoo/{__version__}", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        response = urllib.request.urlopen(
+            urllib.request.Request(address, headers=headers), timeout=timeout
+        )
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 416 and have:
+                part.unlink()  # it is as long as the whole, or longer
+            elif error.code < 500 and error.code not in TRY_AGAIN:
+                raise _RefusedError(f"HTTP status {error.code} ({error.reason})") from error
+            raise _CutError(f"HTTP status {error.code} ({error.reason})") from error
+    with response:
+        if response.status != 206:
+            have = 0  # the server sends all of it, whatever was asked for
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink(missing_ok=True)
+            raise _CutError("the server sent another range than was asked for")
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length and length.isdigit() else None
+        if total is not None and total > limit:
+            raise _RefusedError(f"expected at most {limit} bytes; the server offers {total}")
+        with open(part, "ab" if have else "wb") as file:
+            while chunk := response.read1(CHUNK):
+                have += len(chunk)
+                if have > limit:
+                    file.close()
+                    part.unlink()
+                    raise _RefusedError(f"expected at most {limit} bytes; the server sends more")
+                file.write(chunk)
+                report(have, total)
+    if total is None and not source.upstream.endswith(".gz") and "#" not in source.upstream:
+        total = source.raw_bytes
+    if total is not None and have < total:
+        raise _CutError(f"the connection was cut after {have} of {total} bytes")
+
+
+# -------------------------------------------------------------------------------- putting in place
+
+
+def _place(part: Path, together: list[Source]) -> None:
+    """Check what was downloaded, and write the files that are in it; ValueError if one is wrong."""
+    packed = part.read_bytes()
+    contents = {}
+    for source in together:
+        raw = packed
+        if _is_kept_packed(source):
+            check_packed(packed, source, source.upstream)
+        elif "#" in source.upstream:
+            raw = checked(_member(part, source), source, source.upstream)
+        else:
+            if source.upstream.endswith(".gz"):
+                raw = unzipped(packed, source, source.upstream)
+            checked(raw, source, source.upstream)
+        contents[_target(source)] = raw
+    for target, content in contents.items():
+        _write(target, content)
+
+
+def _is_kept_packed(source: Source) -> bool:
+    """Of what torchvision knows, only the packed file can be checked again."""
+    return source.upstream.startswith("torchvision:")
+
+
+def _target(source: Source) -> Path:
+    """The place of a downloaded file in the cache."""
+    path = cache_folder() / source.cache_path
+    return path.with_name(f"{path.name}.gz") if _is_kept_packed(source) else path
+
+
+def _member(part: Path, source: Source) -> bytes:
+    """A file of a zip archive; a byte more than listed is the most it reads."""
+    name = source.upstream.partition("#")[2]
+    try:
+        with zipfile.ZipFile(part) as archive:
+            if name not in archive.namelist():
+                raise ValueError(
+                    f"{source.upstream}: expected a member {name!r}; the archive holds "
+                    f"{', '.join(archive.namelist()[:10]) or 'none'}"
+                )
+            with archive.open(name) as member:
+                return member.read(source.raw_bytes + 1)
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
+        raise ValueError(f"{source.upstream}: expected a whole zip archive; {error}") from error
+
+
+def _write(target: Path, content: bytes) -> None:
+    """All of the content or nothing, even if the machine stops in between."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f"{target.name}.new")
+    try:
+        with open(new, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _lock(part: Path) -> contextlib.AbstractContextManager[object]:
+    from filelock import FileLock
+
+    return FileLock(f"{part}.lock")
+
+
+@contextlib.contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    """A progress bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda received, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda received, total: bar.update(task, completed=received, total=total)

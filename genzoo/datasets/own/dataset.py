@@ -1,0 +1,259 @@
+"""``load``: a path as a ``Dataset``, with what its reader must know beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.own.columns import Column, read_schema, to_json
+from genzoo.datasets.own.read import Content, read
+from genzoo.datasets.own.recognise import recognise
+from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
+from genzoo.forms import form_of
+from genzoo.store import write_atomically
+
+SCHEMA_FILES = "schema_*.json"  # what ``OwnDataset.write_schema`` writes into a run's folder
+SPLIT_COLUMNS = ("group", "time", "stratify")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OwnDataset(Dataset):
+    """A data set that was read from a path.
+
+    Attributes:
+        path: as it was given.
+        options: how it was read: label, group, time, stratify, schema, keep; those that were given.
+        schema_file: of a table: the text of a schema file, how each column of the file is treated.
+        remarks: what the reader must know: columns left out, values folded, rows that repeat.
+    """
+
+    path: str = ""
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+    schema_file: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def write_schema(self, folder: Path) -> Path | None:
+        """Write the schema file of a table into a folder; its path.
+
+        One that is there and differs may hold the user's corrections: it is kept beside the new
+        one, under the same name with ".old" before the ending.
+        """
+        if self.schema_file is None:
+            return None
+        path = folder / SCHEMA_FILES.replace("*", self.name)
+        content = self.schema_file.encode()
+        if path.is_file() and path.read_bytes() != content:
+            os.replace(path, path.with_suffix(".old.json"))
+        write_atomically(path, content)
+        return path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A path that was read, and how its columns are to be treated: nothing is split yet."""
+
+    content: Content
+    columns: tuple[Column, ...]
+    options: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of the file or folder, as far as it can stand in a path."""
+        stem = self.content.path.resolve().name
+        stem = stem.removesuffix(self.content.path.suffix) or stem
+        return re.sub(r'[\\/:*?"<>|\s]+', "_", stem).lstrip(".") or "data"
+
+    @property
+    def schema_file(self) -> str | None:
+        """The text of a schema file with these columns, to correct and to read with."""
+        return to_json(self.columns, str(self.content.path)) if self.columns else None
+
+    def remarks(self) -> list[str]:
+        """What the reader must know of the file and of how its columns are treated."""
+        found = list(self.content.remarks)
+        for column in self.columns:
+            if not column.is_used:
+                found.append(f"column {column.name!r} is left out: {column.reason}")
+            found += [f"column {column.name!r}: {remark}" for remark in column.remarks]
+        return found
+
+    def data(self) -> Any:
+        """The treated data: a DataFrame of the columns in use, strings or images."""
+        if not self.columns:
+            return self.content.data
+        if not any(c.is_used for c in self.columns):
+            reasons = "; ".join(f"{c.name}: {c.reason}" for c in self.columns[:5])
+            raise ValueError(
+                f"file: {self.content.path}: every column is left out ({reasons}): bring one back "
+                f"with --keep or a schema file"
+            )
+        return treat(self.columns, self.content.data)
+
+
+def prepare(
+    path: str | Path,
+    *,
+    label: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    stratify: str | None = None,
+    schema: str | Path | None = None,
+    keep: Sequence[str] = (),
+) -> Prepared:
+    """Read a path and say how its columns are to be treated; see ``load``."""
+    content = read(path)
+    given = {"label": label, "group": group, "time": time, "stratify": stratify}
+    given = {name: column for name, column in given.items() if column is not None}
+    options: dict[str, Any] = dict(given)
+    if keep:
+        options["keep"] = list(keep)
+    if schema is not None:
+        options["schema"] = str(schema)
+    form = form_of(content.data, f"file: {path}")
+    if form != "frame":
+        if options:
+            raise ValueError(f"{next(iter(options))}: {path} holds {form}, which have no columns")
+        return Prepared(content, (), options)
+    _check_options(content, given, keep)
+    if schema is None:
+        columns = recognise(content.data, typed=content.typed, keep=keep, label=label)
+    else:
+        columns = fit_schema(read_schema(schema), content.data)
+    words = {"group": "tells the groups of the split", "time": "tells the order of the split"}
+    for option, reason in words.items():
+        if given.get(option) is not None and given[option] not in (*keep, label):
+            columns = [
+                dataclasses.replace(c, treat="leave out", reason=f"{reason} (--{option})")
+                if c.name == given[option]
+                else c
+                for c in columns
+            ]
+    if label is not None and not next(c for c in columns if c.name == label).is_used:
+        raise ValueError(f"label: {label!r} is left out by the schema file")
+    return Prepared(content, tuple(columns), options)
+
+
+def _check_options(content: Content, given: dict[str, Any], keep: Sequence[str]) -> None:
+    names = [str(c) for c in content.data.columns]
+    for option, column in [*given.items(), *(("keep", k) for k in keep)]:
+        if column not in names:
+            shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+            raise ValueError(f"{option}: expected a column of {content.path} ({shown}); got "
+                             f"{column!r}")  # fmt: skip
+    rules = [option for option in SPLIT_COLUMNS if option in given]
+    if len(rules) > 1:
+        raise ValueError(f"{rules[1]}: expected no {rules[1]} beside {rules[0]}: one rule for the "
+                         f"split")  # fmt: skip
+
+
+def load(path: str | Path, *, name: str | None = None, **options: Any) -> OwnDataset:
+    """A file or folder as a data set: 70 % to train on, 10 % to select on, 20 % to be judged on.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.parquet``, ``.jsonl`` (one flat object a line), ``.txt`` (one
+            string a line), or a folder of equally large ``.png`` or ``.jpg`` images.
+        name: what to call it; the file's name where None.
+        label: the column that holds the class of each row.
+        group: no value of this column is in two parts; standard errors are taken over its values.
+            The column itself is no variable of the model.
+        time: the test rows are the latest by this column, the valid rows those before them. The
+            column itself is no variable of the model.
+        stratify: each part has its share of each value of this column.
+        schema: a schema file, which says how each column is treated; recognised where None.
+        keep: columns that are not to be left out or folded.
+
+    Raises:
+        ValueError: naming the argument, what was expected and what came.
+    """
+    return split_of(prepare(path, **options), name)
+
+
+def split_of(prepared: Prepared, name: str | None = None) -> OwnDataset:
+    """The data set of a prepared path; see ``load``."""
+    data, options, path = prepared.data(), prepared.options, prepared.content.path
+    rule: dict[str, Any] = {}
+    words = "split at random"
+    if "group" in options:
+        rule["groups"] = _codes(prepared, "group")
+        words = f"split by {options['group']!r}: no value is in two parts"
+    elif "time" in options:
+        rule["time"] = _times(prepared)
+        words = f"split by {options['time']!r}: the latest rows are test, those before them valid"
+    elif "stratify" in options:
+        rule["stratify"] = _codes(prepared, "stratify")
+        words += f", stratified by {options['stratify']!r}"
+    elif "label" in options:
+        words += f", stratified by {options['label']!r}"
+    made = OwnDataset.from_data(
+        data,
+        name or prepared.name,
+        label=options.get("label"),
+        source=f"{path}, {len(data)} rows, {words}",
+        licence="your own",
+        **rule,
+    )
+    return dataclasses.replace(
+        made,
+        path=str(path),
+        options=options,
+        schema_file=prepared.schema_file,
+        remarks=(*prepared.remarks(), *_repeats(made)),
+    )
+
+
+def _whole(prepared: Prepared, option: str) -> Any:
+    name = prepared.options[option]
+    values = prepared.content.data[name]
+    column = next(c for c in prepared.columns if c.name == name)
+    hole = values.isna() | values.isin(column.holes)
+    if hole.any():
+        raise ValueError(
+            f"{option}: expected a value in every row; column {name!r} has holes in "
+            f"{int(hole.sum())} rows"
+        )
+    return values
+
+
+def _codes(prepared: Prepared, option: str) -> np.ndarray:
+    """(n,) the values of a column as integers."""
+    codes = _whole(prepared, option).factorize()[0].astype(np.int64)
+    n_values = int(codes.max()) + 1
+    if option == "stratify" and n_values > max(2, len(codes) // 5):
+        raise ValueError(
+            f"stratify: expected few different values; column {prepared.options[option]!r} has "
+            f"{n_values} in {len(codes)} rows"
+        )
+    return codes
+
+
+def _times(prepared: Prepared) -> np.ndarray:
+    """(n,) the column of times as numbers, whatever its treatment."""
+    name = prepared.options["time"]
+    frame = _whole(prepared, "time").to_frame()
+    column = recognise(frame, typed=prepared.content.typed, keep=(name,))[0]
+    if column.treat not in ("date", "number"):
+        raise ValueError(
+            f"time: expected a column of dates or numbers; {name!r} is {column.in_words()}"
+        )
+    return numbers_of(column, frame[name])
+
+
+def _repeats(dataset: Dataset) -> list[str]:
+    """How many test rows occur among the training rows, exactly."""
+    train = {row.tobytes() for row in dataset.train}
+    n = sum(row.tobytes() in train for row in dataset.test)
+    if not n:
+        return []
+    return [
+        f"{n} of {len(dataset.test)} test rows ({100 * n / len(dataset.test):.2g} %) occur among "
+        f"the training rows too: where rows are expected to repeat that is no harm, else a model "
+        f"that learns rows by heart is flattered"
+    ]

@@ -1,0 +1,317 @@
+"""Reading a path: tables (.csv, .tsv, .parquet, .jsonl), strings (.txt), folders of images."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genzoo.forms import LARGEST_INTEGER
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".txt")
+IMAGES = (".png", ".jpg", ".jpeg")
+DELIMITERS = (",", ";", "\t", "|")
+MOST_CHARACTERS = 1024
+ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a path holds.
+
+    Attributes:
+        path: where it was read.
+        data: a DataFrame (text entries without blanks at their ends, None where there are none;
+            or typed values), a list of str, or uint8 images (n, H, W) or (n, 3, H, W).
+        typed: whether the entries of the DataFrame have types of their own.
+        remarks: what the reader should know.
+    """
+
+    path: Path
+    data: Any
+    typed: bool
+    remarks: tuple[str, ...]
+
+
+def names_a_path(name: Any) -> bool:
+    """Whether an argument is meant as a path: by its type, its ending, or because it is there."""
+    if isinstance(name, Path):
+        return True
+    return isinstance(name, str) and (
+        name.lower().endswith(SUFFIXES) or (name != "" and Path(name).exists())
+    )
+
+
+def read(path: str | Path) -> Content:
+    """The content of a file or folder.
+
+    Raises:
+        ValueError: naming the path, what was expected and what came.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES and path.is_dir():
+        return _read_images(path)
+    if not path.exists():
+        raise ValueError(f"file: expected a file or a folder; there is no {path}")
+    if kind not in SUFFIXES:
+        raise ValueError(f"file: expected {', '.join(SUFFIXES)} or a folder of images; got {path}")
+    try:
+        if kind == ".parquet":
+            return _read_parquet(path)
+        text, remarks = _text(path)
+    except OSError as error:
+        raise ValueError(f"file: {path} can't be read: {error.strerror or error}") from None
+    if not text.strip():
+        raise ValueError(f"file: expected rows; {path} is empty")
+    if kind == ".txt":
+        return _read_strings(path, text, remarks)
+    if kind == ".jsonl":
+        return _read_jsonl(path, text, remarks)
+    return _read_delimited(path, text, remarks)
+
+
+def _text(path: Path) -> tuple[str, list[str]]:
+    raw = path.read_bytes()
+    encoding = next((name for mark, name in ENCODINGS if raw.startswith(mark)), "utf-8")
+    remarks: list[str] = []
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+        remarks = ["not in UTF-8: read as Windows-1252 (Latin-1)"]
+    strange = sum(text.count(chr(c)) for c in (*range(9), *range(14, 32), 0xFFFD))
+    if "\0" in text or strange > len(text) / 100:
+        raise ValueError(f"file: expected text; {path} holds binary data")
+    return text, remarks
+
+
+# -------------------------------------------------------------------------------- tables
+
+
+def _read_delimited(path: Path, text: str, remarks: list[str]) -> Content:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
+    if path.suffix.lower() == ".csv" and delimiter != ",":
+        remarks = [*remarks, f"columns are separated by {delimiter!r}"]
+    try:
+        header, rows, blank = _rows(path, text, delimiter)
+    except csv.Error as error:
+        raise ValueError(f"file: {path} is no table that can be read: {error}") from None
+    if blank:
+        remarks = [*remarks, f"blank lines skipped: {blank}"]
+    unnamed = [d for d, name in enumerate(header) if not name]
+    for d in unnamed:
+        header[d] = f"column {d + 1}"
+        remarks = [*remarks, f"a column without a name is called {header[d]!r}"]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise ValueError(f"file: {path}: expected different names in the header; got "
+                         f"{', '.join(map(repr, twice[:5]))} more than once")  # fmt: skip
+    if not rows:
+        raise ValueError(f"file: expected rows below the header; {path} has none")
+    return Content(path, _frame(header, rows), False, tuple(remarks))
+
+
+def _delimiter(text: str) -> str:
+    """The sign that cuts the header into most columns; a comma where none does."""
+    first = next(line for line in text.splitlines() if line.strip())
+    return max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign))))
+
+
+def _rows(path: Path, text: str, delimiter: str) -> tuple[list[str], list[list[str]], int]:
+    """Header, rows of its length, and how many blank lines lay between them."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    header: list[str] = []
+    rows, blank = [], 0
+    for row in lines:
+        if not row:
+            blank += 1
+        elif not header:
+            header = [name.strip() for name in row]
+        elif len(row) != len(header):
+            raise ValueError(
+                f"file: {path}, line {lines.line_num}: expected {len(header)} values, as in the "
+                f"header; got {len(row)}"
+            )
+        else:
+            rows.append(row)
+    return header, rows, blank
+
+
+def _frame(header: list[str], rows: list[list[str]]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {
+        name: [text.strip() or None for text in column]
+        for name, column in zip(header, zip(*rows, strict=True), strict=True)
+    }
+    return pd.DataFrame(columns, dtype=object)
+
+
+def _read_jsonl(path: Path, text: str, remarks: list[str]) -> Content:
+    import pandas as pd
+
+    records = list(_records(path, text))
+    columns = dict.fromkeys(key for record in records for key in record)
+    if not columns:
+        raise ValueError(f"file: expected objects with keys; those of {path} are empty")
+    absent = sum(len(columns) - len(record) for record in records)
+    if absent:
+        remarks = [*remarks, f"keys that objects lack are holes: {absent}"]
+    frame = {name: _typed([record.get(name) for record in records]) for name in columns}
+    return Content(path, pd.DataFrame(frame), True, tuple(remarks))
+
+
+def _records(path: Path, text: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"file: {path}, line {number}"
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{where}: expected one JSON object a line: {error}") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{where}: expected a JSON object; got {type(record).__name__}")
+        for key, value in record.items():
+            if isinstance(value, (list, dict)):
+                raise ValueError(
+                    f"{where}: {key!r}: expected text, a number, true, false or null; got a nested "
+                    f"value (give its parts keys of their own)"
+                )
+        yield record
+
+
+def _typed(values: list[Any]) -> pd.Series:
+    """Values of JSON as a column: numbers with holes stay whole where they are."""
+    import pandas as pd
+
+    present = [v for v in values if v is not None]
+    kinds = {type(v) for v in present}
+    if kinds == {int} and all(abs(v) < LARGEST_INTEGER for v in present):
+        return pd.Series(values, dtype="int64" if len(present) == len(values) else "Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    if kinds == {bool} and len(present) == len(values):
+        return pd.Series(values, dtype=bool)
+    cleaned = [(v.strip() or None) if isinstance(v, str) else v for v in values]
+    return pd.Series(cleaned, dtype=object)
+
+
+def _read_parquet(path: Path) -> Content:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError:
+        raise ValueError(
+            f"file: {path}: reading .parquet needs pyarrow: pip install 'genzoo[parquet]'"
+        ) from None
+    except OSError:
+        raise
+    except Exception as error:  # pyarrow's own errors derive from ValueError and others
+        raise ValueError(f"file: {path} is no .parquet file that can be read: {error}") from None
+    frame.columns = [str(name) for name in frame.columns]
+    if not frame.columns.is_unique:
+        raise ValueError(f"file: {path}: expected different names of columns")
+    if frame.empty:
+        raise ValueError(f"file: expected rows and columns; {path} has {frame.shape}")
+    frame = frame.reset_index(drop=True)
+    for name in frame.columns:
+        if frame[name].dtype == object or isinstance(frame[name].dtype, pd.StringDtype):
+            values = [None if v is None or v is pd.NA else v for v in frame[name].tolist()]
+            cleaned = [None if isinstance(v, float) and np.isnan(v) else v for v in values]
+            frame[name] = _plain_column(path, name, cleaned)
+    return Content(path, frame, True, ())
+
+
+def _plain_column(path: Path, name: str, values: list[Any]) -> pd.Series:
+    import datetime
+
+    import pandas as pd
+
+    present = [v for v in values if v is not None]
+    if present and all(isinstance(v, datetime.date) for v in present):
+        return pd.Series(pd.to_datetime(pd.Series(values, dtype=object)))
+    for value in present:
+        if not isinstance(value, (str, int, float, bool)):
+            raise ValueError(
+                f"file: {path}: column {name!r}: expected plain values; got "
+                f"{type(value).__name__} (nested values: give their parts columns of their own)"
+            )
+    return _typed(values)
+
+
+# -------------------------------------------------------------------------------- strings, images
+
+
+def _read_strings(path: Path, text: str, remarks: list[str]) -> Content:
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    strings = [line for line in lines if line]
+    blank = len(lines) - len(strings) - text.endswith("\n")
+    if blank:
+        remarks = [*remarks, f"blank lines skipped: {blank}"]
+    longest = max(range(len(strings)), key=lambda i: len(strings[i]))
+    if len(strings[longest]) > MOST_CHARACTERS:
+        raise ValueError(
+            f"file: {path}: expected one string a line, of at most {MOST_CHARACTERS} characters; "
+            f"string {longest + 1} has {len(strings[longest])} (running text: cut it into windows)"
+        )
+    return Content(path, strings, False, tuple(remarks))
+
+
+def _read_images(path: Path) -> Content:
+    entries = sorted(path.iterdir())
+    files = [p for p in entries if p.suffix.lower() in IMAGES and p.is_file()]
+    if not files:
+        raise ValueError(f"file: expected a folder of {', '.join(IMAGES)} files; {path} holds none")
+    others = [p.name for p in entries if p not in set(files)]
+    remarks = []
+    if others:
+        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        remarks.append(f"not read, as they are no images: {shown} ({len(others)})")
+    pictures = [_pixels(p, remarks) for p in files]
+    size = pictures[0].shape[:2]
+    for file, picture in zip(files, pictures, strict=True):
+        if picture.shape[:2] != size:
+            raise ValueError(
+                f"file: {path}: expected images of one size, {size[1]} x {size[0]} as "
+                f"{files[0].name}; {file.name} is {picture.shape[1]} x {picture.shape[0]}"
+            )
+    if any(p.ndim == 3 for p in pictures):
+        grey = sum(p.ndim == 2 for p in pictures)
+        if grey:
+            remarks.append(f"{grey} grey images among those in colour: read as colour")
+        full = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
+        return Content(path, np.stack(full).transpose(0, 3, 1, 2).copy(), False, tuple(remarks))
+    return Content(path, np.stack(pictures), False, tuple(remarks))
+
+
+def _pixels(file: Path, remarks: list[str]) -> np.ndarray:
+    """(H, W) grey or (H, W, 3) uint8."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ValueError("file: reading images needs Pillow: pip install pillow") from None
+    try:
+        with Image.open(file) as image:
+            if image.mode in ("1", "L"):
+                return np.asarray(image.convert("L"))
+            if image.mode.startswith(("I", "F")):
+                raise ValueError(f"file: {file}: expected 8 bits a channel; got mode {image.mode}")
+            if image.mode in ("LA", "RGBA", "PA"):
+                remark = "transparency is not read"
+                if remark not in remarks:
+                    remarks.append(remark)
+            return np.asarray(image.convert("L" if image.mode == "LA" else "RGB"))
+    except OSError as error:
+        raise ValueError(f"file: {file} is no image that can be read: {error}") from None

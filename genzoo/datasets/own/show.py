@@ -1,0 +1,85 @@
+"""What a file was taken for, as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genzoo.datasets.own.columns import Column
+from genzoo.datasets.own.dataset import OwnDataset, Prepared
+from genzoo.schema import Schema, Variable
+
+N_EXAMPLES = 3
+WIDEST = 28
+MOST_COLUMNS = 100  # more are counted, not shown
+
+
+def as_text(prepared: Prepared, dataset: OwnDataset) -> str:
+    """A table of the columns and what they are taken for, remarks, and the split."""
+    sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
+    schema = dataset.schema
+    lines = []
+    if prepared.columns:
+        used = sum(c.is_used for c in prepared.columns)
+        lines.append(
+            f"{prepared.content.path}: {sum(sizes)} rows, {len(prepared.columns)} columns, "
+            f"{used} in use"
+        )
+        lines += _table(prepared, schema)
+    else:
+        shape = " x ".join(map(str, schema.event_shape))
+        what = "images" if schema.layout == "image" else "strings, longest"
+        codes = int(schema.cards.max())
+        lines.append(f"{prepared.content.path}: {sum(sizes)} {what} {shape}, {codes} values each")
+    lines += [f"- {remark}" for remark in dataset.remarks]
+    rule = dataset.source.rpartition(" rows, ")[2]
+    lines.append(f"- {rule}: {sizes[0]} rows to train on, {sizes[1]} to select on, {sizes[2]} to "
+                 f"be judged on")  # fmt: skip
+    return "\n".join(lines)
+
+
+def _table(prepared: Prepared, schema: Schema) -> list[str]:
+    shown = prepared.columns[:MOST_COLUMNS]
+    variables = {str(v.name): v for v in schema.variables}
+    frame = prepared.content.data
+    rows = [("column", "treated as", "holes", "for example")]
+    for column in shown:
+        values = frame[column.name]
+        hole = values.isna() | values.isin(column.holes)
+        rows.append(
+            (
+                _cut(column.name),
+                _treatment(column, variables.get(column.name)),
+                str(int(hole.sum()) or ""),
+                _examples(values[~hole].drop_duplicates().head(N_EXAMPLES).tolist()),
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = []
+    for name, treatment, holes, examples in rows:
+        lines.append(
+            f"  {name:<{widths[0]}}  {treatment:<{widths[1]}}  {holes:>{widths[2]}}  {examples}"
+        )
+    if len(prepared.columns) > len(shown):
+        lines.append(f"  ... and {len(prepared.columns) - len(shown)} more columns")
+    return lines
+
+
+def _treatment(column: Column, variable: Variable | None) -> str:
+    if variable is None or variable.n_values == 0 or column.treat in ("nominal", "ordinal"):
+        return column.in_words()
+    if variable.is_grid:
+        what = f"grid of {variable.n_values}, step {variable.step:g}"
+    elif variable.edges is not None:
+        what = f"{variable.n_values} cells"
+    else:  # the label: classes, not quantities
+        return f"nominal, {variable.n_values} values"
+    return f"date by {column.unit}s, {what}" if column.treat == "date" else f"number, {what}"
+
+
+def _examples(values: list[Any]) -> str:
+    return ", ".join(_cut(str(value)) for value in values)
+
+
+def _cut(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= WIDEST else text[: WIDEST - 3] + "..."

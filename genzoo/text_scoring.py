@@ -1,0 +1,129 @@
+"""Text by the character, for families whose rows may be windows of it.
+
+A family that mixes in ``ScoresText`` has ``score_text``; it says how characters within windows are
+scored.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from genzoo.model import GenerativeModel, Score, Unsupported
+
+
+class ScoresText(GenerativeModel):
+    """A model of strings that scores text of any length."""
+
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) log mass of each code given those before it in its row, 0 after an END."""
+        raise NotImplementedError
+
+    def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
+        """Nats per character of a text of any length, with a sliding window.
+
+        The first window scores all its characters; it then moves on by ``stride`` and each time
+        scores the last ``stride``, so that each character is given at least ``context - stride``
+        and less than ``context`` characters before it (fewer only at the beginning of the text).
+
+        Args:
+            text: one or more characters of the alphabet.
+            context: characters a window, at most T; None: T.
+            stride: characters from one window to the next, at most ``context``; None: half of it.
+
+        Returns:
+            Score: mean log mass a character, exact for this sliding model; ``stderr`` treats the
+            stretches that the windows score as independent (nan for a single one).
+
+        Raises:
+            Unsupported: if the rows are not strings.
+            ValueError: for a character outside the alphabet, an empty text, a bad window.
+        """
+        codes = self._text_to_score(text)
+        T = self.schema_.D
+        context = T if context is None else context
+        if not (isinstance(context, (int, np.integer)) and 1 <= context <= T):
+            raise ValueError(f"context: expected an integer in 1 .. {T}; got {context!r}")
+        stride = max(1, context // 2) if stride is None else stride
+        if not (isinstance(stride, (int, np.integer)) and 1 <= stride <= context):
+            raise ValueError(f"stride: expected an integer in 1 .. {context}; got {stride!r}")
+
+        ends = np.append(np.arange(context, len(codes), stride), len(codes))
+        starts = np.maximum(0, ends - context)
+        n_scored = np.diff(ends, prepend=0)
+        within = np.arange(T)
+        # a short window is filled up; nothing before the filling sees it
+        at = np.minimum(starts[:, None] + within, len(codes) - 1)
+        length = (ends - starts)[:, None]
+        scored = (within < length) & (within >= length - n_scored[:, None])
+        terms = np.where(scored, self._terms(codes[at]), 0.0).sum(axis=1)
+        return per_character(terms, n_scored)
+
+    def _text_to_score(self, text: str) -> np.ndarray:
+        self._check_text("score_text")
+        codes = self._codes(text, "text")
+        if len(codes) == 0:
+            raise ValueError("text: expected at least one character; got none")
+        return codes
+
+    def _check_text(self, method: str) -> None:
+        self._check_fitted(method)
+        if self.schema_.alphabet is None:
+            raise Unsupported(f"{method} needs strings; this model was fitted to other data")
+
+    def _codes(self, text: str, name: str) -> np.ndarray:
+        if not isinstance(text, str):
+            raise ValueError(f"{name}: expected a str; got {type(text).__name__}")
+        categories = self.schema_.variables[0].categories or ()
+        known = {s: c for c, s in enumerate(categories) if c != self.schema_.end}
+        strange = sorted(set(text) - set(known))
+        if strange:
+            raise ValueError(
+                f"{name}: expected characters of the alphabet {''.join(known)!r}; "
+                f"got {strange[0]!r}"
+            )
+        return np.array([known[s] for s in text], dtype=np.int64)
+
+    def _start_of(self, prompt: str, n_chars: int) -> tuple[list[int], int]:
+        """The codes of a prompt to go on from, and how many there may be in the end.
+
+        Raises:
+            Unsupported, ValueError: as ``complete`` says.
+        """
+        self._check_text("complete")
+        if isinstance(n_chars, bool) or not isinstance(n_chars, (int, np.integer)) or n_chars < 0:
+            raise ValueError(f"n_chars: expected a non-negative integer; got {n_chars!r}")
+        T = self.schema_.D
+        codes = self._codes(prompt, "prompt").tolist()
+        total = len(codes) + int(n_chars)
+        if self.schema_.end is not None:
+            if len(codes) > T:
+                raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
+            total = min(total, T)
+        return codes, total
+
+    def _spell(self, codes: list[int]) -> str:
+        categories = self.schema_.variables[0].categories or ()
+        return "".join(categories[c] for c in codes)
+
+    def _text_codes(self, part: str) -> list[np.ndarray] | None:
+        """A Dataset's text in that part as codes, a stretch each; None where there is none.
+
+        Only windows of a longer text have it, not strings with an END.
+        """
+        if self._text is None or self.schema_.alphabet is None or self.schema_.end is not None:
+            return None
+        return [self._codes(stretch, "text") for stretch in self._text[part]] or None
+
+
+def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:
+    """Nats per character, from the sums (n,) of stretches that score ``n_scored`` (n,) each.
+
+    The standard error treats the stretches as independent; nan for a single one.
+    """
+    length, m = n_scored.sum(), len(terms)
+    value = terms.sum() / length
+    residual = terms - value * n_scored
+    spread = math.sqrt((residual**2).sum() * m / max(1, m - 1)) / length
+    return Score(float(value), spread if m > 1 else float("nan"), "exact")
