@@ -15,7 +15,8 @@ anywhere in it. ``score_text`` scores a text of any length and ``complete`` goes
 both with a sliding window.
 
 Vaswani et al. (2017), Attention is all you need, arXiv:1706.03762. Larochelle & Murray (2011), The
-neural autoregressive distribution estimator. The network: ``genzoo.neural.gpt``.
+neural autoregressive distribution estimator. Hoffmann et al. (2022), Training compute-optimal large
+language models, arXiv:2203.15556. The networks: ``genzoo.neural.gpt``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from genzoo.budget import Budget, Training
 from genzoo.coarsen import marks
 from genzoo.model import LogProb, Progress, check_integer
 from genzoo.neural.gpt import GPT, Autoregressive, GroupedGPT
+from genzoo.neural.heads import is_long
 from genzoo.neural.training import (
     Player,
     Recipe,
@@ -48,16 +50,20 @@ from genzoo.text_scoring import ScoresText
 
 BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inference
 MOST_VALID_ROWS = 512
-BATCH_ENTRIES = 1200
-# Width and dropout by the number of training entries (rows times variables): below the first bound,
-# between the two, above.
-GRADES = (20_000, 200_000)
-WIDTHS = (32, 64, 64)
-DROPOUTS = (0.2, 0.1, 0.0)
-# Rows of more variables are read in groups.
-LONGEST_SINGLE = 256
-GROUPED_COLUMNS = 32
-WITHIN_WIDTH = 128
+# Width, blocks and, within groups, the estimator's width. A network must see some entries (rows
+# times variables, repeated ones too) for each of its weights (Hoffmann et al. 2022), and the data
+# must hold half an entry for each.
+SIZES = ((32, 2, 32), (64, 2, 128), (96, 3, 128), (128, 3, 128))
+ENTRIES_PER_WEIGHT = 20
+MOST_PASSES = 60  # over the rows that are still of use
+# Dropout where rows are passed less often than the first bound, between the two, and more often.
+PASSES = (3, 20)
+DROPOUTS = (0.0, 0.1, 0.2)
+# What a fit without a budget may take, at this many operations a second (of one core).
+DEFAULT_SECONDS, SPEED = 600.0, 2e10
+FEWEST_STEPS, SHORTEST_FIT = 500, 3000
+MOST_TOKENS = 2048  # a batch
+WIDEST_SINGLE = 128  # columns
 
 
 class TransformerLM(ScoresText):
@@ -69,13 +75,13 @@ class TransformerLM(ScoresText):
     that are given keep the model's own masses.
 
     Args:
-        d_model: width, a multiple of ``2 * n_heads``; None: 32 for small data (under 20,000
-            training entries, rows times variables), else 64.
-        n_layers: blocks; None: 2.
+        d_model: width, a multiple of ``2 * n_heads``; None: 32, 64, 96 or 128, as far as data and
+            budget are large enough for it.
+        n_layers: blocks; None: 2 or 3, with the width.
         n_heads: attention heads; None: one for each 16 of the width (32 in sequences).
-        group_size: variables a token; None: 1 for rows of up to 256 variables and for strings, else
-            a step of a sequence, a row of pixels, or 32 columns of a table.
-        dropout: in [0, 1); None: 0.2 for small data, 0.1 below 200,000 entries, else 0.
+        group_size: variables a token; None: a step of a sequence (a symbol of a string), a row of
+            pixels, or some sqrt(D) of a table's D columns (one where there are numbers).
+        dropout: in [0, 1); None: 0, 0.1 or 0.2, the more often training passes over the rows.
         temperature: each conditional is raised to the power 1 / temperature; positive.
         top_k: draw only among the k likeliest codes; None for all.
         top_p: draw only among the likeliest codes that together hold this mass, in (0, 1]; None
@@ -128,9 +134,10 @@ class TransformerLM(ScoresText):
             raise ValueError(
                 f"d_model: expected a multiple of 2 * n_heads = {least}; got {self.d_model}"
             )
-        if self.d_model is None and self.n_heads is not None and WIDTHS[0] % least:
+        smallest = SIZES[0][0]
+        if self.d_model is None and self.n_heads is not None and smallest % least:
             raise ValueError(
-                f"n_heads: expected a power of two up to {WIDTHS[0] // 2} where d_model is None; "
+                f"n_heads: expected a power of two up to {smallest // 2} where d_model is None; "
                 f"got {self.n_heads}"
             )
 
@@ -148,13 +155,12 @@ class TransformerLM(ScoresText):
         assert valid is not None  # the class selects
         text = [s for s in self._text_codes("train") or () if len(s) >= self.schema_.D] or None
         n = len(rows) if text is None else max(len(rows), sum(map(len, text)) // self.schema_.D)
-        self._build(self._sizes(n), seed=seed)
-        network = self.network_
-        network.start_at_marginals(rows)
-
         chosen = numpy_rng(seed, "transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[:MOST_VALID_ROWS])]
-        recipe = self._recipe(n, len(held_out))
+        sizes, recipe = self._plan(n, len(held_out), budget)
+        self._build(sizes, seed=seed)
+        network = self.network_
+        network.start_at_marginals(rows)
         if text is None:
             draw_batch = epochs(torch.as_tensor(rows), recipe.batch_size)
         else:
@@ -177,11 +183,41 @@ class TransformerLM(ScoresText):
             device=self.device,
         )
 
-    def _sizes(self, n: int) -> dict[str, Any]:
-        """The network's arguments for n training rows."""
+    def _plan(self, n: int, n_valid: int, budget: Budget) -> tuple[dict[str, Any], Recipe]:
+        """The network's arguments, and how to train it, for n training rows."""
+        seconds = DEFAULT_SECONDS if budget.seconds is None else budget.seconds
+        plans = [self._sized(*size) for size in SIZES]
+        if self.d_model is not None or self.n_layers is not None:
+            plans = plans[1:2]  # what is not given is of the middle size
+        sizes = plans[0]
+        for larger in plans[1:]:
+            weights, cost = self._weights_and_cost(larger)
+            seen = min(MOST_PASSES * n, seconds * SPEED / cost) * self.schema_.D
+            if weights <= 2 * n * self.schema_.D and weights * ENTRIES_PER_WEIGHT <= seen:
+                sizes = larger
+        affordable = seconds * SPEED / self._weights_and_cost(sizes)[1]
+        n_tokens = -(-self.schema_.D // sizes.get("group", 1))
+        # small enough for some hundreds of steps, and for many steps in a pass
+        most = int(min(MOST_TOKENS / n_tokens, affordable / FEWEST_STEPS, max(16, n / 100)))
+        batch_size = min(n, max(8, most))
+        useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n / batch_size))
+        steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))
+        passes = (budget.steps or steps) * batch_size / n
+        if self.dropout is None:
+            sizes["dropout"] = DROPOUTS[int(np.searchsorted(PASSES, passes, side="right"))]
+        # a row costs a third in validation; a tenth of the work goes there
+        evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
+        return sizes, Recipe(
+            steps=steps,
+            most_steps=useful,
+            batch_size=batch_size,
+            evaluate_every=evaluate_every,
+        )
+
+    def _sized(self, d_model: int, n_layers: int, width: int) -> dict[str, Any]:
+        """The network's arguments at a size, the caller's own in place of it."""
         schema = self.schema_
-        grade = int(np.searchsorted(GRADES, n * schema.D, side="right"))
-        d_model = int(self.d_model or WIDTHS[grade])
+        d_model = int(self.d_model or d_model)
         # rotary positions want several frequencies a head
         head_size = 32 if schema.layout == "sequence" else 16
         n_heads = self.n_heads or next(
@@ -189,19 +225,21 @@ class TransformerLM(ScoresText):
         )
         sizes = {
             "d_model": d_model,
-            "n_layers": int(self.n_layers or 2),
+            "n_layers": int(self.n_layers or n_layers),
             "n_heads": int(n_heads),
-            "dropout": float(DROPOUTS[grade] if self.dropout is None else self.dropout),
+            "dropout": float(self.dropout or 0.0),
         }
         group = int(self.group_size or _group_size(schema))
-        return sizes if group == 1 else sizes | {"group": group, "width": WITHIN_WIDTH}
+        return sizes if group == 1 else sizes | {"group": group, "width": width}
 
-    def _recipe(self, n: int, n_valid: int) -> Recipe:
-        # on one core a step costs about as much for every entry down to a thousand a batch
-        batch_size = min(n, max(8, min(64, BATCH_ENTRIES // self.schema_.D)))
-        # a row costs a third in validation; a tenth of the work goes there
-        evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
-        return Recipe(steps=3000, batch_size=batch_size, evaluate_every=evaluate_every)
+    def _weights_and_cost(self, sizes: dict[str, Any]) -> tuple[int, float]:
+        """About how many hidden weights there are, and operations to train on a row."""
+        D, d_model = self.schema_.D, sizes["d_model"]
+        in_blocks = 12 * sizes["n_layers"] * d_model**2
+        tokens = -(-D // sizes.get("group", 1))
+        width = sizes.get("width", 0)
+        within = 2 * width**2
+        return in_blocks + within, 6.0 * (tokens * in_blocks + D * within)
 
     def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
         self.sizes_ = sizes
@@ -381,11 +419,13 @@ class TransformerLM(ScoresText):
 
 
 def _group_size(schema: Schema) -> int:
-    """Variables a token: one as far as the blocks can look at each of them, else a step of a
-    sequence, a row of pixels, or some columns of a table."""
-    if schema.D <= LONGEST_SINGLE or schema.alphabet is not None:
-        return 1
-    return GROUPED_COLUMNS if schema.layout == "table" else schema.event_shape[-1]
+    """Variables a token: a step of a sequence, a row of pixels, or of D columns some sqrt(D), so
+    that there are about as many tokens as columns in each. Columns of long numbers are tokens of
+    their own in tables that are not wide: that was better on validation rows."""
+    if schema.layout == "table":
+        single = schema.D <= WIDEST_SINGLE and any(is_long(v) for v in schema.variables)
+        return 1 if single else round(math.sqrt(schema.D))
+    return schema.event_shape[-1] if len(schema.event_shape) > 1 else 1
 
 
 class _Walk:

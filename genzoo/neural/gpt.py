@@ -29,6 +29,7 @@ from genzoo.schema import Schema, Variable
 
 N_KNOTS = 16
 INIT_SD = 0.02
+GROUPED_SD = 0.2  # sums of such vectors must tell the codes of a group apart
 
 
 class Cache:
@@ -293,7 +294,7 @@ class GroupedGPT(Autoregressive):
         self.read = nn.Linear(width, d_model, bias=False)
         self.write = nn.Linear(d_model, width)
         self.inner = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
-        nn.init.normal_(self.embed.weight, std=group**-0.5)
+        nn.init.normal_(self.embed.weight, std=GROUPED_SD)
 
     def forward(self, x: Tensor) -> Tensor:
         G, N = self.group, self.n_tokens
