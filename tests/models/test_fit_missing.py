@@ -11,13 +11,24 @@ import pandas as pd
 import pytest
 
 import genzoo
-from genzoo import GAN, HMM, MISSING, BayesianNetwork, Independent, Schema, TransformerLM, Variable
+from genzoo import (
+    GAN,
+    HMM,
+    MISSING,
+    BayesianNetwork,
+    Independent,
+    Mixture,
+    Schema,
+    TransformerLM,
+    Variable,
+)
 from genzoo.hmm.em import ChainEM, Watch, as_sequences
 from genzoo.hmm.order import column_order, mutual_information
 
 FAMILIES = {
     "independent": lambda: Independent(),
     "hmm": lambda: HMM(n_states=8, n_restarts=1),
+    "mixture": lambda: Mixture(n_components=16, n_restarts=2),
     "chow_liu": lambda: BayesianNetwork(structure="chow_liu"),
     "network": lambda: BayesianNetwork(),
     "given": lambda: BayesianNetwork(structure=[(0, 1), (1, 2)]),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from genzoo import HMM, MISSING, BayesianNetwork, Independent, Schema, Variable
+from genzoo import HMM, MISSING, BayesianNetwork, Independent, Mixture, Schema, Variable
 from genzoo.bayes import inference
 
 MODELS = {
@@ -19,6 +19,7 @@ MODELS = {
     "chow_liu": BayesianNetwork(structure="chow_liu", most_bins=6),
     "greedy": BayesianNetwork(most_bins=6),
     "given edges": BayesianNetwork(structure=[(0, 1), (0, 2), (1, 2), (2, 3)], most_bins=6),
+    "mixture": Mixture(n_components=3, n_restarts=1),
     "hmm": HMM(n_states=3, n_restarts=1),
     "ergodic hmm": HMM(n_states=3, n_restarts=1, transitions="ergodic"),
 }
