@@ -93,13 +93,13 @@ class Completions(Network):
         for v in np.flatnonzero(self._holes).tolist():
             at = np.flatnonzero(rows[:, v] == MISSING)
             part, own = drawn[at], self.conditionals[v]
-            scores = own.log_probs[own.context(part[:, own.parents])].copy()  # (m, M)
+            scores = own.log_masses(part[:, own.parents])  # (m, M)
             for child in self._children[v]:
                 conditional = self.conditionals[child]
                 for code in range(int(self.cards[v])):
                     part[:, v] = code
-                    context = conditional.context(part[:, conditional.parents])
-                    scores[:, code] += conditional.log_probs[context, part[:, child]]
+                    above = part[:, conditional.parents]
+                    scores[:, code] += conditional.log_mass(above, part[:, child])
             drawn[at, v] = _draw(scores, rng)
 
     @cached_property

@@ -1,4 +1,7 @@
-"""Counting all variables against one child at once, and the Dirichlet score of counts."""
+"""Counting all variables against one child at once, and the Dirichlet score of counts.
+
+Rows that are alike are counted once, with a weight.
+"""
 
 from __future__ import annotations
 
@@ -10,49 +13,77 @@ from scipy import sparse
 from genzoo.schema import MISSING
 
 _DENSE_UP_TO = 24  # indicator columns a variable, on average; with more of them look-ups are faster
+_SPARSE_UP_TO = 0.08  # share of ones in the columns; below, a sparse product is faster
+_SPARSE_EFFORT = 1 / _SPARSE_UP_TO  # of a number in a sparse product; 1 in a dense one
 
 
 class Indicators:
-    """Indicator columns "variable = code" of rows, for counting all of them at once.
+    """Indicator columns "variable = code" of weighted rows, for counting all of them at once.
 
     Args:
         rows: (n, D); an entry that is ``MISSING`` is in no column.
         cards: (D,).
-        skip_last: (D,) bool: variables whose last code needs no column.
+        weights: (n,) how often each row was seen, whole numbers.
+        left_out: (D,) a code of each variable that needs no column, -1 where all do.
 
     Attributes:
         variable, code: (S,) what each column stands for.
         first: (D,) the first column of each variable.
+        effort: numbers that are looked at to count a row.
     """
 
     def __init__(
-        self, rows: np.ndarray, cards: np.ndarray, skip_last: np.ndarray | None = None
+        self,
+        rows: np.ndarray,
+        cards: np.ndarray,
+        weights: np.ndarray,
+        left_out: np.ndarray | None = None,
     ) -> None:
         n, D = rows.shape
-        widths = cards if skip_last is None else cards - skip_last
-        self.n_variables = D
+        left_out = np.full(D, -1) if left_out is None else left_out
+        widths = cards - (left_out >= 0)
+        self.weights = weights.astype(np.float32)  # sums below 2**24 are exact
         self.variable = np.repeat(np.arange(D), widths)
         self.first = np.concatenate([[0], np.cumsum(widths)[:-1]])
-        self.code = np.arange(len(self.variable)) - self.first[self.variable]
+        code = np.arange(len(self.variable)) - self.first[self.variable]
+        out = left_out[self.variable]
+        self.code = code + ((out >= 0) & (code >= out))
         S = len(self.variable)
-        has_column = (rows < widths) & (rows != MISSING)
-        columns = np.where(has_column, self.first + rows, S)  # (n, D); S: in no column
-        self._columns: np.ndarray | None = columns
-        if S <= _DENSE_UP_TO * D:
-            matrix = np.zeros((n, S + 1), dtype=np.float32)  # counts below 2**24 are exact
-            matrix[np.arange(n)[:, None], columns] = 1
-            self._matrix, self._columns = np.ascontiguousarray(matrix[:, :S]), None
+        has_column = (rows != left_out) & (rows != MISSING)
+        columns = self.first + rows - ((left_out >= 0) & (rows > left_out))  # (n, D)
+        self._columns: np.ndarray | None = None
+        self.effort = float(S)
+        if S > _DENSE_UP_TO * D:
+            self._columns = np.where(has_column, columns, S)  # S: in no column
+            return
+        ends = np.concatenate([[0], np.cumsum(has_column.sum(axis=1))])
+        ones = np.ones(int(ends[-1]), dtype=np.float32)
+        matrix = sparse.csr_matrix((ones, columns[has_column].astype(np.int32), ends), (n, S))
+        is_sparse = matrix.nnz < _SPARSE_UP_TO * n * S
+        self._matrix = matrix if is_sparse else matrix.toarray()
+        if is_sparse:
+            self.effort = _SPARSE_EFFORT * matrix.nnz / n
 
     def count(self, which: np.ndarray, group: np.ndarray, n_groups: int) -> np.ndarray:
-        """(n_groups, S) int64: in how many of the rows ``which`` (m,) with each ``group`` (m,)."""
+        """(n_groups, S) int64 weight of the rows ``which`` (m,) in each ``group`` (m,)."""
         if self._columns is None:  # a product with the groups' (sparse) indicator matrix
-            ones = np.ones(len(which), dtype=np.float32)
-            pick = sparse.csr_matrix((ones, (group, which)), (n_groups, len(self._matrix)))
-            return (pick @ self._matrix).astype(np.int64)
+            pick = sparse.csr_matrix(
+                (self.weights[which], (group, which)), (n_groups, len(self.weights))
+            )
+            counts = pick @ self._matrix
+            return (counts.toarray() if sparse.issparse(counts) else counts).astype(np.int64)
         width = len(self.variable) + 1
         cells = (group * width)[:, None] + self._columns[which]
-        counts = np.bincount(cells.ravel(), minlength=n_groups * width)
-        return counts.reshape(n_groups, width)[:, :-1]
+        weights = np.repeat(self.weights[which], self._columns.shape[1])
+        counts = np.bincount(cells.ravel(), weights=weights, minlength=n_groups * width)
+        return counts.astype(np.int64).reshape(n_groups, width)[:, :-1]
+
+
+def weighted(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows (m, D) of rows (n, D), and how often each was seen, (m,) int64."""
+    small = np.min_scalar_type(-int(rows.max(initial=0)) - 1)  # rows are compared as bytes
+    distinct, weights = np.unique(rows.astype(small), axis=0, return_counts=True)
+    return distinct.astype(np.int64), weights
 
 
 @lru_cache(maxsize=512)

@@ -130,7 +130,7 @@ def _table(network: Network, child: int) -> np.ndarray:
     conditional = network.conditionals[child]
     cards = network.cards[conditional.parents].tolist()
     grid = np.indices(cards).reshape(len(cards), int(np.prod(cards))).T
-    return np.exp(conditional.log_probs[conditional.context(grid)])
+    return np.exp(conditional.log_masses(grid))
 
 
 def _words(labels: Iterable[Any], prefix: str) -> list[str]:

@@ -104,8 +104,7 @@ class Network:
     def _log_prob_complete(self, rows: np.ndarray) -> np.ndarray:
         value = np.zeros(len(rows))
         for child, conditional in enumerate(self.conditionals):
-            context = conditional.context(rows[:, conditional.parents])
-            value += conditional.log_probs[context, rows[:, child]]
+            value += conditional.log_mass(rows[:, conditional.parents], rows[:, child])
         return value
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -324,7 +323,7 @@ class Network:
             observed = np.maximum(rows[:, v], 0)[:, None]
             codes[:, :, j] = grid[scope.index(v)] if v in scope else observed
         flat = codes.reshape(B * G, -1)
-        values = conditional.log_probs[conditional.context(flat[:, :-1]), flat[:, -1]]
+        values = conditional.log_mass(flat[:, :-1], flat[:, -1])
         return _Factor(scope, values.reshape(B, *cards))
 
 
@@ -337,7 +336,7 @@ class _Walk:
     def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
         """(N, M) log masses of the codes of v, given those of its parents in ``codes`` (N, D)."""
         conditional = self.conditionals[v]
-        return conditional.log_probs[conditional.context(codes[:, conditional.parents])]
+        return conditional.log_masses(codes[:, conditional.parents])
 
     def follow(self, ancestors: np.ndarray) -> None:
         """Nothing: the codes are all that the conditionals look at."""

@@ -9,7 +9,7 @@ References:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from genzoo.bayes.counting import Indicators, log_rising
 from genzoo.schema import MISSING, Schema
 
 LARGEST_TABLE = 2**15  # entries of a table that a search makes
+ROWS_PER_CONTEXT = 10  # of a table that a search makes, on average
 LARGEST_PAIR = 2**20  # entries of a pair's table in a tree; a pair with more is not joined
 _MOST_CELLS = 2**23  # counts of all variables against one; beyond, of those alone that are asked
 LARGEST_GIVEN_TABLE = 2**22  # entries of a table that given edges ask for
@@ -28,14 +29,24 @@ class Order:
     """Which edges are still possible: none may close a cycle, and on sequences all point forward.
 
     Args:
-        D: number of variables.
-        forward: whether a parent must come before its child.
+        before: (D, D) bool [i, j]: whether i may come before j, apart from cycles.
     """
 
-    def __init__(self, D: int, forward: bool) -> None:
-        self._reaches = np.eye(D, dtype=bool)  # [i, j]: i is j or an ancestor of j
+    def __init__(self, before: np.ndarray) -> None:
+        self._reaches = np.eye(len(before), dtype=bool)  # [i, j]: i is j or an ancestor of j
+        self._before = before
+
+    @classmethod
+    def free(cls, D: int, forward: bool) -> Order:
+        """Of D variables; with ``forward`` a parent must come before its child."""
         others = ~np.eye(D, dtype=bool)
-        self._before = np.triu(others) if forward else others
+        return cls(np.triu(others) if forward else others)
+
+    @classmethod
+    def along(cls, sequence: Sequence[int]) -> Order:
+        """A parent must come before its child in a sequence of all variables."""
+        place = np.argsort(sequence)
+        return cls(place[:, None] < place)
 
     def may_be_parents(self, child: int) -> np.ndarray:
         """(D,) bool: the variables that can become (or already are) parents of ``child``."""
@@ -66,7 +77,11 @@ def topological(parents: list[Iterable[int]]) -> list[int]:
 
 
 def mutual_information(
-    rows: np.ndarray, reached: np.ndarray, cards: np.ndarray, deadline: float = np.inf
+    rows: np.ndarray,
+    weights: np.ndarray,
+    reached: np.ndarray,
+    cards: np.ndarray,
+    deadline: float = np.inf,
 ) -> tuple[np.ndarray, bool]:
     """Mutual information [i, j] in nats, times the rows that reach j, counted in these.
 
@@ -74,6 +89,7 @@ def mutual_information(
 
     Args:
         rows: (n, D).
+        weights: (n,) how often each row was seen.
         reached: (n, D) bool.
         cards: (D,).
         deadline: on ``time.perf_counter``; variables j that are not counted by then have 0.
@@ -82,7 +98,7 @@ def mutual_information(
         (D, D) information, 0 also for pairs of more than ``LARGEST_PAIR`` combinations, which no
         table can hold; whether all were counted.
     """
-    indicators = Indicators(rows, cards)
+    indicators = Indicators(rows, cards, weights)
     information = np.zeros((len(cards), len(cards)))
     for j, card in enumerate(cards):
         if time.perf_counter() > deadline:
@@ -96,7 +112,8 @@ def mutual_information(
         for i in np.flatnonzero(fits & (cards > 1)):
             both = which[rows[which, i] != MISSING]
             pair = rows[both, j] * cards[i] + rows[both, i]
-            counts = np.bincount(pair, minlength=int(card * cards[i])).reshape(card, cards[i])
+            counts = np.bincount(pair, weights=weights[both], minlength=int(card * cards[i]))
+            counts = counts.reshape(card, cards[i])
             information[i, j] = _information(counts, np.zeros(1, dtype=np.int64))[0]
     np.fill_diagonal(information, 0.0)
     return information, True
@@ -150,6 +167,7 @@ def _spanning_forest(weight: np.ndarray, least: float) -> list[list[int]]:
 
 def greedy_tables(
     rows: np.ndarray,
+    weights: np.ndarray,
     reached: np.ndarray,
     cards: np.ndarray,
     forward: bool,
@@ -160,8 +178,11 @@ def greedy_tables(
 ) -> tuple[list[list[int]], int, bool]:
     """Edges added one by one, each time that with the best gain of the BDeu score.
 
+    A table gets no more contexts than one for each ``ROWS_PER_CONTEXT`` rows.
+
     Args:
         rows: (n, D).
+        weights: (n,) how often each row was seen.
         reached: (n, D) bool, the rows in which a child counts.
         cards: (D,).
         forward: whether edges must point forward.
@@ -173,15 +194,17 @@ def greedy_tables(
         Parents of each variable in the order in which they were added; edges added; whether the
         search came to its end.
     """
-    D, order, indicators = len(cards), Order(len(cards), forward), Indicators(rows, cards)
+    D, indicators = len(cards), Indicators(rows, cards, weights)
+    order = Order.free(D, forward)
     parents: list[list[int]] = [[] for _ in range(D)]
     at = [np.flatnonzero(reached[:, c]) for c in range(D)]
     gains = np.full((D, D), -np.inf)  # [child, parent]
+    n = int(weights.sum())
 
     def look_at(child: int) -> None:
         own = parents[child]
         q, M = int(np.prod(cards[own])), int(cards[child])
-        fits = q * M * cards <= LARGEST_TABLE
+        fits = (q * M * cards <= LARGEST_TABLE) & (q * cards * ROWS_PER_CONTEXT <= n)
         fits[own] = False
         open_ = order.may_be_parents(child) & fits
         gains[child] = -np.inf
@@ -189,10 +212,11 @@ def greedy_tables(
             asked, counter = np.arange(D), indicators
             if q * M * len(indicators.variable) > _MOST_CELLS:
                 asked = np.flatnonzero(open_)
-                counter = Indicators(rows[:, asked], cards[asked])
+                counter = Indicators(rows[:, asked], cards[asked], weights)
             score = _bdeu_gains(
-                rows, counter, cards[asked], at[child], child, own, q, cards, equivalent_sample_size
-            )
+                rows, counter, cards[asked], at[child], child, own, q, n, cards,
+                equivalent_sample_size,
+            )  # fmt: skip
             gains[child, asked] = np.where(open_[asked], score, -np.inf)
 
     for child in range(D):
@@ -224,27 +248,29 @@ def _bdeu_gains(
     child: int,
     parents: list[int],
     q: int,
+    n: int,
     cards: np.ndarray,
     size: float,
 ) -> np.ndarray:
     """Gain of the BDeu score of ``child`` for each further parent, those of ``indicators``.
 
-    ``widths`` are the cardinalities of these.
+    ``widths`` are the cardinalities of these, ``n`` the weight of all rows.
     """
-    n, M = len(rows), int(cards[child])
+    M = int(cards[child])
     number = mixed_radix(rows[which][:, parents], cards[parents])
     seen, context = np.unique(number, return_inverse=True)
     C = len(seen)
     cell = context * M + rows[which, child]
     counts = indicators.count(which, cell, C * M)  # (C M, S)
     in_context = counts.reshape(C, M, -1).sum(axis=1)  # (C, S)
-    before_cells = np.bincount(cell, minlength=C * M)
+    before_cells = np.bincount(cell, weights=indicators.weights[which], minlength=C * M)
+    before_cells = before_cells.astype(np.int64)
     before = log_rising(size / (q * M), n)[before_cells].sum()
     before -= log_rising(size / q, n)[before_cells.reshape(C, M).sum(axis=1)].sum()
     after = np.empty(counts.shape[1])
     for card in np.unique(widths):
         columns = np.flatnonzero(widths[indicators.variable] == card)
-        cells, contexts = log_rising(size / (q * M * card), n), log_rising(size / (q * card), n)
+        cells, contexts = (log_rising(size / (q * M * card), n), log_rising(size / (q * card), n))
         after[columns] = cells[counts[:, columns]].sum(axis=0)
         after[columns] -= contexts[in_context[:, columns]].sum(axis=0)
     return np.add.reduceat(after, indicators.first) - before

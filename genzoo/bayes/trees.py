@@ -29,7 +29,7 @@ LEAST_ROWS = 10  # a leaf with fewer is not split
 _MANY_COLUMNS = 2048  # with more of them each child looks at its best candidate parents only
 _CANDIDATES = 8
 _MOST_CELLS = 2**22  # counts in one look at a leaf: the child's codes times columns
-_LARGEST_TREE = 2**26  # bytes that the counts and questions of a child's tree take
+LARGEST_TREE = 2**26  # bytes that the counts and questions of a child's tree may take
 
 
 class _Growing:
@@ -41,7 +41,7 @@ class _Growing:
         counts: np.ndarray,
         indicators: Indicators,
         candidates: np.ndarray,
-        widest: int,
+        most_nodes: int,
     ) -> None:
         self.rows = [which]  # emptied when the node is split
         self.counts = [counts]  # (M,)
@@ -50,7 +50,7 @@ class _Growing:
         self.gains: list[np.ndarray] = [np.zeros(0)]  # (S,) of each possible split
         self.indicators = indicators
         self.candidates = candidates  # the variables that the indicators number 0, 1, ...
-        self.most_nodes = _LARGEST_TREE // (8 * len(counts) + widest)
+        self.most_nodes = most_nodes
 
 
 class Forest:
@@ -58,54 +58,72 @@ class Forest:
 
     Args:
         rows: (n, D).
+        weights: (n,) how often each row was seen.
         reached: (n, D) bool, the rows in which a child counts.
         cards: (D,).
         ordinal: (D,) bool.
         information: (D, D) mutual information, by which candidate parents are chosen.
-        forward: whether parents must come before their children.
+        order: which variables may be parents of which.
+        largest_tree: bytes that the counts and questions of a child's tree may take.
+
+    Attributes:
+        splits: how many were made.
+        work: numbers that were looked at for them.
     """
 
     def __init__(
         self,
         rows: np.ndarray,
+        weights: np.ndarray,
         reached: np.ndarray,
         cards: np.ndarray,
         ordinal: np.ndarray,
         information: np.ndarray,
-        forward: bool,
+        order: Order,
+        largest_tree: int,
     ) -> None:
-        self._rows, self._cards = rows, cards
-        self._ordinal = ordinal | (cards == 2)
-        # "<= last code" is always true, so the last code of an ordinal needs no column
-        skip_last = self._ordinal | (cards == 1)
-        self._order = Order(len(cards), forward)
+        self._rows, self._weights, self._cards = rows, weights, cards
+        self._n = int(weights.sum())
+        self._ordinal = ordinal & (cards > 2)
+        # "<= last code" is always true, so the last code of an ordinal needs no column; of two
+        # codes one is enough, the rarer
+        common = (weights @ np.maximum(rows, 0) > self._n / 2).astype(np.int64)
+        left_out = np.where(cards == 2, common, np.where(ordinal | (cards == 1), cards - 1, -1))
+        self._order = order
         candidates = np.arange(len(cards))
         shared = None
-        if (cards - skip_last).sum() <= _MANY_COLUMNS:
-            shared = Indicators(rows, cards, skip_last)
+        if (cards - (left_out >= 0)).sum() <= _MANY_COLUMNS:
+            shared = Indicators(rows, cards, weights, left_out)
         self._trees = []
-        for child, card in enumerate(cards):
+        for child in range(len(cards)):
             which = np.flatnonzero(reached[:, child])
-            counts = np.bincount(rows[which, child], minlength=card)
+            counts = self._count(which, child)
             indicators = shared
             if indicators is None:
-                candidates = self._best_candidates(child, information[:, child], skip_last)
+                candidates = self._best_candidates(child, information[:, child], left_out)
                 indicators = Indicators(
-                    rows[:, candidates], cards[candidates], skip_last[candidates]
+                    rows[:, candidates], cards[candidates], weights, left_out[candidates]
                 )
             widest = int(cards[candidates].max(initial=1))
-            self._trees.append(_Growing(which, counts, indicators, candidates, widest))
+            most_nodes = largest_tree // (8 * len(counts) + widest)
+            self._trees.append(_Growing(which, counts, indicators, candidates, most_nodes))
         self._heap: list[tuple[float, int, int]] = []  # (-gain, child, leaf)
-        self.splits = 0
+        self.splits, self.work = 0, 0.0
+
+    def _count(self, which: np.ndarray, child: int) -> np.ndarray:
+        """(M,) weight of the rows ``which`` with each code of the child."""
+        codes, weights = self._rows[which, child], self._weights[which]
+        counts = np.bincount(codes, weights=weights, minlength=int(self._cards[child]))
+        return counts.astype(np.int64)
 
     def _best_candidates(
-        self, child: int, information: np.ndarray, skip_last: np.ndarray
+        self, child: int, information: np.ndarray, left_out: np.ndarray
     ) -> np.ndarray:
         """The variables that tell most about a child, as many as can be counted at once."""
         worth = np.where(self._order.may_be_parents(child), information, -np.inf)
         chosen, columns = [], 0
         for v in np.argsort(-worth, kind="stable")[:_CANDIDATES]:
-            wider = columns + int(self._cards[v] - skip_last[v])
+            wider = columns + int(self._cards[v] - (left_out[v] >= 0))
             if worth[v] > -np.inf and wider * int(self._cards[child]) <= _MOST_CELLS:
                 chosen.append(int(v))
                 columns = wider
@@ -117,7 +135,8 @@ class Forest:
         """Split until no gain exceeds a penalty, for one penalty after the other.
 
         Args:
-            penalties: nats a split, descending.
+            penalties: nats a split, descending; above 0, which a split that separates nothing
+                gains up to rounding.
             deadline: on ``time.perf_counter``; then the search stops where it is.
             report: called with a message now and then.
 
@@ -141,8 +160,11 @@ class Forest:
                     report(f"trees: {self.splits} splits")
             yield penalty, True
 
-    def counts(self, child: int) -> TreeCounts:
-        """The tree of ``child`` as it stands."""
+    def trees(self) -> list[TreeCounts]:
+        """The trees of all children as they stand."""
+        return [self._tree(child) for child in range(len(self._trees))]
+
+    def _tree(self, child: int) -> TreeCounts:
         tree = self._trees[child]
         parents = np.unique([s[0] for s in tree.split if s is not None]).astype(np.int64)
         width = int(self._cards[parents].max(initial=1))
@@ -166,14 +188,15 @@ class Forest:
         """Find the gains of all splits of a leaf, and queue the best."""
         tree, M = self._trees[child], int(self._cards[child])
         which = tree.rows[leaf]
-        if len(which) < LEAST_ROWS or M == 1 or len(tree.indicators.variable) == 0:
+        if tree.counts[leaf].sum() < LEAST_ROWS or M == 1 or len(tree.indicators.variable) == 0:
             return
-        n, indicators = len(self._rows), tree.indicators
+        n, indicators = self._n, tree.indicators
+        self.work += len(which) * indicators.effort
         # the child's codes that occur in the leaf are enough: a count of 0 adds nothing
         codes = np.flatnonzero(tree.counts[leaf])
         own = (np.cumsum(tree.counts[leaf] > 0) - 1)[self._rows[which, child]]
         yes = indicators.count(which, own, len(codes))  # (codes, S) rows that say yes
-        if (wide := self._ordinal[tree.candidates] & (self._cards[tree.candidates] > 2)).any():
+        if (wide := self._ordinal[tree.candidates]).any():
             running = np.cumsum(yes, axis=1)
             at_most = running - (running - yes)[:, indicators.first[indicators.variable]]
             yes = np.where(wide[indicators.variable], at_most, yes)
@@ -213,10 +236,10 @@ class Forest:
         codes = self._rows[which, variable]
         says_yes = codes <= code if self._ordinal[variable] else codes == code
         tree.split[leaf] = (variable, code, new)
-        tree.rows[leaf], tree.gains[leaf] = which[:0], np.zeros(0)
+        tree.rows[leaf], tree.gains[leaf] = np.zeros(0, dtype=np.int64), np.zeros(0)
         for part in (which[says_yes], which[~says_yes]):
             tree.rows.append(part)
-            tree.counts.append(np.bincount(self._rows[part, child], minlength=self._cards[child]))
+            tree.counts.append(self._count(part, child))
             tree.above.append(leaf)
             tree.split.append(None)
             tree.gains.append(np.zeros(0))

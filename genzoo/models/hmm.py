@@ -66,9 +66,10 @@ from genzoo.seeding import numpy_rng
 if TYPE_CHECKING:
     from genzoo.hmm.em import ChainEM, Sequences
 
-SIZES = (1, 2, 4, 8, 16, 32, 64)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 STRENGTHS = (1.0, 4.0, 16.0)  # pseudo-counts of the emissions
 TRIAL_STEPS = 100_000  # steps of the rows on which starts are tried
+FEWEST_TRIAL_ROWS = 500  # the same in rows, where rows are long
 TRIAL_ITERATIONS = 30
 VALIDATION_STEPS = 200_000
 TOLERANCE = 2e-5  # nats per step of a row: a smaller gain in an iteration is convergence
@@ -76,6 +77,9 @@ FEWEST_ROWS_PER_BIN = 40
 FEWEST_BINS = 8
 MOST_BINS = 32
 MOST_EMISSIONS = 1 << 22  # numbers in all emission tables, which limits the states that are tried
+MOST_WORK = 1.5e12  # multiplications of a fit without a budget: some minutes on one core
+FULL_RUN_SHARE = 1 / 3  # of these, in which as many iterations as a trial's must run on all rows
+EMISSION_EFFORT = 4  # multiplications in the time of one in the (sparse) product with emissions
 
 
 class HMM(GenerativeModel):
@@ -83,8 +87,8 @@ class HMM(GenerativeModel):
 
     Args:
         n_states: S, hidden states (a step, for ``left_right``); None selects it on validation
-            rows from 1, 2, 4, .. 64, as far as the emission tables (states x codes x tables) stay
-            within ``MOST_EMISSIONS`` numbers.
+            rows from 1, 2, 4, .. 256, as far as the emission tables (states x codes x tables) stay
+            within ``MOST_EMISSIONS`` numbers and EM on all rows within ``MOST_WORK``.
         transitions: ``"auto"``, by layout; ``"ergodic"``, one transition matrix for all steps and,
             where the variables allow it, one emission table; or ``"left_right"``, states,
             transitions and emissions of each step its own.
@@ -357,7 +361,7 @@ class _Search:
     """Runs of EM in an order that depends on the data and on validation, never on the clock.
 
     So a budget in seconds only decides after how many iterations the search stops, and the same
-    number of steps gives the same model again.
+    number of steps gives the same model again. Without a budget it ends with ``MOST_WORK``.
     """
 
     def __init__(
@@ -374,12 +378,12 @@ class _Search:
     ) -> None:
         self.shape, self.seed, self.budget, self.progress = shape, seed, budget, progress
         self.began, self.n_iter = began, n_iter
-        self.steps, self.n_trials = 0, 0
+        self.steps, self.n_trials, self.work = 0, 0, 0.0
         self.seconds_per_row: dict[int, float] = {}
         self.stopped = False
         self.marginals = _marginals(shape, rows)
         self.all_rows = _Weighted.of(rows)
-        few = max(1, TRIAL_STEPS // shape.T)
+        few = max(FEWEST_TRIAL_ROWS, TRIAL_STEPS // shape.T)
         order = numpy_rng(seed, "hmm", "trial rows").permutation(len(self.all_rows.rows))
         self.some_rows = self.all_rows.at(np.sort(order[:few]))
         self.valid = _Weighted.of(valid[: max(1, VALIDATION_STEPS // shape.T)])
@@ -388,11 +392,7 @@ class _Search:
     def run(
         self, n_states: int | None, pseudo_count: float | None, n_restarts: int
     ) -> tuple[Chain, Training]:
-        sizes = (
-            (n_states,)
-            if n_states is not None
-            else tuple(S for S in SIZES if S == 1 or S * self.marginals.size <= MOST_EMISSIONS)
-        )
+        sizes = (n_states,) if n_states is not None else tuple(filter(self._affordable, SIZES))
         strengths = STRENGTHS if pseudo_count is None else (float(pseudo_count),)
         first = self._rising([(S, strengths[0]) for S in sizes], None, patience=2)
         reached = first.valid
@@ -413,9 +413,25 @@ class _Search:
             steps=self.steps,
             curve=best.curve,
             converged=best.settled,
-            stopped_by="converged" if best.settled else "budget" if self.stopped else "steps",
-            notes=["the budget ended before every start was tried"] * self.stopped,
+            stopped_by="converged" if best.settled else "budget" if self.budgeted else "steps",
+            notes=["the search ended before every start was tried"] * self.stopped,
         )
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether the search was stopped by the caller's budget."""
+        return self.stopped and self.budget != Budget()
+
+    def _affordable(self, S: int) -> bool:
+        if S == 1:
+            return True
+        full_run = TRIAL_ITERATIONS * self._effort(S, self.all_rows)
+        return S * self.marginals.size <= MOST_EMISSIONS and full_run <= FULL_RUN_SHARE * MOST_WORK
+
+    def _effort(self, S: int, data: _Weighted) -> float:
+        """Multiplications of an iteration, up to a factor."""
+        T, C = self.shape.steps.shape
+        return len(data.rows) * T * S * (S + EMISSION_EFFORT * C)
 
     def _rising(
         self, settings: list[tuple[int, float]], best: _Trial | None, patience: int
@@ -474,6 +490,7 @@ class _Search:
     def _note(self, trial: _Trial, em: ChainEM, data: _Weighted) -> None:
         """Record an iteration; keep its estimate if it is the trial's best by validation."""
         self.steps += 1
+        self.work += self._effort(trial.S, data)
         valid = em.log_likelihood_of(self.valid_sequences) / self.valid.n
         elapsed = time.perf_counter() - self.began
         trial.curve.append(CurvePoint(self.steps, elapsed, em.log_likelihood / data.n, valid))
@@ -491,6 +508,9 @@ class _Search:
     def _spent(self, trial: _Trial, data: _Weighted, now: float) -> bool:
         """Whether the budget has no room for another iteration."""
         if self.steps:
+            left = MOST_WORK - self.work
+            if self.budget == Budget() and self._effort(trial.S, data) > left:
+                self.stopped = True
             if self.budget.steps is not None and self.steps >= self.budget.steps:
                 self.stopped = True
             next_one = self._expected_seconds_per_row(trial.S) * len(data.rows)

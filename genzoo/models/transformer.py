@@ -52,8 +52,8 @@ BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inferen
 MOST_VALID_ROWS = 512
 # Width, blocks and, within groups, the estimator's width. A network must see some entries (rows
 # times variables, repeated ones too) for each of its weights (Hoffmann et al. 2022), and the data
-# must hold half an entry for each.
-SIZES = ((32, 2, 32), (64, 2, 128), (96, 3, 128), (128, 3, 128))
+# must hold two for each.
+SIZES = ((32, 2, 32), (64, 2, 96), (96, 3, 128), (128, 3, 128))
 ENTRIES_PER_WEIGHT = 20
 MOST_PASSES = 60  # over the rows that are still of use
 # Dropout where rows are passed less often than the first bound, between the two, and more often.
@@ -193,12 +193,12 @@ class TransformerLM(ScoresText):
         for larger in plans[1:]:
             weights, cost = self._weights_and_cost(larger)
             seen = min(MOST_PASSES * n, seconds * SPEED / cost) * self.schema_.D
-            if weights <= 2 * n * self.schema_.D and weights * ENTRIES_PER_WEIGHT <= seen:
+            if 2 * weights <= n * self.schema_.D and weights * ENTRIES_PER_WEIGHT <= seen:
                 sizes = larger
         affordable = seconds * SPEED / self._weights_and_cost(sizes)[1]
         n_tokens = -(-self.schema_.D // sizes.get("group", 1))
         # small enough for some hundreds of steps, and for many steps in a pass
-        most = int(min(MOST_TOKENS / n_tokens, affordable / FEWEST_STEPS, max(16, n / 100)))
+        most = int(min(MOST_TOKENS / n_tokens, affordable / FEWEST_STEPS, max(16, n / 300)))
         batch_size = min(n, max(8, most))
         useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n / batch_size))
         steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))

@@ -14,6 +14,7 @@ from scipy import stats
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable, particles
 from genzoo.bayes import inference
+from genzoo.models import bayesian_network
 from genzoo.models.bayesian_network import BayesianNetwork
 
 STRUCTURES = ["greedy", "chow_liu"]
@@ -54,6 +55,18 @@ def strings(n=600, seed=0):
             text += text[-1] if rng.random() < 0.6 else str(rng.choice(["a", "b", "c"]))
         data.append(text if rng.random() < 0.95 else "")
     return Schema.infer(data), data
+
+
+def noisy_copies(D, n=1500, seed=0):
+    """Rows that copy one of six prototypes with noise: each column leans on all others."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 2, (6, D))[rng.integers(0, 6, n)]
+    return nominal(*[2] * D), np.where(rng.random((n, D)) < 0.15, 1 - rows, rows)
+
+
+def fit_copies(structure):
+    schema, rows = noisy_copies(8)
+    return BayesianNetwork(structure=structure).fit(rows[:600], valid=rows[600:], schema=schema)
 
 
 def fit_mixed(structure, **options):
@@ -164,6 +177,39 @@ def check_draws(drawn, space, mass):
     keep = wanted > 1e-9
     assert observed[~keep].sum() == 0
     assert stats.chisquare(observed[keep], wanted[keep], sum_check=False).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("fit", [fit_copies, fit_strings])
+def test_averages_of_trees_are_one_distribution(fit, tmp_path, monkeypatch):
+    """Two chi-square tests, each with a false alarm at 1e-6."""
+    monkeypatch.setattr(bayesian_network, "SURE", -1e6)  # kept also where they gain nothing
+    model = fit("greedy")
+    assert model.kind_ == "averages"
+    space = model.schema_.enumerate()
+    value = model.log_prob(space).value
+    assert np.exp(value).sum() == pytest.approx(1.0, abs=1e-9)
+    queried = space[5].copy()
+    queried[[0, 2]] = MISSING
+    wanted = np.logaddexp.reduce(value[agreeing(space, queried)])
+    assert model.log_prob(queried[None]).value[0] == pytest.approx(wanted, abs=1e-9)
+    drawn = model.sample(20_000, seed=3)
+    drawn = drawn if fit is fit_copies else model.schema_.encode(drawn)
+    check_draws(drawn, space, np.exp(value))
+    model.save(tmp_path / "model")
+    again = genzoo.load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.log_prob(space).value, value)
+    assert again.edges_ == model.edges_
+    assert again.n_parameters_ == model.n_parameters_
+
+
+def test_averages_win_where_a_variable_leans_on_many_others():
+    schema, rows = noisy_copies(16)
+    average, single = (
+        BayesianNetwork(n_trees=k).fit(rows[:600], valid=rows[600:900], schema=schema)
+        for k in (8, 1)
+    )
+    assert average.kind_ == "averages" != single.kind_
+    assert average.score(rows[900:]) > single.score(rows[900:]) + 0.03
 
 
 def test_rows_with_different_patterns_are_answered_in_one_call():
@@ -335,6 +381,7 @@ def test_edges_that_point_backward_in_strings_are_refused():
         {"structure": [("a", "b", "c")]},
         {"structure": 3},
         {"equivalent_sample_size": 0},
+        {"n_trees": 0},
         {"most_bins": 1},
         {"most_bins": 2.5},
     ],

@@ -14,6 +14,7 @@ from scipy.stats import chisquare
 
 from genzoo.hmm.forward import Chain, Shape
 from genzoo.hmm.order import column_order, mutual_information
+from genzoo.models import hmm
 from genzoo.models.hmm import HMM
 from genzoo.models.independent import Independent
 from genzoo.registry import load_dataset
@@ -366,6 +367,16 @@ def test_a_step_budget_repeats_a_search_that_was_cut() -> None:
     again = HMM().fit(rows, schema=schema, budget=f"{cut.training_.steps} steps", seed=3)
     np.testing.assert_array_equal(cut.log_prob(rows).value, again.log_prob(rows).value)
     assert [p.valid for p in cut.training_.curve] == [p.valid for p in again.training_.curve]
+
+
+def test_without_a_budget_the_work_is_limited(monkeypatch) -> None:
+    rows, schema = chained_rows((3,) * 6, 400, seed=14), codes(*[3] * 6)
+    monkeypatch.setattr(hmm, "MOST_WORK", 1e6)
+    cut = HMM(n_states=8).fit(rows, schema=schema, seed=3)
+    assert cut.training_.stopped_by == "steps"
+    assert cut.training_.notes == ["the search ended before every start was tried"]
+    # the number of states is chosen so that EM can run on all rows
+    assert HMM().fit(rows, schema=schema, seed=3).n_states_ <= 2
 
 
 def test_a_budget_is_kept_and_what_it_left_undone_is_told() -> None:
