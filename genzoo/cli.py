@@ -25,6 +25,7 @@ TERMINATED = 143
 KEPT = {  # after Ctrl-C
     "compare": "; finished cells are kept: the same command goes on with the others",
     "fit": "; nothing is saved",
+    "data": "; what was downloaded is kept: the same command goes on from there",
 }
 
 

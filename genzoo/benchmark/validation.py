@@ -21,7 +21,7 @@ from genzoo.queries import classify
 from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
 
-MOST_ROWS = 1000
+MOST_ROWS = 500
 MOST_LABELLED = 1000
 MOST_BOUNDS = 500  # log masses for classification, where each is a Monte Carlo bound
 N_QUERIES = 2

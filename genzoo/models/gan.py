@@ -54,7 +54,7 @@ from torch import Tensor, nn
 from genzoo.budget import Budget, Training
 from genzoo.model import Progress, check_integer
 from genzoo.models.independent import Independent
-from genzoo.neural.coders import Decoder, Encoder, Proposal
+from genzoo.neural.coders import Decoder, Encoder, Proposal, multiplications
 from genzoo.neural.heads import N_COMPONENTS, Heads
 from genzoo.neural.latent import MOST_DRAWS, Bound, log_prior_ratio
 from genzoo.neural.latent_family import LatentFamily
@@ -81,6 +81,10 @@ GAME_RECIPE = Recipe(
     steps=3000, batch_size=BATCH_SIZE, muon_lr=None, adam_lr=0.003, betas=(0.0, 0.99),
     weight_decay=0.0, clip=10.0, patience=None, ema=0.99,
 )  # fmt: skip
+# Without a budget the game takes no more work than this, in multiplications: fewer steps where the
+# networks are convolutions over many pixels. A row passes the critic forwards and backwards twice,
+# and once more for the penalty and the way back from it; the generator half as often.
+GAME_WORK, CRITIC_PASSES, GENERATOR_PASSES = 3e12, 8, 4
 PROPOSAL_RECIPE = Recipe(
     steps=750, batch_size=BATCH_SIZE, muon_lr=None, weight_decay=0.0, patience=None
 )
@@ -108,7 +112,7 @@ class GAN(LatentFamily):
             (annealed importance sampling) or ``"auto"`` (iwae, or ais where iwae has too few
             effective draws on validation rows; decided once, in ``fit``). This and the next three
             may be changed after ``fit``.
-        n_importance: K, draws a row of iwae and elbo; None: between 64 and 256, fewer for wider
+        n_importance: K, draws a row of iwae and elbo; None: between 64 and 512, fewer for wider
             rows.
         n_temperatures, n_chains: T and C of ais.
         ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
@@ -168,7 +172,8 @@ class GAN(LatentFamily):
     ) -> Training:
         assert valid is not None
         start = time.perf_counter()
-        chosen = numpy_rng(seed, "gan", "valid").permutation(len(valid))[:MOST_VALID_ROWS]
+        n_valid = len(valid)
+        chosen = numpy_rng(seed, "gan", "valid").permutation(n_valid)[:MOST_VALID_ROWS]
         valid = valid[chosen]
         self.decided_ = "iwae"
         marginals = Independent().fit(rows, schema=self.schema_).log_table_
@@ -205,7 +210,7 @@ class GAN(LatentFamily):
                 self._calibrate(valid, seed, math.inf if limit is None else limit)
                 if budget.seconds is not None:
                     since += CALIBRATION
-        training.notes += [*self._remarks(), self._decide(valid, seed)]
+        training.notes += [*self._remarks(), self._decide(valid, seed, n_valid)]
         return training
 
     def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
@@ -246,6 +251,12 @@ class GAN(LatentFamily):
         def generator_loss(x: Tensor, noise: torch.Generator) -> Tensor:
             return -critic(draw(len(x), noise)).mean()
 
+        work = CRITIC_PASSES * multiplications(critic, torch.zeros((1, heads.n_inputs)))
+        z = torch.zeros((1, self.sizes_[0]), device=self._device)
+        work += GENERATOR_PASSES * multiplications(generator.decoder, z)
+        affordable = max(1, round(GAME_WORK / (BATCH_SIZE * work)))
+        recipe = dataclasses.replace(GAME_RECIPE, steps=min(GAME_RECIPE.steps, affordable))
+
         held_out = torch.as_tensor(valid).to(self._device)
         K = max(64, min(1024, SELECTION_NUMBERS // held_out.numel()))
         z = self._prior(K, torch_generator(seed, "gan", "selection", device=self._device))
@@ -268,7 +279,7 @@ class GAN(LatentFamily):
             ],
             draw_batch=epochs(torch.as_tensor(rows), BATCH_SIZE),
             evaluate=evaluate,
-            recipe=GAME_RECIPE,
+            recipe=recipe,
             budget=budget,
             seed=seed,
             progress=progress,

@@ -27,6 +27,7 @@ Tucker, Lawson, Gu & Maddison (2019), arXiv:1810.04152.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from torch import Tensor, nn
 from genzoo import forms
 from genzoo.budget import Budget, Training
 from genzoo.model import Progress, check_integer
-from genzoo.neural.coders import Decoder, Proposal
+from genzoo.neural.coders import Decoder, Proposal, multiplications
 from genzoo.neural.heads import Heads
 from genzoo.neural.latent import log_prior_ratio
 from genzoo.neural.latent_family import LatentFamily
@@ -52,13 +53,17 @@ from genzoo.schema import Schema
 from genzoo.seeding import check_seed, numpy_rng, torch_seeded
 from genzoo.store import pack_json, unpack_json
 
-TRAINING_DRAWS = 4  # k
 # b rises for this share of the training, but no longer than ten passes over the rows (or 100
 # steps): a decoder that may use z for free learns few rows by heart.
 WARM_UP, WARM_UP_PASSES, WARM_UP_STEPS = 0.2, 10, 100
-WIDTH = 128
+# Small networks: for few rows, and where the training is to be short.
+FEW_ROWS, SHORT_SECONDS, SHORT_STEPS = 2000, 120, 4000
+MANY_ROWS, MANY_VARIABLES = 10_000, 256
+# A long training makes so many passes over the rows, unless that is more work than this; one output
+# of a decoder (its softmax and the way back) costs about as much as so many multiplications.
+PASSES, WORK, WORK_OF_OUTPUT = 150, 5e12, 50
 # Selection takes fewer draws than ``log_prob`` and more rows instead: rows differ more than draws.
-SELECTION_DRAWS, SELECTION_NUMBERS, FEWEST_SELECTION_ROWS = 64, 2**25, 64
+SELECTION_DRAWS, SELECTION_NUMBERS, FEWEST_SELECTION_ROWS = 32, 2**25, 64
 CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch
 
 
@@ -75,10 +80,11 @@ class VAE(LatentFamily):
     are taken as missing at random (Mattei & Frellsen 2019, MIWAE, arXiv:1812.02633).
 
     Args:
-        latent_dim: latent coordinates Z; None: 16, or 32 where there are 10,000 training rows of
-            more than 256 variables.
-        width: of the hidden layers.
-        n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 256, fewer for wide
+        latent_dim: latent coordinates Z; None: 16 to 64, the more the more variables and rows.
+        width: of the hidden layers; None: 128, 256 or 512. Small networks (128, and at most 32
+            latents) are for fewer than 2,000 training rows and for budgets below two minutes or of
+            at most 4,000 steps.
+        n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 512, fewer for wide
             rows. What it comes to is in ``n_importance_``.
         estimator: ``"auto"`` (iwae, or ais where iwae has too few effective draws on validation
             rows; decided once, in ``fit``), ``"iwae"``, ``"elbo"`` or ``"ais"``.
@@ -99,7 +105,7 @@ class VAE(LatentFamily):
         self,
         *,
         latent_dim: int | None = None,
-        width: int = WIDTH,
+        width: int | None = None,
         n_importance: int | None = None,
         estimator: str = "auto",
         n_temperatures: int = 100,
@@ -118,7 +124,7 @@ class VAE(LatentFamily):
 
     def _check_params(self) -> None:
         check_integer("latent_dim", self.latent_dim, optional=True)
-        check_integer("width", self.width)
+        check_integer("width", self.width, optional=True)
         self._check_estimator()
         if not isinstance(self.device, str) or not self.device:
             raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
@@ -135,7 +141,9 @@ class VAE(LatentFamily):
         progress: Progress,
     ) -> Training:
         assert valid is not None  # the class selects
-        self._build(self.latent_dim or _latent_dim(*rows.shape), self.width, seed=seed)
+        plan = _plan(len(rows), rows.shape[1], budget)
+        latent_dim, width = self.latent_dim or plan.latent_dim, self.width or plan.width
+        self._build(latent_dim, width, plan.depth, seed=seed)
         network = self.network_
         network.decoder.start_at_marginals(rows)
         network.proposal.learn_blank(rows)
@@ -144,7 +152,8 @@ class VAE(LatentFamily):
         n_selection = SELECTION_NUMBERS // (K * network.decoder.numbers)
         chosen = numpy_rng(seed, "vae", "selection").permutation(len(valid))
         held_out = valid[np.sort(chosen[: max(FEWEST_SELECTION_ROWS, n_selection)])]
-        recipe = _recipe(len(rows))
+        k = plan.draws(network.decoder.numbers)
+        recipe = plan.recipe(len(rows), width, network.work(k))
         longest = max(WARM_UP_STEPS, WARM_UP_PASSES * len(rows) // recipe.batch_size)
         done, steps = 0.0, 0
 
@@ -155,7 +164,7 @@ class VAE(LatentFamily):
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
             b = min(1.0, max(done / WARM_UP, steps / longest))
-            return -network.training_bound(x, b, generator).mean()
+            return -network.training_bound(x, k, b, generator).mean()
 
         def evaluate() -> float:
             return float(self._bound(held_out, "iwae", seed=seed, K=K).value.mean())
@@ -170,11 +179,11 @@ class VAE(LatentFamily):
             progress=watched,
             device=self.device,
         )
-        training.notes.append(self._decide(valid, seed))
+        training.notes.append(self._decide(valid, seed, len(valid)))
         return training
 
-    def _build(self, latent_dim: int, width: int, seed: int = 0) -> None:
-        self.sizes_ = (int(latent_dim), int(width))
+    def _build(self, latent_dim: int, width: int, depth: int, seed: int = 0) -> None:
+        self.sizes_ = (int(latent_dim), int(width), int(depth))
         with torch_seeded(seed, "vae", "init"):
             self.network_ = _Coders(self.schema_, *self.sizes_)
 
@@ -293,15 +302,22 @@ class VAE(LatentFamily):
 class _Coders(nn.Module):
     """Encoder and decoder, trained as one."""
 
-    def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
+    def __init__(self, schema: Schema, latent_dim: int, width: int, depth: int) -> None:
         super().__init__()
         self.proposal = Proposal(schema, latent_dim, width)
-        self.decoder = Decoder(schema, latent_dim, width)
+        self.decoder = Decoder(schema, latent_dim, width, depth)
 
-    def training_bound(self, x: Tensor, b: float, generator: torch.Generator) -> Tensor:
+    def work(self, k: int) -> float:
+        """Of one row in training, in multiplications; their gradients not counted."""
+        features = torch.zeros((1, self.decoder.heads.n_inputs))
+        z = torch.zeros((1, self.proposal.latent_dim))
+        decoding = multiplications(self.decoder, z) + WORK_OF_OUTPUT * len(self.decoder.bias)
+        return multiplications(self.proposal.encoder, features) + k * decoding
+
+    def training_bound(self, x: Tensor, k: int, b: float, generator: torch.Generator) -> Tensor:
         """(B,) the bound in the module's text for codes x (B, D), with its gradient from there."""
         mean, log_sd = self.proposal(x)
-        shape = (TRAINING_DRAWS, *mean.shape)
+        shape = (k, *mean.shape)
         noise = torch.randn(shape, generator=generator, device=mean.device)
         z = mean + noise * torch.exp(log_sd)  # (k, B, Z)
         # q's own parameters are held fixed in log q: their score has mean 0, and noise
@@ -311,18 +327,66 @@ class _Coders(nn.Module):
         # the encoder's gradient, all of which flows through z, takes the shares squared
         z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
         surrogate = (share * log_w).sum(dim=0)  # its gradient is the bound's, its value is not
-        bound = log_w.detach().logsumexp(dim=0) - math.log(TRAINING_DRAWS)
+        bound = log_w.detach().logsumexp(dim=0) - math.log(k)
         return surrogate + (bound - surrogate.detach())
 
 
-def _latent_dim(n: int, D: int) -> int:
-    """Latent coordinates for n training rows of D variables."""
-    return 32 if n >= 10_000 and D > 256 else 16
+@dataclass(frozen=True)
+class _Plan:
+    """Sizes and schedule.
+
+    Attributes:
+        latent_dim: Z.
+        width: of the hidden layers.
+        depth: residual hidden layers of the decoder.
+        batch_size: rows a step.
+        most_draws: k of narrow rows.
+        long: whether to train until the rows have nothing more to say.
+    """
+
+    latent_dim: int
+    width: int
+    depth: int
+    batch_size: int
+    most_draws: int
+    long: bool
+
+    def draws(self, numbers: int) -> int:
+        """k for a decoder in which a latent occupies so many floats."""
+        return max(1, min(self.most_draws, 2**14 // numbers)) if self.long else self.most_draws
+
+    def recipe(self, n: int, width: int, work: float) -> Recipe:
+        """For n training rows of so much work each. The fewer, the more the weights decay."""
+        passes = min(PASSES, WORK / (n * work))
+        steps = max(SHORT_STEPS, round(passes * n / self.batch_size)) if self.long else SHORT_STEPS
+        return Recipe(
+            steps=steps,
+            most_steps=steps if self.long else None,
+            batch_size=self.batch_size,
+            muon_lr=None,
+            adam_lr=min(0.01, 1.28 / width),
+            betas=(0.9, 0.99) if self.long else (0.9, 0.95),
+            weight_decay=min(0.4, max(0.02, 400 / n)),
+            evaluate_every=max(50, steps // 100),
+            ema=0.999 if self.long else 0.99,
+        )
 
 
-def _recipe(n: int) -> Recipe:
-    """For n training rows: the fewer, the more the weights decay."""
-    weight_decay = min(0.4, max(0.02, 400 / n))
-    return Recipe(
-        steps=4000, batch_size=64, muon_lr=None, adam_lr=0.01, weight_decay=weight_decay, ema=0.99
+def _plan(n: int, D: int, budget: Budget) -> _Plan:
+    """For n training rows of D variables."""
+    wide = n >= MANY_ROWS and D > MANY_VARIABLES
+    short = (
+        n < FEW_ROWS
+        or (budget.seconds is not None and budget.seconds < SHORT_SECONDS)
+        or (budget.steps is not None and budget.steps <= SHORT_STEPS)
+    )
+    if short:
+        return _Plan(32 if wide else 16, 128, depth=1, batch_size=64, most_draws=4, long=False)
+    return _Plan(
+        latent_dim=64 if wide else 16 if D <= 32 else 32,
+        width=512 if wide else 256,
+        depth=2,
+        batch_size=64 if n < MANY_ROWS else 128 if n < 10 * MANY_ROWS else 256,
+        most_draws=8,
+        long=True,
     )

@@ -66,6 +66,11 @@ class Annealing:
     C: int = 8
     start: str = "proposal"
 
+    @property
+    def gradients(self) -> int:
+        """How many gradients of the decoder a row takes, those of the pilot run included."""
+        return self.T * LEAPFROG_STEPS * (self.C + PILOT_CHAINS)
+
     def temperatures(self) -> list[float]:
         """b_0 .. b_T; from the prior denser at first, where the path then changes most."""
         power = 3 if self.start == "prior" else 1

@@ -8,11 +8,11 @@ the outputs that ``Heads`` reads. Shared by the VAE and the GAN.
   & Chintala 2016).
 - Sequences: encoded by residual convolutions over the steps; decoded to a vector for each step,
   which one output layer for all steps turns into logits.
-- Tables, layouts whose variables differ in kind, and images of at most 12 pixels a side (there
-  convolutions cost more than they bring): two hidden layers, the second one residual.
+- Tables, layouts whose variables differ in kind, and images of at most 2,048 outputs (a binary one
+  of 28 x 28 pixels has 1,568): hidden layers over all variables at once, all but the first
+  residual. On a CPU, convolutions over so few pixels cost more than they bring.
 
-There is neither batch normalisation nor dropout: what a row gets never depends on other rows, in
-training or after.
+There is no batch normalisation: what a row gets never depends on other rows, in training or after.
 
 Radford, Metz & Chintala (2016), DCGAN, arXiv:1511.06434.
 """
@@ -31,7 +31,7 @@ from genzoo.neural.heads import Heads
 from genzoo.schema import Schema
 
 SMALLEST_SIDE = 7
-LARGEST_FLAT_SIDE = 12  # images up to here are read as tables
+LARGEST_FLAT = 2048  # outputs; images of so many at most are read as tables
 KERNEL = 5  # steps of a sequence that one convolution sees
 N_BLOCKS = 2  # residual convolutions of a sequence
 LARGEST_LOG_SD = 5.0  # of a proposal, in size
@@ -41,7 +41,7 @@ STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width /
 def layout_of(schema: Schema) -> str:
     """How the networks read a row: the schema's layout, or "table" where that serves better."""
     kinds = {dataclasses.replace(v, name=0) for v in schema.variables}
-    small = schema.layout == "image" and max(schema.event_shape[-2:]) <= LARGEST_FLAT_SIDE
+    small = schema.layout == "image" and Heads(schema).n_outputs <= LARGEST_FLAT
     return "table" if small or len(kinds) > 1 else schema.layout
 
 
@@ -52,9 +52,10 @@ class Encoder(nn.Module):
         schema: of the rows.
         n_out: length of the vector.
         width: of the hidden layers.
+        depth: residual hidden layers.
     """
 
-    def __init__(self, schema: Schema, n_out: int, width: int) -> None:
+    def __init__(self, schema: Schema, n_out: int, width: int, depth: int = 1) -> None:
         super().__init__()
         heads = Heads(schema)
         self.event_shape, self.layout = schema.event_shape, layout_of(schema)
@@ -80,7 +81,8 @@ class Encoder(nn.Module):
         else:
             n_flat, body = heads.n_inputs, []
         first, last = nn.Linear(n_flat, width), nn.Linear(width, n_out)
-        self.body = nn.Sequential(*body, first, nn.SiLU(), _Hidden(width), last)
+        hidden = [_Hidden(width) for _ in range(depth)]
+        self.body = nn.Sequential(*body, first, nn.SiLU(), *hidden, last)
         # for the optimiser: the layers that read features and write the vector
         self.outer: list[nn.Module] = [self.body[0], last]
 
@@ -115,7 +117,7 @@ class Proposal(nn.Module):
 
     def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
         super().__init__()
-        self.heads = Heads(schema)
+        self.heads, self.latent_dim = Heads(schema), latent_dim
         self.encoder = Encoder(schema, 2 * latent_dim, width)
         self.register_buffer("blank", torch.zeros(self.heads.n_inputs))
 
@@ -143,20 +145,21 @@ class Decoder(nn.Module):
         schema: of the rows.
         latent_dim: Z.
         width: of the hidden layers.
+        depth: residual hidden layers.
 
     Attributes:
         numbers: about how many floats one latent occupies on its way through.
     """
 
-    def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
+    def __init__(self, schema: Schema, latent_dim: int, width: int, depth: int = 1) -> None:
         super().__init__()
         self.heads = Heads(schema)
         self.layout = layout_of(schema)
         n_outputs, per_variable = self.heads.n_outputs, self.heads.n_outputs // schema.D
         share = PIXEL_SHARE if self.layout == "image" else STEP_SHARE
         channels = max(8, width // share)
-        first, hidden = nn.Linear(latent_dim, width), _Hidden(width)
-        body: list[nn.Module] = [first, nn.SiLU(), hidden]
+        first = nn.Linear(latent_dim, width)
+        body: list[nn.Module] = [first, nn.SiLU(), *(_Hidden(width) for _ in range(depth))]
         last: nn.Module
         if self.layout == "image":
             C, sides = _image_sides(schema)
@@ -201,6 +204,29 @@ class Decoder(nn.Module):
         In strings the product stops at the first END, for each latent by itself.
         """
         return self.heads.row_log_prob(self(z), x)
+
+
+def multiplications(module: nn.Module, *inputs: Tensor) -> int:
+    """How many multiplications of a weight the layers of a module do in one call."""
+    total = 0
+
+    def count(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        nonlocal total
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        # a transposed convolution spreads each input, the others gather for each output
+        places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
+        total += places.numel() * weight[0].numel()
+
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, layers)]
+    try:
+        with torch.no_grad():
+            module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
 
 
 class _Hidden(nn.Module):

@@ -36,7 +36,7 @@ from genzoo.seeding import numpy_rng
 
 PRIOR_EVERY = 16  # one draw in so many comes from the prior
 CHUNK_NUMBERS = 2**22  # floats that a decoder holds at once
-FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 256, 2**19
+FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 512, 2**20
 REFINING_STEPS, REFINING_DRAWS, REFINING_RATE = 50, 4, 0.15
 LARGEST_REFINED = 6.0  # of a log standard deviation, in size
 
@@ -106,7 +106,7 @@ def refined(propose: Propose, log_likelihood: LogLikelihood) -> Propose:
 
 
 def default_draws(width: int) -> int:
-    """K for a decoder of this ``width`` (see ``importance_bound``): 64 to 256, fewer where wide."""
+    """K for a decoder of this ``width`` (see ``importance_bound``): fewer the wider."""
     return max(FEWEST_DRAWS, min(MOST_DRAWS, ROW_NUMBERS // width))
 
 

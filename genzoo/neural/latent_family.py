@@ -36,9 +36,10 @@ STARTS = ("proposal", "prior")
 FEWEST_EFFECTIVE = 16  # draws; below this, importance sampling is not to be trusted
 FEWEST_CANDIDATES = 8  # effective ones behind a completion; below this a warning is issued
 DECISION_ROWS = 64
-# ``auto`` anneals only where a decoder is narrow: with the defaults a row costs 4,000 gradients
-WIDEST_ANNEALED = 4096
-GAP_ROWS, FEWER_GAP_ROWS = 50, 20
+# ``auto`` anneals only where as many rows as the validation part has would take at most so many
+# floats through the decoder: some minutes on one core. A row costs 6,000 gradients by default.
+ANNEALED_NUMBERS = 2e10
+GAP_ROWS, FEWER_GAP_ROWS, WIDE = 50, 20, 4096
 CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
 
 
@@ -72,7 +73,7 @@ class LatentFamily(GenerativeModel):
     Estimator settings, which ``set_params`` may change after ``fit``:
         estimator: ``"iwae"`` (importance-weighted bound), ``"elbo"``, ``"ais"`` (annealed
             importance sampling) or ``"auto"`` (decided when fitted; see ``estimator_``).
-        n_importance: K, draws a row for iwae and elbo; None: 64 to 256, fewer for wide rows.
+        n_importance: K, draws a row for iwae and elbo; None: 64 to 512, fewer for wide rows.
         n_temperatures, n_chains: T and C of ais.
         ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
     """
@@ -142,8 +143,11 @@ class LatentFamily(GenerativeModel):
         """K, the draws a row of iwae and elbo."""
         return default_draws(self._width) if self.n_importance is None else int(self.n_importance)
 
-    def _decide(self, valid: np.ndarray, seed: int) -> str:
-        """Settle what ``"auto"`` is, on validation rows with draws of their own; a remark on it."""
+    def _decide(self, valid: np.ndarray, seed: int, n: int) -> str:
+        """Settle what ``"auto"`` is, on validation rows with draws of their own; a remark on it.
+
+        ``n``: how many rows there will be to score, about.
+        """
         chosen = numpy_rng(seed, "estimator").permutation(len(valid))[:DECISION_ROWS]
         self.decided_ = "iwae"
         rows, K = valid[np.sort(chosen)], self.n_importance_
@@ -152,10 +156,10 @@ class LatentFamily(GenerativeModel):
         said = f"importance sampling has {effective:.1f} effective draws of {K} on validation rows"
         if effective >= FEWEST_EFFECTIVE:
             return f"log_prob: iwae; {said}"
-        if self._width > WIDEST_ANNEALED:
+        if n * self._annealing().gradients * self._width > ANNEALED_NUMBERS:
             return (
                 f'log_prob: iwae, and loose; {said}, and annealing (estimator="ais") is slow for '
-                f"rows this wide"
+                f"so many rows of this width"
             )
         self.decided_ = "ais"
         return f"log_prob: ais; {said}, too few to trust"
@@ -213,7 +217,7 @@ class LatentFamily(GenerativeModel):
         """
         self._check_fitted("bidirectional")
         check_integer("n", n, least=2, optional=True)
-        n = n or (GAP_ROWS if self._width <= WIDEST_ANNEALED else FEWER_GAP_ROWS)
+        n = n or (GAP_ROWS if self._width <= WIDE else FEWER_GAP_ROWS)
         seed = check_seed(seed)
         generator = torch_generator(seed, "bidirectional", device=self._device)
         with torch.no_grad():

@@ -81,6 +81,8 @@ class Recipe:
 
     Args:
         steps: of the optimiser, where the budget names neither steps nor seconds.
+        most_steps: of the optimiser with a budget in seconds; the schedule follows whichever of
+            the two is further used up. None: as many as the time allows.
         batch_size: what ``draw_batch`` draws; the loop itself does not read it.
         muon_lr: learning rate of hidden matrices; None gives them to AdamW too.
         adam_lr: of everything else.
@@ -96,6 +98,7 @@ class Recipe:
     """
 
     steps: int = 2000
+    most_steps: int | None = None
     batch_size: int = 64
     muon_lr: float | None = 0.01
     adam_lr: float = 0.003
@@ -278,7 +281,8 @@ class _Loop:
             return self.step / self.steps
         assert self.seconds is not None
         # what the last evaluation will take is not there to train in
-        return min(1.0, self._elapsed() / max(1e-9, self.seconds - self.evaluation_seconds))
+        done = self._elapsed() / max(1e-9, self.seconds - self.evaluation_seconds)
+        return min(1.0, max(done, self.step / (self.recipe.most_steps or math.inf)))
 
     def _factor(self) -> float:
         """Of the learning rate, at this step."""
@@ -334,6 +338,9 @@ class _Loop:
     def _finished(self) -> bool:
         if self.cooling is not None and self.step - self.cooling[0] >= self.cooling[1]:
             self.record.stopped_by = "converged"
+            return True
+        if self.steps is None and self.step == self.recipe.most_steps:
+            self.record.stopped_by = "steps"
             return True
         return self.step > 0 and self._done() >= 1.0  # at least one step, however short the budget
 

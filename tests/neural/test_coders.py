@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genzoo.neural.coders import Decoder, Encoder
+from genzoo.neural.coders import Decoder, Encoder, multiplications
 from genzoo.neural.heads import Heads
 from genzoo.schema import Schema, Variable
 
@@ -29,7 +29,7 @@ SCHEMAS = {
         (3,),
     ),
     "small image": schema("image", (3, 3), 2),
-    "image": schema("image", (19, 14), 2),
+    "image": schema("image", (19, 14), 8),
     "colour image": schema("image", (3, 16, 13), 256, kind="ordinal"),
     "unequal image": Schema(
         tuple(Variable(d, cardinality=2 + d % 2) for d in range(14 * 14)), "image", (14, 14)
@@ -123,3 +123,21 @@ def test_the_last_layer_writes_each_place_into_its_own_variable(name):
     places = places[:, :1] if of.layout == "sequence" else places[:, -2:]
     reach = 0 if of.layout == "sequence" else 1
     assert np.abs(places - np.array(spatial)).max() == reach
+
+
+def test_multiplications_are_those_of_dense_and_convolutional_layers():
+    """A direct count: weights times the places where each is used."""
+    flat = Decoder(SCHEMAS["table"], 5, 32, depth=3)
+    dense = [m for m in flat.modules() if isinstance(m, torch.nn.Linear)]
+    assert len(dense) == 5
+    assert multiplications(flat, torch.zeros(7, 5)) == 7 * sum(m.weight.numel() for m in dense)
+
+    encoder, heads = Encoder(SCHEMAS["image"], 4, 32), Heads(SCHEMAS["image"])
+    places = iter((19 * 14, 10 * 7, 5 * 4))  # at each resolution
+    expected = 0
+    for layer in encoder.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            expected += next(places) * layer.weight.numel()
+        elif isinstance(layer, torch.nn.Linear):
+            expected += layer.weight.numel()
+    assert multiplications(encoder, torch.zeros(1, heads.n_inputs)) == expected

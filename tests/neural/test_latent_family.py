@@ -125,11 +125,11 @@ def test_auto_is_decided_once_and_says_why():
     data = genzoo.load_dataset("digits_binary")
     model = VAE(width=32, device="cpu").fit(data, seed=0, budget="40 steps")
     note = next(n for n in model.training_.notes if n.startswith("log_prob: "))
-    assert "effective draws of 256 on validation rows" in note
+    assert "effective draws of 512 on validation rows" in note
     assert model.estimator_ == note.split()[1].strip(";")
     lp = model.log_prob(data.test[:5])
     assert lp.estimator == model.estimator_
-    assert ((lp.ess >= 1) & (lp.ess <= 256)).all()
+    assert ((lp.ess >= 1) & (lp.ess <= 512)).all()
     other = "ais" if model.estimator_ == "iwae" else "iwae"
     model.set_params(estimator=other, n_temperatures=5)
     assert model.log_prob(data.test[:5]).estimator == other
@@ -146,6 +146,17 @@ def test_auto_anneals_where_importance_sampling_fails(monkeypatch, tmp_path):
     model.save(tmp_path / "vae")
     monkeypatch.undo()
     assert genzoo.load_model(tmp_path / "vae").estimator_ == "ais"
+
+
+def test_auto_does_not_anneal_where_that_would_take_too_long(monkeypatch):
+    from genzoo.neural import latent_family
+
+    monkeypatch.setattr(latent_family, "FEWEST_EFFECTIVE", 1e9)
+    monkeypatch.setattr(latent_family, "ANNEALED_NUMBERS", 1e6)
+    rows = np.random.default_rng(0).integers(0, 2, (80, 5))
+    model = VAE(latent_dim=2, width=8, device="cpu").fit(rows, budget="10 steps")
+    assert model.estimator_ == "iwae"
+    assert any("annealing" in note and "is slow" in note for note in model.training_.notes)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -110,6 +110,14 @@ def test_step_and_second_budgets_are_kept() -> None:
     assert Regression().fit(Budget(seconds=1e-6)).steps == 1
 
 
+def test_most_steps_end_a_run_whose_seconds_are_not_used_up() -> None:
+    record = Regression().fit(Budget(seconds=600), most_steps=30, patience=None)
+    assert record.steps == 30
+    assert record.stopped_by == "steps"
+    assert Regression().fit(Budget(steps=40), most_steps=30).steps == 40
+    assert Regression().fit(Budget(seconds=1e-6), most_steps=30).stopped_by == "budget"
+
+
 def test_same_seed_same_weights_and_global_state_untouched() -> None:
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
     a, b, c = Regression(), Regression(), Regression()
