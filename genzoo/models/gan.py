@@ -112,7 +112,7 @@ class GAN(LatentFamily):
             (annealed importance sampling) or ``"auto"`` (iwae, or ais where iwae has too few
             effective draws on validation rows; decided once, in ``fit``). This and the next three
             may be changed after ``fit``.
-        n_importance: K, draws a row of iwae and elbo; None: between 64 and 512, fewer for wider
+        n_importance: K, draws a row of iwae and elbo; None: between 64 and 256, fewer for wider
             rows.
         n_temperatures, n_chains: T and C of ais.
         ais_start: of the annealing, ``"proposal"`` or ``"prior"``.

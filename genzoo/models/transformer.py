@@ -52,7 +52,7 @@ BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inferen
 MOST_VALID_ROWS = 512
 # Width, blocks and, within groups, the estimator's width. A network must see some entries (rows
 # times variables, repeated ones too) for each of its weights (Hoffmann et al. 2022), and the data
-# must hold two for each.
+# must hold one or two for each.
 SIZES = ((32, 2, 32), (64, 2, 96), (96, 3, 128), (128, 3, 128))
 ENTRIES_PER_WEIGHT = 20
 MOST_PASSES = 60  # over the rows that are still of use
@@ -186,6 +186,8 @@ class TransformerLM(ScoresText):
     def _plan(self, n: int, n_valid: int, budget: Budget) -> tuple[dict[str, Any], Recipe]:
         """The network's arguments, and how to train it, for n training rows."""
         seconds = DEFAULT_SECONDS if budget.seconds is None else budget.seconds
+        # the positions of a sequence share all weights: fewer rows will do, and less dropout
+        needed, most_dropout = (1, 0.1) if self.schema_.layout == "sequence" else (2, 0.2)
         plans = [self._sized(*size) for size in SIZES]
         if self.d_model is not None or self.n_layers is not None:
             plans = plans[1:2]  # what is not given is of the middle size
@@ -193,7 +195,7 @@ class TransformerLM(ScoresText):
         for larger in plans[1:]:
             weights, cost = self._weights_and_cost(larger)
             seen = min(MOST_PASSES * n, seconds * SPEED / cost) * self.schema_.D
-            if 2 * weights <= n * self.schema_.D and weights * ENTRIES_PER_WEIGHT <= seen:
+            if needed * weights <= n * self.schema_.D and weights * ENTRIES_PER_WEIGHT <= seen:
                 sizes = larger
         affordable = seconds * SPEED / self._weights_and_cost(sizes)[1]
         n_tokens = -(-self.schema_.D // sizes.get("group", 1))
@@ -204,7 +206,8 @@ class TransformerLM(ScoresText):
         steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))
         passes = (budget.steps or steps) * batch_size / n
         if self.dropout is None:
-            sizes["dropout"] = DROPOUTS[int(np.searchsorted(PASSES, passes, side="right"))]
+            dropout = DROPOUTS[int(np.searchsorted(PASSES, passes, side="right"))]
+            sizes["dropout"] = min(dropout, most_dropout)
         # a row costs a third in validation; a tenth of the work goes there
         evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
         return sizes, Recipe(

@@ -84,7 +84,7 @@ class VAE(LatentFamily):
         width: of the hidden layers; None: 128, 256 or 512. Small networks (128, and at most 32
             latents) are for fewer than 2,000 training rows and for budgets below two minutes or of
             at most 4,000 steps.
-        n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 512, fewer for wide
+        n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 256, fewer for wide
             rows. What it comes to is in ``n_importance_``.
         estimator: ``"auto"`` (iwae, or ais where iwae has too few effective draws on validation
             rows; decided once, in ``fit``), ``"iwae"``, ``"elbo"`` or ``"ais"``.

@@ -36,7 +36,7 @@ from genzoo.seeding import numpy_rng
 
 PRIOR_EVERY = 16  # one draw in so many comes from the prior
 CHUNK_NUMBERS = 2**22  # floats that a decoder holds at once
-FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 512, 2**20
+FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 256, 2**20
 REFINING_STEPS, REFINING_DRAWS, REFINING_RATE = 50, 4, 0.15
 LARGEST_REFINED = 6.0  # of a log standard deviation, in size
 

@@ -73,7 +73,7 @@ class LatentFamily(GenerativeModel):
     Estimator settings, which ``set_params`` may change after ``fit``:
         estimator: ``"iwae"`` (importance-weighted bound), ``"elbo"``, ``"ais"`` (annealed
             importance sampling) or ``"auto"`` (decided when fitted; see ``estimator_``).
-        n_importance: K, draws a row for iwae and elbo; None: 64 to 512, fewer for wide rows.
+        n_importance: K, draws a row for iwae and elbo; None: 64 to 256, fewer for wide rows.
         n_temperatures, n_chains: T and C of ais.
         ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
     """
