@@ -106,8 +106,8 @@ class LogProb:
         """The mean over rows, with its sampling error (nan for a single row).
 
         Args:
-            groups: (n,) which group each row is from (a piece of music, a customer): rows of one
-                group are not independent, so the error is taken over groups.
+            groups: (n,) which group each row is from, integers or strings (a piece of music, a
+                customer): rows of one group are not independent, so the error is taken over groups.
         """
         return self.per(np.ones(len(self.value)), groups)
 
@@ -121,14 +121,15 @@ class LogProb:
             units: (n,) how many units each row has; not negative, and some positive.
             groups: (n,) which group each row is from; None: each row is one.
         """
-        units = _per_row(units, "units", len(self.value))
+        units = _per_row(units, "units", len(self.value), "iufb", "a number")
         total = float(units.sum())
         if not (np.isfinite(units).all() and (units >= 0).all() and total > 0):
             raise ValueError("units: expected numbers that are not negative, and some positive")
         mean = float(np.sum(self.value)) / total
         residuals = self.value - mean * units
         if groups is not None:
-            _, place = np.unique(_per_row(groups, "groups", len(self.value)), return_inverse=True)
+            names = _per_row(groups, "groups", len(self.value), "iuU", "an integer or a string")
+            _, place = np.unique(names, return_inverse=True)
             residuals = np.bincount(place, weights=residuals)
         n = len(residuals)
         spread = float(np.sqrt(n / (n - 1) * np.sum(residuals**2)) / total) if n > 1 else np.nan
@@ -603,11 +604,13 @@ def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and bool(np.all(a == b)))
 
 
-def _per_row(values: Any, name: str, n: int) -> np.ndarray:
+def _per_row(values: Any, name: str, n: int, kinds: str, what: str) -> np.ndarray:
     values = np.asarray(values)
-    if values.shape != (n,) or values.dtype.kind not in "iufb":
+    if values.dtype == object and all(isinstance(v, str) for v in values.ravel()):
+        values = values.astype(str)
+    if values.shape != (n,) or values.dtype.kind not in kinds:
         raise ValueError(
-            f"{name}: expected a number for each of {n} rows; got {values.dtype} {values.shape}"
+            f"{name}: expected {what} for each of {n} rows; got {values.dtype} {values.shape}"
         )
     return values
 

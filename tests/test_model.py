@@ -263,8 +263,10 @@ def test_nats_per_unit_and_their_error_over_groups():
     grouped = again.per(np.repeat(units, 5), groups=np.repeat(np.arange(40), 5))
     assert (grouped.value, grouped.stderr) == pytest.approx((once.value, once.stderr))
     assert again.per(np.repeat(units, 5)).stderr < 0.5 * grouped.stderr
+    customers = np.repeat([f"c{i}" for i in range(40)], 5)
+    assert again.per(np.repeat(units, 5), groups=customers).stderr == pytest.approx(once.stderr)
     assert lp.mean().stderr == pytest.approx(value.std(ddof=1) / np.sqrt(40))
-    assert np.isnan(lp.mean(groups=np.zeros(40)).stderr)
+    assert np.isnan(lp.mean(groups=np.zeros(40, dtype=int)).stderr)
 
 
 def test_the_error_of_a_ratio_is_the_spread_over_repetitions():
@@ -288,7 +290,7 @@ def test_the_error_of_a_ratio_is_the_spread_over_repetitions():
         (lambda lp: lp.per([1, 2]), "units: expected a number for each of 3 rows"),
         (lambda lp: lp.per([0, 0, 0]), "units: expected numbers that are not negative"),
         (lambda lp: lp.per([1, np.nan, 1]), "units: expected numbers that are not negative"),
-        (lambda lp: lp.mean(groups=["a", "b", "c"]), "groups: expected a number for each"),
+        (lambda lp: lp.mean(groups=[1.0, np.nan, 2.0]), "groups: expected an integer or a string"),
     ],
 )
 def test_bad_units_and_groups(call, message):

@@ -37,9 +37,9 @@ class Dataset:
         truth: the distribution that the rows were drawn from, where it is known.
         text: for text, ``{"train", "valid", "test"}`` to lists of str: the stretches that the rows
             were cut from.
-        groups: for rows that are not independent, ``{"train", "valid", "test"}`` to (n,) integers:
-            which group (a piece of music, a customer) each row is from. No group is in two parts;
-            standard errors are taken over groups.
+        groups: for rows that are not independent, ``{"train", "valid", "test"}`` to (n,) integers
+            or strings (kept as integers): which group (a piece of music, a customer) each row is
+            from. No group is in two parts; standard errors are taken over groups.
         label: the name of the last variable where that is the class of the row.
         source: where the rows come from and how they were split.
         licence: under which terms.
@@ -93,6 +93,10 @@ class Dataset:
         if not isinstance(groups, dict) or set(groups) != set(SPLITS):
             raise ValueError("groups: expected a dict of train, valid and test to arrays")
         checked = {part: np.asarray(groups[part]) for part in SPLITS}
+        if all(found.dtype.kind in "UO" for found in checked.values()):
+            # names become numbers, in their order
+            names = np.unique(np.concatenate([found.astype(str) for found in checked.values()]))
+            checked = {p: np.searchsorted(names, f.astype(str)) for p, f in checked.items()}
         for part, found in checked.items():
             n = len(getattr(self, part))
             if found.shape != (n,) or found.dtype.kind not in "iu":

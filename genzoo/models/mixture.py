@@ -39,7 +39,7 @@ from genzoo.budget import Budget, Training
 from genzoo.coarsen import Coarsening
 from genzoo.mixture.events import Space, Told
 from genzoo.mixture.products import Products
-from genzoo.mixture.search import Search
+from genzoo.mixture.search import MOST_NUMBERS, Search
 from genzoo.model import GenerativeModel, LogProb, Progress, check_integer
 from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
@@ -108,6 +108,12 @@ class Mixture(GenerativeModel):
         told, held_out = (
             Told.distinct(self._space, self.coarsening_.to_bins(x)) for x in (rows, valid)
         )
+        n_codes = int(self._space.first[-1])
+        if self.n_components is not None and self.n_components * n_codes > MOST_NUMBERS:
+            raise ValueError(
+                f"n_components: expected at most {MOST_NUMBERS // n_codes} for variables with "
+                f"{n_codes} codes in all; got {self.n_components}"
+            )
         search = Search(
             told, held_out, seed=seed, began=began, budget=budget, progress=progress
         )  # fmt: skip

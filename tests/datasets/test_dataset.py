@@ -260,6 +260,8 @@ def test_groups_are_kept_and_part_of_the_fingerprint():
     data = grouped()
     assert data.groups["test"].tolist() == [4, 5, 6, 6]
     assert data.fingerprint != grouped(groups=None).fingerprint
+    named = {"train": list("aabb"), "valid": list("cccd"), "test": list("efgg")}
+    assert grouped(groups=named).groups["test"].tolist() == [4, 5, 6, 6]
     other = {**data.groups, "test": np.array([4, 5, 5, 6])}
     assert data.fingerprint != grouped(groups=other).fingerprint
 

@@ -367,7 +367,13 @@ def test_parameters_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_components", 0), ("n_components", 1.5), ("pseudo_count", 0.0), ("n_restarts", 0)],
+    [
+        ("n_components", 0),
+        ("n_components", 1.5),
+        ("n_components", 10**7),
+        ("pseudo_count", 0.0),
+        ("n_restarts", 0),
+    ],
 )
 def test_bad_parameters(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
