@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,7 +40,9 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             typer.echo(f"genzoo: interrupted{KEPT.get(ctx.invoked_subcommand, '')}", err=True)
             raise typer.Exit(INTERRUPTED) from None
@@ -56,6 +59,12 @@ class _Group(TyperGroup):
             if not ctx.params.get("debug"):
                 typer.echo("(--debug shows where)", err=True)
             raise typer.Exit(BAD_INPUT) from None
+
+
+def _show_warning(message: Any, category: type[Warning], *where: Any, **rest: Any) -> None:
+    """What is meant for the user as one line; for the place in the code there is ``--debug``."""
+    kind = "" if category is UserWarning else f"{category.__name__}: "
+    typer.echo(f"genzoo: {kind}{message}", err=True)
 
 
 def _is_for_typer(error: Exception) -> bool:
@@ -180,7 +189,10 @@ def compare(
     models: Annotated[
         str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
     ] = None,
-    datasets: Annotated[str | None, typer.Option(help="Keys of data sets, with commas.")] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(help="Keys of data sets, with commas; they may stand beside FILEs."),
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="How many seeds.  [default: 1]")] = None,
     budget: BudgetOption = None,
     profile: Annotated[
@@ -229,6 +241,11 @@ def compare(
             f"one, into the same --out if you like"
         )
     asked: list[Any] | None = _split(datasets)
+    names = _names(files or [], asked or [])
+    if save_best is not None:
+        check_target(save_best, "--save-best")
+        if len(names) != 1:
+            raise ValueError(f"--save-best: expected one data set; got {len(names) or 'a profile'}")
     if files:
         own = [_show_file(file, options) for file in files]
         asked = [*(asked or []), *own]
@@ -236,12 +253,6 @@ def compare(
         _write_schemas(own, out, only=only_schema)
         if only_schema:
             return
-    if save_best is not None:
-        check_target(save_best, "--save-best")
-        if asked is None or len(asked) != 1:
-            raise ValueError(
-                f"--save-best: expected one data set; got {len(asked or []) or 'a profile'}"
-            )
     run = compare(
         _split(models),
         asked,
@@ -257,10 +268,36 @@ def compare(
         from genzoo.report.recommend import in_words
 
         typer.echo("\n" + in_words(run.folder, [data.name for data in own]))
-    if save_best is not None and asked:
-        name = asked[0] if isinstance(asked[0], str) else asked[0].name
-        best = run.save_best(name, save_best)
-        typer.echo(f"\n{best}, the best on validation rows of {name}, is saved in {save_best}")
+    if save_best is not None:
+        from genzoo.report.recommend import too_few
+        from genzoo.report.records import read_run
+
+        best = run.save_best(names[0], save_best)
+        few = too_few(read_run(run.folder), names[0])
+        caution = "" if few is None else f"; but {few} are too few to tell it from the others"
+        typer.echo(
+            f"\n{best}, the best on validation rows of {names[0]}, is saved in {save_best}{caution}"
+        )
+
+
+def _names(files: list[str], keys: list[str]) -> list[str]:
+    """What the data sets will be called, files first.
+
+    Raises:
+        ValueError: where two would be called the same.
+    """
+    from genzoo.datasets.own import name_of
+
+    found: dict[str, str] = {}
+    named = [(name_of(file), file) for file in files] + [(key, f"--datasets {key}") for key in keys]
+    for name, given in named:
+        if name in found:
+            raise ValueError(
+                f"FILE: expected data of different names; {found[name]} and {given} would both be "
+                f"called {name}: rename a file, or compare them into different --out"
+            )
+        found[name] = given
+    return list(found)
 
 
 def _show_file(file: str, options: dict[str, Any]) -> OwnDataset:
@@ -285,6 +322,8 @@ def _write_schemas(files: list[OwnDataset], out: Path, *, only: bool) -> None:
     check_place(out, "--out")
     plan = load_run(out).plan if (out / "plan.json").is_file() else {"datasets": []}
     before = {d["name"]: d["fingerprint"] for d in plan["datasets"]}
+    for data in files:
+        data.schema_place(out)  # if one of them is refused, none is written
     for data in files:
         written = data.write_schema(out)
         if written is not None:
@@ -438,7 +477,8 @@ def score(
     """Score rows by a saved model.
 
     Prints the mean log-likelihood of the rows in nats, with its standard error; '>=' stands before
-    a lower bound. Of a file of your own all rows are scored.
+    a lower bound. Of a file of your own all rows are scored, and those with numbers that the model
+    doesn't know are counted.
 
     Example: genzoo score models/vae digits
     """
@@ -446,10 +486,34 @@ def score(
 
     model = load_model(folder)
     rows = _rows_to_score(model, _columns_of(folder), dataset, split)
-    result = model.log_prob(rows, seed=seed).mean()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*beyond the schema's range")  # said below, by row
+        result = model.log_prob(rows, seed=seed).mean()
+    _count_unknown(model, rows)
     bits = result.bits_per_dim(model.schema_)
     text = str(result).replace(" +- nan", "")  # a single row has no spread
     typer.echo(f"{text} per row ({result.kind}), {bits:.4f} bits per dimension")
+
+
+def _count_unknown(model: GenerativeModel, rows: Any) -> None:
+    """Say how many rows hold numbers that the model's schema doesn't know."""
+    from genzoo.forms import is_frame, off_grid
+
+    unknown = off_grid(model.schema_, rows)
+    n = int(unknown.any(axis=1).sum())
+    if n:
+        names = [
+            str(name)
+            for name, column in zip(model.schema_.names, unknown.T, strict=True)
+            if column.any()
+        ]
+        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        typer.echo(
+            f"genzoo: {n} of {len(rows)} rows hold numbers beyond the range that the model knows, "
+            f"or between its values{f' ({shown})' if is_frame(rows) else ''}: they are scored as "
+            f"the nearest that it knows, which can make impossible rows look likely",
+            err=True,
+        )
 
 
 def _columns_of(folder: Path) -> list[Column] | None:

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -160,8 +161,10 @@ def test_compare_a_file(people, tmp_path):
     assert "column 'key' is left out: like an identifier" in done.stdout
     assert "84 rows to train on, 12 to select on, 24 to be judged on" in done.stdout
     assert f"edit {out / 'schema_people.json'}" in done.stdout
-    assert "What to use on people (Chosen on 12 validation rows" in done.stdout
+    assert "What to use on people (12 validation rows are too few to choose by" in done.stdout
+    assert "a file of about 300 rows" in done.stdout
     assert "bayesian_network, the best on validation rows of people, is saved in" in done.stdout
+    assert "but 12 validation rows are too few to tell it from the others" in done.stdout
     table = pd.read_csv(out / "results.csv")
     assert table.status.eq("ok").all()
     assert table.valid_log_prob.notna().all()
@@ -199,7 +202,15 @@ def test_only_the_schema(people, tmp_path, monkeypatch):
     schema.write_text(schema.read_text().replace('"number"', '"leave out"'))
     done = invoke("compare", people, "--schema", schema, *FAST[:1], "independent", "--out", out)
     assert done.exit_code == 0, done.stderr
-    assert "column 'age' is left out: the schema file says so" in done.stdout
+    assert f"column 'age' is left out: {schema} says so" in done.stdout
+    assert "to correct this, edit" not in done.stdout
+    edited = schema.read_text()
+    for more in ((), ("--only-schema",)):
+        done = invoke("compare", people, *FAST[:1], "independent", "--out", out, *more)
+        assert done.exit_code == 2
+        assert f"schema: {schema} was edited" in done.stderr
+        assert "give it with --schema to use it, or move it away" in done.stderr
+    assert schema.read_text() == edited
     assert pd.read_csv(out / "results.csv").status.eq("ok").all()
 
 
@@ -222,6 +233,43 @@ def test_fit_and_score_a_file_with_dates(people, tmp_path):
     done = invoke("score", tmp_path / "m", strange)
     assert done.exit_code == 2
     assert "column 'joined': expected dates as %d.%m.%Y; got 'soon'" in done.stderr
+
+
+def test_two_files_of_one_name_are_refused_before_any_work(people, tmp_path):
+    other = tmp_path / "other" / people.name
+    other.parent.mkdir()
+    other.write_text(people.read_text())
+    done = invoke("compare", people, other, "--out", tmp_path / "run")
+    assert done.exit_code == 2
+    assert f"{people} and {other} would both be called people" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_score_counts_rows_beyond_the_range(people, tmp_path):
+    assert invoke("fit", "independent", people, "--out", tmp_path / "m").exit_code == 0
+    assert "beyond" not in invoke("score", tmp_path / "m", people).stderr
+    frame = pd.read_csv(people)[:20]
+    frame.assign(age=[999] * 7 + [25] * 13).to_csv(tmp_path / "far.csv", index=False)
+    done = invoke("score", tmp_path / "m", tmp_path / "far.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "7 of 20 rows hold numbers beyond the range that the model knows" in done.stderr
+    assert "(age)" in done.stderr
+    assert "nats per row" in done.stdout
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_are_one_line(monkeypatch, tmp_path):
+    fit = genzoo.Independent.fit
+
+    def warning(self, *arguments, **options):
+        warnings.warn("the sky is grey", UserWarning, stacklevel=2)
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr("genzoo.Independent.fit", warning)
+    done = invoke("fit", "independent", "iris", "--out", tmp_path / "m")
+    assert done.exit_code == 0
+    assert done.stderr == "genzoo: the sky is grey\n"
 
 
 def test_a_winner_that_can_not_be_saved(people, tmp_path, monkeypatch):
@@ -256,7 +304,9 @@ class Stubborn(genzoo.Independent):
         (["--label", "class"], "--label: expected a FILE"),
         (["--only-schema"], "--only-schema: expected a FILE"),
         (["PEOPLE", "PEOPLE", "--label", "class"], "--label: holds for one file; got 2"),
-        (["PEOPLE", "PEOPLE"], "got people twice"),
+        (["PEOPLE", "PEOPLE"], "would both be called people: rename a file"),
+        (["iris.csv", "--datasets", "iris"], "iris.csv and --datasets iris would both be called"),
+        (["PEOPLE", "--label", "class", "--group", "class"], "label: expected another column than"),
         (["PEOPLE", "--label", "x"], "label: expected a column of"),
         (["PEOPLE", "--datasets", "iris", "--save-best", "b"], "--save-best: expected one data"),
         (["PEOPLE", "--save-best", "FOLDER"], "--save-best: expected a new folder"),

@@ -119,7 +119,7 @@ def _is_done(task: Task, folder: Path) -> bool:
     try:
         record = json.loads(_path(task, folder).read_text(encoding="utf-8"))
         return record["key"] == task.key and record["status"] in ("ok", "unsupported")
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -148,10 +148,22 @@ def _summary(record: dict[str, Any]) -> str:
 
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
-    """Every record below the folder, by data set, model and seed."""
-    paths = sorted((folder / "records").rglob("*.json"))
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    return sorted(records, key=lambda r: (r["dataset"], r["model"], r["seed"]))
+    """Every record below the folder, by data set, model and seed.
+
+    A damaged one is left out and named on standard error.
+    """
+    keyed = []
+    for path in sorted((folder / "records").rglob("*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            keyed.append(((record["dataset"], record["model"], record["seed"]), record))
+        except (ValueError, KeyError, TypeError) as error:
+            print(
+                f"{path}: left out: expected a whole record; {error}; the cell is run anew by "
+                f"the same command",
+                file=sys.stderr,
+            )
+    return [record for _, record in sorted(keyed, key=lambda pair: pair[0])]
 
 
 # -------------------------------------------------------------------- a worker's side

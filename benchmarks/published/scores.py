@@ -27,10 +27,10 @@ from genzoo.models.ngram import NGram
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import numpy_rng
 
-LIMITS = {"valid": 300.0, "test": 600.0}  # seconds of CPU for the rows of a part
+LIMITS = {"valid": 60.0, "test": 120.0}  # seconds of CPU for the rows of a part
 PILOT_ROWS = 100  # on which the time that a row takes is measured
 FEWEST_ROWS = {"score": 500, "classify": 2000}
-TEXT_LIMIT = 180.0  # seconds of CPU for the sliding window over the test text
+TEXT_LIMIT = 120.0  # seconds of CPU for the sliding window over the test text
 PILOT_CHARACTERS = 2000
 CONTEXT_SHARE = 2  # a piece of music is scored with at least 1 / CONTEXT_SHARE of a window before
 

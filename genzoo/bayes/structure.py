@@ -82,6 +82,7 @@ def mutual_information(
     reached: np.ndarray,
     cards: np.ndarray,
     deadline: float = np.inf,
+    pseudo_count: float = 0.0,
 ) -> tuple[np.ndarray, bool]:
     """Mutual information [i, j] in nats, times the rows that reach j, counted in these.
 
@@ -93,6 +94,7 @@ def mutual_information(
         reached: (n, D) bool.
         cards: (D,).
         deadline: on ``time.perf_counter``; variables j that are not counted by then have 0.
+        pseudo_count: 0, or rows that are added to each cell of a pair's table.
 
     Returns:
         (D, D) information, 0 also for pairs of more than ``LARGEST_PAIR`` combinations, which no
@@ -107,13 +109,14 @@ def mutual_information(
         fits = cards * card <= LARGEST_PAIR
         if card * len(indicators.variable) <= _MOST_CELLS:
             counts = indicators.count(which, rows[which, j], int(card))  # (M, S)
+            counts = counts + pseudo_count
             information[:, j] = np.where(fits, _information(counts, indicators.first), 0.0)
             continue
         for i in np.flatnonzero(fits & (cards > 1)):
             both = which[rows[which, i] != MISSING]
             pair = rows[both, j] * cards[i] + rows[both, i]
             counts = np.bincount(pair, weights=weights[both], minlength=int(card * cards[i]))
-            counts = counts.reshape(card, cards[i])
+            counts = counts.reshape(card, cards[i]) + pseudo_count
             information[i, j] = _information(counts, np.zeros(1, dtype=np.int64))[0]
     np.fill_diagonal(information, 0.0)
     return information, True

@@ -98,6 +98,9 @@ def compare(
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and _is_run_or_empty(folder)):
         raise ValueError(f"out: expected a new folder or that of a run; got {folder}")
+    for entry in plan.datasets:
+        if isinstance(entry.dataset, OwnDataset):
+            entry.dataset.schema_place(folder)  # refuses to write over corrections
     before = load_run(folder).plan if (folder / "plan.json").is_file() else None
     _write_plan(folder, plan, before)
     todo = [

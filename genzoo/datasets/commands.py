@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from genzoo.datasets.files import Source
 
 MISSING_FILES = 1
+NOT_FETCHED = 2  # as other commands end when a file can't be had
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -121,20 +122,37 @@ def fetch(
 ) -> None:
     """Download the files of data sets into the cache, and check those that are there.
 
-    A file in the cache that is not as it should be is downloaded again. An interrupted download
-    goes on where it stopped. Behind a firewall, GENZOO_MIRROR may name the address of a server
-    that hands on others' files: MIRROR/HOST/PATH stands for https://HOST/PATH.
+    A file in the cache that is not as it should be is downloaded again, and kept until that is
+    done. An interrupted download goes on where it stopped. What can't be fetched is told, and the
+    others are fetched all the same; the exit code is 2 then. Behind a firewall, GENZOO_MIRROR may
+    name the address of a server that hands on others' files: MIRROR/HOST/PATH stands for
+    https://HOST/PATH.
 
     Example: genzoo data fetch mnist jsb_chorales
     """
+    from genzoo.datasets.files import places
+
     wanted = {name: _sources(name) for name in names}  # all names are known, before any download
+    places()  # and so are the folders
+    failed = []
     for name, files in wanted.items():
-        for file in files:
-            typer.echo(f"{name}: {_fetched(file)}")
+        try:
+            for file in files:
+                typer.echo(f"{name}: {_fetched(file)}")
+        except (OSError, ValueError) as error:
+            typer.echo(f"genzoo: {error}", err=True)
+            failed.append(name)
+            continue
         if files:
             typer.echo(f"{name}: licence: {files[0].licence}")
         else:
             typer.echo(f"{name}: embedded, nothing to fetch")
+    if failed:
+        typer.echo(
+            f"genzoo: {len(failed)} of {len(wanted)} data sets not fetched: {', '.join(failed)}",
+            err=True,
+        )
+        raise typer.Exit(NOT_FETCHED)
 
 
 def _fetched(file: Source) -> Path:
@@ -150,8 +168,7 @@ def _fetched(file: Source) -> Path:
     except ValueError:
         if not path.is_relative_to(cache_folder()):
             raise
-        path.unlink()
-        path = fetch(file)
+        return fetch(file)
     return path
 
 
@@ -161,28 +178,35 @@ def where(
 ) -> None:
     """Show where the files of a data set are, or where they would go.
 
-    Exit code 1 if a file is absent. The content is not checked: 'genzoo data fetch' does that.
+    Exit code 1 if a file is absent or not as it should be.
     """
     from genzoo.datasets.download import address_of
-    from genzoo.datasets.files import VARIABLE, find, places
+    from genzoo.datasets.files import VARIABLE, find, places, read_from
 
     files = _sources(name)
     if not files:
         typer.echo("embedded: comes with genzoo or one of the libraries below it")
-    absent = 0
+    absent = wrong = 0
     for file in files:
         path = find(file)
         if path is not None:
-            typer.echo(path)
+            try:
+                read_from(path, file)
+                typer.echo(path)
+            except ValueError as error:
+                wrong += 1
+                typer.echo(f"wrong: {error}")
             continue
         absent += 1
         at = " or ".join(str(folder / file.cache_path) for folder in places())
         typer.echo(f"absent: {at} (or with .gz); would be downloaded from {address_of(file)}")
-    if absent:
+    if absent or wrong:
+        counts = {"absent": absent, "wrong": wrong}
+        found = " and ".join(f"{n} {what}" for what, n in counts.items() if n)
         typer.echo(
-            f"{name}: {absent} of {len(files)} files absent: 'genzoo data fetch {name}' downloads "
-            f"them into the cache; files put below the folder that {VARIABLE} names are used as "
-            f"they are (licence: {files[0].licence})",
+            f"{name}: {found} of {len(files)} files: 'genzoo data fetch {name}' downloads them "
+            f"into the cache; files below the folder that {VARIABLE} names are used as they are "
+            f"and never replaced (licence: {files[0].licence})",
             err=True,
         )
         raise typer.Exit(MISSING_FILES)

@@ -38,6 +38,7 @@ from genzoo.datasets.files import (
     checked,
     find,
     places,
+    read_from,
     sources,
     unzipped,
 )
@@ -62,10 +63,15 @@ class _RefusedError(OSError):
     """Another attempt would end in the same way."""
 
 
+class _CacheError(OSError):
+    """The cache folder can't be written."""
+
+
 def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> Path:
     """Download a file into the cache folder and return its path there.
 
-    An archive is downloaded once for all the listed files that are in it.
+    An archive is downloaded once for all the listed files that are in it. A file in the cache that
+    is not what is listed is replaced; it stays until a good one is there.
 
     Args:
         source: what to fetch.
@@ -74,18 +80,30 @@ def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> 
 
     Raises:
         FileNotFoundError: if it can't be downloaded; the message says why and what to put where.
-        ValueError: if what comes is not what is listed. It is not kept.
+        ValueError: if what comes is not what is listed (it is not kept); or if the file that is
+            there is not, and can't be replaced.
     """
     address = address_of(source)
     together = [s for s in sources().values() if _archive(s) == _archive(source)] or [source]
     digest = hashlib.sha256(_archive(source).encode()).hexdigest()
     part = cache_folder() / "partial" / f"{digest[:12]}-{address.rsplit('/', 1)[1]}.part"
+    stale: Path | None = None
+    wrong: ValueError | None = None
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(part), _bar(source.cache_path) as report:
+        with contextlib.ExitStack() as stack:
+            with _writing():
+                part.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(_lock(part))
+            report = stack.enter_context(_bar(source.cache_path))
             path = find(source)
-            if path is not None:  # another process was quicker
-                return path
+            if path is not None:
+                try:
+                    read_from(path, source)
+                    return path  # another process was quicker
+                except ValueError as error:
+                    if not path.is_relative_to(cache_folder()):
+                        raise
+                    stale, wrong = path, error
             if "download only" in source.licence:
                 _tell(source.dataset, source.licence)
             while True:
@@ -93,6 +111,8 @@ def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> 
                 _download(address, part, source, timeout, pause, report)
                 try:
                     _place(part, together)
+                    if stale is not None and stale != _target(source):
+                        stale.unlink()  # or it might still be found first
                     return _target(source)
                 except ValueError:
                     # what an earlier run left may be of another file: once more from the start
@@ -101,18 +121,46 @@ def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> 
                 finally:
                     part.unlink(missing_ok=True)
     except OSError as error:
-        raise FileNotFoundError(_absent(source, address, error)) from error
+        why = _why(address, error)
+        if wrong is not None:
+            raise ValueError(
+                f"{source.dataset}: {wrong}. It is kept as it is, and {why}. Put a good one in its "
+                f"place ({_from(source)})"
+            ) from error
+        raise FileNotFoundError(_absent(source, why, isinstance(error, _CacheError))) from error
 
 
-def _absent(source: Source, address: str, error: OSError) -> str:
-    at = " or ".join(str(folder / source.cache_path) for folder in places())
+def _why(address: str, error: OSError) -> str:
+    """What prevented the download, in words."""
+    if isinstance(error, _CacheError):
+        return f"the cache folder {cache_folder()} can't be written: {error}"
     problem = str(error).removeprefix("<urlopen error ").removesuffix(">")
+    return f"it can't be downloaded from {address}: {problem}"
+
+
+def _absent(source: Source, why: str, unwritable: bool) -> str:
+    at = " or ".join(str(folder / source.cache_path) for folder in places())
+    advice = "Download it elsewhere and put it there, or set"
+    if unwritable:
+        advice = "Set XDG_CACHE_HOME to a folder that can be written, or"
     return (
-        f"{source.dataset}: no file {at} (or with .gz), and it can't be downloaded from {address}: "
-        f"{problem}. Download it elsewhere and put it there, or set the environment variable "
-        f"{VARIABLE} to a folder that holds {source.cache_path} or {source.cache_path}.gz "
-        f"(from {source.upstream}; {source.raw_bytes} bytes; licence: {source.licence})"
+        f"{source.dataset}: no file {at} (or with .gz), and {why}. {advice} the environment "
+        f"variable {VARIABLE} to a folder that holds {source.cache_path} or "
+        f"{source.cache_path}.gz ({_from(source)})"
     )
+
+
+def _from(source: Source) -> str:
+    return f"from {source.upstream}; {source.raw_bytes} bytes; licence: {source.licence}"
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Around what writes to the cache, to tell its errors from the network's."""
+    try:
+        yield
+    except OSError as error:
+        raise _CacheError(str(error)) from error
 
 
 @cache
@@ -175,6 +223,8 @@ def _download(
         try:
             _receive(address, part, source, timeout, report)
             return
+        except _CacheError:
+            raise
         except (OSError, http.client.HTTPException) as error:
             problem = error
         if isinstance(problem, _RefusedError) or _is_offline(problem):
@@ -225,14 +275,18 @@ def _receive(address: str, part: Path, source: Source, timeout: float, report: R
         total = have + int(length) if length and length.isdigit() else None
         if total is not None and total > limit:
             raise _RefusedError(f"expected at most {limit} bytes; the server offers {total}")
-        with open(part, "ab" if have else "wb") as file:
+        with contextlib.ExitStack() as stack:
+            with _writing():
+                file = stack.enter_context(open(part, "ab" if have else "wb"))
             while chunk := response.read1(CHUNK):
                 have += len(chunk)
                 if have > limit:
                     file.close()
                     part.unlink()
                     raise _RefusedError(f"expected at most {limit} bytes; the server sends more")
-                file.write(chunk)
+                with _writing():
+                    file.write(chunk)
+                    file.flush()  # here, not when it is closed
                 report(have, total)
     if total is None and not source.upstream.endswith(".gz") and "#" not in source.upstream:
         total = source.raw_bytes
@@ -258,8 +312,9 @@ def _place(part: Path, together: list[Source]) -> None:
                 raw = unzipped(packed, source, source.upstream)
             checked(raw, source, source.upstream)
         contents[_target(source)] = raw
-    for target, content in contents.items():
-        _write(target, content)
+    with _writing():
+        for target, content in contents.items():
+            _write(target, content)
 
 
 def _is_kept_packed(source: Source) -> bool:

@@ -94,9 +94,18 @@ def cache_folder() -> Path:
 
 
 def places() -> list[Path]:
-    """The folders in which a file is looked for, in this order."""
+    """The folders in which a file is looked for, in this order.
+
+    Raises:
+        ValueError: if ``GENZOO_DATA`` is set and names no folder.
+    """
     folder = os.environ.get(VARIABLE)
-    return [*([Path(folder)] if folder else []), cache_folder()]
+    if not folder:
+        return [cache_folder()]
+    if not os.path.isdir(folder):
+        what = "which is no folder" if os.path.exists(folder) else "which does not exist"
+        raise ValueError(f"{VARIABLE}: expected the path of a folder; got {folder!r}, {what}")
+    return [Path(folder), cache_folder()]
 
 
 def find(source: Source) -> Path | None:
@@ -114,7 +123,7 @@ def read(source: Source) -> bytes:
     Raises:
         FileNotFoundError: if it is absent and can't be downloaded; the message says what to put
             where.
-        ValueError: if the content is not what is listed.
+        ValueError: if the content is not what is listed, or ``GENZOO_DATA`` names no folder.
     """
     path = find(source)
     if path is None:

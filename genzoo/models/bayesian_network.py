@@ -573,7 +573,13 @@ class _Search:
             return
         share = INFORMATION_SHARE if structure == "greedy" else TREES_SHARE
         self.information, finished = mutual_information(
-            self.rows, self.weights, self.reached, self.cards, self.clock.deadline(share)
+            self.rows,
+            self.weights,
+            self.reached,
+            self.cards,
+            self.clock.deadline(share),
+            # the tree alone is that of the pairs' smoothed tables
+            pseudo_count=0.0 if structure == "greedy" else 1.0,
         )
         self._finished(finished)
         yield self._chow_liu()

@@ -2,7 +2,8 @@
 
 The choice among families is made where the test rows aren't touched, so that the winner's test
 figures stay an honest forecast. A difference that may be luck of the validation rows is called so,
-and the smaller or faster family is named. A lower bound below another value proves nothing.
+and the smaller or faster family is named. A lower bound below another value proves nothing. Where
+validation rows are too few to tell families apart, nothing is recommended.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ from genzoo.report.numbers import ascii_marks, listing, number, seconds, with_er
 from genzoo.report.records import Cell, RunRecord, read_run
 from genzoo.report.summary import BASELINE
 
-FEW_ROWS = 50
+TOO_FEW, FEW_ROWS = 30, 50  # below: nothing is recommended; a word of caution
 PURPOSES = {
+    "none": "Too few rows to choose",
     "likelihood": "Likelihoods, anomaly scores",
     "queries": "Exact queries, holes",
     "samples": "Samples that look real",
     "label": "Telling the label",
     "speed": "Speed and size",
 }
+ROWS, GROUPS = "validation rows", "groups of validation rows"
 
 
 @dataclass(frozen=True)
@@ -135,11 +138,20 @@ def winner(run: RunRecord, dataset: str) -> Cell | None:
 
 
 def advise(run: RunRecord, dataset: str) -> list[Advice]:
-    """A line for each purpose; none where no model has validation figures."""
+    """A line for each purpose; one that says why not where validation rows are too few; none where
+    no model has validation figures."""
     ranked = candidates(run, dataset)
     if not ranked:
         return []
-    found = [_likelihood(ranked), _queries(ranked), _samples(ranked)]
+    if few := too_few(run, dataset):
+        rows = few.partition(" ")[2]
+        need = f"At least {TOO_FEW} {rows} are needed to recommend anything"
+        if _facts(run, dataset).get("file") and rows == ROWS:
+            need += f": a file of about {10 * TOO_FEW} rows"
+        words = f"{few} can't tell families apart: differences may be luck. {need}."
+        return [Advice("none", None, words)]
+    clamps = _has_ranges(run, dataset)
+    found = [_likelihood(ranked, clamps=clamps), _queries(ranked), _samples(ranked)]
     if any(c.mean("validation", "accuracy", "value") is not None for c in ranked):
         found.append(_label(ranked))
     return [*found, _speed(ranked)]
@@ -150,9 +162,35 @@ def basis(run: RunRecord, dataset: str) -> str:
     ranked = candidates(run, dataset)
     if not ranked:
         return "No model has figures on validation rows: nothing is recommended."
+    if few := too_few(run, dataset):
+        return f"{few} are too few to choose by: nothing is recommended."
     n = max(c.record["validation"]["n"] for c in ranked[0].cells)
     few = " These are few: read ties as open, not as equal." if n < FEW_ROWS else ""
     return f"Chosen on {n} validation rows; the test rows only judge the choice.{few}"
+
+
+def too_few(run: RunRecord, dataset: str) -> str | None:
+    """How many validation rows there are, or groups of rows that belong together, if that is too
+    few to choose by: ``"12 validation rows"``."""
+    ranked = candidates(run, dataset)
+    if not ranked:
+        return None
+    groups = ranked[0].groups
+    n = max(c.record["validation"]["n"] for c in ranked[0].cells)
+    n, what = (n, ROWS) if groups is None else (len(np.unique(groups)), GROUPS)
+    return f"{n} {what}" if n < TOO_FEW else None
+
+
+def _facts(run: RunRecord, dataset: str) -> dict[str, Any]:
+    return next((d.facts for d in run.datasets if d.name == dataset), {})
+
+
+def _has_ranges(run: RunRecord, dataset: str) -> bool:
+    """Whether a table has numbers, of which the schema knows those within its range."""
+    schema = next((d.schema for d in run.datasets if d.name == dataset), None)
+    if schema is None or schema.layout != "table":
+        return False
+    return any(v.is_numeric for v in schema.variables)
 
 
 def in_words(folder: str | Path, datasets: Sequence[str]) -> str:
@@ -200,7 +238,7 @@ def _names(found: Sequence[Candidate]) -> str:
     return listing([c.model for c in found])
 
 
-def _likelihood(ranked: list[Candidate]) -> Advice:
+def _likelihood(ranked: list[Candidate], *, clamps: bool) -> Advice:
     best, others = ranked[0], ranked[1:]
     worse, tied, opened = _split(best, others, _by_row(best))
     words = [f"{best.model}, with {_nats(best)} nats a row."]
@@ -228,6 +266,12 @@ def _likelihood(ranked: list[Candidate]) -> Advice:
     if baseline is not None and (baseline is best or baseline in tied):
         words.append("No dependence between the columns is proven to be learned.")
     words += _still_improving(ranked)
+    if clamps:
+        words.append(
+            "This holds for numbers within the range seen in training: one beyond it is scored as "
+            "the end of the range, so that an impossible value may look likely; 'genzoo score' "
+            "counts such rows."
+        )
     return Advice("likelihood", best.model, " ".join(words))
 
 
@@ -264,7 +308,16 @@ def _queries(ranked: list[Candidate]) -> Advice:
     rest = [c for c in ranked if kind(c) in ("lower_bound", "estimate", "mixed")]
     refused = [c for c in ranked if kind(c) == "unsupported"]
     baseline = [c for c in ranked if kind(c) == "exact" and c.model == BASELINE]
-    if exact:
+    learned = exact or rest
+    if baseline and learned and learned[0].value <= baseline[0].value:
+        best = baseline[0]
+        behind = [c for c in learned if c.value <= best.value]
+        words = (
+            f"{best.model} sums out hidden entries exactly ({_cost_of_query(best)}); it knows no "
+            f"dependence, but {_names(behind)} {'has' if len(behind) == 1 else 'have'} no higher "
+            f"likelihood on validation rows."
+        )
+    elif exact:
         best = exact[0]
         words = f"{best.model} sums out hidden entries exactly ({_cost_of_query(best)})"
         if best is not ranked[0] and len(exact) > 1:
@@ -356,13 +409,16 @@ def _label(ranked: list[Candidate]) -> Advice:
 
 
 def _speed(ranked: list[Candidate]) -> Advice:
-    learned = [c for c in ranked if c.model != BASELINE] or ranked
-    quick = min(learned, key=lambda c: c.cost)
+    baseline = next((c for c in ranked if c.model == BASELINE), None)
+    # a family that loses to the baseline is recommended for nothing, however fast
+    learned = [c for c in ranked if baseline is None or c.value > baseline.value]
+    quick = min(learned, key=lambda c: c.cost) if learned else ranked[0]
     size = quick.mean("n_parameters")
     words = f"{quick.model} trains in {seconds(quick.cost)}"
     words += f" and has {number(size, 0)} parameters" if size is not None else ""
     if quick is ranked[0]:
-        return Advice("speed", quick.model, f"{words}; it has the highest likelihood as well.")
+        words += "; it has the highest likelihood on validation rows as well."
+        return Advice("speed", quick.model, words)
     difference = _by_row(ranked[0])(quick)
     best = ranked[0]
     loss = "an unknown amount" if difference is None else (
@@ -370,5 +426,7 @@ def _speed(ranked: list[Candidate]) -> Advice:
     )  # fmt: skip
     if quick.kind != "exact":
         loss = f"at most {loss}" if best.kind == "exact" else f"about {loss}, by bounds"
-    words += f"; it loses {loss} to {best.model}, which takes {seconds(best.cost)}."
+    words += (
+        f"; on validation rows it loses {loss} to {best.model}, which takes {seconds(best.cost)}."
+    )
     return Advice("speed", quick.model, words)

@@ -163,8 +163,26 @@ def test_a_relative_cache_home_is_ignored(monkeypatch):
 def test_a_cache_that_cannot_be_written_is_named(names, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(FileNotFoundError, match=r"Not a directory.*set the environment variable"):
+    with pytest.raises(FileNotFoundError, match=r"can't be written: .*Not a directory") as error:
         fetch(NAMES, **QUICK)
+    for text in (f"the cache folder {tmp_path / 'file' / 'genzoo'}", "Set XDG_CACHE_HOME"):
+        assert text in str(error.value)
+    assert "downloaded" not in str(error.value)
+    assert names.requests == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device without room")
+def test_a_full_disk_is_not_taken_for_a_bad_line(names, no_network):
+    names.plan = ["cut"] * TRIES
+    with pytest.raises(FileNotFoundError, match="connection was cut"):
+        fetch(NAMES, **QUICK)
+    (part,) = no_network.glob("partial/*.part")
+    part.unlink()
+    part.symlink_to("/dev/full")
+    names.requests.clear()
+    with pytest.raises(FileNotFoundError, match=r"cache folder .* can't be written: .*No space"):
+        fetch(NAMES, **QUICK)
+    assert len(names.requests) == 1
 
 
 # -------------------------------------------------------------------------------- resuming
@@ -364,7 +382,9 @@ def test_offline_the_error_says_what_to_put_where(no_network, tmp_path, monkeypa
 # -------------------------------------------------------------------------------- command line
 
 
-def test_where_shows_paths_or_what_is_absent(names, no_network, tmp_path, monkeypatch):
+def test_where_shows_paths_or_what_is_not_right(
+    data_folder, names, no_network, tmp_path, monkeypatch
+):
     done = invoke("where", "nottingham")
     assert done.exit_code == 1
     assert str(no_network / "jsb" / "Nottingham.mat") in done.stdout
@@ -372,11 +392,26 @@ def test_where_shows_paths_or_what_is_absent(names, no_network, tmp_path, monkey
     assert "folk tunes" in done.stderr
     monkeypatch.setenv("GENZOO_DATA", str(tmp_path))
     (tmp_path / "jsb").mkdir()
-    (tmp_path / "jsb" / "Nottingham.mat").write_bytes(b"")
+    path = tmp_path / "jsb" / "Nottingham.mat"
+    path.write_bytes(b"")
     done = invoke("where", "nottingham")
-    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'jsb' / 'Nottingham.mat'}\n")
+    assert done.exit_code == 1
+    assert done.stdout.startswith(f"wrong: {path}: expected SHA-256")
+    assert "1 wrong of 1 files" in done.stderr
+    path = path.with_name("JSB_Chorales.mat")
+    path.write_bytes((data_folder / "jsb" / path.name).read_bytes())
+    done = invoke("where", "jsb_chorales")
+    assert (done.exit_code, done.stdout) == (0, f"{path}\n")
     assert invoke("where", "asia").exit_code == 0
     assert names.requests == []
+
+
+@pytest.mark.parametrize("command", ["where", "fetch", "list"])
+def test_a_data_folder_that_is_none_is_told_once(no_network, tmp_path, monkeypatch, command):
+    monkeypatch.setenv("GENZOO_DATA", str(tmp_path / "absent"))
+    done = invoke(command, *{"where": ["splice"], "fetch": ["splice", "adult"]}.get(command, []))
+    assert done.exit_code == 2
+    assert done.stderr.count("GENZOO_DATA: expected the path of a folder") == 1
 
 
 @pytest.mark.parametrize("command", ["where", "fetch"])
@@ -406,6 +441,47 @@ def test_fetch_tells_paths_and_licences(server, no_network, data_folder):
     assert invoke("fetch", "jsb_chorales").exit_code == 0
     assert path.read_bytes() == raw
     assert genzoo.load_dataset("jsb_chorales").schema.D == 16 * 88
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_wrong_file_in_the_cache_is_kept_until_a_good_one_is_there(
+    server, no_network, data_folder, suffix
+):
+    good = gzip.decompress((data_folder / "dna" / "promoters.data.gz").read_bytes())
+    wrong = good[:-9]
+    (source,) = files.sources_of("promoters")
+    path = no_network / "dna" / f"promoters.data{suffix}"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(wrong) if suffix else wrong)
+    before = path.read_bytes()
+    done = invoke("fetch", "promoters")
+    assert done.exit_code == 2
+    for text in (
+        str(path),
+        source.raw_sha256,
+        hashlib.sha256(wrong).hexdigest(),
+        "kept",
+        "HTTP status 404",
+    ):
+        assert text in done.stderr
+    assert path.read_bytes() == before
+    at = address_of(source).removeprefix(f"{server.address}/")
+    server.files[at] = zipped(**{"promoters.data": wrong})  # no better
+    assert invoke("fetch", "promoters").exit_code == 2
+    assert path.read_bytes() == before
+    server.files[at] = zipped(**{"promoters.data": good})
+    assert invoke("fetch", "promoters").exit_code == 0
+    assert left(no_network) == ["promoters.data"]
+    assert files.read(source) == good
+
+
+def test_fetch_goes_on_after_a_failure(names, no_network):
+    done = invoke("fetch", "promoters", "splice", "iris")
+    assert done.exit_code == 2
+    assert done.stdout == "iris: embedded, nothing to fetch\n"
+    *told, summary = done.stderr.splitlines()
+    assert [line.split()[1] for line in told] == ["promoters:", "splice:"]
+    assert summary == "genzoo: 2 of 3 data sets not fetched: promoters, splice"
 
 
 def test_fetch_leaves_a_wrong_file_in_the_data_folder_alone(no_network, tmp_path, monkeypatch):

@@ -66,6 +66,19 @@ def test_absence_says_what_to_put_where(folder):
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("made", "message"), [(False, "which does not exist"), (True, "which is no folder")]
+)
+def test_a_variable_that_names_no_folder_is_told(folder, monkeypatch, made, message):
+    path = folder / "elsewhere"
+    if made:
+        path.write_text("")
+    monkeypatch.setenv("GENZOO_DATA", str(path))
+    with pytest.raises(ValueError, match="GENZOO_DATA: expected the path of a folder") as error:
+        files.read(SOURCE)
+    assert f"{str(path)!r}, {message}" in str(error.value)
+
+
 def test_without_the_variable_the_error_names_it(no_network):
     with pytest.raises(FileNotFoundError, match="set the environment variable GENZOO_DATA"):
         files.read(SOURCE)

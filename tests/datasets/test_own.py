@@ -90,6 +90,17 @@ def test_typed_values_keep_their_types(rng, tmp_path):
     assert data.schema.variables[3].missing
 
 
+@pytest.mark.parametrize("texts", [["1,924.45", "3", "-7"], ["84%", "7%"], ["2,5", "1"], ["07"]])
+def test_text_in_json_is_read_as_in_a_csv(tmp_path, texts):
+    frame = pd.DataFrame({"n": texts * 12, "k": ["a"] * (12 * len(texts))})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    found = [own.load(tmp_path / name) for name in ("a.csv", "a.jsonl")]
+    assert found[0].schema == found[1].schema
+    assert found[0].fingerprint == found[1].fingerprint
+    assert found[0].remarks == found[1].remarks
+
+
 def test_strings(tmp_path):
     path = write(tmp_path / "words.txt", "".join(f"w{i % 7}\r\n" for i in range(40)) + "\nlast")
     data = own.load(path)
@@ -286,7 +297,7 @@ def test_a_schema_file_corrects(people, tmp_path):
     schema = edited(people, tmp_path, "city", treat="leave out", categories=None)
     data = own.load(people, schema=schema)
     assert data.schema.names == ["age", "member"]
-    assert "column 'city' is left out: the schema file says so" in data.remarks
+    assert f"column 'city' is left out: {schema} says so" in data.remarks
     schema = edited(people, tmp_path, "city", treat="ordinal", categories=["Rome", "Bern", "Oslo"])
     variable = own.load(people, schema=schema).schema.variables[1]
     assert (variable.kind, variable.categories) == ("ordinal", ("Rome", "Bern", "Oslo"))
@@ -333,12 +344,43 @@ def test_no_schema_file(people, tmp_path, text, message):
 
 
 def test_corrections_are_not_overwritten(people, tmp_path):
+    out = tmp_path / "run"
     data = own.load(people)
-    path = data.write_schema(tmp_path)
-    path.write_text("mine")
-    data.write_schema(tmp_path)
-    assert (tmp_path / "schema_people.old.json").read_text() == "mine"
-    assert path.read_text() == data.schema_file
+    path = data.write_schema(out)
+    labelled = own.load(people, label="city", keep=["age"])
+    labelled.write_schema(out)  # no one has edited it: other options may change it
+    mine = path.read_text().replace('"number"', '"leave out"')
+    path.write_text(mine)
+    for found in (data, labelled):
+        with pytest.raises(ValueError, match=r"schema_people.json was edited .* with --schema"):
+            found.write_schema(out)
+        with pytest.raises(ValueError, match="was edited"):
+            genzoo.compare(["independent"], [found], out=out, n_jobs=1, progress=False)
+    assert own.load(people, schema=path).write_schema(out) is None
+    assert path.read_text() == mine
+    assert [p.name for p in out.iterdir()] == [path.name]
+
+
+def test_reasons_of_a_schema_file_are_called_so(rng, tmp_path):
+    columns = {"row": np.arange(100, 160), "kind": rng.choice(["a", "b"], 60),
+               "customer": [f"c{i % 55}" for i in range(60)]}  # fmt: skip
+    path = table(tmp_path / "a.csv", **columns)
+    schema = own.load(path, group="customer").write_schema(tmp_path)
+    grown = table(tmp_path / "b.csv", **{k: np.tile(v, 2) for k, v in columns.items()})
+    remarks = own.load(grown, schema=schema).remarks
+    for name in ("row", "customer"):
+        assert f"column {name!r} is left out: {schema} says so" in remarks
+    assert not any("counts the rows" in r or "--group" in r for r in remarks)
+    again = own.load(grown, schema=schema, group="customer").remarks
+    assert "column 'customer' is left out: tells the groups of the split (--group)" in again
+
+
+def test_no_treatment_of_a_column_that_is_left_out(rng, tmp_path):
+    customer = rng.permutation([*["c1", "c2"] * 60, *[f"r{i}" for i in range(60)]])
+    path = table(tmp_path / "a.csv", customer=customer, kind=rng.choice(["a", "b"], 180))
+    assert any("folded" in r for r in own.load(path).remarks)
+    remarks = [r for r in own.load(path, group="customer").remarks if "customer" in r]
+    assert remarks == ["column 'customer' is left out: tells the groups of the split (--group)"]
 
 
 # -------------------------------------------------------------------------------- splits
@@ -396,6 +438,12 @@ def test_strata(rng, tmp_path):
     for part in (data.train, data.valid, data.test):
         assert (data.schema.decode(part).s == "b").mean() == pytest.approx(0.1, abs=0.01)
     assert "stratified by 's'" in data.source
+    frame = pd.read_csv(path)
+    frame.loc[frame.s == "b", "s"] = ["?", ""] * 10
+    frame.to_csv(path, index=False)
+    data = own.load(path, stratify="s")
+    for part in (data.train, data.valid, data.test):
+        assert data.schema.decode(part).s.isna().mean() == pytest.approx(0.1, abs=0.01)
 
 
 def test_one_rule_for_the_split(rng):
@@ -425,7 +473,9 @@ def test_rows_that_repeat_are_counted(rng, tmp_path):
     train = {tuple(row) for row in data.train}
     n = sum(tuple(row) in train for row in data.test)
     assert n > 0
-    assert any(f"{n} of 20 test rows" in remark for remark in data.remarks)
+    assert any(f"{n} of 20 test rows ({5 * n} %)" in remark for remark in data.remarks)
+    same = own.load(table(tmp_path / "c.csv", x=[1, 2] * 50, y=["a"] * 100)).remarks
+    assert any("20 of 20 test rows (100 %)" in remark for remark in same)
     unique = table(tmp_path / "b.csv", x=2.5 * rng.permutation(100), y=["a"] * 100)
     assert not any("test rows" in remark for remark in own.load(unique).remarks)
 
@@ -436,6 +486,7 @@ def test_rows_that_repeat_are_counted(rng, tmp_path):
         ({"label": "no"}, "label: expected a column of .*people.csv .age, city, member.; got 'no'"),
         ({"keep": ["no"]}, "keep: expected a column"),
         ({"group": "city", "time": "age"}, "time: expected no time beside group"),
+        ({"label": "city", "group": "city"}, "label: expected another column than group"),
         ({"time": "city"}, "time: expected a column of dates or numbers"),
         ({"group": "holes"}, "group: expected a value in every row"),
         ({"stratify": "age"}, "stratify: expected few different values"),

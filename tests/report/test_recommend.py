@@ -9,7 +9,7 @@ import pytest
 from demo_run import edit, write_demo
 
 from genzoo.report import build
-from genzoo.report.recommend import advise, basis, in_words, winner
+from genzoo.report.recommend import advise, basis, in_words, too_few, winner
 from genzoo.report.records import read_run
 
 N = 400
@@ -135,6 +135,61 @@ def test_speed(run):
     advice = words(run, "speed")
     assert advice.model == "hmm"
     assert "to bayesian_network, which takes 5.0 s" in advice.words
+
+
+def test_the_fastest_of_all_may_be_the_likeliest(run):
+    edit(run, "bayesian_network-flowers-0", train_seconds=0.5)
+    advice = words(run, "speed")
+    assert advice.model == "bayesian_network"
+    assert "highest likelihood on validation rows as well" in advice.words
+
+
+def test_no_family_that_loses_to_the_baseline_is_recommended(run):
+    rng = np.random.default_rng(3)
+    judged(run, "independent", rng.standard_normal(N), train_seconds=0.1)
+    for purpose in ("likelihood", "queries", "speed"):
+        assert words(run, purpose).model == "independent"
+    assert "bayesian_network and hmm have no higher likelihood on validation rows" in (
+        words(run, "queries").words
+    )
+    judged(run, "independent", -8.3 + rng.standard_normal(N), train_seconds=0.1)
+    judged(run, "hmm", -9 + rng.standard_normal(N), train_seconds=2.0)  # faster, but worse
+    assert words(run, "speed").model == "bayesian_network"
+
+
+@pytest.mark.parametrize("n", [7, 29, 30])
+def test_too_few_validation_rows_to_choose_by(tmp_path, n):
+    folder = write_demo(tmp_path / "demo", datasets=("flowers",))
+    for i, model in enumerate(("independent", "bayesian_network", "hmm")):
+        judged(folder, model, np.random.default_rng(i).standard_normal(n) - i)
+    run = read_run(folder)
+    assert (too_few(run, "flowers") is None) == (n == 30)
+    if n == 30:
+        assert words(folder, "likelihood").model == "independent"
+        return
+    (advice,) = advise(run, "flowers")
+    assert advice.model is None
+    assert f"{n} validation rows can't tell families apart" in advice.words
+    assert "At least 30 validation rows are needed" in advice.words
+    text = in_words(folder, ["flowers"])
+    assert f"{n} validation rows are too few to choose by: nothing is recommended" in text
+    assert "independent" not in text
+    assert winner(run, "flowers").model == "independent"
+
+
+def test_groups_count_as_one(run):
+    for model in ("independent", "bayesian_network", "hmm", "vae", "gan", "transformer"):
+        path = run / "cells" / f"{model}-flowers-0.npz"
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        np.savez(path, **arrays, valid_groups=np.arange(N) % 12)
+    assert too_few(read_run(run), "flowers") == "12 groups of validation rows"
+
+
+def test_numbers_beyond_the_range_are_named(run):
+    assert "one beyond it is scored as the end of the range" in words(run, "likelihood").words
+    (run / "datasets" / "flowers.schema.json").unlink()
+    assert "range" not in words(run, "likelihood").words
 
 
 def test_still_improving_and_alarms(run):

@@ -1,7 +1,15 @@
 """Data of your own: a file or folder as a ``Dataset``, its columns recognised by stated rules."""
 
 from genzoo.datasets.own.columns import Column, read_schema
-from genzoo.datasets.own.dataset import SCHEMA_FILES, OwnDataset, Prepared, load, prepare, split_of
+from genzoo.datasets.own.dataset import (
+    SCHEMA_FILES,
+    OwnDataset,
+    Prepared,
+    load,
+    name_of,
+    prepare,
+    split_of,
+)
 from genzoo.datasets.own.read import names_a_path, read
 from genzoo.datasets.own.treat import as_fitted, treat, untreat
 
@@ -12,6 +20,7 @@ __all__ = [
     "Prepared",
     "as_fitted",
     "load",
+    "name_of",
     "names_a_path",
     "prepare",
     "read",

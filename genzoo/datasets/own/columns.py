@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -12,6 +13,7 @@ HOLE_MARKS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "No
 TREATMENTS = ("number", "nominal", "ordinal", "date", "leave out")
 UNITS = ("day", "hour", "minute", "second", "millisecond", "microsecond")
 FORMAT = "genzoo columns 1"
+MARK = ' "unedited": "'  # before the hash of the text above it, by which edits are noticed
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,21 @@ def to_json(columns: Sequence[Column], path: str) -> str:
             record.pop("remarks", None)
         lines.append("  " + json.dumps(record, ensure_ascii=False))
     head = f'{{"format": {json.dumps(FORMAT)},\n "file": {json.dumps(path, ensure_ascii=False)},\n'
-    return head + ' "columns": [\n' + ",\n".join(lines) + "\n ]}\n"
+    body = ' "columns": [\n' + ",\n".join(lines) + "\n ],\n"
+    return f'{head}{body}{MARK}{_digest(head + body)}"}}\n'
+
+
+def is_as_written(path: Path) -> bool:
+    """Whether a schema file is as ``to_json`` wrote it: no one has edited it since."""
+    try:
+        body, _, digest = path.read_text(encoding="utf-8").partition(MARK)
+    except (OSError, UnicodeError):
+        return False
+    return digest.rstrip() == f'{_digest(body)}"}}'
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def from_json(text: str, where: str) -> list[Column]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
-from genzoo.datasets.own.columns import Column, read_schema, to_json
+from genzoo.datasets.own.columns import Column, is_as_written, read_schema, to_json
 from genzoo.datasets.own.read import Content, read
 from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
@@ -40,19 +39,35 @@ class OwnDataset(Dataset):
     schema_file: str | None = None
     remarks: tuple[str, ...] = ()
 
-    def write_schema(self, folder: Path) -> Path | None:
-        """Write the schema file of a table into a folder; its path.
+    def schema_place(self, folder: Path) -> Path | None:
+        """Where ``write_schema`` would write; None for what has no columns, and for a file that
+        the data were read with (``schema=``), which stays as it is.
 
-        One that is there and differs may hold the user's corrections: it is kept beside the new
-        one, under the same name with ".old" before the ending.
+        Raises:
+            ValueError: where a file lies that was edited since it was written.
         """
         if self.schema_file is None:
             return None
         path = folder / SCHEMA_FILES.replace("*", self.name)
-        content = self.schema_file.encode()
-        if path.is_file() and path.read_bytes() != content:
-            os.replace(path, path.with_suffix(".old.json"))
-        write_atomically(path, content)
+        given = self.options.get("schema")
+        if given is not None and Path(given).resolve() == path.resolve():
+            return None
+        if path.exists() and not is_as_written(path):
+            raise ValueError(
+                f"schema: {path} was edited and is not what {self.path} is read with now: give it "
+                f"with --schema to use it, or move it away"
+            )
+        return path
+
+    def write_schema(self, folder: Path) -> Path | None:
+        """Write the schema file of a table into a folder; its path, None where none is written.
+
+        Raises:
+            ValueError: as ``schema_place``: corrections by hand are never overwritten.
+        """
+        path = self.schema_place(folder)
+        if path is not None and self.schema_file is not None:
+            write_atomically(path, self.schema_file.encode())
         return path
 
 
@@ -66,10 +81,7 @@ class Prepared:
 
     @property
     def name(self) -> str:
-        """The name of the file or folder, as far as it can stand in a path."""
-        stem = self.content.path.resolve().name
-        stem = stem.removesuffix(self.content.path.suffix) or stem
-        return re.sub(r'[\\/:*?"<>|\s]+', "_", stem).lstrip(".") or "data"
+        return name_of(self.content.path)
 
     @property
     def schema_file(self) -> str | None:
@@ -82,7 +94,8 @@ class Prepared:
         for column in self.columns:
             if not column.is_used:
                 found.append(f"column {column.name!r} is left out: {column.reason}")
-            found += [f"column {column.name!r}: {remark}" for remark in column.remarks]
+            else:
+                found += [f"column {column.name!r}: {remark}" for remark in column.remarks]
         return found
 
     def data(self) -> Any:
@@ -96,6 +109,14 @@ class Prepared:
                 f"with --keep or a schema file"
             )
         return treat(self.columns, self.content.data)
+
+
+def name_of(path: str | Path) -> str:
+    """What a data set of a path is called: the file or folder, as far as it can stand in a path."""
+    path = Path(path)
+    stem = path.resolve().name
+    stem = stem.removesuffix(path.suffix) or stem
+    return re.sub(r'[\\/:*?"<>|\s]+', "_", stem).lstrip(".") or "data"
 
 
 def prepare(
@@ -124,9 +145,9 @@ def prepare(
         return Prepared(content, (), options)
     _check_options(content, given, keep)
     if schema is None:
-        columns = recognise(content.data, typed=content.typed, keep=keep, label=label)
+        columns = recognise(content.data, keep=keep, label=label)
     else:
-        columns = fit_schema(read_schema(schema), content.data)
+        columns = fit_schema(read_schema(schema), content.data, str(schema))
     words = {"group": "tells the groups of the split", "time": "tells the order of the split"}
     for option, reason in words.items():
         if given.get(option) is not None and given[option] not in (*keep, label):
@@ -137,7 +158,7 @@ def prepare(
                 for c in columns
             ]
     if label is not None and not next(c for c in columns if c.name == label).is_used:
-        raise ValueError(f"label: {label!r} is left out by the schema file")
+        raise ValueError(f"label: {label!r} is left out by {schema}")
     return Prepared(content, tuple(columns), options)
 
 
@@ -149,6 +170,10 @@ def _check_options(content: Content, given: dict[str, Any], keep: Sequence[str])
             raise ValueError(f"{option}: expected a column of {content.path} ({shown}); got "
                              f"{column!r}")  # fmt: skip
     rules = [option for option in SPLIT_COLUMNS if option in given]
+    label = given.get("label")
+    if label is not None and label == given.get("group"):
+        raise ValueError(f"label: expected another column than group; got {label!r} for both: the "
+                         f"label of a test row would never occur in training")  # fmt: skip
     if len(rules) > 1:
         raise ValueError(f"{rules[1]}: expected no {rules[1]} beside {rules[0]}: one rule for the "
                          f"split")  # fmt: skip
@@ -211,9 +236,7 @@ def split_of(prepared: Prepared, name: str | None = None) -> OwnDataset:
 
 def _whole(prepared: Prepared, option: str) -> Any:
     name = prepared.options[option]
-    values = prepared.content.data[name]
-    column = next(c for c in prepared.columns if c.name == name)
-    hole = values.isna() | values.isin(column.holes)
+    values, hole = _with_holes(prepared, option)
     if hole.any():
         raise ValueError(
             f"{option}: expected a value in every row; column {name!r} has holes in "
@@ -222,9 +245,22 @@ def _whole(prepared: Prepared, option: str) -> Any:
     return values
 
 
+def _with_holes(prepared: Prepared, option: str) -> tuple[Any, Any]:
+    """The values of the column that an option names, and which of them are holes."""
+    name = prepared.options[option]
+    values = prepared.content.data[name]
+    column = next(c for c in prepared.columns if c.name == name)
+    return values, values.isna() | values.isin(column.holes)
+
+
 def _codes(prepared: Prepared, option: str) -> np.ndarray:
-    """(n,) the values of a column as integers."""
-    codes = _whole(prepared, option).factorize()[0].astype(np.int64)
+    """(n,) the values of a column as integers; to stratify by, holes are a value of their own."""
+    if option == "stratify":
+        values, hole = _with_holes(prepared, option)
+        values = values.where(~hole)
+    else:
+        values = _whole(prepared, option)
+    codes = values.factorize(use_na_sentinel=False)[0].astype(np.int64)
     n_values = int(codes.max()) + 1
     if option == "stratify" and n_values > max(2, len(codes) // 5):
         raise ValueError(
@@ -238,7 +274,7 @@ def _times(prepared: Prepared) -> np.ndarray:
     """(n,) the column of times as numbers, whatever its treatment."""
     name = prepared.options["time"]
     frame = _whole(prepared, "time").to_frame()
-    column = recognise(frame, typed=prepared.content.typed, keep=(name,))[0]
+    column = recognise(frame, keep=(name,))[0]
     if column.treat not in ("date", "number"):
         raise ValueError(
             f"time: expected a column of dates or numbers; {name!r} is {column.in_words()}"
@@ -252,8 +288,10 @@ def _repeats(dataset: Dataset) -> list[str]:
     n = sum(row.tobytes() in train for row in dataset.test)
     if not n:
         return []
+    share = 100 * n / len(dataset.test)
+    percent = f"{share:.0f}" if share >= 9.5 else f"{share:.1f}"
     return [
-        f"{n} of {len(dataset.test)} test rows ({100 * n / len(dataset.test):.2g} %) occur among "
+        f"{n} of {len(dataset.test)} test rows ({percent} %) occur among "
         f"the training rows too: where rows are expected to repeat that is no harm, else a model "
         f"that learns rows by heart is flattered"
     ]

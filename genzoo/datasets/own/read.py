@@ -32,13 +32,11 @@ class Content:
         path: where it was read.
         data: a DataFrame (text entries without blanks at their ends, None where there are none;
             or typed values), a list of str, or uint8 images (n, H, W) or (n, 3, H, W).
-        typed: whether the entries of the DataFrame have types of their own.
         remarks: what the reader should know.
     """
 
     path: Path
     data: Any
-    typed: bool
     remarks: tuple[str, ...]
 
 
@@ -118,7 +116,7 @@ def _read_delimited(path: Path, text: str, remarks: list[str]) -> Content:
                          f"{', '.join(map(repr, twice[:5]))} more than once")  # fmt: skip
     if not rows:
         raise ValueError(f"file: expected rows below the header; {path} has none")
-    return Content(path, _frame(header, rows), False, tuple(remarks))
+    return Content(path, _frame(header, rows), tuple(remarks))
 
 
 def _delimiter(text: str) -> str:
@@ -168,7 +166,7 @@ def _read_jsonl(path: Path, text: str, remarks: list[str]) -> Content:
     if absent:
         remarks = [*remarks, f"keys that objects lack are holes: {absent}"]
     frame = {name: _typed([record.get(name) for record in records]) for name in columns}
-    return Content(path, pd.DataFrame(frame), True, tuple(remarks))
+    return Content(path, pd.DataFrame(frame), tuple(remarks))
 
 
 def _records(path: Path, text: str) -> Iterator[dict[str, Any]]:
@@ -231,7 +229,7 @@ def _read_parquet(path: Path) -> Content:
             values = [None if v is None or v is pd.NA else v for v in frame[name].tolist()]
             cleaned = [None if isinstance(v, float) and np.isnan(v) else v for v in values]
             frame[name] = _plain_column(path, name, cleaned)
-    return Content(path, frame, True, ())
+    return Content(path, frame, ())
 
 
 def _plain_column(path: Path, name: str, values: list[Any]) -> pd.Series:
@@ -266,7 +264,7 @@ def _read_strings(path: Path, text: str, remarks: list[str]) -> Content:
             f"file: {path}: expected one string a line, of at most {MOST_CHARACTERS} characters; "
             f"string {longest + 1} has {len(strings[longest])} (running text: cut it into windows)"
         )
-    return Content(path, strings, False, tuple(remarks))
+    return Content(path, strings, tuple(remarks))
 
 
 def _read_images(path: Path) -> Content:
@@ -292,8 +290,8 @@ def _read_images(path: Path) -> Content:
         if grey:
             remarks.append(f"{grey} grey images among those in colour: read as colour")
         full = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
-        return Content(path, np.stack(full).transpose(0, 3, 1, 2).copy(), False, tuple(remarks))
-    return Content(path, np.stack(pictures), False, tuple(remarks))
+        return Content(path, np.stack(full).transpose(0, 3, 1, 2).copy(), tuple(remarks))
+    return Content(path, np.stack(pictures), tuple(remarks))
 
 
 def _pixels(file: Path, remarks: list[str]) -> np.ndarray:

@@ -66,13 +66,13 @@ _ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|index|idx)$)|[a-z]I[dD]$")  #
 
 
 def recognise(
-    frame: pd.DataFrame, *, typed: bool, keep: Sequence[str] = (), label: str | None = None
+    frame: pd.DataFrame, *, keep: Sequence[str] = (), label: str | None = None
 ) -> list[Column]:
     """What each column is taken for.
 
     Args:
-        frame: the file's values: text (None for a blank), or typed ones.
-        typed: whether values have types of their own, so that digits in text are text.
+        frame: the file's values: text (None for a blank), or typed ones. Text is read alike in
+            every form of file: digits in text are numbers.
         keep: columns that are not to be left out and keep all their categories.
         label: the class of each row: likewise.
 
@@ -82,12 +82,12 @@ def recognise(
     found = []
     for name in frame.columns:
         held = name in keep or name == label
-        column = _recognise(str(name), frame[name], typed=typed, keep=held)
+        column = _recognise(str(name), frame[name], keep=held)
         found.append(finished(column, frame[name]) if column.is_used else column)
     return found
 
 
-def _recognise(name: str, values: pd.Series, *, typed: bool, keep: bool) -> Column:
+def _recognise(name: str, values: pd.Series, *, keep: bool) -> Column:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -117,7 +117,7 @@ def _recognise(name: str, values: pd.Series, *, typed: bool, keep: bool) -> Colu
         remarks = (f"holes are written {marks}",)
     real = [i for i, u in enumerate(uniques) if u not in HOLE_MARKS]
     start = Column(name, "nominal", holes=holes, remarks=remarks)
-    return _of_text(start, [uniques[i] for i in real], counts[real], typed=typed, keep=keep)
+    return _of_text(start, [uniques[i] for i in real], counts[real], keep=keep)
 
 
 def _with(column: Column, *remarks: str, **changes: Any) -> Column:
@@ -131,17 +131,14 @@ def _endless(name: str) -> ValueError:
     )
 
 
-def _of_text(
-    start: Column, uniques: list[str], counts: np.ndarray, *, typed: bool, keep: bool
-) -> Column:
+def _of_text(start: Column, uniques: list[str], counts: np.ndarray, *, keep: bool) -> Column:
     if not uniques:
         return _with(start, "nothing but holes: kept, costs nothing")
     total = counts.sum()
-    if not typed:
-        column = _as_numbers(start, uniques, counts, keep=keep)
-        if column is not None and column.treat != "nominal":
-            return column
-        start = column or start
+    column = _as_numbers(start, uniques, counts, keep=keep)
+    if column is not None and column.treat != "nominal":
+        return column
+    start = column or start
     date = _as_dates(start, uniques, counts)
     if date is not None:
         return date

@@ -298,8 +298,11 @@ def finished(column: Column, values: pd.Series) -> Column:
     return column
 
 
-def fit_schema(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:
-    """Columns of a schema file, in the order of the data, completed by what these hold.
+def fit_schema(columns: Sequence[Column], frame: pd.DataFrame, where: str) -> list[Column]:
+    """Columns of the schema file ``where``, in the order of the data, completed by what these hold.
+
+    Why a column was left out when the file was written need not hold of these data: the file itself
+    is the reason.
 
     Raises:
         ValueError: where the two don't fit.
@@ -319,7 +322,7 @@ def fit_schema(columns: Sequence[Column], frame: pd.DataFrame) -> list[Column]:
         if column.is_used:
             column = finished(column, frame[name])
             _treated(column, frame[name])  # does it fit?
-        elif column.reason is None:
-            column = replace(column, reason="the schema file says so")
+        else:
+            column = replace(column, reason=f"{where} says so")
         found.append(column)
     return found
