@@ -60,9 +60,9 @@ MOST_VALID_ROWS = 512
 SIZES = ((32, 2, 32), (64, 2, 96), (96, 3, 128), (128, 3, 128))
 ENTRIES_PER_WEIGHT = 20
 MOST_PASSES = 60  # over the rows that are still of use
-# Dropout where rows are passed less often than the first bound, between the two, and more often.
-PASSES = (3, 20)
-DROPOUTS = (0.0, 0.1, 0.2)
+# Dropout from so many passes over the rows on.
+DROPOUTS = {0: 0.0, 3: 0.1, 20: 0.2}
+SEQUENCE_DROPOUTS = {0: 0.0, 15: 0.1}
 # What a fit without a budget may take, at this many operations a second (of one core).
 DEFAULT_SECONDS, SPEED = 600.0, 2e10
 FEWEST_STEPS, SHORTEST_FIT = 500, 3000
@@ -191,7 +191,8 @@ class TransformerLM(ScoresText):
         """The network's arguments, and how to train it, for n training rows."""
         seconds = DEFAULT_SECONDS if budget.seconds is None else budget.seconds
         # the positions of a sequence share all weights: fewer rows will do, and less dropout
-        needed, most_dropout = (1, 0.1) if self.schema_.layout == "sequence" else (2, 0.2)
+        shares = self.schema_.layout == "sequence"
+        needed = 1 if shares else 2
         plans = [self._sized(*size) for size in SIZES]
         if self.d_model is not None or self.n_layers is not None:
             plans = plans[1:2]  # what is not given is of the middle size
@@ -210,8 +211,8 @@ class TransformerLM(ScoresText):
         steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))
         passes = (budget.steps or steps) * batch_size / n
         if self.dropout is None:
-            dropout = DROPOUTS[int(np.searchsorted(PASSES, passes, side="right"))]
-            sizes["dropout"] = min(dropout, most_dropout)
+            rates = SEQUENCE_DROPOUTS if shares else DROPOUTS
+            sizes["dropout"] = max(rate for least, rate in rates.items() if passes >= least)
         # a row costs a third in validation; a tenth of the work goes there
         evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
         return sizes, Recipe(
