@@ -38,7 +38,7 @@ def n_cores() -> int:
 def machine() -> dict[str, Any]:
     """System, Python, processor, cores and memory."""
     return {
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "processor": _processor(),
         "cores": n_cores(),

@@ -16,8 +16,8 @@ class Profile:
     seeds: tuple[int, ...]
 
 
-# Every family gets the same budget on a data set. Quick: all of it, evaluation included, in under
-# ten minutes on two cores; families that count or converge use little of their budget.
+# Every family gets the same budget on a data set. Quick: all of it, evaluation included, in about
+# a quarter of an hour on two cores; families that count or converge use little of their budget.
 PROFILES = {
     "quick": Profile(
         models=tuple(MODELS),
