@@ -196,7 +196,8 @@ def compare(
     seeds: Annotated[int | None, typer.Option(help="How many seeds.  [default: 1]")] = None,
     budget: BudgetOption = None,
     profile: Annotated[
-        str | None, typer.Option(help='A named comparison: "quick" (a quarter of an hour on two cores).')
+        str | None,
+        typer.Option(help='A named comparison: "quick" (some 15 minutes on two cores).'),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder.  [default: runs/PROFILE]")
