@@ -28,10 +28,10 @@ def _datasets() -> Any:
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-    import torch
+    from torch import library
 
     global _operators
-    _operators = torch.library.Library("torchvision", "DEF")
+    _operators = library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return importlib.import_module("torchvision.datasets")
