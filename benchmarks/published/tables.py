@@ -147,7 +147,7 @@ def _is_binary(dataset: str) -> bool:
 def _header(records: Sequence[dict[str, Any]]) -> str:
     lines = [
         "# Published results beside ours\n",
-        "Every family at its defaults; nothing was tuned on these test rows. Built from the raw "
+        "Every family at its defaults; defaults are chosen on validation rows. Built from the raw "
         "records in `records/` by `python benchmarks/published_tables.py tables`: don't edit. "
         "Values in bold are ours, with their standard errors; what was published carries its "
         "source and how far it was checked.\n",

@@ -123,15 +123,19 @@ def test_holes_that_depend_on_what_is_observed_leave_no_bias(family):
 
 
 def test_a_large_network_is_learned_without_exact_completions():
-    """Elimination over all of alarm is too large: Gibbs sampling takes its place."""
+    """Elimination over all of alarm is too large: Gibbs sampling takes its place.
+
+    Mean over four sets of holes: one alone loses 0.18 to 0.30 nats, with a spread of 0.05.
+    """
     data = genzoo.load_dataset("alarm")
     rows, test = data.train[:1500], data.test[:1000]
-    full, holed = (
-        BayesianNetwork().fit(r, schema=data.schema) for r in (rows, punched(rows, 0.2, seed=4))
-    )
-    assert any("Gibbs" in note for note in holed.training_.notes)
-    lost = full.log_prob(test).value - holed.log_prob(test).value
-    assert lost.mean() < 0.4, "of about 10 nats that dependence tells"
+    full = BayesianNetwork().fit(rows, schema=data.schema).log_prob(test).value
+    lost = []
+    for seed in (4, 5, 6, 7):
+        holed = BayesianNetwork().fit(punched(rows, 0.2, seed=seed), schema=data.schema)
+        assert any("Gibbs" in note for note in holed.training_.notes)
+        lost.append((full - holed.log_prob(test).value).mean())
+    assert np.mean(lost) < 0.25, "of about 10 nats that dependence tells"
 
 
 @pytest.mark.parametrize("structure", ["greedy", "chow_liu"])
