@@ -184,7 +184,7 @@ def compare(
     ] = False,
     save_best: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Save the model that is best on validation rows."),
+        typer.Option(metavar="DIR", help="Save the model that is recommended for likelihoods."),
     ] = None,
     models: Annotated[
         str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
@@ -276,9 +276,7 @@ def compare(
         best = run.save_best(names[0], save_best)
         few = too_few(read_run(run.folder), names[0])
         caution = "" if few is None else f"; but {few} are too few to tell it from the others"
-        typer.echo(
-            f"\n{best}, the best on validation rows of {names[0]}, is saved in {save_best}{caution}"
-        )
+        typer.echo(f"\n{best}, for likelihoods on {names[0]}, is saved in {save_best}{caution}")
 
 
 def _names(files: list[str], keys: list[str]) -> list[str]:
@@ -346,7 +344,8 @@ def report(
 ) -> None:
     """Write the report of a comparison again.
 
-    Three files: report.html, report.md and results.csv.
+    Four files: report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
+    for each number of the tables).
     """
     from genzoo.benchmark import load_run
 

@@ -90,20 +90,34 @@ def classify(
             f"{np.shape(data)}"
         )
     rows = forms.encode(schema, data, given=True, name="data")
+    log_shares = label_log_probs(model, rows, d, seed=seed)
+    labels = np.arange(n_labels)
+    if form == "frame":
+        filled = np.zeros((n_labels, schema.D), dtype=np.int64)
+        filled[:, d] = labels
+        labels = forms.decode_frame(schema, filled, seed=seed)[target].to_numpy()
+    if proba:
+        index = data.index if form == "frame" else None
+        return pd.DataFrame(np.exp(log_shares), columns=labels, index=index)
+    return labels[log_shares.argmax(axis=1)]
+
+
+def label_log_probs(model: GenerativeModel, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+    """(n, L) log p(variable d is the label | the rest), in nats, for each of its L values.
+
+    The missing mark is no label. Where ``log_prob`` is a bound, these are estimates.
+
+    Args:
+        rows: (n, D) codes; what they hold in variable d is not looked at, other ``MISSING`` entries
+            are summed out.
+    """
+    n_labels = model.schema_.variables[d].n_values
+    rows = rows.copy()
     joint = np.empty((len(rows), n_labels))
     for label in range(n_labels):
         rows[:, d] = label
         joint[:, label] = model._log_prob_of(rows, seed).value
-    codes = np.arange(n_labels)
-    labels = codes
-    if form == "frame":
-        filled = np.zeros((n_labels, schema.D), dtype=np.int64)
-        filled[:, d] = codes
-        labels = forms.decode_frame(schema, filled, seed=seed)[target].to_numpy()
-    if proba:
-        shares = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
-        return pd.DataFrame(shares, columns=labels, index=data.index if form == "frame" else None)
-    return labels[joint.argmax(axis=1)]
+    return joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
 
 
 def _check_model(model: object) -> None:

@@ -10,7 +10,13 @@ import math
 
 import numpy as np
 
-from genzoo.model import GenerativeModel, Score, Unsupported
+from genzoo.datasets.blocks import FEWEST_BLOCKS, MOST_BLOCKS
+from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
+
+# Measured on the training text of Tiny Shakespeare: blocks of 64, 1,000, 4,000, 8,000 and 16,000
+# characters give an n-gram errors of 0.003, 0.006, 0.011, 0.014 and 0.019 nats per character.
+# Speakers, scenes and plays differ, so blocks are as long as may be.
+BLOCK_CHARACTERS = 4000
 
 
 class ScoresText(GenerativeModel):
@@ -33,8 +39,9 @@ class ScoresText(GenerativeModel):
             stride: characters from one window to the next, at most ``context``; None: half of it.
 
         Returns:
-            Score: mean log mass a character, exact for this sliding model; ``stderr`` treats the
-            stretches that the windows score as independent (nan for a single one).
+            Score: mean log mass a character, exact for this sliding model; ``stderr`` is that of at
+            most 15 blocks of 4,000 characters or more (nan for a text of under six of them: it is
+            too short to say).
 
         Raises:
             Unsupported: if the rows are not strings.
@@ -118,12 +125,16 @@ class ScoresText(GenerativeModel):
 
 
 def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:
-    """Nats per character, from the sums (n,) of stretches that score ``n_scored`` (n,) each.
+    """Nats per character, from the sums (n,) of consecutive stretches that score ``n_scored`` (n,)
+    characters each.
 
-    The standard error treats the stretches as independent; nan for a single one.
+    The standard error is that of blocks of stretches, as long as ``MOST_BLOCKS`` of them allow and
+    of ``BLOCK_CHARACTERS`` at least; nan where the text has no ``FEWEST_BLOCKS`` such blocks.
     """
-    length, m = n_scored.sum(), len(terms)
-    value = terms.sum() / length
-    residual = terms - value * n_scored
-    spread = math.sqrt((residual**2).sum() * m / max(1, m - 1)) / length
-    return Score(float(value), spread if m > 1 else float("nan"), "exact")
+    length = int(n_scored.sum())
+    value = float(terms.sum() / length)
+    number = min(MOST_BLOCKS, length // BLOCK_CHARACTERS, len(terms))
+    if number < FEWEST_BLOCKS:
+        return Score(value, math.nan, "exact")
+    block = (np.cumsum(n_scored) - n_scored) * number // length
+    return Score(value, LogProb.exact(terms).per(n_scored, block).stderr, "exact")

@@ -19,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.benchmark import validation
+from genzoo.benchmark import labels, validation
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
 from genzoo.benchmark.plan import COPYCAT, Cell, fresh
+from genzoo.datasets.blocks import FEWEST_BLOCKS
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import likelihood
 from genzoo.metrics.likelihood import Context, alarm
-from genzoo.model import GenerativeModel, LogProb, Unsupported
+from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
 from genzoo.registry import METRICS, look_up
 from genzoo.seeding import derive, numpy_rng
 from genzoo.store import versions
@@ -33,7 +34,7 @@ from genzoo.store import versions
 N_GALLERY = 64
 N_SAMPLES = 2000  # rows drawn from each model: for the metrics of samples, marginals, the gallery
 LOW_QUANTILE = 0.05  # of the effective draws of the test rows
-MOST_SCORED_CHARACTERS = 20_000
+MOST_SCORED_CHARACTERS = 200_000
 PROMPTS = {"tinyshakespeare": ("ROMEO:", "JULIET:\nO ")}
 PROMPT_LENGTH = 24  # of the start of the test text, where a data set has no prompts of its own
 MOST_WARNINGS = 5
@@ -45,8 +46,7 @@ Progress = Callable[[float, str], None]
 @dataclass
 class Outcome:
     """A cell's record, and its arrays by name: log_prob (n,), stderr (n,), groups (n,) of the test
-    rows where these are not independent, rows (64, D); valid_log_prob, valid_groups, valid_right
-    (n,) of the validation rows."""
+    rows where these are not independent, rows (64, D); those of ``labels.tell``."""
 
     record: dict[str, Any]
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -77,6 +77,7 @@ def blank_record(cell: Cell) -> dict[str, Any]:
         "calibration": None,
         "values": None,
         "validation": None,
+        "label": None,
         "save_error": None,
         "truth_log_prob": None,
         "truth_gap": None,
@@ -241,12 +242,12 @@ def _fit_and_judge(
     progress(0.92, "metrics of the samples")
     _judge_samples(model, dataset, replace(context, samples=rows), record)
     progress(0.94, "judging on validation rows")
-    record["validation"], arrays = validation.judge(
-        model, dataset, rows, seed=seed, notes=record["notes"]
-    )
-    outcome.arrays |= arrays
+    record["validation"] = validation.judge(model, dataset, rows, seed=seed, notes=record["notes"])
+    if dataset.label is not None:
+        progress(0.95, "telling the label")
+        _tell_labels(model, dataset, outcome, seed)
     if dataset.text is not None:
-        progress(0.95, "text")
+        progress(0.97, "text")
         _judge_text(model, dataset, record, seed)
     if save_to is not None:
         try:
@@ -292,6 +293,23 @@ def _judge(
                 f"(at most {raised.threshold:.2f} is plausible): something is wrong with this model"
             )
     return context
+
+
+def _tell_labels(model: GenerativeModel, dataset: Dataset, outcome: Outcome, seed: int) -> None:
+    """The likelihood stands without it."""
+    record = outcome.record
+    try:
+        record["label"], arrays = labels.tell(
+            model, dataset, seed=seed,
+            seconds_per_row=record["evaluate_seconds"] / len(dataset.test),
+        )  # fmt: skip
+        outcome.arrays |= arrays
+    except Unsupported as refusal:
+        record["label"] = {"valid": None, "test": None, "left_out": refusal.reason}
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip()
+        record["label"] = {"valid": None, "test": None, "left_out": reason}
+        record["notes"].append(f"label: {reason}")
 
 
 def _metric_keys(*, of_samples: bool) -> list[str]:
@@ -405,7 +423,7 @@ def _judge_text(
         record["notes"].append(f"text: {refusal.reason}")
 
 
-def _score_text(score: Callable[[str], Any], stretches: list[str]) -> dict[str, Any]:
+def _score_text(score: Callable[[str], Score], stretches: list[str]) -> dict[str, Any]:
     """The mean over the first characters of the test text, stretch by stretch."""
     left, parts = MOST_SCORED_CHARACTERS, []
     for stretch in stretches:
@@ -413,10 +431,15 @@ def _score_text(score: Callable[[str], Any], stretches: list[str]) -> dict[str, 
         if text:
             parts.append((len(text), score(text)))
             left -= len(text)
-    total = sum(n for n, _ in parts)
+    n = np.array([length for length, _ in parts], dtype=float)
+    value, stderr = (np.array([getattr(s, k) for _, s in parts]) for k in ("value", "stderr"))
+    found = LogProb.exact(n * value).per(n)
+    if len(parts) < FEWEST_BLOCKS:
+        # few stretches say nothing of how they differ, but each has blocks of its own
+        found = Score(found.value, float(np.sqrt(np.sum((n * stderr) ** 2)) / n.sum()), found.kind)
     return {
-        "value": sum(n * s.value for n, s in parts) / total,
-        "stderr": float(np.sqrt(sum((n * s.stderr) ** 2 for n, s in parts))) / total,
+        "value": found.value,
+        "stderr": found.stderr,
         "kind": parts[0][1].kind,
-        "n_characters": total,
+        "n_characters": int(n.sum()),
     }

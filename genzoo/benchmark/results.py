@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ COLUMNS = {
     "model": "str",
     "dataset": "str",
     "seed": "Int64",
+    "fold": "Int64",
     "status": "str",
     "reason": "str",
     "test_log_prob": "float64",
@@ -30,6 +32,9 @@ COLUMNS = {
     "valid_log_prob": "float64",
     "valid_kind": "str",
     "valid_stderr": "float64",
+    "label_log_prob": "float64",
+    "label_accuracy": "float64",
+    "label_auc": "float64",
     "truth_log_prob": "float64",
     "truth_gap": "float64",
     "truth_gap_stderr": "float64",
@@ -40,7 +45,7 @@ COLUMNS = {
     "peak_memory_mb": "float64",
     "key": "str",
 }
-PLAN_FORMAT = 4
+PLAN_FORMAT = 5
 MARKS = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}
 SHORT_REASON = 60
 
@@ -86,10 +91,14 @@ class Run:
         for record in self.records():
             gap = record["truth_gap"] or {}
             valid = record["validation"] or {}
+            label = (record["label"] or {}).get("test") or {}
             flat = {
                 "valid_log_prob": valid.get("log_prob"),
                 "valid_kind": valid.get("kind"),
                 "valid_stderr": valid.get("stderr"),
+                "label_log_prob": label.get("log_prob"),
+                "label_accuracy": (label.get("accuracy") or {}).get("value"),
+                "label_auc": (label.get("auc") or {}).get("value"),
                 "converged": (record["training"] or {}).get("converged"),
                 "estimator": (record["bound"] or {}).get("estimator"),
                 "truth_gap": gap.get("value"),
@@ -103,12 +112,19 @@ class Run:
         return pd.DataFrame(columns)
 
     def report(self) -> dict[str, Path]:
-        """Write report.html, report.md and results.csv into the folder; their paths by kind."""
+        """Write report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
+        for each number of the report's tables) into the folder; their paths by kind."""
         from genzoo.report.build import build
+        from genzoo.report.records import read_run
+        from genzoo.report.tidy import every_number
 
-        csv = self.folder / "results.csv"
-        write_atomically(csv, self.table().to_csv(index=False).encode())
-        return {**build(self.folder), "csv": csv}
+        tables = {"csv": ("results.csv", self.table()),
+                  "numbers": ("numbers.csv", every_number(read_run(self.folder)))}  # fmt: skip
+        paths = build(self.folder)
+        for kind, (name, table) in tables.items():
+            paths[kind] = self.folder / name
+            write_atomically(paths[kind], table.to_csv(index=False).encode())
+        return paths
 
     def load_model(
         self,
@@ -145,7 +161,8 @@ class Run:
         )
 
     def save_best(self, dataset: str, folder: str | Path) -> str:
-        """Save the model with the highest validation likelihood on a data set.
+        """Save the model that is recommended for likelihoods on a data set: validation's choice,
+        or what test rows put in its place (``genzoo.report.choice``).
 
         Args:
             dataset: its label in the run, which must have been made with ``save_models=True``.
@@ -156,24 +173,25 @@ class Run:
             The label of the model.
 
         Raises:
-            ValueError: if no model has a result, or the winner was not saved; the run's folder is
-                left as it is.
+            ValueError: if no model has a result, or the one that is recommended was not saved; the
+                run's folder is left as it is.
         """
-        from genzoo.report.recommend import winner
+        from genzoo.report.choice import choose_likelihood
         from genzoo.report.records import read_run
 
         names = [d["name"] for d in self.plan["datasets"]]
         if dataset not in names:
             raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
         check_target(folder, "folder")
-        cell = winner(read_run(self.folder), dataset)
-        if cell is None:
+        choice = choose_likelihood(read_run(self.folder), dataset)
+        if choice is None:
             raise ValueError(f"save_best: no model has a result on {dataset!r}")
+        cell = choice.recommended.cells[0]  # with folds, the fit of the first
         saved, target = self.folder / "models" / cell.record["key"], Path(folder)
         if not (saved / "model.json").is_file():
             why = cell.record["save_error"] or "the run was made without save_models=True"
             raise ValueError(
-                f"save_best: {cell.model}, the best on {dataset}, was not saved: {why}; the "
+                f"save_best: {cell.model}, recommended on {dataset}, was not saved: {why}; the "
                 f"results are kept in {self.folder}"
             )
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -276,7 +294,7 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
     blocks.append(_aligned(block))
     seeds = len(plan["seeds"])
     legend = "mean log-likelihood of the test rows in nats (standard error"
-    legend += f"; mean over {seeds} seeds)" if seeds > 1 else ")"
+    legend += f"; of {seeds} seeds the one that validation chose)" if seeds > 1 else ")"
     for mark, meaning in (
         (MARKS["lower_bound"], "a lower bound"),
         (MARKS["estimate"], "an estimate"),
@@ -293,21 +311,35 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
 
 
 def _entry(records: list[dict[str, Any]], *, asked: bool) -> str:
-    """One cell of the matrix, over its seeds."""
+    """One cell of the matrix: the seed that validation chose, over its folds."""
     good = [r for r in records if r["status"] == "ok"]
     if not records:
         return "not run" if asked else ""
     if len(good) < len(records):
         bad = next(r for r in records if r["status"] != "ok")
         return str(bad["status"])
-    mean = sum(r["test_log_prob"] for r in good) / len(good)
-    # the seeds share their test rows, so the error of the mean over rows does not shrink with them
-    errors = [r["stderr"] for r in good]
-    error = "" if None in errors else f" ({sum(errors) / len(errors):.2f})"
-    improving = any(r["training"] and not r["training"]["converged"] for r in good)
-    kinds = {r["kind"] for r in good}
+    by_seed: dict[Any, list[dict[str, Any]]] = {}
+    for record in good:
+        by_seed.setdefault(record["seed"], []).append(record)
+    chosen = max(by_seed.values(), key=_on_validation)
+    rows = sum(r["n_test"] for r in chosen)
+    mean = sum(r["n_test"] * r["test_log_prob"] for r in chosen) / rows
+    errors = [r["stderr"] for r in chosen]
+    error = ""
+    if None not in errors:
+        # the folds' rows are different ones
+        total = sum((r["n_test"] * r["stderr"]) ** 2 for r in chosen) ** 0.5
+        error = f" ({total / rows:.2f})"
+    improving = any(r["training"] and not r["training"]["converged"] for r in chosen)
+    kinds = {r["kind"] for r in chosen}
     kind = next(k for k in ("estimate", "lower_bound", "exact") if k in kinds)
     return f"{MARKS[kind]}{mean:.2f}{error}{'*' if improving else ''}"
+
+
+def _on_validation(records: list[dict[str, Any]]) -> float:
+    """The validation score of a seed's folds; the lowest where a record has none."""
+    scores = [(r["validation"] or {}).get("log_prob", -math.inf) for r in records]
+    return float(sum(scores))
 
 
 def _aligned(columns: list[list[str]]) -> str:

@@ -14,19 +14,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genzoo.datasets.blocks import FEWEST_BLOCKS
 from genzoo.model import KINDS, LogProb
 
 LEVEL = 0.05
+POWER = 0.8  # with which a difference that is called visible would have been proven
+FEWEST_UNITS = FEWEST_BLOCKS  # independent rows, groups or blocks, that a test needs
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of a - b over test rows, in nats, with its standard error; n counts the independent
-    ones: rows, or groups of rows."""
+    """The mean of a - b over test rows, with its standard error; n counts the independent ones:
+    rows, or groups of rows that belong together."""
 
     value: float
     stderr: float
     n: int
+
+    @property
+    def has_error(self) -> bool:
+        """Whether there are enough independent units for a test."""
+        return self.n >= FEWEST_UNITS and math.isfinite(self.value)
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """The two-sided confidence interval at 1 - level, by Student's t."""
@@ -44,6 +52,26 @@ class Difference:
         if self.stderr == 0:
             return 1.0 if self.value == 0 else 0.0
         return float(2 * t.sf(abs(self.value) / self.stderr, self.n - 1))
+
+    def p_below(self, margin: float) -> float:
+        """One-sided, of non-inferiority: how often a true difference of ``margin`` or more would
+        give a value as low (nan for a single row)."""
+        from scipy.stats import t
+
+        if self.n < 2 or not math.isfinite(self.value):
+            return math.nan
+        if self.stderr == 0:
+            return 0.0 if self.value < margin else 1.0
+        return float(t.cdf((self.value - margin) / self.stderr, self.n - 1))
+
+    def visible(self, level: float = LEVEL, power: float = POWER) -> float:
+        """The true difference that a two-sided test at ``level`` would have proven with ``power``,
+        by the standard error at hand (nan for a single row)."""
+        from scipy.stats import t
+
+        if self.n < 2:
+            return math.nan
+        return float((t.ppf(1 - level / 2, self.n - 1) + t.ppf(power, self.n - 1)) * self.stderr)
 
 
 def paired_difference(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = None) -> Difference:

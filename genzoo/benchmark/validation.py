@@ -1,7 +1,7 @@
-"""What validation rows say of a fitted model: recommendations rest on this, never on test rows.
+"""What validation rows say of a fitted model: models are chosen by this, never by test rows.
 
-Log mass, how often it tells the label right (Bayes' rule), how well trees tell its samples from
-real rows, and whether it sums out hidden entries exactly.
+Log mass, how well trees tell its samples from real rows, and whether it sums out hidden entries
+exactly. (The label: ``genzoo.benchmark.labels``.)
 """
 
 from __future__ import annotations
@@ -16,46 +16,38 @@ import numpy as np
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics.likelihood import Context
 from genzoo.metrics.two_sample import two_sample_test
-from genzoo.model import GenerativeModel, LogProb, Unsupported
-from genzoo.queries import classify
+from genzoo.model import GenerativeModel, Unsupported
 from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
 
 MOST_ROWS = 500
-MOST_LABELLED = 1000
-MOST_BOUNDS = 500  # log masses for classification, where each is a Monte Carlo bound
 N_QUERIES = 2
 HIDDEN = 0.5  # of a query's entries
 
 
 def judge(
     model: GenerativeModel, dataset: Dataset, samples: np.ndarray, *, seed: int, notes: list[str]
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A record of the model on at most ``MOST_ROWS`` validation rows, and its arrays by row.
+) -> dict[str, Any]:
+    """A record of the model on at most ``MOST_ROWS`` validation rows.
 
     Args:
         samples: (n, D) rows that the model drew.
         notes: what fails in part goes here.
 
     Returns:
-        The record: ``log_prob``, ``stderr`` (nats per row), ``kind``, ``n``; ``accuracy`` of the
-        label with ``stderr``, ``n`` and the ``majority``'s share; ``c2st``; ``query``, the kind of
-        a value with hidden entries, and its seconds a row. Parts that don't apply are None.
+        ``log_prob``, ``stderr`` (nats per row), ``kind``, ``n``; ``c2st``; ``query``, the kind of a
+        value with hidden entries, and its seconds a row. Parts that don't apply are None.
     """
     start = time.perf_counter()
     rows = dataset.valid[:MOST_ROWS]
     groups = None if dataset.groups is None else dataset.groups["valid"][:MOST_ROWS]
     found = model.log_prob(rows, seed=seed)
     score = found.mean(groups)
-    arrays = {"valid_log_prob": found.value}
-    if groups is not None:
-        arrays["valid_groups"] = groups
     record: dict[str, Any] = {
         "log_prob": score.value,
         "stderr": score.stderr,
         "kind": score.kind,
         "n": len(rows),
-        "accuracy": None,
         "c2st": None,
         "query": None,
         "query_seconds": None,
@@ -69,9 +61,6 @@ def judge(
         except Exception as error:  # the likelihood stands without it
             notes.append(f"validation, {what}: {type(error).__name__}: {error}".strip())
 
-    def tell_labels() -> None:
-        record["accuracy"], arrays["valid_right"] = _accuracy(model, dataset, found, seed)
-
     def compare_samples() -> None:
         real = dataset.complete("valid")
         context = Context(found, samples=samples, seed=seed)
@@ -81,36 +70,10 @@ def judge(
     def ask() -> None:
         record["query"], record["query_seconds"] = _query(model, dataset.complete("valid"), seed)
 
-    if dataset.label is not None:
-        part("label", tell_labels)
     part("c2st", compare_samples)
     part("query", ask)
     record["seconds"] = time.perf_counter() - start
-    return record, arrays
-
-
-def _accuracy(
-    model: GenerativeModel, dataset: Dataset, found: LogProb, seed: int
-) -> tuple[dict[str, Any], np.ndarray]:
-    schema = dataset.schema
-    n_labels = schema.variables[-1].n_values
-    most = MOST_LABELLED if found.kind == "exact" else max(20, MOST_BOUNDS // n_labels)
-    rows = dataset.complete("valid")[:most]
-    rows = rows[rows[:, -1] < n_labels]  # a missing label is no label
-    if not len(rows):
-        raise Unsupported("no validation row has a label")
-    told = classify(model, rows, target=schema.names[-1], seed=seed)
-    right = np.asarray(told) == rows[:, -1]
-    n, share = len(right), float(right.mean())
-    smoothed = (right.sum() + 1) / (n + 2)  # the error of a perfect score is not zero
-    commonest = np.bincount(dataset.train[:, -1], minlength=n_labels)[:n_labels].argmax()
-    record = {
-        "value": share,
-        "stderr": float(np.sqrt(smoothed * (1 - smoothed) / n)),
-        "n": n,
-        "majority": float((rows[:, -1] == commonest).mean()),
-    }
-    return record, right
+    return record
 
 
 def _query(model: GenerativeModel, complete: np.ndarray, seed: int) -> tuple[str, float]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from genzoo import forms
+from genzoo.datasets.blocks import blocks
 from genzoo.schema import MISSING, Schema, Variable
 from genzoo.seeding import check_seed, numpy_rng
 
@@ -39,12 +40,15 @@ class Dataset:
             were cut from.
         groups: for rows that are not independent, ``{"train", "valid", "test"}`` to (n,) integers
             or strings (kept as integers): which group (a piece of music, a customer) each row is
-            from. No group is in two parts; standard errors are taken over groups.
+            from. No group is in two parts; standard errors are taken over groups. Where there is a
+            text and no groups are given, rows are windows in its order, and their groups are blocks
+            of consecutive ones (``genzoo.datasets.blocks``).
         label: the name of the last variable where that is the class of the row.
         source: where the rows come from and how they were split.
         licence: under which terms.
         clamped: per part, how many numbers lay beyond the schema's range (they have the end code)
             or between its grid points (they have the nearest).
+        block: where groups are blocks of consecutive rows, the least number of rows of one.
 
     Raises:
         ValueError: naming the argument, what was expected and what came.
@@ -62,6 +66,7 @@ class Dataset:
     source: str = ""
     licence: str = ""
     clamped: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+    block: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -86,6 +91,14 @@ class Dataset:
         for part in SPLITS:
             if not len(self.complete(part)):
                 raise ValueError(f"{part}: expected a row without MISSING; got none")
+        if self.groups is None and self.text is not None:
+            groups, block = blocks(
+                self.schema,
+                {part: getattr(self, part) for part in SPLITS},
+                {part: np.arange(len(getattr(self, part))) for part in SPLITS},
+            )
+            object.__setattr__(self, "groups", groups)
+            object.__setattr__(self, "block", block)
         if self.groups is not None:
             object.__setattr__(self, "groups", self._checked_groups(self.groups))
 
@@ -152,6 +165,7 @@ class Dataset:
         groups: np.ndarray | None = None,
         time: np.ndarray | None = None,
         stratify: np.ndarray | None = None,
+        fold: tuple[int, int] | None = None,
         source: str = "",
         licence: str = "",
     ) -> Self:
@@ -172,8 +186,11 @@ class Dataset:
             schema: what the codes mean, with the label last; inferred where None.
             groups: (n,) integers, which group each row is from: no group is in two parts, and
                 standard errors are taken over groups.
-            time: (n,) numbers: the latest rows are the test rows, those before them the valid ones.
+            time: (n,) numbers: the latest rows are the test rows, those before them the valid ones;
+                standard errors are taken over blocks of rows that follow each other.
             stratify: (n,) classes: each part has its share of each.
+            fold: ``(i, k)``: the test rows are the i-th of k parts (``test`` is not used), so that
+                over the k folds every row is a test row once. Not beside ``time``.
             source, licence: as in the attributes.
 
         At most one of ``groups``, ``time`` and ``stratify`` may be given. Beside ``groups`` or
@@ -205,6 +222,7 @@ class Dataset:
             classes=classes if stratify is None else stratify,
             groups=groups,
             time=time,
+            fold=fold,
         )
         if schema is None:
             schema = Schema.infer(data, train=index[0])
@@ -217,16 +235,21 @@ class Dataset:
             warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
             rows = schema.check_rows(schema.encode(data), name="data")  # complete ones
         off = forms.off_grid(schema, data) if form in ("frame", "images") else np.zeros(rows.shape)
-        train_rows, valid_rows, test_rows = (rows[i] for i in index)
+        parts = {part: rows[i] for part, i in zip(SPLITS, index, strict=True)}
+        of_rows, block = None, None
+        if groups is not None:
+            of_rows = {part: groups[i] for part, i in zip(SPLITS, index, strict=True)}
+        elif time is not None:
+            times = {part: time[i] for part, i in zip(SPLITS, index, strict=True)}
+            of_rows, block = blocks(schema, parts, times)
         return cls(
             name,
             schema,
-            train_rows,
-            valid_rows,
-            test_rows,
-            groups=None
-            if groups is None
-            else {part: groups[i] for part, i in zip(SPLITS, index, strict=True)},
+            train=parts["train"],
+            valid=parts["valid"],
+            test=parts["test"],
+            groups=of_rows,
+            block=block,
             label=label,
             source=source,
             licence=licence,
@@ -255,14 +278,18 @@ def split(
     classes: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     time: np.ndarray | None = None,
+    fold: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Indices of the train, valid and test rows among n, each part in random order.
 
     With ``classes`` (n,), every part has its share of every class to within a row, and where the
     training rows are at least as many as the classes, each class has one. With ``groups`` (n,), no
     group is in two parts, whose sizes are met as nearly as random groups can. With ``time`` (n,),
-    the latest rows are test, those before them valid.
+    the latest rows are test, those before them valid. With ``fold`` (i, k) the test rows are the
+    i-th of k parts, whatever ``test`` says.
     """
+    if fold is not None:
+        test = 1 / _check_fold(fold, time)[1]
     for name, share in (("valid", valid), ("test", test)):
         if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 < share < 1:
             raise ValueError(f"{name}: expected a share of rows between 0 and 1; got {share!r}")
@@ -279,7 +306,7 @@ def split(
         )
     rng = numpy_rng(seed, "split")
     if groups is not None:
-        return _split_by_groups(groups, n_valid, n_test, rng)
+        return _split_by_groups(groups, n_valid, n_test, rng, fold)
     if time is not None:
         order = np.argsort(time, kind="stable")
         ends = np.split(order, [n - n_test - n_valid, n - n_test])
@@ -287,30 +314,62 @@ def split(
     order, kept = rng.permutation(n), np.empty(0, dtype=np.int64)
     if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
+    picked, counts, of_fold = [], [n_valid, n_test], []
+    if fold is not None:
+        # by turns through the rows in order of class, the same order for every fold
+        is_test = np.arange(n) % fold[1] == fold[0]
+        of_fold, order, counts = [rng.permutation(order[is_test])], order[~is_test], [n_valid]
+    if classes is not None:
         first = np.append(True, np.diff(classes[order]) != 0)
-        if n - first.sum() >= n_valid + n_test:
+        if len(order) - first.sum() >= sum(counts):
             kept, order = order[first], order[~first]
-    picked = []
-    for count in (n_valid, n_test):
+    for count in counts:
         # every k-th of the rows in order of class: its share of each
         at = ((np.arange(count) + 0.5) * len(order) / count).astype(np.int64)
         picked.append(rng.permutation(order[at]))
         order = np.delete(order, at)
-    return rng.permutation(np.concatenate([kept, order])), picked[0], picked[1]
+    valid_rows, test_rows = picked + of_fold
+    return rng.permutation(np.concatenate([kept, order])), valid_rows, test_rows
+
+
+def _check_fold(fold: Any, time: np.ndarray | None) -> tuple[int, int]:
+    """(i, k), checked."""
+    if not (
+        isinstance(fold, tuple)
+        and len(fold) == 2
+        and all(isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in fold)
+        and 0 <= fold[0] < fold[1]
+        and fold[1] >= 2
+    ):
+        raise ValueError(f"fold: expected (i, k) with 0 <= i < k and k of at least 2; got {fold!r}")
+    if time is not None:
+        raise ValueError("fold: expected None beside time: the latest rows are the test rows")
+    return int(fold[0]), int(fold[1])
 
 
 def _split_by_groups(
-    groups: np.ndarray, n_valid: int, n_test: int, rng: np.random.Generator
+    groups: np.ndarray,
+    n_valid: int,
+    n_test: int,
+    rng: np.random.Generator,
+    fold: tuple[int, int] | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each group, in random order, goes to the part that lacks most rows; no part stays empty."""
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(sizes) < len(SPLITS):
-        raise ValueError(f"groups: expected at least {len(SPLITS)}, one a part; got {len(sizes)}")
-    lacks = np.array([len(groups) - n_valid - n_test, n_valid, n_test])
+    fewest = len(SPLITS) if fold is None else max(len(SPLITS), fold[1])
+    if len(sizes) < fewest:
+        raise ValueError(f"groups: expected at least {fewest}, one a part; got {len(sizes)}")
+    order = rng.permutation(len(sizes))
     part = np.empty(len(sizes), dtype=np.int64)
+    lacks = np.array([len(groups) - n_valid - n_test, n_valid, n_test])
     empty = set(range(len(SPLITS)))
-    for i, group in enumerate(rng.permutation(len(sizes))):
-        open_parts = sorted(empty) if len(sizes) - i <= len(empty) else range(len(SPLITS))
+    if fold is not None:
+        is_test = _fold_of(sizes, order, fold[1]) == fold[0]
+        part[is_test] = SPLITS.index("test")
+        order = order[~is_test[order]]
+        lacks, empty = lacks[:2], {0, 1}
+    for i, group in enumerate(order):
+        open_parts = sorted(empty) if len(order) - i <= len(empty) else range(len(lacks))
         part[group] = max(open_parts, key=lambda p: lacks[p])
         lacks[part[group]] -= sizes[group]
         empty.discard(int(part[group]))
@@ -318,6 +377,15 @@ def _split_by_groups(
         rng.permutation(np.flatnonzero(part[member] == p)) for p in range(len(SPLITS))
     )
     return train, valid, test
+
+
+def _fold_of(sizes: np.ndarray, order: np.ndarray, k: int) -> np.ndarray:
+    """(G,) the fold in which each group is tested: in random order, the one with fewest rows."""
+    fold, load = np.empty(len(sizes), dtype=np.int64), np.zeros(k)
+    for group in order:
+        fold[group] = load.argmin()
+        load[fold[group]] += sizes[group]
+    return fold
 
 
 def _label_last(data: Any, form: str, label: str | int) -> tuple[Any, np.ndarray]:

@@ -327,8 +327,7 @@ class NGram(ScoresText):
             stride: characters from one window to the next, at most ``context``; None: half of it.
 
         Returns:
-            Score: mean log mass a character, exact; ``stderr`` treats stretches of ``stride``
-            characters (half of T) as independent (nan for a single one).
+            Score: mean log mass a character, exact; ``stderr`` as in ``ScoresText.score_text``.
 
         Raises:
             Unsupported: if the rows are not strings.

@@ -22,9 +22,9 @@ MUCH_MARGINAL = 0.1
 
 @dataclass(frozen=True)
 class Bound:
-    """A model's row of the table of bounds, as text; means over seeds.
+    """A model's row of the table of bounds, as text; means over the folds.
 
-    ``estimators`` are short and long names, several where seeds differ.
+    ``estimators`` are short and long names, several where folds differ.
     ``gap`` certifies the estimator, ``about`` says how or why it is missing; ``calibration`` (the
     bound before and after) and ``weight`` (of the training marginals) are those of a family that
     calibrates its observation model after training.
@@ -49,8 +49,8 @@ def bounds(ranking: Ranking) -> list[Bound]:
 
 
 def marginal_weight(entry: Entry) -> float | None:
-    """The share of the observation model that is the training marginals, mean over seeds; None for
-    a family that has no such share."""
+    """The share of the observation model that is the training marginals, mean over the folds; None
+    for a family that has no such share."""
     return _mean(_of(entry, "calibration"), "marginal_weight")
 
 
@@ -75,7 +75,8 @@ def _bound(entry: Entry) -> Bound:
 
 
 def _of(entry: Entry, field: str) -> list[dict[str, Any]]:
-    return [c.record[field] for c in entry.ok if c.record.get(field)]
+    cells = [] if entry.fit is None else entry.fit.cells
+    return [c.record[field] for c in cells if c.record.get(field)]
 
 
 def _mean(parts: list[dict[str, Any]], name: str) -> float | None:

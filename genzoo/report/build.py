@@ -13,8 +13,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genzoo import store
-from genzoo.report import figures, findings, numbers, recommend, samples
+from genzoo.benchmark.statistics import Difference
+from genzoo.report import figures, findings, labels, numbers, recommend, samples
 from genzoo.report.bounds import bounds
+from genzoo.report.choice import LEAST, POINT, VERDICTS
 from genzoo.report.numbers import DASH, MARKS, number, with_error
 from genzoo.report.quality import quality
 from genzoo.report.records import TRUTH, DatasetRecord, RunRecord, read_run
@@ -86,7 +88,7 @@ def _context(run: RunRecord) -> dict[str, Any]:
         "started": _time(plan.get("started")),
         "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         "headline": findings.headline(run, rankings),
-        "findings": [findings.finding(r) for r in rankings],
+        "findings": [findings.finding(run, r) for r in rankings],
         "cautions": findings.cautions(run, rankings),
         "alarms": _alarms(rankings),
         "n_checked": sum(bool(c.record.get("alarm")) for c in run.cells),
@@ -98,6 +100,8 @@ def _context(run: RunRecord) -> dict[str, Any]:
         "command": _command(run),
         "budgets": _budgets(run),
         "params": _params(run),
+        "least": number(LEAST),
+        "point": number(100 * POINT, 0),
     }
 
 
@@ -174,10 +178,14 @@ def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
     text = with_error(entry.value, entry.stderr, entry.kind)
     if entry.model == TRUTH or best is None or best.value is None or entry.value is None:
         return text, ""
-    if entry is best:
-        return text, "best"
-    behind = best.value - entry.value
-    return text, f"{number(-behind, numbers.decimals(entry.stderr, entry.value))}"
+    note = "chosen" if entry is ranking.chosen else ""
+    if entry is not best:
+        behind = best.value - entry.value
+        below = number(-behind, numbers.decimals(entry.stderr, entry.value))
+        note = f"{below}, {note}" if note else below
+    elif not note:
+        note = "highest"
+    return text, note
 
 
 def _shade(ranking: Ranking, entry: Entry) -> str:
@@ -212,11 +220,13 @@ def _section(
         "id": f"data-{index + 1}",
         "name": dataset.name,
         "facts": _facts(dataset),
-        "finding": findings.finding(ranking),
+        "finding": findings.finding(run, ranking),
         "advice": recommend.advise(run, dataset.name),
         "basis": recommend.basis(run, dataset.name),
         "remarks": (dataset.facts.get("file") or {}).get("remarks", []),
-        "rows": _ranked_rows(ranking, colours),
+        "rows": _ranked_rows(run, ranking, colours),
+        "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
+        "labels": labels.table(run, dataset.name),
         "spread": len(run.seeds) > 1,
         "gap": ranking.truth is not None,
         "bounds": bounds(ranking),
@@ -263,51 +273,47 @@ def _entropy(entropy: dict[str, float]) -> str:
     return f"{with_error(entropy['value'], entropy['stderr'])} nats a row"
 
 
-def _ranked_rows(ranking: Ranking, colours: dict[str, int]) -> list[dict[str, Any]]:
+def _ranked_rows(run: RunRecord, ranking: Ranking, colours: dict[str, int]) -> list[dict[str, Any]]:
     rows = []
     if ranking.truth:
-        rows.append(_ranked_row(ranking.truth, "", None, "", "", colours, alarm=False))
+        rows.append(_ranked_row(run, ranking.truth, "", "truth", None, colours, alarm=False))
     for rival in ranking.rivals:
-        difference = rival.difference
-        behind, interval = "", ""
-        if difference is not None:
-            behind = with_error(difference.value, difference.stderr)
-            places = numbers.decimals(difference.stderr, difference.value)
-            low, high = difference.interval()
-            interval = f"{number(low, places)} to {number(high, places)}"
         alarm = any(c.model == rival.entry.model for c in ranking.alarms)
         rows.append(
             _ranked_row(
-                rival.entry, str(rival.rank), rival.verdict, behind, interval, colours, alarm=alarm
+                run, rival.entry, str(rival.rank), rival.verdict, rival.difference, colours,
+                alarm=alarm,
             )
-        )
+        )  # fmt: skip
     return rows
 
 
+VERDICT_WORDS = {"truth": "the true model", "chosen": "validation's choice", **VERDICTS}
+
+
 def _ranked_row(
+    run: RunRecord,
     entry: Entry,
     place: str,
     verdict: str | None,
-    behind: str,
-    interval: str,
+    difference: Difference | None,
     colours: dict[str, int],
     *,
     alarm: bool,
 ) -> dict[str, Any]:
-    words = {
-        None: "the true model",
-        "best": "highest value",
-        "proven": "worse, proven",
-        "not proven": "may be equal",
-        "open": "open: only a bound",
-        "not comparable": "other test rows",
-    }
-    gap = None
+    behind, interval = DASH, ""
+    if difference is not None:
+        behind = with_error(difference.value, difference.stderr)
+        places = numbers.decimals(difference.stderr, difference.value)
+        low, high = difference.interval()
+        interval = f"{number(low, places)} to {number(high, places)}"
+    gap = DASH
     if entry.gap is not None:
         mark = MARKS[entry.kind].replace("≥", "≤")
         gap = mark + with_error(entry.gap.value, entry.gap.stderr)
     parameters = entry.mean_of("n_parameters")
     memory = entry.mean_of("peak_memory_mb")
+    places = numbers.decimals(entry.spread)
     return {
         "place": place,
         "alarm": alarm,
@@ -315,14 +321,15 @@ def _ranked_row(
         "colour": colours.get(entry.model),
         "value": with_error(entry.value, entry.stderr, entry.kind),
         "kind": entry.kind.replace("_", " "),
-        "behind": behind or DASH,
+        "behind": behind,
         "interval": interval,
-        "verdict": words[verdict],
-        "verdict_style": (verdict or "truth").replace(" ", "-"),
-        "gap": gap or DASH,
+        "verdict": VERDICT_WORDS.get(verdict or "", "not compared"),
+        "verdict_style": (verdict or "none").replace(" ", "-"),
+        "gap": gap,
         "bits": MARKS[entry.kind].replace("≥", "≤") + number(entry.bits_per_dim, 4),
-        "spread": number(entry.spread, numbers.decimals(entry.spread)),
-        "seeds": f"{len(entry.ok)} of {len(entry.cells)}",
+        "spread": f"{number(entry.mean, places)}, sd {number(entry.spread, places)}",
+        "seeds": f"{entry.n_fits} of {len(run.seeds)}",
+        "chosen_seed": "" if entry.fit is None else entry.fit.seed,
         "seconds": numbers.seconds(entry.mean_of("train_seconds")),
         "improving": entry.improving,
         "evaluate_seconds": numbers.seconds(entry.mean_of("evaluate_seconds")),
@@ -333,11 +340,8 @@ def _ranked_row(
 
 
 def _text_score(entry: Entry) -> str:
-    scores = [c.record["text_score"] for c in entry.ok if c.record.get("text_score")]
-    if not scores:
-        return ""
-    value = float(np.mean([s["value"] for s in scores]))
-    return with_error(value, float(np.mean([s["stderr"] for s in scores])), scores[0]["kind"])
+    score = None if entry.fit is None else entry.fit.cells[0].at("text_score")
+    return with_error(score["value"], score["stderr"], score["kind"]) if score else ""
 
 
 def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:

@@ -5,54 +5,68 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from genzoo.report import recommend
 from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
+from genzoo.report.choice import BASELINE, Choice
 from genzoo.report.numbers import count, listing, number, with_error
+from genzoo.report.recommend import NATS, learned
 from genzoo.report.records import TRUTH, RunRecord
-from genzoo.report.summary import BASELINE, Entry, Ranking
+from genzoo.report.summary import Entry, Ranking
 
 FEW_ROWS = 100
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A data set's result: the leader, a verdict of a few words, and sentences."""
+    """A data set's result: whom validation chose, a verdict of a few words, and sentences."""
 
     dataset: str
-    best: str | None
+    chosen: str | None
     value: str
     verdict: str
     style: str
     sentences: list[str]
 
 
-def finding(ranking: Ranking) -> Finding:
-    """Who is best on a data set, whether that is proven, and how far it is from the truth."""
-    name, best = ranking.dataset.name, ranking.best
-    if best is None:
+def finding(run: RunRecord, ranking: Ranking) -> Finding:
+    """Whom validation chose on a data set, what is proven of it, how far it is from the truth."""
+    name, entry = ranking.dataset.name, ranking.chosen or ranking.best
+    if entry is None:
         return Finding(name, None, "", "no result", "open", ["No family gave a result."])
     verdict, style = _verdict(ranking)
     sentences = _alarm(ranking)
-    if verdict != "alarm":
-        sentences += _lead(ranking) + _against_truth(ranking)
-    sentences += _against_baseline(ranking) + _improving(ranking)
-    value = with_error(best.value, best.stderr, best.kind)
-    return Finding(name, best.model, value, verdict, style, sentences)
+    if ranking.choice is None:
+        sentences.append("No model has figures on validation rows, so nothing is chosen or proven.")
+    else:
+        sentences += _shown(run, ranking, ranking.choice) + _against_truth(ranking, entry)
+        sentences += learned(ranking.choice)
+    sentences += _below_baseline(ranking) + _improving(ranking)
+    value = with_error(entry.value, entry.stderr, entry.kind)
+    return Finding(name, entry.model, value, verdict, style, sentences)
 
 
 def _verdict(ranking: Ranking) -> tuple[str, str]:
-    rivals = ranking.rivals[1:]
-    verdicts = {r.verdict for r in rivals}
-    if any(ranking.best and c.model == ranking.best.model for c in ranking.alarms):
+    choice = ranking.choice
+    if ranking.alarms:
         return "alarm", "alarm"
-    if not rivals:
+    if choice is None:
+        return "not chosen", "open"
+    if choice.too_short:
+        return "too few to say", "open"
+    verdicts = {a.verdict for a in choice.against}
+    if not verdicts:
         return "no rival", "open"
-    if verdicts == {"proven"}:
+    if "better" in verdicts:
+        return "another is better", "tie"
+    if verdicts == {"worse"}:
         return "proven best", "proven"
-    if "not proven" in verdicts or "not comparable" in verdicts:
-        return "lead not proven", "tie"
-    if "proven" in verdicts:
-        # a leading bound is none of the exact values
-        exact = ranking.best is not None and ranking.best.kind == "exact"
+    if verdicts & {"alike", "not comparable"}:
+        return "not told from all", "tie"
+    if verdicts & {"within", "small"}:
+        return "proven best within the margin", "partly"
+    if "worse" in verdicts:
+        # a chosen bound is none of the exact values
+        exact = choice.chosen.kind == "exact"
         return "best of the exact values" if exact else "beats every exact value", "partly"
     return "open", "open"
 
@@ -62,67 +76,37 @@ def _alarm(ranking: Ranking) -> list[str]:
     if not models:
         return []
     verb = "claims" if len(models) == 1 else "claim"
-    return [f"ALARM: {listing(models)} {verb} more than the truth allows; don't trust the numbers."]
+    return [
+        f"ALARM: {listing(models)} {verb} more than the truth allows; don't trust the numbers, "
+        f"which take no part in the choice."
+    ]
 
 
 def _names(entries: list[Entry]) -> str:
     return listing([e.model for e in entries])
 
 
-def _lead(ranking: Ranking) -> list[str]:
-    best = ranking.best
-    assert best is not None
+def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
+    if choice.too_short:
+        return [f"{recommend.too_short(run, ranking.dataset.name, choice)}."]
     sentences = []
-    proven = [r for r in ranking.rivals[1:] if r.verdict == "proven" and r.difference]
-    ties = [r for r in ranking.rivals[1:] if r.verdict == "not proven" and r.difference]
-    opened = ranking.with_verdict("open")
-    if proven:
-        near = min(proven, key=lambda r: r.difference.value if r.difference else math.inf)
-        assert near.difference is not None
-        above = " Its bound lies above their exact values." if best.kind == "lower_bound" else ""
+    for against in choice.with_verdict("better"):
+        d = against.difference
+        assert d is not None
         sentences.append(
-            f"It beats {_names([r.entry for r in proven])} for certain (the nearest, "
-            f"{near.entry.model}, by {with_error(near.difference.value, near.difference.stderr)} "
-            f"nats a row).{above}"
+            f"Test rows show {against.other.model} to be better than validation's choice, by "
+            f"{with_error(-d.value, d.stderr)} nats a row."
         )
-    if ties:
-        gaps = listing(
-            [f"{r.entry.model} {_of(r.difference.value, r.difference.stderr)}" for r in ties]  # type: ignore[union-attr]
-        )
-        sentences.append(f"Its lead over {gaps} may be luck of the test rows.")
-    if opened:
-        models = _names([r.entry for r in opened])
-        if best.kind == "estimate":
-            sentences.append("Its value is an estimate without a promise, so nothing is proven.")
-        elif len(opened) == 1:
-            sentences.append(
-                f"{models} gives only {_kind_words(opened[0].entry.kind)}, which lies lower: "
-                f"its true value may be higher, so nothing is proven against it."
-            )
-        else:
-            bounds = all(r.entry.kind == "lower_bound" for r in opened)
-            sentences.append(
-                f"{models} give only {'lower bounds' if bounds else 'bounds or estimates'}, which "
-                f"lie lower: their true values may be higher, so nothing is proven against them."
-            )
-    for rival in ranking.with_verdict("not comparable"):
-        sentences.append(f"{rival.entry.model} left no values of the same test rows to compare.")
+    sentences += recommend.shown(choice, NATS, recommend.margin_of(choice, NATS))
+    for against in choice.with_verdict("not comparable"):
+        sentences.append(f"{against.other.model} left no values of the same test rows to compare.")
+    if choice.chosen.kind == "lower_bound" and choice.with_verdict("worse"):
+        sentences.append("Its bound lies above their exact values.")
     return sentences
 
 
-def _of(value: float, stderr: float) -> str:
-    return f"({with_error(value, stderr)})"
-
-
-def _kind_words(kind: str) -> str:
-    return {"exact": "an exact value", "lower_bound": "a lower bound", "estimate": "an estimate"}[
-        kind
-    ]
-
-
-def _against_truth(ranking: Ranking) -> list[str]:
-    best = ranking.best
-    if best is None or best.gap is None or not math.isfinite(best.gap.value):
+def _against_truth(ranking: Ranking, best: Entry) -> list[str]:
+    if best.gap is None or not math.isfinite(best.gap.value):
         return []
     gap = with_error(best.gap.value, best.gap.stderr)
     low, high = best.gap.interval()
@@ -130,7 +114,8 @@ def _against_truth(ranking: Ranking) -> list[str]:
         return [f"The truth is not seen to be better (KL divergence {gap} nats a row)."]
     most = "at most " if best.kind == "lower_bound" else ""
     words = f"The truth is {most}{gap} nats a row away in KL divergence"
-    if best.kind == "exact" and ranking.with_verdict("open") and high > 0:
+    opened = ranking.choice is not None and ranking.choice.with_verdict("open")
+    if best.kind == "exact" and opened and high > 0:
         words += (
             f"; no model can beat it, so no true value lies more than about "
             f"{number(high, 2 if high >= 0.1 else 3)} above this one"
@@ -138,22 +123,19 @@ def _against_truth(ranking: Ranking) -> list[str]:
     return [f"{words}."]
 
 
-def _against_baseline(ranking: Ranking) -> list[str]:
-    baseline, best = ranking.baseline, ranking.best
-    if baseline is None or best is None or baseline.value is None:
+def _below_baseline(ranking: Ranking) -> list[str]:
+    baseline = ranking.baseline
+    if baseline is None or baseline.value is None or baseline is ranking.chosen:
         return []
-    if baseline is best:
-        return ["No family is seen to learn anything beyond independent columns."]
     below = [e for e in ranking.entries if e is not baseline and e.value < baseline.value]  # type: ignore[operator]
-    if not below:
-        return []
-    bounds = [e for e in below if e.kind != "exact"]
     exact = [e for e in below if e.kind == "exact"]
+    bounds = [e for e in below if e.kind != "exact"]
     sentences = []
     if exact:
-        sentences.append(f"{_names(exact)} did no better than the {BASELINE} baseline.")
+        verb = "has" if len(exact) == 1 else "have"
+        sentences.append(f"{_names(exact)} {verb} no higher value than {BASELINE}.")
     if bounds:
-        sentences.append(f"{_names(bounds)} can't be shown to beat the {BASELINE} baseline.")
+        sentences.append(f"{_names(bounds)} can't be shown to beat {BASELINE}.")
     return sentences
 
 
@@ -163,6 +145,10 @@ def _improving(ranking: Ranking) -> list[str]:
         return []
     verb = "was" if len(improving) == 1 else "were"
     return [f"{_names(improving)} {verb} still improving when training stopped."]
+
+
+def _blocks(ranking: Ranking) -> str:
+    return count(ranking.choice.units, "block") if ranking.choice is not None else "blocks"
 
 
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
@@ -177,26 +163,23 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     sentences[0] = sentences[0][0].upper() + sentences[0][1:]
     wins: dict[str, list[str]] = {}
     for ranking in rankings:
-        if ranking.best is not None and _verdict(ranking)[0] != "alarm":
-            wins.setdefault(ranking.best.model, []).append(ranking.dataset.name)
+        if ranking.chosen is not None:
+            wins.setdefault(ranking.chosen.model, []).append(ranking.dataset.name)
     if wins:
-        leads = [
-            f"{model} leads on {listing(names)}"
-            for model, names in sorted(wins.items(), key=lambda item: -len(item[1]))
-        ]
-        sentences.append(f"{'; '.join(leads)}.")
-        proven = [f for f in map(finding, rankings) if f.style in ("proven", "partly")]
-        whole = [f.dataset for f in proven if f.style == "proven"]
-        partly = [f.dataset for f in proven if f.style == "partly"]
-        if whole:
-            sentences.append(f"The lead is proven against every rival on {listing(whole)}.")
-        if partly:
-            sentences.append(
-                f"The lead on {listing(partly)} is proven against every exact value, and open "
-                f"against bounds."
-            )
-        if not proven:
-            sentences.append("No lead is proven.")
+        ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
+        chosen = [f"{model} on {listing(names)}" for model, names in ordered]
+        sentences.append(f"Validation chose {'; '.join(chosen)}.")
+    verdicts: dict[str, list[str]] = {}
+    for ranking in rankings:
+        verdicts.setdefault(_verdict(ranking)[1], []).append(ranking.dataset.name)
+    if where := verdicts.get("proven"):
+        sentences.append(f"Its choice is proven better than every rival on {listing(where)}.")
+    if where := verdicts.get("partly"):
+        sentences.append(
+            f"On {listing(where)} that is proven as far as bounds and a stated margin allow."
+        )
+    if wins and not {"proven", "partly"} & set(verdicts):
+        sentences.append("On no data set is it proven better than all others.")
     return sentences
 
 
@@ -223,8 +206,8 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     if len(run.seeds) == 1:
         found.append(
             "Each cell was trained once. The errors here are those of the test rows; how much "
-            "another seed would change is not known, and a small proven difference is a difference "
-            "between these two fitted models, not yet between their families."
+            "another seed would change is not known, and what is proven is a difference between "
+            "fitted models, not yet between their families."
         )
     improving = [e for e in entries if e.improving]
     if improving:
@@ -240,11 +223,12 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
             f"Few test rows: {where}. Only large differences can be proven there, and the errors "
             f"themselves are rough."
         )
-    windows = [r.dataset.name for r in rankings if r.dataset.facts.get("has_text")]
-    if windows:
+    blocks = [r for r in rankings if (r.dataset.facts.get("units") or {}).get("what") == "blocks"]
+    if blocks:
+        where = listing([f"{r.dataset.name} ({_blocks(r)})" for r in blocks])
         found.append(
-            f"{listing(windows)}: the rows are windows of running text, so neighbouring rows are "
-            f"alike and the true errors are somewhat larger than those printed."
+            f"The rows of {where} follow each other in a text or in time, so neighbours are alike: "
+            f"errors are those of blocks of rows, and say nothing of other texts or other times."
         )
     unknown = [r.dataset.name for r in rankings if r.truth is None]
     if unknown:

@@ -97,7 +97,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Value:
-    """A metric of one source, mean over seeds."""
+    """A metric of one source, mean over the folds."""
 
     value: float
     stderr: float
@@ -148,7 +148,7 @@ class Quality:
 def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     """The metrics of samples on a data set; None where there are none."""
     name = ranking.dataset.name
-    sources = [(e.model, e.ok) for e in ranking.entries]
+    sources = [(e.model, list(e.fit.cells)) for e in ranking.entries if e.fit is not None]
     references = [(r, run.reference(r, name)) for r in (HELD_OUT, COPYCAT)]
     cells = [c for _, of_one in [*sources, *references] for c in of_one]
     facts: dict[str, dict[str, Any]] = {}
@@ -191,11 +191,9 @@ def _value(cells: Sequence[Cell], key: str) -> Value | None:
     found = [f for f in found if f["value"] is not None]
     if not found:
         return None
-    value, error = (
-        float(np.mean([math.nan if f[part] is None else f[part] for f in found]))
-        for part in ("value", "stderr")
-    )
-    return Value(value, error)
+    errors = [math.nan if f["stderr"] is None else f["stderr"] for f in found]
+    error = math.sqrt(sum(e**2 for e in errors)) / len(errors)
+    return Value(float(np.mean([f["value"] for f in found])), error)
 
 
 def _leading(values: list[Value | None], *, higher: bool) -> list[bool]:

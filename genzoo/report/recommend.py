@@ -1,34 +1,36 @@
-"""Which family to use for what, in words: chosen on validation rows, never on test rows.
+"""Which family to use for what, in words: what validation chose, and what test rows prove of it.
 
-The choice among families is made where the test rows aren't touched, so that the winner's test
-figures stay an honest forecast. A difference that may be luck of the validation rows is called so,
-and the smaller or faster family is named. A lower bound below another value proves nothing. Where
-validation rows are too few to tell families apart, nothing is recommended.
+The rule is in ``genzoo.report.choice``; here it is said. Nothing is called better that is not
+proven so, and nothing is called equal for want of a proof.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from genzoo.benchmark.statistics import (
-    LEVEL,
-    Difference,
-    can_prove,
-    holm,
-    paired_difference,
-    weakest,
+from genzoo.benchmark.statistics import FEWEST_UNITS
+from genzoo.report.choice import (
+    BASELINE,
+    FEWEST_TO_CHOOSE_BY,
+    LEAST,
+    Against,
+    Choice,
+    by_label,
+    by_likelihood,
+    choose_label,
+    choose_likelihood,
+    choose_samples,
+    contenders,
+    n_valid,
 )
-from genzoo.report.numbers import ascii_marks, listing, number, seconds, with_error
-from genzoo.report.records import Cell, RunRecord, read_run
-from genzoo.report.summary import BASELINE
+from genzoo.report.numbers import ascii_marks, decimals, listing, number, seconds, with_error
+from genzoo.report.records import Fit, RunRecord, read_run
+from genzoo.report.summary import score_of
 
-TOO_FEW, FEW_ROWS = 30, 50  # below: nothing is recommended; a word of caution
+FEW_TEST_ROWS = 300  # below: what could not have been seen is said, and folds are offered
+FEW_TO_CHOOSE_BY = 50  # validation rows; below: a word of caution
 PURPOSES = {
     "none": "Too few rows to choose",
     "likelihood": "Likelihoods, anomaly scores",
@@ -37,7 +39,6 @@ PURPOSES = {
     "label": "Telling the label",
     "speed": "Speed and size",
 }
-ROWS, GROUPS = "validation rows", "groups of validation rows"
 
 
 @dataclass(frozen=True)
@@ -53,136 +54,309 @@ class Advice:
         return PURPOSES[self.purpose]
 
 
-@dataclass
-class Candidate:
-    """A model on one data set as its validation rows show it: means over its seeds.
-
-    Attributes:
-        value, stderr: mean log-probability of validation rows in nats, and its error over rows.
-        kind: the weakest kind among the seeds.
-        log_prob, groups, right: by validation row; None where not kept.
-    """
-
-    model: str
-    cells: list[Cell]
-    value: float
-    stderr: float | None
-    kind: str
-    log_prob: np.ndarray | None
-    groups: np.ndarray | None
-    right: np.ndarray | None = field(default=None)
-
-    @property
-    def improving(self) -> bool:
-        return any((c.record["training"] or {}).get("converged") is False for c in self.cells)
-
-    def mean(self, *path: str) -> float | None:
-        """The mean over seeds of a number of the record; None where a seed lacks it."""
-        found = [_at(c.record, path) for c in self.cells]
-        return None if None in found else float(np.mean(found))
-
-    @property
-    def cost(self) -> float:
-        """Seconds of training: what is called fast."""
-        return self.mean("train_seconds") or 0.0
-
-
-def _at(record: dict[str, Any], path: Sequence[str]) -> Any:
-    value: Any = record
-    for name in path:
-        value = None if value is None else value.get(name)
-    return value
-
-
-def candidates(run: RunRecord, dataset: str) -> list[Candidate]:
-    """The models with a result on a data set, best first; those that raised an alarm are no
-    choice."""
-    found = []
-    for model in run.asked(dataset):
-        cells = [c for c in run.of(model, dataset) if c.ok and _at(c.record, ("validation",))]
-        if not cells or any(_at(c.record, ("alarm", "raised")) for c in cells):
-            continue
-        valid = [c.record["validation"] for c in cells]
-        if any(v["log_prob"] is None for v in valid):
-            continue
-        errors = [v["stderr"] for v in valid if v["stderr"] is not None]
-        found.append(
-            Candidate(
-                model,
-                cells,
-                float(np.mean([v["log_prob"] for v in valid])),
-                float(np.mean(errors)) if errors else None,
-                weakest([v["kind"] for v in valid]),
-                _mean([c.valid_log_prob for c in cells]),
-                cells[0].valid_groups,
-                _mean([c.valid_right for c in cells]),
-            )
-        )
-    # an estimate may lie above the true value: it wins only among its like
-    return sorted(found, key=lambda c: (c.kind == "estimate", -c.value))
-
-
-def _mean(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    kept = [a for a in arrays if a is not None]
-    if len(kept) < len(arrays) or len({a.shape for a in kept}) != 1:
-        return None
-    return np.mean([a.astype(np.float64) for a in kept], axis=0)
-
-
-def winner(run: RunRecord, dataset: str) -> Cell | None:
-    """The cell of the model with the highest validation likelihood, at its best seed."""
-    ranked = candidates(run, dataset)
-    if not ranked:
-        return None
-    return max(ranked[0].cells, key=lambda c: c.record["validation"]["log_prob"])
-
-
 def advise(run: RunRecord, dataset: str) -> list[Advice]:
     """A line for each purpose; one that says why not where validation rows are too few; none where
     no model has validation figures."""
-    ranked = candidates(run, dataset)
-    if not ranked:
+    ranked = _ranked(run, dataset)
+    choice = choose_likelihood(run, dataset)
+    if choice is None:
         return []
     if few := too_few(run, dataset):
-        rows = few.partition(" ")[2]
-        need = f"At least {TOO_FEW} {rows} are needed to recommend anything"
-        if _facts(run, dataset).get("file") and rows == ROWS:
-            need += f": a file of about {10 * TOO_FEW} rows"
-        words = f"{few} can't tell families apart: differences may be luck. {need}."
-        return [Advice("none", None, words)]
-    clamps = _has_ranges(run, dataset)
-    found = [_likelihood(ranked, clamps=clamps), _queries(ranked), _samples(ranked)]
-    if any(c.mean("validation", "accuracy", "value") is not None for c in ranked):
-        found.append(_label(ranked))
-    return [*found, _speed(ranked)]
+        words = (
+            f"{few} can't tell families apart: differences may be luck. At least "
+            f"{FEWEST_TO_CHOOSE_BY} validation rows are needed to recommend anything"
+        )
+        if _is_foldable(run, dataset):
+            words += (
+                f": a file of about {10 * FEWEST_TO_CHOOSE_BY} rows, or --folds 5, which judges "
+                f"every row once"
+            )
+        return [Advice("none", None, f"{words}.")]
+    found = [_likelihood(run, dataset, choice, ranked), _queries(ranked)]
+    found.append(_samples(run, dataset))
+    if any(c.at("label") for fit in ranked for c in fit.cells):
+        found.append(_label(run, dataset))
+    return [*found, _speed(choice, ranked)]
 
 
 def basis(run: RunRecord, dataset: str) -> str:
-    """What the choice rests on, in a sentence."""
-    ranked = candidates(run, dataset)
-    if not ranked:
+    """What the choice rests on, in a few sentences."""
+    choice = choose_likelihood(run, dataset)
+    if choice is None:
         return "No model has figures on validation rows: nothing is recommended."
     if few := too_few(run, dataset):
         return f"{few} are too few to choose by: nothing is recommended."
-    n = max(c.record["validation"]["n"] for c in ranked[0].cells)
-    few = " These are few: read ties as open, not as equal." if n < FEW_ROWS else ""
-    return f"Chosen on {n} validation rows; the test rows only judge the choice.{few}"
+    n = n_valid(choice.chosen)
+    words = (
+        f"Chosen on {n} validation rows, proven on {_judged_on(run, dataset, choice)}, which chose "
+        f"nothing: at 5 % for all comparisons of a purpose together. What is proven is about these "
+        f"fitted models."
+    )
+    if n < FEW_TO_CHOOSE_BY:
+        words += " So few rows choose almost by chance."
+    if (n_test := _n_test(choice.chosen)) < FEW_TEST_ROWS:
+        words += f" {n_test} test rows are few: only large differences can be seen"
+        words += (
+            "; --folds 5 judges every row of the file once."
+            if _is_foldable(run, dataset)
+            else "."
+        )  # fmt: skip
+    return words
 
 
 def too_few(run: RunRecord, dataset: str) -> str | None:
-    """How many validation rows there are, or groups of rows that belong together, if that is too
-    few to choose by: ``"12 validation rows"``."""
-    ranked = candidates(run, dataset)
-    if not ranked:
+    """How many validation rows there are, if that is too few to choose by: ``"12 validation
+    rows"``."""
+    ranked = _ranked(run, dataset)
+    if not ranked or n_valid(ranked[0]) >= FEWEST_TO_CHOOSE_BY:
         return None
-    groups = ranked[0].groups
-    n = max(c.record["validation"]["n"] for c in ranked[0].cells)
-    n, what = (n, ROWS) if groups is None else (len(np.unique(groups)), GROUPS)
-    return f"{n} {what}" if n < TOO_FEW else None
+    return f"{n_valid(ranked[0])} validation rows"
 
 
-def _facts(run: RunRecord, dataset: str) -> dict[str, Any]:
-    return next((d.facts for d in run.datasets if d.name == dataset), {})
+def in_words(folder: str | Path, datasets: Sequence[str]) -> str:
+    """The recommendations for some data sets of a run, as text for a terminal."""
+    run = read_run(folder)
+    blocks = []
+    for dataset in datasets:
+        lines = [f"What to use on {dataset}", f"  {ascii_marks(basis(run, dataset))}"]
+        for advice in advise(run, dataset):
+            lines.append(f"- {advice.title}: {ascii_marks(advice.words)}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _ranked(run: RunRecord, dataset: str) -> list[Fit]:
+    """Of each family the fit that validation chose, by validation likelihood."""
+    return [fit for fit, _ in contenders(run, dataset, by_likelihood)]
+
+
+def _n_test(fit: Fit) -> int:
+    values = fit.array("log_prob")
+    return 0 if values is None else len(values)
+
+
+def _is_foldable(run: RunRecord, dataset: str) -> bool:
+    """Whether ``--folds`` would do what it was not asked to do."""
+    facts = run.facts(dataset)
+    return bool(facts.get("foldable")) and not facts.get("folds")
+
+
+def _judged_on(run: RunRecord, dataset: str, choice: Choice) -> str:
+    """``1200 test rows``, ``870 test rows in 15 blocks``."""
+    units = run.facts(dataset).get("units")
+    rows = f"{_n_test(choice.chosen)} test rows"
+    if run.facts(dataset).get("folds"):
+        rows += f" of {run.facts(dataset)['folds']} folds"
+    return rows if units is None else f"{rows} in {choice.units} {units['what']}"
+
+
+# -------------------------------------------------------------------------------- what is shown
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How differences of a purpose are said: times ``scale``, with ``name`` behind."""
+
+    name: str
+    scale: float = 1.0
+
+    def error(self, value: float, stderr: float) -> str:
+        return f"{with_error(self.scale * value, self.scale * stderr)}{self.name}"
+
+    def about(self, value: float) -> str:
+        """To two digits."""
+        return f"{number(self.scale * value, max(0, decimals(None, self.scale * value) - 2))}"
+
+
+NATS = Unit(" nats a row")
+NATS_OF_LABEL = Unit(" nats of log p(label | the rest)")
+POINTS = Unit(" points", 100.0)
+
+
+def margin_of(choice: Choice, unit: Unit) -> str:
+    """``0.03 nats a row``."""
+    return f"{unit.about(choice.margin)}{unit.name}"
+
+
+def _names(found: Sequence[Against | Fit]) -> str:
+    return listing([(f.other if isinstance(f, Against) else f).model for f in found])
+
+
+def too_short(run: RunRecord, dataset: str, choice: Choice) -> str:
+    """Why nothing can be proven where test rows make too few groups or blocks."""
+    facts = run.facts(dataset)
+    what = (facts.get("units") or {"what": "rows"})["what"]
+    subject = "text" if facts.get("has_text") else "stretch of time"
+    start = f"too short a {subject} to say" if what == "blocks" else f"too few {what} to say"
+    return (
+        f"{start}: the test rows make {choice.units} {what} that are independent, of at least "
+        f"{FEWEST_UNITS} that a proof needs"
+    )
+
+
+def shown(choice: Choice, unit: Unit, margin: str) -> list[str]:
+    """What test rows show of the chosen one against the others, in sentences.
+
+    Args:
+        unit: of the scores.
+        margin: within which a lighter one may take its place.
+    """
+    name = "It" if choice.recommended is choice.chosen else choice.chosen.model
+    words = []
+    worse, small, within, alike, opened = (
+        choice.with_verdict(v) for v in ("worse", "small", "within", "alike", "open")
+    )
+    if worse:
+        words.append(f"{name} is proven better than {_names(worse)}{_nearest(worse, unit)}.")
+    if small:
+        words.append(
+            f"{name} differs from {_names(small)} by less than {unit.about(LEAST)}{unit.name}, "
+            f"which is not worth a choice."
+        )
+    if within:
+        words.append(
+            f"Shown to lose less than {margin} to {choice.chosen.model}: "
+            f"{listing([_gap(a, unit) for a in within])}."
+        )
+    if alike:
+        largest = choice.unseen
+        words.append(
+            f"Nothing is shown between {choice.chosen.model} and "
+            f"{listing([_gap(a, unit) for a in alike])}"
+            + (
+                f": differences of up to {unit.about(largest)}{unit.name} could have gone unseen."
+                if largest is not None
+                else "."
+            )
+        )
+    if opened and choice.chosen.kind == "estimate":
+        words.append("Its value is an estimate, which proves nothing.")
+    elif opened:
+        words += _about_bounds(choice, opened)
+    return words
+
+
+def _nearest(worse: list[Against], unit: Unit) -> str:
+    near = min(worse, key=lambda a: a.difference.value if a.difference else 0.0)
+    if near.difference is None:
+        return ""
+    value = unit.error(near.difference.value, near.difference.stderr)
+    return (
+        f" (by {value})" if len(worse) == 1 else f" (the nearest, {near.other.model}, by {value})"
+    )
+
+
+def _gap(against: Against, unit: Unit) -> str:
+    d = against.difference
+    if d is None:
+        return against.other.model
+    side = "behind" if d.value >= 0 else "ahead"
+    return f"{against.other.model} ({unit.error(abs(d.value), d.stderr)} {side})"
+
+
+def _about_bounds(choice: Choice, opened: list[Against]) -> list[str]:
+    words = []
+    estimates = [a for a in opened if a.other.kind == "estimate"]
+    below = [a for a in opened if a not in estimates and a.difference and a.difference.value > 0]
+    above = [a for a in opened if a not in estimates and a not in below]
+    if below:
+        verb = "gives" if len(below) == 1 else "give"
+        words.append(
+            f"{_names(below)} {verb} only a lower bound that lies below: the true value may be "
+            f"higher, nothing is proven."
+        )
+    if above:
+        verb = "lies" if len(above) == 1 else "lie"
+        words.append(
+            f"{_names(above)} {verb} above {choice.chosen.model}, which gives only a lower bound: "
+            f"its true value may be higher, nothing is proven."
+        )
+    if estimates:
+        words.append(f"Estimates prove nothing: {_names(estimates)}.")
+    return words
+
+
+def lead(choice: Choice, value: str, unit: Unit, margin: str) -> list[str]:
+    """Who is recommended and as what: validation's choice, its substitute, or a better one."""
+    chosen = choice.chosen
+    if choice.better is not None:
+        other, d = choice.better.other, choice.better.difference
+        assert d is not None
+        return [
+            f"{other.model}: {value}. Validation chose {chosen.model}, but test rows show "
+            f"{other.model} to be better, by {unit.error(-d.value, d.stderr)}; nothing else is "
+            f"claimed of it."
+        ]
+    if choice.substitute is not None:
+        other = choice.substitute.other
+        return [
+            f"{other.model}: {value}. It is lighter than {chosen.model}, which validation chose "
+            f"({seconds(other.cost)} of training instead of {seconds(chosen.cost)}), and shown to "
+            f"lose less than {margin} to it; nothing else is claimed of it."
+        ]
+    return [f"{chosen.model}: {value}."]
+
+
+# -------------------------------------------------------------------------------- by purpose
+
+
+def _likelihood(run: RunRecord, dataset: str, choice: Choice, ranked: list[Fit]) -> Advice:
+    best = choice.recommended
+    if choice.too_short:
+        words = [
+            f"{too_short(run, dataset, choice)}. Validation's choice is {choice.chosen.model}, "
+            f"with {nats(choice.chosen)} nats a row on test rows."
+        ]
+        return Advice("likelihood", None, " ".join(words))
+    margin = margin_of(choice, NATS)
+    words = lead(choice, f"{nats(best)} nats a row on test rows", NATS, margin)
+    if choice.better is None:
+        words += shown(choice, NATS, margin) + learned(choice)
+    if best.kind != "exact":
+        exact = next((fit for fit in ranked if fit.kind == "exact"), None)
+        if exact is not None:
+            words.append(
+                f"For scores of single rows, where a bound is loose by a different amount in each, "
+                f"take {exact.model} ({nats(exact)}, exact)."
+            )
+    words += _still_improving(ranked)
+    if _has_ranges(run, dataset):
+        words.append(
+            "This holds for numbers within the range seen in training: one beyond it is scored as "
+            "the end of the range, so that an impossible value may look likely; 'genzoo score' "
+            "counts such rows."
+        )
+    return Advice("likelihood", best.model, " ".join(words))
+
+
+def learned(choice: Choice) -> list[str]:
+    """A sentence where the chosen one is not shown to know more than the baseline."""
+    if choice.chosen.model == BASELINE:
+        return [
+            f"{BASELINE} gives every column its own shares and nothing else: no family is shown to "
+            f"have learned how columns depend on each other."
+        ]
+    against = next((a for a in choice.against if a.other.model == BASELINE), None)
+    if against is None or against.verdict == "worse":
+        return []
+    return ["It is not shown to have learned how columns depend on each other."]
+
+
+def nats(fit: Fit) -> str:
+    """Mean log mass of a fit's test rows, with error and the mark of its kind."""
+    score = score_of(fit)
+    return with_error(score.value, score.stderr, score.kind)
+
+
+def _still_improving(ranked: list[Fit]) -> list[str]:
+    improving = [fit for fit in ranked if fit.improving]
+    if not improving:
+        return []
+    verb = "was" if len(improving) == 1 else "were"
+    return [
+        f"{_names(improving)} {verb} still improving when training stopped: a longer budget may "
+        f"change this."
+    ]
 
 
 def _has_ranges(run: RunRecord, dataset: str) -> bool:
@@ -193,125 +367,22 @@ def _has_ranges(run: RunRecord, dataset: str) -> bool:
     return any(v.is_numeric for v in schema.variables)
 
 
-def in_words(folder: str | Path, datasets: Sequence[str]) -> str:
-    """The recommendations for some data sets of a run, as text for a terminal."""
-    run = read_run(folder)
-    blocks = []
-    for dataset in datasets:
-        lines = [f"What to use on {dataset} ({ascii_marks(basis(run, dataset))})"]
-        for advice in advise(run, dataset):
-            lines.append(f"- {advice.title}: {ascii_marks(advice.words)}")
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
-
-
-# -------------------------------------------------------------------------------- by purpose
-
-
-def _split(
-    best: Candidate, others: list[Candidate], difference: Callable[[Candidate], Difference | None]
-) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
-    """The others that are proven worse, those that may be as good, and those that are open."""
-    closed = [c for c in others if can_prove(best.kind, c.kind)]
-    differences = [difference(c) for c in closed]
-    p = holm([math.nan if d is None else d.p_value() for d in differences])
-    worse = [
-        c
-        for c, d, level in zip(closed, differences, p, strict=True)
-        if d is not None and d.value > 0 and level < LEVEL
-    ]
-    tied = [c for c in closed if c not in worse]
-    return worse, tied, [c for c in others if c not in closed]
-
-
-def _by_row(best: Candidate) -> Callable[[Candidate], Difference | None]:
-    def difference(other: Candidate) -> Difference | None:
-        a, b = best.log_prob, other.log_prob
-        if a is None or b is None or a.shape != b.shape:
-            return None
-        return paired_difference(a, b, best.groups)
-
-    return difference
-
-
-def _names(found: Sequence[Candidate]) -> str:
-    return listing([c.model for c in found])
-
-
-def _likelihood(ranked: list[Candidate], *, clamps: bool) -> Advice:
-    best, others = ranked[0], ranked[1:]
-    worse, tied, opened = _split(best, others, _by_row(best))
-    words = [f"{best.model}, with {_nats(best)} nats a row."]
-    if worse:
-        words.append(f"It is proven better than {_names(worse)}.")
-    if tied:
-        quick = min([best, *tied], key=lambda c: c.cost)
-        words.append(f"No proven difference to {_names(tied)}{_quicker(best, quick)}.")
-    if opened and best.kind == "estimate":
-        words.append("Its value is an estimate, which proves nothing.")
-    elif opened:
-        verb = "gives" if len(opened) == 1 else "give"
-        words.append(
-            f"{_names(opened)} {verb} only a lower bound that lies below: the true value may be "
-            f"higher, nothing is proven."
-        )
-    if best.kind != "exact":
-        exact = next((c for c in others if c.kind == "exact"), None)
-        if exact is not None:
-            words.append(
-                f"For scores of single rows, where a bound is loose by a different amount in each, "
-                f"take {exact.model} ({_nats(exact)}, exact)."
-            )
-    baseline = next((c for c in ranked if c.model == BASELINE), None)
-    if baseline is not None and (baseline is best or baseline in tied):
-        words.append("No dependence between the columns is proven to be learned.")
-    words += _still_improving(ranked)
-    if clamps:
-        words.append(
-            "This holds for numbers within the range seen in training: one beyond it is scored as "
-            "the end of the range, so that an impossible value may look likely; 'genzoo score' "
-            "counts such rows."
-        )
-    return Advice("likelihood", best.model, " ".join(words))
-
-
-def _nats(candidate: Candidate) -> str:
-    return with_error(candidate.value, candidate.stderr, candidate.kind)
-
-
-def _quicker(best: Candidate, quick: Candidate) -> str:
-    if quick is best:
-        return f"; it is the fastest of these to train ({seconds(best.cost)})"
-    return (
-        f": {quick.model} trains in {seconds(quick.cost)} instead of {seconds(best.cost)}, take it "
-        f"where speed or simplicity counts"
-    )
-
-
-def _still_improving(ranked: list[Candidate]) -> list[str]:
-    improving = [c for c in ranked if c.improving]
-    if not improving:
-        return []
-    verb = "was" if len(improving) == 1 else "were"
-    return [
-        f"{_names(improving)} {verb} still improving when training stopped: a longer budget may "
-        f"change this."
-    ]
-
-
-def _queries(ranked: list[Candidate]) -> Advice:
-    def kind(candidate: Candidate) -> str:
-        kinds = {_at(c.record, ("validation", "query")) for c in candidate.cells}
+def _queries(ranked: list[Fit]) -> Advice:
+    def kind(fit: Fit) -> str:
+        kinds = {c.at("validation", "query") for c in fit.cells}
         return str(kinds.pop()) if len(kinds) == 1 else "mixed"
 
-    exact = [c for c in ranked if kind(c) == "exact" and c.model != BASELINE]
-    rest = [c for c in ranked if kind(c) in ("lower_bound", "estimate", "mixed")]
-    refused = [c for c in ranked if kind(c) == "unsupported"]
-    baseline = [c for c in ranked if kind(c) == "exact" and c.model == BASELINE]
-    learned = exact or rest
-    if baseline and learned and learned[0].value <= baseline[0].value:
+    def value(fit: Fit) -> float:
+        return by_likelihood(fit) or 0.0
+
+    exact = [f for f in ranked if kind(f) == "exact" and f.model != BASELINE]
+    rest = [f for f in ranked if kind(f) in ("lower_bound", "estimate", "mixed")]
+    refused = [f for f in ranked if kind(f) == "unsupported"]
+    baseline = [f for f in ranked if kind(f) == "exact" and f.model == BASELINE]
+    able = exact or rest
+    if baseline and able and value(able[0]) <= value(baseline[0]):
         best = baseline[0]
-        behind = [c for c in learned if c.value <= best.value]
+        behind = [f for f in able if value(f) <= value(best)]
         words = (
             f"{best.model} sums out hidden entries exactly ({_cost_of_query(best)}); it knows no "
             f"dependence, but {_names(behind)} {'has' if len(behind) == 1 else 'have'} no higher "
@@ -321,8 +392,8 @@ def _queries(ranked: list[Candidate]) -> Advice:
         best = exact[0]
         words = f"{best.model} sums out hidden entries exactly ({_cost_of_query(best)})"
         if best is not ranked[0] and len(exact) > 1:
-            words += f", and is the likeliest of {_names(exact)}"
-        words += "." if best is ranked[0] else f"; it has {_nats(best)} nats a row."
+            words += f", and validation chose it among {_names(exact)}"
+        words += "." if best is ranked[0] else f"; it has {nats(best)} nats a row on test rows."
         words += f" {_names(rest)} can do no more than approximate." if rest else ""
     elif rest:
         best = rest[0]
@@ -339,94 +410,111 @@ def _queries(ranked: list[Candidate]) -> Advice:
     return Advice("queries", best.model, words)
 
 
-def _cost_of_query(candidate: Candidate) -> str:
-    cost = candidate.mean("validation", "query_seconds") or 0.0
+def _cost_of_query(fit: Fit) -> str:
+    cost = fit.mean("validation", "query_seconds") or 0.0
     return f"{seconds(cost) if cost >= 0.095 else f'{1000 * cost:.2g} ms'} a row"
 
 
-def _samples(ranked: list[Candidate]) -> Advice:
-    def score(candidate: Candidate) -> tuple[float, float] | None:
-        value = candidate.mean("validation", "c2st", "value")
-        error = candidate.mean("validation", "c2st", "stderr")
-        # below a half is luck: told apart no better than by a coin
-        return None if value is None else (max(value, 0.5), error or 0.0)
-
-    scored = [(c, s) for c in ranked for s in [score(c)] if s is not None]
-    if not scored:
-        return Advice("samples", None, "there are too few validation rows to compare samples with.")
-    best, (value, error) = min(scored, key=lambda pair: pair[1][0])
-    tied = [c for c, (v, e) in scored if c is not best and v - value < 2 * math.hypot(e, error)]
-    chosen = next(c for c in ranked if c is best or c in tied)  # of these, the likeliest
-    at = {c.model: s for c, s in scored}[chosen.model]
-    words = (
-        f"{chosen.model}: trees tell its samples from real rows in {number(100 * at[0], 0)} +- "
-        f"{number(100 * at[1], 0)} % of cases (50 %: not at all)."
+def _samples(run: RunRecord, dataset: str) -> Advice:
+    choice = choose_samples(run, dataset)
+    if choice is None:
+        return Advice("samples", None, "there are too few rows to compare samples with.")
+    found = choice.recommended.metric("c2st")
+    if found is None:
+        return Advice("samples", None, "there are too few test rows to compare samples with.")
+    if choice.too_short:
+        return Advice("samples", None, f"{too_short(run, dataset, choice)}.")
+    share, error = (100 * part for part in found)
+    value = (
+        f"trees tell its samples from test rows in {number(share, 0)} ± {number(error, 0)} % of "
+        f"cases (50 %: not at all)"
     )
-    others = [c for c, _ in scored if c is not chosen and (c is best or c in tied)]
-    if others:
-        words += f" No proven difference to {_names(others)}; of these it is the likeliest."
-    if at[0] - 2 * at[1] > 0.6:
-        words += " Even these are easily told apart."
-    return Advice("samples", chosen.model, words)
+    margin = margin_of(choice, POINTS)
+    words = lead(choice, value, POINTS, margin)
+    if choice.better is None:
+        words += shown(choice, POINTS, margin)
+    if share - 2 * error > 60:
+        words.append("Even these are easily told apart.")
+    return Advice("samples", choice.recommended.model, " ".join(words))
 
 
-def _label(ranked: list[Candidate]) -> Advice:
-    scored = [c for c in ranked if c.mean("validation", "accuracy", "value") is not None]
-
-    def accuracy(candidate: Candidate) -> float:
-        return candidate.mean("validation", "accuracy", "value") or 0.0
-
-    best = max(scored, key=accuracy)
-
-    def p_value(other: Candidate) -> float:
-        if best.right is None or other.right is None:
-            return math.nan
-        n = min(len(best.right), len(other.right))
-        return paired_difference(best.right[:n], other.right[:n]).p_value()
-
-    others = [c for c in scored if c is not best]
-    adjusted = holm([p_value(c) for c in others])
-    tied = [c for c, p in zip(others, adjusted, strict=True) if p >= LEVEL]
-    chosen = min([best, *tied], key=lambda c: c.cost)
-    error = chosen.mean("validation", "accuracy", "stderr")
-    majority = best.mean("validation", "accuracy", "majority") or 0.0
-    n = int(chosen.mean("validation", "accuracy", "n") or 0)
-    if accuracy(best) <= majority:
+def _label(run: RunRecord, dataset: str) -> Advice:
+    choice = choose_label(run, dataset)
+    if choice is None:
+        return Advice("label", None, "no family could be asked for the label.")
+    skill = choice.chosen.pooled("label", "valid", "no_skill_log_prob") or 0.0
+    by_chance = choice.chosen.pooled("label", "test", "majority")
+    if (by_label(choice.chosen) or 0.0) <= skill:
         words = (
-            f"none: no family is right more often than always saying the commonest label would be "
-            f"({number(100 * majority, 1)} % of {n} rows)."
+            f"none: on validation rows no family tells it better than its shares in training do. "
+            f"Always the commonest label is right in {_percent(by_chance)} % of test rows."
         )
         return Advice("label", None, words)
-    words = (
-        f"{chosen.model}: right in {number(100 * accuracy(chosen), 1)} +- "
-        f"{number(100 * (error or 0.0), 1)} % of {n} rows (always the commonest label: "
-        f"{number(100 * majority, 1)} %)."
-    )
-    if tied:
-        rest = [c for c in [best, *tied] if c is not chosen]
-        words += f" No proven difference to {_names(rest)}; of these it is the fastest to train."
-    return Advice("label", chosen.model, words)
+    if choice.too_short:
+        return Advice("label", None, f"{too_short(run, dataset, choice)}.")
+    margin = "one point of accuracy"
+    lines = lead(choice, told(choice.recommended), NATS_OF_LABEL, margin)
+    lines.append(f"Always the commonest label: {_percent(by_chance)} % of the same rows, AUC 0.5.")
+    if choice.better is None:
+        lines += shown(choice, NATS_OF_LABEL, margin)
+    if any(f.model == BASELINE for f in (choice.chosen, *(a.other for a in choice.against))):
+        lines.append(f"{BASELINE} says the commonest label every time.")
+    silent = _not_asked(run, dataset, choice)
+    lines += [silent] if silent else []
+    return Advice("label", choice.recommended.model, " ".join(lines))
 
 
-def _speed(ranked: list[Candidate]) -> Advice:
-    baseline = next((c for c in ranked if c.model == BASELINE), None)
+def told(fit: Fit) -> str:
+    """How well a fit tells the label of its test rows."""
+    (share, error), (auc, auc_error) = fit.told("accuracy"), fit.told("auc")
+    n = sum(int(c.at("label", "test", "n") or 0) for c in fit.cells)
+    words = f"right in {in_percent(share, error)} of {n} test rows"
+    return words if auc is None else f"{words}, AUC {with_error(auc, auc_error)}"
+
+
+def in_percent(share: float | None, error: float | None) -> str:
+    """``86.9 ± 1.0 %``."""
+    return f"{_percent(share)} ± {_percent(error)} %"
+
+
+def _percent(share: float | None) -> str:
+    return number(None if share is None else 100 * share, 1)
+
+
+def _not_asked(run: RunRecord, dataset: str, choice: Choice) -> str:
+    asked = {choice.chosen.model, *(a.other.model for a in choice.against)}
+    reasons = {
+        fit.model: str(cell.at("label", "left_out"))
+        for fit in _ranked(run, dataset)
+        if fit.model not in asked
+        for cell in fit.cells
+        if cell.at("label", "left_out")
+    }
+    return " ".join(f"{model} was not asked: {why}." for model, why in reasons.items())
+
+
+def _speed(choice: Choice, ranked: list[Fit]) -> Advice:
+    baseline = next((f for f in ranked if f.model == BASELINE), None)
     # a family that loses to the baseline is recommended for nothing, however fast
-    learned = [c for c in ranked if baseline is None or c.value > baseline.value]
-    quick = min(learned, key=lambda c: c.cost) if learned else ranked[0]
+    able = [
+        f
+        for f in ranked
+        if baseline is None or (by_likelihood(f) or 0.0) > (by_likelihood(baseline) or 0.0)
+    ]
+    quick = min(able, key=lambda f: f.cost) if able else ranked[0]
     size = quick.mean("n_parameters")
     words = f"{quick.model} trains in {seconds(quick.cost)}"
     words += f" and has {number(size, 0)} parameters" if size is not None else ""
-    if quick is ranked[0]:
-        words += "; it has the highest likelihood on validation rows as well."
-        return Advice("speed", quick.model, words)
-    difference = _by_row(ranked[0])(quick)
-    best = ranked[0]
-    loss = "an unknown amount" if difference is None else (
-        f"{with_error(difference.value, difference.stderr)} nats a row"
-    )  # fmt: skip
-    if quick.kind != "exact":
-        loss = f"at most {loss}" if best.kind == "exact" else f"about {loss}, by bounds"
+    if quick.model == choice.chosen.model:
+        return Advice("speed", quick.model, f"{words}; validation chose it for likelihoods too.")
+    difference = next((a.difference for a in choice.against if a.other.model == quick.model), None)
+    if difference is None:
+        return Advice("speed", quick.model, f"{words}; what it loses by that is not known.")
+    best, value = choice.chosen, with_error(abs(difference.value), difference.stderr)
+    verb = "loses" if difference.value >= 0 else "gains"
+    how = "" if quick.kind == best.kind == "exact" else ", by bounds"
     words += (
-        f"; on validation rows it loses {loss} to {best.model}, which takes {seconds(best.cost)}."
+        f"; on test rows it {verb} {value} nats a row{how} against {best.model}, which takes "
+        f"{seconds(best.cost)}."
     )
     return Advice("speed", quick.model, words)

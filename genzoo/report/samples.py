@@ -123,20 +123,10 @@ def marginals(
     dataset: DatasetRecord, entries: list[Entry], colours: dict[str, int]
 ) -> Marginals | None:
     """Training rows' marginals against the models' samples; None where either is unknown."""
-    real, schema = dataset.facts.get("marginals"), dataset.schema
-    sources = []
-    for entry in entries:
-        cell = next((c for c in entry.ok if c.record.get("marginals")), None)
-        if cell is not None:
-            sources.append((entry.model, cell))
-    if schema is None or not real or not sources:
+    schema, (p, q, cells) = dataset.schema, _shares(dataset, entries)
+    if schema is None or not q:
         return None
-    p = [np.asarray(shares, dtype=float) for shares in real]
-    q = {m: [np.asarray(s, dtype=float) for s in c.record["marginals"]] for m, c in sources}
-    # (models, D) total variation of each marginal
-    distance = np.array(
-        [[np.abs(a - b).sum() / 2 for a, b in zip(p, shares, strict=True)] for shares in q.values()]
-    )
+    distance = _distances(p, q)
     worst = np.argsort(-distance.mean(axis=0), kind="stable")[:N_MARGINALS]
     drawn = [
         (
@@ -147,14 +137,49 @@ def marginals(
         )
         for d in worst
     ]
-    n = int(sources[0][1].record.get("n_sampled") or 1)
-    # the mean of |N(0, s^2)| is s sqrt(2 / pi)
-    noise = np.mean([np.sqrt(2 * s * (1 - s) / (np.pi * n)).sum() / 2 for s in p])
+    n = int(cells[0].record.get("n_sampled") or 1)
     means = sorted(zip(q, distance.mean(axis=1).tolist(), strict=True), key=lambda item: item[1])
     return Marginals(
         drawn,
         [(m, colours.get(m, 0), number(100 * value, 2)) for m, value in means],
-        number(100 * float(noise), 2),
+        number(100 * _noise(p, n), 2),
         n,
         schema.D,
     )
+
+
+def mean_distances(dataset: DatasetRecord, entries: list[Entry]) -> tuple[dict[str, float], float]:
+    """The mean total variation of each model's marginals from the training rows', and what a
+    perfect model would show with as many samples; empty where either is unknown."""
+    p, q, cells = _shares(dataset, entries)
+    if not q:
+        return {}, 0.0
+    means = _distances(p, q).mean(axis=1).tolist()
+    n = int(cells[0].record.get("n_sampled") or 1)
+    return dict(zip(q, means, strict=True)), _noise(p, n)
+
+
+def _shares(
+    dataset: DatasetRecord, entries: list[Entry]
+) -> tuple[list[np.ndarray], dict[str, list[np.ndarray]], list[Cell]]:
+    """The shares of each variable's codes in the training rows and in each model's samples, and the
+    cells that these are from."""
+    real = dataset.facts.get("marginals")
+    cells = [next((c for c in e.ok if c.record.get("marginals")), None) for e in entries]
+    found = [c for c in cells if c is not None] if real else []
+    p = [np.asarray(shares, dtype=float) for shares in real or []]
+    q = {c.model: [np.asarray(s, dtype=float) for s in c.record["marginals"]] for c in found}
+    return p, q, found
+
+
+def _distances(p: list[np.ndarray], q: dict[str, list[np.ndarray]]) -> np.ndarray:
+    """(models, D) total variation of each marginal."""
+    return np.array(
+        [[np.abs(a - b).sum() / 2 for a, b in zip(p, shares, strict=True)] for shares in q.values()]
+    )
+
+
+def _noise(p: list[np.ndarray], n: int) -> float:
+    """The mean total variation of n draws from the marginals themselves."""
+    # the mean of |N(0, s^2)| is s sqrt(2 / pi)
+    return float(np.mean([np.sqrt(2 * s * (1 - s) / (np.pi * n)).sum() / 2 for s in p]))

@@ -3,67 +3,60 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from genzoo.benchmark.statistics import (
-    LEVEL,
-    Difference,
-    can_prove,
-    holm,
-    paired_difference,
-    weakest,
-)
-from genzoo.model import LogProb
-from genzoo.report.records import TRUTH, Cell, DatasetRecord, RunRecord
-
-BASELINE = "independent"
+from genzoo.benchmark.statistics import Difference, paired_difference
+from genzoo.model import LogProb, Score
+from genzoo.report.choice import BASELINE, Against, Choice, by_likelihood, choose_likelihood
+from genzoo.report.records import TRUTH, Cell, DatasetRecord, Fit, RunRecord
 
 
 @dataclass
 class Entry:
-    """One model on one data set: the mean over its seeds.
+    """One model on one data set, as the fit that validation chose among its seeds.
 
     Attributes:
+        cells: all of them, those of ``fit`` first.
+        fit: None where no seed gave an answer (in every fold).
         value, stderr: mean test log-probability in nats per row, and its sampling error over test
-            rows; None where no seed finished.
-        spread: standard deviation of that mean over the seeds; None for a single seed.
-        kind: the weakest kind among the seeds.
-        log_prob: (n,) log-probability of each test row, mean over seeds.
-        groups: (n,) the group of each test row, where rows are not independent.
+            rows.
+        kind: the weakest kind among the folds.
+        mean, spread: of the value over the seeds: mean and standard deviation; None for one seed.
         gap: the truth's advantage, paired over test rows; None where the truth is unknown.
     """
 
     model: str
     dataset: str
     cells: list[Cell]
+    fit: Fit | None = None
     value: float | None = None
     stderr: float | None = None
-    spread: float | None = None
     kind: str = "exact"
     bits_per_dim: float | None = None
-    log_prob: np.ndarray | None = None
-    groups: np.ndarray | None = None
+    mean: float | None = None
+    spread: float | None = None
+    n_fits: int = 0
     gap: Difference | None = None
 
     @property
     def ok(self) -> list[Cell]:
+        """The cells with a result, those of ``fit`` first."""
         return [c for c in self.cells if c.ok and _number(c.record.get("test_log_prob"))]
 
     @property
-    def n_test(self) -> int | None:
-        return self.ok[0].record.get("n_test") if self.ok else None
+    def log_prob(self) -> np.ndarray | None:
+        return None if self.fit is None else self.fit.array("log_prob")
 
     @property
     def status(self) -> str:
         """``ok``, the status of the first cell that is not, or ``not run``."""
-        if self.ok:
+        if self.fit is not None:
             return "ok"
-        return str(self.cells[0].record["status"]) if self.cells else "not run"
+        failed = [c for c in self.cells if not c.ok]
+        return str(failed[0].record["status"]) if failed else "not run"
 
     @property
     def reason(self) -> str:
@@ -72,44 +65,48 @@ class Entry:
 
     @property
     def improving(self) -> bool:
-        """Whether training was still improving when some seed's budget ended."""
-        return any((c.record.get("training") or {}).get("converged") is False for c in self.ok)
+        """Whether its training was still improving when the budget ended."""
+        return self.fit is not None and self.fit.improving
 
     def mean_of(self, name: str) -> float | None:
-        """The mean over seeds of a number of the record."""
-        values = [c.record[name] for c in self.ok if _number(c.record.get(name))]
-        return float(np.mean(values)) if values else None
+        """The mean over the folds of a number of the record."""
+        return None if self.fit is None else self.fit.mean(name)
 
 
 @dataclass
 class Rival:
-    """A ranked entry against the best of its data set.
+    """A ranked entry against the one that validation chose.
 
-    ``difference`` is the best less this one, paired over test rows; ``verdict`` is ``best``,
-    ``proven`` (the best is better), ``not proven`` (the difference may be luck of the test rows),
-    ``open`` (a number that is no more than a bound or an estimate proves nothing here), or
-    ``not comparable`` (other test rows, or rows not kept).
+    ``difference`` is the chosen one less this one, paired over test rows; ``verdict`` is
+    ``chosen``, or one of ``choice.VERDICTS``; None where there is no choice.
     """
 
     entry: Entry
     rank: int
     difference: Difference | None
-    verdict: str
+    verdict: str | None
 
 
 @dataclass
 class Ranking:
-    """The families on one data set, best first."""
+    """The families on one data set, the highest value first."""
 
     dataset: DatasetRecord
     rivals: list[Rival]
     failed: list[Entry]
     truth: Entry | None
+    choice: Choice | None
     alarms: list[Cell] = field(default_factory=list)
 
     @property
     def best(self) -> Entry | None:
+        """The entry with the highest value."""
         return self.rivals[0].entry if self.rivals else None
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The entry that validation chose."""
+        return next((r.entry for r in self.rivals if r.verdict == "chosen"), None)
 
     @property
     def baseline(self) -> Entry | None:
@@ -119,81 +116,78 @@ class Ranking:
     def entries(self) -> list[Entry]:
         return [r.entry for r in self.rivals]
 
-    def with_verdict(self, verdict: str) -> list[Rival]:
-        return [r for r in self.rivals if r.verdict == verdict]
-
 
 def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
-    """Rank the families on a data set.
-
-    Whether a difference is luck is asked of all pairs at once (Holm's correction), because the
-    best was chosen by looking at the same numbers.
-    """
-    truth = summarise(TRUTH, dataset.name, run.of(TRUTH, dataset.name))
-    entries = [summarise(m, dataset.name, run.of(m, dataset.name)) for m in run.asked(dataset.name)]
+    """Rank the families on a data set by their test values; ``genzoo.report.choice`` says what is
+    proven of the one that validation chose."""
+    truth = summarise(run, TRUTH, dataset.name)
+    entries = [summarise(run, m, dataset.name) for m in run.asked(dataset.name)]
     for entry in entries:
-        entry.gap = _difference(truth, entry)
+        entry.gap = _gap(truth, entry)
     done = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0.0))
     # a rounded record may leave values equal: then the exact one is named first
     done.sort(key=lambda e: (-round(e.value or 0.0, 9), e.kind != "exact"))
-    pairs = list(combinations(range(len(done)), 2))
-    differences = {pair: _difference(done[pair[0]], done[pair[1]]) for pair in pairs}
-    known = [pair for pair in pairs if differences[pair] is not None]
-    adjusted = dict(
-        zip(known, holm([differences[p].p_value() for p in known]), strict=True)  # type: ignore[union-attr]
-        if known
-        else []
-    )
+    choice = choose_likelihood(run, dataset.name)
+    against = {} if choice is None else {a.other.model: a for a in choice.against}
     rivals = []
     for i, entry in enumerate(done):
-        difference = differences.get((0, i))
-        verdict = _verdict(done[0], entry, difference, adjusted.get((0, i))) if i else "best"
-        rivals.append(Rival(entry, i + 1, difference, verdict))
+        is_chosen = choice is not None and entry.model == choice.chosen.model
+        found = against.get(entry.model)
+        rivals.append(Rival(entry, i + 1, _of(found), "chosen" if is_chosen else _said(found)))
     cells = [c for e in entries for c in e.cells]
     return Ranking(
         dataset,
         rivals,
         [e for e in entries if e.value is None],
         truth if truth.value is not None else None,
-        [c for c in cells if (c.record.get("alarm") or {}).get("raised")],
+        choice,
+        [c for c in cells if c.at("alarm", "raised")],
     )
 
 
-def summarise(model: str, dataset: str, cells: Sequence[Cell]) -> Entry:
+def _of(found: Against | None) -> Difference | None:
+    return None if found is None else found.difference
+
+
+def _said(found: Against | None) -> str | None:
+    return None if found is None else found.verdict
+
+
+def summarise(run: RunRecord, model: str, dataset: str) -> Entry:
     """A model's cells on one data set as one entry."""
-    entry = Entry(model, dataset, list(cells))
-    ok = entry.ok
-    if not ok:
+    fits = run.fits(model, dataset)
+    entry = Entry(model, dataset, run.of(model, dataset), n_fits=len(fits))
+    if not fits:
         return entry
-    values = np.array([c.record["test_log_prob"] for c in ok], dtype=np.float64)
-    entry.value = float(values.mean())
-    entry.spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    entry.kind = weakest([c.record.get("kind") or "exact" for c in ok])
-    entry.bits_per_dim = entry.mean_of("bits_per_dim")
-    kept = [c.log_prob for c in ok if c.log_prob is not None]
-    if len(kept) == len(ok) and len({a.shape for a in kept}) == 1:
-        entry.log_prob = np.mean(kept, axis=0)
-        entry.groups = next(c.groups for c in ok if c.log_prob is not None)
-    if entry.log_prob is not None and len(entry.log_prob) > 1 and len(ok) > 1:
-        # rows are shared by the seeds: averaging seeds does not make the test set larger
-        entry.stderr = LogProb.exact(entry.log_prob).mean(entry.groups).stderr
-    else:
-        entry.stderr = entry.mean_of("stderr")
+    # as ``choice.contenders``: what raised an alarm is no choice
+    fit = entry.fit = max(fits, key=lambda f: (not f.alarming, by_likelihood(f) or -math.inf))
+    entry.cells.sort(key=lambda c: c not in fit.cells)
+    score = score_of(fit)
+    entry.value, entry.stderr, entry.kind = score.value, score.stderr, score.kind
+    entry.bits_per_dim = fit.mean("bits_per_dim")
+    if len(fits) > 1:
+        values = [score_of(f).value for f in fits]
+        entry.mean, entry.spread = float(np.mean(values)), float(np.std(values, ddof=1))
     return entry
 
 
-def _difference(a: Entry, b: Entry) -> Difference | None:
-    if a.log_prob is None or b.log_prob is None or a.log_prob.shape != b.log_prob.shape:
+def score_of(fit: Fit) -> Score:
+    """Mean log mass of the test rows of all folds, in nats, with its sampling error."""
+    values = fit.array("log_prob")
+    if values is None:
+        stderr = fit.mean("stderr")
+        value = fit.mean("test_log_prob")
+        assert value is not None
+        return Score(value, math.nan if stderr is None else stderr, fit.kind)
+    score = LogProb.exact(values).mean(fit.groups_of("groups"))
+    return Score(score.value, score.stderr, fit.kind)
+
+
+def _gap(truth: Entry, entry: Entry) -> Difference | None:
+    a, b = truth.log_prob, entry.log_prob
+    if a is None or b is None or a.shape != b.shape or entry.fit is None:
         return None
-    return paired_difference(a.log_prob, b.log_prob, a.groups)
-
-
-def _verdict(best: Entry, other: Entry, difference: Difference | None, p: float | None) -> str:
-    if not can_prove(best.kind, other.kind):
-        return "open"
-    if difference is None or p is None:
-        return "not comparable"
-    return "proven" if p < LEVEL and difference.value > 0 else "not proven"
+    return paired_difference(a, b, entry.fit.groups_of("groups"))
 
 
 def _number(value: Any) -> bool:

@@ -85,7 +85,7 @@ def write_demo(
     _json(
         folder / "plan.json",
         {
-            "format_version": 4,
+            "format_version": 5,
             "profile": None,
             "seeds": list(seeds),
             "started": "2026-01-02T03:04:05+00:00",
@@ -197,6 +197,9 @@ def _facts(
         "n_test": n_test,
         "clamped": 0,
         "has_text": name == "play",
+        "units": {"what": "blocks", "n_test": 15, "block": 8} if name == "play" else None,
+        "folds": None,
+        "foldable": False,
         "source": f"invented for this test, after {name}",
         "licence": "CC0-1.0",
         "fingerprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -220,7 +223,7 @@ def _record(key: str, model: str, dataset: str, seed: int | None, n_test: int) -
             "truth_log_prob", "truth_gap", "alarm", "training", "train_seconds",
             "evaluate_seconds", "sample_seconds", "n_sampled", "n_parameters", "peak_memory_mb",
             "marginals", "text_score", "completions", "finished", "bound", "calibration",
-            "metrics_seconds", "validation", "save_error",
+            "metrics_seconds", "validation", "save_error", "label", "fold",
         )
     )  # fmt: skip
     return empty | {
@@ -350,6 +353,11 @@ def _success(
         "peak_memory_mb": 612.4,
         "n_sampled": 2000 if schema.layout == "table" else 64,
     }
+    record["validation"] = {
+        "log_prob": float(values.mean()), "stderr": 0.1, "kind": record["kind"], "n": 200,
+        "query": record["kind"], "query_seconds": 0.002, "seconds": 1.0,
+        "c2st": {"value": 0.6, "stderr": 0.02},
+    }  # fmt: skip
     if model in KINDS:
         record["bound"] = _bound(model)
     if model == "gan":

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from demo_run import edit, edit_plan, write_demo
+from judged import judge_labels
 
+from genzoo.benchmark import load_run
 from genzoo.report import build
 
 
@@ -142,12 +145,13 @@ def test_findings_say_what_is_proven_and_what_is_open(demo: Path) -> None:
     alarm = finding(demo, "alarm")
     assert "bayesian_network -10." in alarm
     assert "(best of the exact values)" in alarm
-    assert "beats transformer, hmm and independent for certain" in alarm
-    assert "vae and gan give only lower bounds" in alarm
-    assert "nothing is proven against them" in alarm
+    assert "It is proven better than transformer, hmm and independent" in alarm
+    assert "vae and gan give only a lower bound that lies below" in alarm
+    assert "nothing is proven" in alarm
     flowers = finding(demo, "flowers")
-    assert "(lead not proven)" in flowers
-    assert "may be luck of the test rows" in flowers
+    assert "(not told from all)" in flowers
+    assert "Nothing is shown between" in flowers
+    assert "could have gone unseen" in flowers
 
 
 def test_a_bound_above_every_exact_value_is_a_proven_win(tmp_path: Path) -> None:
@@ -157,29 +161,42 @@ def test_a_bound_above_every_exact_value_is_a_proven_win(tmp_path: Path) -> None
         values = values + (15.0 if model == "vae" else 0.0)
         np.savez(demo / "cells" / f"{model}-digits_binary-0.npz", log_prob=values)
         kind = "lower_bound" if model == "vae" else "exact"
-        edit(demo, f"{model}-digits_binary-0", test_log_prob=float(values.mean()), kind=kind)
+        record = json.loads((demo / "cells" / f"{model}-digits_binary-0.json").read_text())
+        valid = record["validation"] | {"log_prob": float(values.mean()), "kind": kind}
+        edit(demo, f"{model}-digits_binary-0", test_log_prob=float(values.mean()), kind=kind,
+             validation=valid)  # fmt: skip
     line = finding(demo, "digits_binary")
     assert "vae >= " in line
     assert "(proven best)" in line
     assert "Its bound lies above their exact values" in line
-    assert "is proven against every rival on digits_binary" in markdown_of(demo)
+    assert "proven better than every rival on digits_binary" in markdown_of(demo)
 
 
-def test_the_lead_of_an_estimate_proves_nothing(demo: Path) -> None:
-    edit(demo, "bayesian_network-alarm-0", kind="estimate")
+def test_an_estimate_is_no_choice_beside_others_and_proves_nothing(demo: Path) -> None:
+    for file in (demo / "cells").glob("*-alarm-0.json"):
+        validation = json.loads(file.read_text())["validation"]
+        if file.stem == "bayesian_network-alarm-0":
+            edit(demo, file.stem, kind="estimate", validation=validation | {"kind": "estimate"})
+    assert "Estimates prove nothing: bayesian_network" in finding(demo, "alarm")
+    for file in (demo / "cells").glob("*-alarm-0.json"):
+        validation = json.loads(file.read_text())["validation"]
+        edit(demo, file.stem, kind="estimate", validation=validation | {"kind": "estimate"})
     line = finding(demo, "alarm")
     assert "bayesian_network ~ -10." in line
     assert "(open)" in line
-    assert "for certain" not in line
+    assert "Its value is an estimate, which proves nothing." in line
+    assert "proven better" not in line
 
 
 def test_a_bound_below_the_baseline_is_not_called_worse(demo: Path) -> None:
-    gan = json.loads((demo / "cells" / "gan-alarm-0.json").read_text())
-    edit(demo, "gan-alarm-0", test_log_prob=gan["test_log_prob"] - 50)
-    edit(demo, "hmm-alarm-0", test_log_prob=-40.0)
+    for model in ("gan", "hmm"):
+        path = demo / "cells" / f"{model}-alarm-0.npz"
+        with np.load(path) as stored:
+            arrays = dict(stored)
+        np.savez(path, **(arrays | {"log_prob": arrays["log_prob"] - 50}))
     line = finding(demo, "alarm")
-    assert "gan can't be shown to beat the independent baseline" in line
-    assert "hmm did no better than the independent baseline" in line
+    assert "gan can't be shown to beat independent." in line
+    assert "hmm has no higher value than independent." in line
 
 
 def test_still_improving_cells_are_marked_and_named(demo: Path) -> None:
@@ -224,8 +241,9 @@ def test_an_alarm_is_prominent_and_its_cell_wins_nothing(demo: Path) -> None:
     assert "**ALARM.**" in markdown
     line = finding(demo, "alarm")
     assert "(alarm)" in line
-    assert "for certain" not in line
-    assert "bayesian_network leads on flowers" in markdown
+    assert "**alarm**: transformer" in line
+    assert "which take no part in the choice" in line
+    assert "Validation chose transformer on alarm" in markdown
 
 
 def test_an_alarm_stands_at_the_model_too(demo: Path) -> None:
@@ -315,18 +333,22 @@ def test_features_of_their_own_are_said_to_be_so(demo: Path) -> None:
     assert "| mine (lower is better) |" in text  # a metric that the report has no words for
 
 
-def test_seeds_are_averaged_and_their_spread_is_apart(tmp_path: Path) -> None:
+def test_validations_seed_is_shown_and_tested_and_the_spread_stands_apart(tmp_path: Path) -> None:
     demo = write_demo(tmp_path / "run", seeds=(0, 1, 2), datasets=("alarm",))
     values = [
         json.loads((demo / "cells" / f"hmm-alarm-{s}.json").read_text())["test_log_prob"]
         for s in range(3)
     ]
-    rows = [np.load(demo / "cells" / f"hmm-alarm-{s}.npz")["log_prob"] for s in range(3)]
-    error = np.std(np.mean(rows, axis=0), ddof=1) / np.sqrt(len(rows[0]))
+    for seed, score in enumerate((-15.0, -14.0, -16.0)):
+        record = json.loads((demo / "cells" / f"hmm-alarm-{seed}.json").read_text())
+        edit(demo, f"hmm-alarm-{seed}", validation=record["validation"] | {"log_prob": score})
+    rows = np.load(demo / "cells" / "hmm-alarm-1.npz")["log_prob"]
+    error = np.std(rows, ddof=1) / np.sqrt(len(rows))
     markdown = markdown_of(demo)
     line = next(w for w in markdown.split("## alarm\n")[1].splitlines() if "| hmm |" in w)
-    assert f"| {np.mean(values):.2f} +- {error:.2f} |" in line
-    assert f"| {np.std(values, ddof=1):.2f} | 3 of 3 |" in line
+    assert f"| {values[1]:.2f} +- {error:.2f} |" in line
+    spread = np.std(values, ddof=1)
+    assert f"| {np.mean(values):.2f}, sd {spread:.2f} | 3 of 3 |" in line
     assert "trained once" not in markdown
     edit(demo, "hmm-alarm-1", status="failed", test_log_prob=None, reason="killed")
     assert "| 2 of 3 |" in markdown_of(demo)
@@ -406,3 +428,30 @@ def test_a_run_without_samples_curves_or_schema_is_reported(demo: Path) -> None:
     line = finding(demo, "alarm")
     assert "bayesian_network -10." in line
     assert "left no values of the same test rows to compare" in line
+
+
+def test_every_number_of_the_tables_stands_in_the_csv_files(demo: Path) -> None:
+    """Each number with decimals in the Markdown's tables is one of results.csv or numbers.csv,
+    rounded (a share also in per cent, bits and nats with the other sign)."""
+    judge_labels(demo, "hmm", valid=-0.3, test=np.full(30, -0.31), right=np.arange(30) < 26)
+    judge_labels(
+        demo, "vae", valid=-0.4, test=np.linspace(-0.5, -0.2, 30), right=np.arange(30) < 25
+    )
+    paths = load_run(demo).report()
+    known = np.concatenate(
+        [
+            pd.read_csv(paths[k]).select_dtypes("number").to_numpy().ravel()
+            for k in ("csv", "numbers")
+        ]
+    )
+    known = known[np.isfinite(known)]
+    known = np.abs(np.concatenate([known, 100 * known]))
+    lines = [line for line in paths["md"].read_text().splitlines() if line.startswith("|")]
+    shown = [n for line in lines for n in re.findall(r"(?<![\w.])\d[\d,]*\.\d+(?![\w.])", line)]
+    assert len(shown) > 300
+    missing = {
+        text for text in shown
+        if np.abs(known - float(text.replace(",", ""))).min()
+        > 0.51 * 10.0 ** -len(text.split(".")[1])
+    }  # fmt: skip
+    assert missing == set()

@@ -201,8 +201,26 @@ def load(path: str | Path, *, name: str | None = None, **options: Any) -> OwnDat
     return split_of(prepare(path, **options), name)
 
 
-def split_of(prepared: Prepared, name: str | None = None) -> OwnDataset:
-    """The data set of a prepared path; see ``load``."""
+def folds_of(dataset: OwnDataset, k: int) -> list[OwnDataset]:
+    """The k folds of a data set: the same path, read anew with the same options; every row is a
+    test row of one fold, and a tenth of the rows are to select on in each.
+
+    Raises:
+        ValueError: as ``load``, and for one that is split by time.
+    """
+    if "time" in dataset.options:
+        raise ValueError(
+            f"folds: expected data that are not split by time; {dataset.path} was read with "
+            f"time={dataset.options['time']!r}: its latest rows are the test rows"
+        )
+    prepared = prepare(dataset.path, **dataset.options)
+    return [split_of(prepared, dataset.name, fold=(i, k)) for i in range(k)]
+
+
+def split_of(
+    prepared: Prepared, name: str | None = None, *, fold: tuple[int, int] | None = None
+) -> OwnDataset:
+    """The data set of a prepared path, or one of its folds (i, k); see ``load``."""
     data, options, path = prepared.data(), prepared.options, prepared.content.path
     rule: dict[str, Any] = {}
     words = "split at random"
@@ -217,10 +235,13 @@ def split_of(prepared: Prepared, name: str | None = None) -> OwnDataset:
         words += f", stratified by {options['stratify']!r}"
     elif "label" in options:
         words += f", stratified by {options['label']!r}"
+    if fold is not None:
+        words += f"; fold {fold[0] + 1} of {fold[1]}"
     made = OwnDataset.from_data(
         data,
         name or prepared.name,
         label=options.get("label"),
+        fold=fold,
         source=f"{path}, {len(data)} rows, {words}",
         licence="your own",
         **rule,

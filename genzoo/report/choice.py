@@ -1,0 +1,338 @@
+"""The rule by which a model is chosen, and what test rows prove of it.
+
+Validation chooses: of each family the seed, then the family, for each purpose by its own score.
+What it has chosen never saw the test rows, so these can prove something of it:
+
+- that it is better, or worse, than each of the others (two-sided);
+- that a lighter one, which trains in half the time or has half the parameters, is not worse by more
+  than a margin (non-inferiority, one-sided).
+
+All of these tests together are one family, with Holm's correction at 5 %. The margin is the larger
+of ``LEAST`` nats a row and ``SHARE`` of what the chosen one gains over ``independent`` on
+validation rows; ``POINT`` of accuracy for labels. A proven difference of less than ``LEAST`` nats
+is called small: it is not worth a choice.
+
+What is recommended: the chosen one; a lighter one that is shown to be within the margin (then only
+that is claimed of it); or one that test rows show to be better than the chosen one (then nothing
+else is claimed of it, since test rows chose it). "Proven" speaks of these fitted models. How often
+it would be wrong is simulated by ``benchmarks/error_rates.py``.
+
+Had the test rows chosen the best as well, all pairs would have to be tested: the choice by other
+rows leaves k - 1. Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J.
+Statist. 6. Tests against a margin: Schuirmann (1987), A comparison of the two one-sided tests
+procedure and the power approach, J. Pharmacokinet. Biopharm. 15.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genzoo.benchmark.statistics import (
+    FEWEST_UNITS,
+    LEVEL,
+    Difference,
+    can_prove,
+    holm,
+    paired_difference,
+)
+from genzoo.report.records import Fit, RunRecord
+
+BASELINE = "independent"
+LEAST = 0.01  # nats a row: a smaller difference is not worth a sentence
+SHARE = 0.01  # of the chosen one's gain over the baseline
+POINT = 0.01  # of accuracy: one row in a hundred
+LIGHTER = 0.5  # of the seconds of training, or of the parameters
+FEWEST_TO_CHOOSE_BY = 30  # validation rows
+VERDICTS = {  # of another against the chosen one, and in a reader's words
+    "worse": "worse, proven",
+    "better": "better, proven",
+    "small": "differs by next to nothing",
+    "within": "within the margin",
+    "alike": "not told apart",
+    "open": "open: only a bound",
+    "not comparable": "other test rows",
+}
+
+
+@dataclass(frozen=True)
+class Against:
+    """The chosen model against another, on test rows.
+
+    Attributes:
+        other: the other one.
+        difference: the chosen one's score less the other's; None where they have no rows in common.
+        verdict: of the other: proven ``worse`` or ``better``; ``small``: proven to differ, by less
+            than is worth a choice; ``within``: lighter, and shown to be within the margin;
+            ``alike``: nothing is shown; ``open``: nothing can be shown against a bound that lies
+            lower, or by an estimate; ``not comparable``.
+        within: whether it is shown to be within the margin; asked of lighter ones alone.
+        lighter: whether it is lighter than the chosen one.
+    """
+
+    other: Fit
+    difference: Difference | None
+    verdict: str
+    within: bool
+    lighter: bool
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What validation chose for a purpose, and what test rows say of it.
+
+    Attributes:
+        chosen: validation's choice.
+        against: the others, in the order of their validation scores.
+        margin: within which a lighter one may take its place, in the unit of ``unit``.
+        units: independent rows, groups or blocks behind the tests; 0 where no rows were kept.
+    """
+
+    chosen: Fit
+    against: list[Against]
+    margin: float
+    units: int
+
+    @property
+    def too_short(self) -> bool:
+        """Whether the test rows make too few independent units to prove anything."""
+        return 0 < self.units < FEWEST_UNITS
+
+    def with_verdict(self, *verdicts: str) -> list[Against]:
+        return [a for a in self.against if a.verdict in verdicts]
+
+    @property
+    def better(self) -> Against | None:
+        """Of those that test rows show to be better, validation's favourite."""
+        return next(iter(self.with_verdict("better")), None)
+
+    @property
+    def substitute(self) -> Against | None:
+        """The lighter one that may take the chosen one's place: of several the fastest."""
+        if self.better is not None:
+            return None
+        return min((a for a in self.against if a.within), key=lambda a: a.other.cost, default=None)
+
+    @property
+    def recommended(self) -> Fit:
+        for found in (self.better, self.substitute):
+            if found is not None:
+                return found.other
+        return self.chosen
+
+    @property
+    def unseen(self) -> float | None:
+        """How large a difference to those of which nothing is shown may be and still go unseen in
+        one case of five (``Difference.visible``, at Holm's first step); None where there is no
+        such model."""
+        level = LEVEL / max(1, len(self.against))
+        found = [a.difference.visible(level) for a in self.with_verdict("alike") if a.difference]
+        return max(found, default=None)
+
+
+def contenders(
+    run: RunRecord, dataset: str, score: Callable[[Fit], float | None]
+) -> list[tuple[Fit, float]]:
+    """Of each family the fit that validation chose, with its validation score, best first.
+
+    Fits without a score are left out, and those that raised an alarm are no choice. An estimate may
+    lie above the true value: it comes after all others.
+    """
+    found = []
+    for model in run.asked(dataset):
+        fits = [f for f in run.fits(model, dataset) if not f.alarming]
+        scored = [(fit, value) for fit in fits for value in [score(fit)] if value is not None]
+        if scored:
+            found.append(max(scored, key=lambda pair: pair[1]))
+    # of equal scores the likelier
+    return sorted(found, key=lambda p: (_is_estimate(p[0]), -p[1], -(by_likelihood(p[0]) or 0.0)))
+
+
+def _is_estimate(fit: Fit) -> bool:
+    return any(c.at("validation", "kind") == "estimate" for c in fit.cells)
+
+
+def by_likelihood(fit: Fit) -> float | None:
+    """Mean log mass of validation rows, in nats."""
+    return fit.pooled("validation", "log_prob")
+
+
+def by_label(fit: Fit) -> float | None:
+    """Mean log p(label | the rest) of validation rows, in nats."""
+    return fit.pooled("label", "valid", "log_prob")
+
+
+def by_samples(fit: Fit) -> float | None:
+    """How rarely trees tell its samples from validation rows; below a half is luck."""
+    found = fit.mean("validation", "c2st", "value")
+    return None if found is None else -max(found, 0.5)
+
+
+def n_valid(fit: Fit) -> int:
+    """The validation rows that a fit was judged on, over all folds."""
+    return sum(int(c.at("validation", "n") or 0) for c in fit.cells)
+
+
+def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
+    """By the log mass of rows; None where no model has a result on validation rows."""
+    ranked = contenders(run, dataset, by_likelihood)
+    if not ranked:
+        return None
+    (chosen, value), *_ = ranked
+    baseline = next((v for fit, v in ranked if fit.model == BASELINE), None)
+    margin = LEAST if baseline is None else max(LEAST, SHARE * (value - baseline))
+
+    def provable(winner: Fit, loser: Fit) -> bool:
+        return can_prove(winner.kind, loser.kind)
+
+    def difference(other: Fit, name: str = "log_prob") -> Difference | None:
+        return _paired(chosen, other, name, "groups")
+
+    others = [fit for fit, _ in ranked[1:]]
+    return _judged(chosen, others, difference, difference, LEAST, margin, provable, "groups")
+
+
+def choose_label(run: RunRecord, dataset: str) -> Choice | None:
+    """By log p(label | the rest), on the same rows for every model; None where no model was asked.
+
+    A lighter one may take the place that is shown to lose less than a point of accuracy, and not
+    shown to have worse probabilities: where one label is rare, no skill at all costs little
+    accuracy.
+
+    What is scored is the prediction of ``genzoo.classify``, whose probabilities sum to one by
+    construction: such scores are what they are, whatever kind the masses behind them have.
+    """
+    ranked = contenders(run, dataset, by_label)
+    if not ranked:
+        return None
+    chosen = ranked[0][0]
+    others = [fit for fit, _ in ranked[1:]]
+    return _judged(
+        chosen,
+        others,
+        lambda other: _paired(chosen, other, "label_log_prob", "label_groups"),
+        lambda other: _paired(chosen, other, "label_right", "label_groups"),
+        LEAST,
+        POINT,
+        lambda winner, loser: True,
+        "label_groups",
+        same_score=False,
+    )
+
+
+def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
+    """By the classifier two-sample test; None where there is none.
+
+    The two errors are taken as independent. The models share the real rows, so the error of their
+    difference is rather smaller.
+    """
+    ranked = contenders(run, dataset, by_samples)
+    if not ranked:
+        return None
+    chosen = ranked[0][0]
+
+    def difference(other: Fit) -> Difference | None:
+        ours, theirs = chosen.metric("c2st"), other.metric("c2st")
+        if ours is None or theirs is None:
+            return None
+        error = math.hypot(ours[1], theirs[1])
+        return Difference(theirs[0] - ours[0], error, _units(chosen, "groups"))
+
+    others = [fit for fit, _ in ranked[1:]]
+    return _judged(
+        chosen, others, difference, difference, POINT, POINT, lambda *_: True, "groups"
+    )  # fmt: skip
+
+
+def _paired(a: Fit, b: Fit, name: str, groups: str) -> Difference | None:
+    x, y = a.array(name), b.array(name)
+    if x is None or y is None or x.shape != y.shape:
+        return None
+    return paired_difference(x, y, a.groups_of(groups))
+
+
+def _judged(
+    chosen: Fit,
+    others: Sequence[Fit],
+    difference: Callable[[Fit], Difference | None],
+    loss: Callable[[Fit], Difference | None],
+    least: float,
+    margin: float,
+    provable: Callable[[Fit, Fit], bool],
+    groups: str,
+    *,
+    same_score: bool = True,
+) -> Choice:
+    """All tests of a purpose.
+
+    Args:
+        difference: the chosen one's score less another's.
+        loss: what the margin is about, in its unit.
+        least: a smaller difference is not worth a choice.
+        provable: whether a higher value of the first can prove anything against the second.
+        groups: the array that says which test rows belong together.
+        same_score: whether the margin is one of ``difference``, so that one may be within it and
+            proven worse by something less; else what is proven worse is not within it.
+    """
+    differences = [difference(other) for other in others]
+    lighter = [_is_lighter(other, chosen) for other in others]
+    two_sided = [math.nan] * len(others)
+    one_sided = [math.nan] * len(others)
+    for i, (other, d) in enumerate(zip(others, differences, strict=True)):
+        if d is None or not d.has_error:
+            continue
+        if provable(chosen, other) or provable(other, chosen):
+            two_sided[i] = d.p_value()
+        lost = loss(other)
+        if lighter[i] and lost is not None and provable(other, chosen):
+            one_sided[i] = lost.p_below(margin)
+    asked = [p for p in (*two_sided, *one_sided) if not math.isnan(p)]
+    adjusted = iter(holm(asked))
+    shown = [not math.isnan(p) and next(adjusted) < LEVEL for p in (*two_sided, *one_sided)]
+    against = []
+    for i, (other, d) in enumerate(zip(others, differences, strict=True)):
+        verdict = _verdict(chosen, other, d, shown[i], least, provable)
+        within = shown[len(others) + i] and (verdict != "worse" or same_score)
+        if within and verdict != "better":
+            verdict = "within"
+        against.append(Against(other, d, verdict, within, lighter[i]))
+    return Choice(chosen, against, margin, _units(chosen, groups))
+
+
+def _verdict(
+    chosen: Fit,
+    other: Fit,
+    d: Difference | None,
+    differs: bool,
+    least: float,
+    provable: Callable[[Fit, Fit], bool],
+) -> str:
+    if d is None:
+        return "not comparable"
+    winner, loser = (chosen, other) if d.value > 0 else (other, chosen)
+    if differs and provable(winner, loser):
+        if abs(d.value) < least:
+            return "small"
+        return "worse" if winner is chosen else "better"
+    return "alike" if provable(winner, loser) else "open"
+
+
+def _is_lighter(other: Fit, chosen: Fit) -> bool:
+    """Whether a model trains in half the time, or no slower with half the parameters."""
+    if other.cost <= LIGHTER * chosen.cost:
+        return True
+    sizes = other.mean("n_parameters"), chosen.mean("n_parameters")
+    if None in sizes or other.cost > chosen.cost:
+        return False
+    return bool(sizes[0] <= LIGHTER * sizes[1])  # type: ignore[operator]
+
+
+def _units(fit: Fit, groups: str) -> int:
+    found = fit.groups_of(groups)
+    if found is not None:
+        return len(np.unique(found))
+    values = fit.array("log_prob" if groups == "groups" else "label_log_prob")
+    return 0 if values is None else len(values)

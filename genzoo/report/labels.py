@@ -1,0 +1,78 @@
+"""The table of who tells the label how well: the same test rows for every model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from genzoo.report.choice import VERDICTS, Choice, choose_label
+from genzoo.report.numbers import DASH, number, with_error
+from genzoo.report.recommend import in_percent
+from genzoo.report.records import Fit, RunRecord
+
+
+@dataclass(frozen=True)
+class Line:
+    """A model's line, as text."""
+
+    model: str
+    log_prob: str
+    behind: str
+    verdict: str
+    accuracy: str
+    auc: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The lines, validation's favourite first and the line without skill last; how many test rows;
+    and who was not asked, with the reason."""
+
+    lines: list[Line]
+    n: int
+    left_out: list[tuple[str, str]]
+
+
+def table(run: RunRecord, dataset: str) -> Table | None:
+    """How well models tell the label of a data set; None where it has none, or nobody could."""
+    choice = choose_label(run, dataset)
+    if choice is None:
+        return None
+    lines = [_line(choice.chosen, DASH, "validation's choice")]
+    for against in choice.against:
+        d = against.difference
+        behind = DASH if d is None else with_error(d.value, d.stderr)
+        lines.append(_line(against.other, behind, VERDICTS[against.verdict]))
+    n = sum(int(c.at("label", "test", "n")) for c in choice.chosen.cells)
+    return Table([*lines, _no_skill(choice)], n, _left_out(run, dataset))
+
+
+def _line(fit: Fit, behind: str, verdict: str) -> Line:
+    (score, error), (share, share_error), (area, area_error) = (
+        fit.told(name) for name in ("log_prob", "accuracy", "auc")
+    )
+    return Line(
+        fit.model,
+        with_error(score, error),
+        behind,
+        verdict,
+        in_percent(share, share_error),
+        DASH if area is None else with_error(area, area_error),
+    )
+
+
+def _no_skill(choice: Choice) -> Line:
+    score = choice.chosen.pooled("label", "test", "no_skill_log_prob")
+    share = choice.chosen.pooled("label", "test", "majority")
+    text = DASH if share is None else f"{number(100 * share, 1)} %"
+    name = "no skill: the shares in training"
+    return Line(name, number(score, 3), DASH, "reference", text, "0.5")
+
+
+def _left_out(run: RunRecord, dataset: str) -> list[tuple[str, str]]:
+    found = {}
+    for model in run.asked(dataset):
+        for fit in run.fits(model, dataset):
+            for cell in fit.cells:
+                if reason := cell.at("label", "left_out"):
+                    found[model] = str(reason)
+    return list(found.items())
