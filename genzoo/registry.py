@@ -48,6 +48,7 @@ DATASETS = {
     "debd/kosarek": "genzoo.datasets.debd:load",
     "debd/msnbc": "genzoo.datasets.debd:load",
     "debd/msweb": "genzoo.datasets.debd:load",
+    "debd/nips": "genzoo.datasets.debd:load",
     "debd/nltcs": "genzoo.datasets.debd:load",
     "debd/plants": "genzoo.datasets.debd:load",
     "debd/pumsb_star": "genzoo.datasets.debd:load",

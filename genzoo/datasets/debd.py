@@ -1,7 +1,7 @@
-"""The 20 binary tables on which tractable density estimators are compared, in their given splits.
+"""Binary tables on which tractable density estimators are compared, in their given splits.
 
-Introduced by Lowd and Davis (2010) and Van Haaren and Davis (2012); published results are in mean
-nats per test row.
+Twenty were introduced by Lowd and Davis (2010) and Van Haaren and Davis (2012); ``nips`` (few rows,
+many columns) by Larochelle and Murray (2011). Published results are in mean nats per test row.
 """
 
 from __future__ import annotations

@@ -86,10 +86,10 @@ def test_without_the_variable_the_error_names_it(no_network):
 
 def test_sources_are_complete():
     listed = files.sources()
-    assert len(listed) == 73
+    assert len(listed) == 79
     assert all(len(s.raw_sha256) == 64 and s.raw_bytes > 0 for s in listed.values())
     assert all(s.licence and s.upstream for s in listed.values())
-    assert len({s.dataset for s in listed.values() if s.dataset.startswith("debd/")}) == 20
+    assert len({s.dataset for s in listed.values() if s.dataset.startswith("debd/")}) == 21
 
 
 def test_the_packaged_list_is_the_given_one(data_folder):
