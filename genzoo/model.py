@@ -114,8 +114,10 @@ class LogProb:
     def per(self, units: Any, groups: np.ndarray | None = None) -> Score:
         """Nats per unit: all nats over all units, such as characters or steps.
 
-        The error is that of a ratio of sums (linearised; Cochran 1977, Sampling Techniques, section
-        6.3), over groups of rows where these are given; nan for a single row or group.
+        The error is that of a ratio of sums by the delete-one jackknife (Efron & Stein 1981, Ann.
+        Stat. 9), over groups of rows where these are given, which holds where some groups are much
+        larger than others; for rows of one unit each it is sd / sqrt(n). nan for a single row or
+        group, and where all units are one group's.
 
         Args:
             units: (n,) how many units each row has; not negative, and some positive.
@@ -131,9 +133,13 @@ class LogProb:
             names = _per_row(groups, "groups", len(self.value), "iuU", "an integer or a string")
             _, place = np.unique(names, return_inverse=True)
             residuals = np.bincount(place, weights=residuals)
-        n = len(residuals)
-        spread = float(np.sqrt(n / (n - 1) * np.sum(residuals**2)) / total) if n > 1 else np.nan
-        return Score(mean, spread, self.kind)
+            units = np.bincount(place, weights=units)
+        n, others = len(residuals), total - units
+        if n < 2 or not (others > 0).all():
+            return Score(mean, np.nan, self.kind)
+        # what the ratio becomes without one of them, less the ratio itself
+        moved = residuals / others
+        return Score(mean, float(np.sqrt((n - 1) / n * np.sum(moved**2))), self.kind)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype) if copy else np.asarray(self.value, dtype=dtype)

@@ -24,17 +24,17 @@ FEWEST_UNITS = FEWEST_BLOCKS  # independent rows, groups or blocks, that a test 
 
 @dataclass(frozen=True)
 class Difference:
-    """The mean of a - b over test rows, with its standard error; n counts the independent ones:
-    rows, or groups of rows that belong together."""
+    """The mean of a - b over test rows, with its standard error; n is how many independent rows, or
+    groups of equal size, there are (``effective_units``)."""
 
     value: float
     stderr: float
-    n: int
+    n: float
 
     @property
     def has_error(self) -> bool:
         """Whether there are enough independent units for a test."""
-        return self.n >= FEWEST_UNITS and math.isfinite(self.value)
+        return round(self.n) >= FEWEST_UNITS and math.isfinite(self.value)
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """The two-sided confidence interval at 1 - level, by Student's t."""
@@ -93,7 +93,20 @@ def paired_difference(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = 
     if not np.isfinite(delta).all():
         return Difference(float(np.sum(delta)), math.nan, n)
     score = LogProb.exact(delta).mean(groups)
-    return Difference(score.value, score.stderr, n if groups is None else len(np.unique(groups)))
+    return Difference(score.value, score.stderr, effective_units(n, groups))
+
+
+def effective_units(n: int, groups: np.ndarray | None = None) -> float:
+    """How many groups of equal size tell as much as those at hand: (sum n_g)^2 / sum n_g^2 (Kish
+    1965, Survey Sampling); n where rows are independent.
+
+    Student's t with one degree of freedom less than this, and an error by the jackknife over
+    groups, keeps its level where groups differ much in size.
+    """
+    if groups is None:
+        return float(n)
+    sizes = np.unique(groups, return_counts=True)[1]
+    return float(n**2 / np.sum(sizes.astype(np.float64) ** 2))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:

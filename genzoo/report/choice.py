@@ -36,6 +36,7 @@ from genzoo.benchmark.statistics import (
     LEVEL,
     Difference,
     can_prove,
+    effective_units,
     holm,
     paired_difference,
 )
@@ -88,18 +89,20 @@ class Choice:
         chosen: validation's choice.
         against: the others, in the order of their validation scores.
         margin: within which a lighter one may take its place, in the unit of ``unit``.
-        units: independent rows, groups or blocks behind the tests; 0 where no rows were kept.
+        units: rows, groups or blocks behind the tests; 0 where no rows were kept.
+        effective: how many of equal size tell as much (``statistics.effective_units``).
     """
 
     chosen: Fit
     against: list[Against]
     margin: float
     units: int
+    effective: float
 
     @property
     def too_short(self) -> bool:
         """Whether the test rows make too few independent units to prove anything."""
-        return 0 < self.units < FEWEST_UNITS
+        return 0 < round(self.effective) < FEWEST_UNITS
 
     def with_verdict(self, *verdicts: str) -> list[Against]:
         return [a for a in self.against if a.verdict in verdicts]
@@ -239,7 +242,7 @@ def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
         if ours is None or theirs is None:
             return None
         error = math.hypot(ours[1], theirs[1])
-        return Difference(theirs[0] - ours[0], error, _units(chosen, "groups"))
+        return Difference(theirs[0] - ours[0], error, _units(chosen, "groups")[1])
 
     others = [fit for fit, _ in ranked[1:]]
     return _judged(
@@ -299,7 +302,7 @@ def _judged(
         if within and verdict != "better":
             verdict = "within"
         against.append(Against(other, d, verdict, within, lighter[i]))
-    return Choice(chosen, against, margin, _units(chosen, groups))
+    return Choice(chosen, against, margin, *_units(chosen, groups))
 
 
 def _verdict(
@@ -330,9 +333,12 @@ def _is_lighter(other: Fit, chosen: Fit) -> bool:
     return bool(sizes[0] <= LIGHTER * sizes[1])  # type: ignore[operator]
 
 
-def _units(fit: Fit, groups: str) -> int:
-    found = fit.groups_of(groups)
-    if found is not None:
-        return len(np.unique(found))
+def _units(fit: Fit, groups: str) -> tuple[int, float]:
+    """The independent rows or groups of a fit's test rows, and how many of equal size tell as
+    much."""
     values = fit.array("log_prob" if groups == "groups" else "label_log_prob")
-    return 0 if values is None else len(values)
+    if values is None:
+        return 0, 0.0
+    found = fit.groups_of(groups)
+    number = len(values) if found is None else len(np.unique(found))
+    return number, effective_units(len(values), found)

@@ -188,9 +188,12 @@ def too_short(run: RunRecord, dataset: str, choice: Choice) -> str:
     what = (facts.get("units") or {"what": "rows"})["what"]
     subject = "text" if facts.get("has_text") else "stretch of time"
     start = f"too short a {subject} to say" if what == "blocks" else f"too few {what} to say"
+    weigh = ""
+    if choice.units >= FEWEST_UNITS:
+        weigh = f", which differ so much in size that they tell as much as {choice.effective:.1f}"
     return (
-        f"{start}: the test rows make {choice.units} {what} that are independent, of at least "
-        f"{FEWEST_UNITS} that a proof needs"
+        f"{start}: the test rows make {choice.units} {what}{weigh}, of at least {FEWEST_UNITS} "
+        f"that a proof needs"
     )
 
 
