@@ -54,6 +54,7 @@ class Scores:
         valid: (k, n_valid), test: (k, n_test) rows.
         groups: (n_test,) or None.
         cost: (k,) seconds of training.
+        names: of the models.
     """
 
     truth: np.ndarray
@@ -61,15 +62,19 @@ class Scores:
     test: np.ndarray
     groups: np.ndarray | None = None
     cost: np.ndarray | None = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            object.__setattr__(self, "names", tuple(f"m{m}" for m in range(len(self.truth))))
 
 
 def choice_of(scores: Scores) -> Choice:
     """What the rule makes of the scores."""
-    k = len(scores.truth)
     cells = []
-    for m in range(k):
+    for m, name in enumerate(scores.names):
         record = {
-            "model": f"m{m}", "dataset": "d", "seed": 0, "status": "ok", "kind": "exact",
+            "model": name, "dataset": "d", "seed": 0, "status": "ok", "kind": "exact",
             "test_log_prob": float(scores.test[m].mean()),
             "train_seconds": 1.0 if scores.cost is None else float(scores.cost[m]),
             "n_parameters": 1,
@@ -77,7 +82,7 @@ def choice_of(scores: Scores) -> Choice:
                            "n": scores.valid.shape[1]},
         }  # fmt: skip
         cells.append(Cell(record, scores.test[m], groups=scores.groups))
-    models = [f"m{m}" for m in range(k)]
+    models = list(scores.names)
     plan = {"seeds": [0], "cells": [{"model": m, "dataset": "d"} for m in models]}
     dataset = DatasetRecord("d", {}, None, None)
     found = choose_likelihood(RunRecord(Path(), plan, [dataset], models, cells, []), "d")
@@ -89,7 +94,7 @@ def is_wrong(scores: Scores, choice: Choice) -> bool:
     """Whether any statement about the models is false."""
 
     def truth(model: str) -> float:
-        return float(scores.truth[int(model[1:])])
+        return float(scores.truth[scores.names.index(model)])
 
     chosen = truth(choice.chosen.model)
     for against in choice.against:

@@ -144,7 +144,8 @@ def auc(log_shares: np.ndarray, truth: np.ndarray, groups: np.ndarray | None) ->
     if len(classes) == 2 and log_shares.shape[1] == 2:
         classes = classes[1:]  # the other one's curve is the same
     for label in classes:
-        is_label, score = truth == label, log_shares[:, label]
+        # rounded: a model that tells all rows the same does so up to the last digits
+        is_label, score = truth == label, np.round(log_shares[:, label], 9)
         above, below = score[is_label], score[~is_label]
         # (n,) how often a row is on the right side of a row of the other kind
         placement = np.empty(n)
