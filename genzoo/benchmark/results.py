@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genzoo.benchmark import locks
 from genzoo.store import COLUMNS_FILE, check_target, load_model, write_atomically
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ COLUMNS = {
     "peak_memory_mb": "float64",
     "key": "str",
 }
-PLAN_FORMAT = 4
+PLAN_FORMAT = 5
 MARKS = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}
 SHORT_REASON = 60
 
@@ -52,11 +53,14 @@ class Run:
         folder: where they lie.
         plan: what was to be done: models, data sets, seeds, budgets, cells, versions, machine; and
             the references that sample metrics are compared with.
+        reused: of the call of ``compare`` that gave this run, the cells that it found answered:
+            (model, dataset, seed) each. Empty where the run was loaded.
     """
 
     def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
         self.folder = folder
         self.plan = plan
+        self.reused: list[tuple[str, str, int | None]] = []
 
     def records(self) -> list[dict[str, Any]]:
         """The record of each cell that has one, in the order of the plan."""
@@ -103,12 +107,17 @@ class Run:
         return pd.DataFrame(columns)
 
     def report(self) -> dict[str, Path]:
-        """Write report.html, report.md and results.csv into the folder; their paths by kind."""
+        """Write report.html, report.md and results.csv into the folder; their paths by kind.
+
+        All three are of the plan and the cells that are in the folder at this moment.
+        """
         from genzoo.report.build import build
 
         csv = self.folder / "results.csv"
-        write_atomically(csv, self.table().to_csv(index=False).encode())
-        return {**build(self.folder), "csv": csv}
+        with locks.files(self.folder):
+            table = load_run(self.folder).table()
+            write_atomically(csv, table.to_csv(index=False).encode())
+            return {**build(self.folder), "csv": csv}
 
     def load_model(
         self,
@@ -159,17 +168,21 @@ class Run:
             ValueError: if no model has a result, or the winner was not saved; the run's folder is
                 left as it is.
         """
+        check_target(folder, "folder")
+        with locks.reading(self.folder):
+            return load_run(self.folder)._copy_best(dataset, Path(folder))
+
+    def _copy_best(self, dataset: str, target: Path) -> str:
         from genzoo.report.recommend import winner
         from genzoo.report.records import read_run
 
         names = [d["name"] for d in self.plan["datasets"]]
         if dataset not in names:
             raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
-        check_target(folder, "folder")
         cell = winner(read_run(self.folder), dataset)
         if cell is None:
             raise ValueError(f"save_best: no model has a result on {dataset!r}")
-        saved, target = self.folder / "models" / cell.record["key"], Path(folder)
+        saved = self.folder / "models" / cell.record["key"]
         if not (saved / "model.json").is_file():
             why = cell.record["save_error"] or "the run was made without save_models=True"
             raise ValueError(
