@@ -74,7 +74,7 @@ def replaced(earlier: Run, now: Facts, present: Facts, merged: Facts) -> list[st
     if mixed:
         lines.append(f"run anew, since their code changed while they ran: {_cells(mixed)}")
     return lines + [
-        f"left out: {_cells(len(cells))} of {_listing(c['model'] for c in cells)}, since "
+        f"left out: {_cells(len(cells))} of {listing(c['model'] for c in cells)}, since "
         f"{_since(whys, versions)} changed: name them again to have them run"
         for whys, cells in _alike(gone)
     ]
@@ -103,12 +103,12 @@ def _since(whys: Iterable[Touch], versions: str) -> str:
     for of, label, fact in sorted(whys, reverse=True):  # the run as a whole comes first
         labels.setdefault((of, fact), []).insert(0, label)
     words = {("run", "versions"): versions, **WORDS}
-    return _listing(words[kind].format(_listing(names)) for kind, names in labels.items())
+    return listing(words[kind].format(listing(names)) for kind, names in labels.items())
 
 
 def _versions(before: dict[str, str], now: dict[str, str]) -> str:
     names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return _listing(
+    return listing(
         f"the version of {name} ({before.get(name)} to {now.get(name)})" for name in names
     )
 
@@ -117,7 +117,8 @@ def _cells(count: int) -> str:
     return f"{count} cell" + ("" if count == 1 else "s")
 
 
-def _listing(names: Iterable[str]) -> str:
+def listing(names: Iterable[str]) -> str:
+    """``a, b and c``: the different ones of these names."""
     different = list(dict.fromkeys(names))
     parts = (", ".join(different[:-1]), *different[-1:])
     return " and ".join(part for part in parts if part)

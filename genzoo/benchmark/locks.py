@@ -18,13 +18,13 @@ CALL, FILES = ".call.lock", ".files.lock"
 
 
 @contextlib.contextmanager
-def one_call(folder: Path) -> Iterator[bool]:
+def one_call(folder: Path, argument: str) -> Iterator[bool]:
     """Have the folder, which is made, for one call alone; gives whether another had it before.
 
     Raises:
-        ValueError: where no lock can be taken.
+        ValueError: naming the argument, where no lock can be taken.
     """
-    waits = f"genzoo: waiting for another call of compare, which is writing to {folder}"
+    waits = f"genzoo: waiting for another call, which is writing to {folder}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock, waited = _take(folder / CALL, waits)
@@ -32,7 +32,7 @@ def one_call(folder: Path) -> Iterator[bool]:
         with files(folder):
             pass
     except (OSError, NotImplementedError) as error:
-        raise ValueError(f"out: {folder} can't be locked: {error}") from error
+        raise ValueError(f"{argument}: {folder} can't be locked: {error}") from error
     try:
         yield waited
     finally:

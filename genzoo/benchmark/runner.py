@@ -89,7 +89,7 @@ def compare(
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and _is_run_or_empty(folder)):
         raise ValueError(f"out: expected a new folder or that of a run; got {folder}")
-    with locks.one_call(folder) as waited:
+    with locks.one_call(folder, "out") as waited:
         if waited:  # files may have been edited in the meantime
             plan = make_plan(*arguments)
         return _run(folder, plan, n_cores() if n_jobs is None else n_jobs, save_models, progress)

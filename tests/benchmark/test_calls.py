@@ -274,7 +274,7 @@ def test_two_processes_at_once_lose_nothing(tmp_path):
     _, second_said = second.communicate(timeout=120)
     _, first_said = first.communicate(timeout=120)
     assert (first.returncode, second.returncode) == (0, 0), second_said + first_said
-    assert f"waiting for another call of compare, which is writing to {out}" in second_said
+    assert f"waiting for another call, which is writing to {out}" in second_said
     assert "waiting" not in first_said
     # slow has other parameters in the second call, and its cell of the first leaves the plan
     assert cells(out) == [("x", "a", "ok"), ("y", "slow", "ok"), ("y", "b", "ok")]
@@ -313,13 +313,13 @@ def test_threads_wait_for_each_other_too(coin, tmp_path, capsys):
         call.join()
     found = {(d, m) for d, m, status in cells(tmp_path) if status == "ok" and m != "truth"}
     assert found == {("x", "x"), ("y", "y")}
-    assert capsys.readouterr().err.count("waiting for another call of compare") == 1
+    assert capsys.readouterr().err.count("waiting for another call") == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_while_waiting_ends_cleanly(tmp_path):
     command = ["compare", "--models", "independent", "--datasets", "iris", "--out", str(tmp_path)]
-    with locks.one_call(tmp_path):
+    with locks.one_call(tmp_path, "out"):
         process = subprocess.Popen(
             [sys.executable, "-m", "genzoo", *command], stderr=subprocess.PIPE, text=True
         )
