@@ -25,18 +25,17 @@ def one_call(folder: Path, argument: str) -> Iterator[bool]:
         ValueError: naming the argument, where no lock can be taken.
     """
     waits = f"genzoo: waiting for another call, which is writing to {folder}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock, waited = _take(folder / CALL, waits)
-        # a folder in which the other lock can't be taken is refused before any work too
-        with files(folder):
-            pass
-    except (OSError, NotImplementedError) as error:
-        raise ValueError(f"{argument}: {folder} can't be locked: {error}") from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock, waited = _take(folder / CALL, waits)
+            stack.callback(lock.release)
+            # where the other lock can't be taken, that is refused before any work too
+            with files(folder):
+                pass
+        except (OSError, NotImplementedError) as error:
+            raise ValueError(f"{argument}: {folder} can't be locked: {error}") from error
         yield waited
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

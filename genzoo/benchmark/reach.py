@@ -27,6 +27,7 @@ import genzoo
 from genzoo.benchmark import sources
 
 SCALARS = (type(None), bool, int, float, complex, str, bytes, type(...))
+LAMBDA = "<lambda>"
 GLOBAL_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
@@ -64,17 +65,26 @@ class Reach:
         """A value as a text that is equal for equal values in every process; code is visited."""
         if isinstance(value, SCALARS):
             return repr(value)
-        name = type(value).__qualname__
-        if _is_code(value):
-            self.visit(value)
-            return str(getattr(value, "__qualname__", getattr(value, "__name__", name)))
         if id(value) in self._open:
-            return f"{name} around this"
+            return f"{type(value).__qualname__} around this"
         self._open.add(id(value))
         try:
-            return f"{name} {self._content(value)}"
+            content = self._code_text(value) if _is_code(value) else self._content(value)
+            return f"{type(value).__qualname__} {content}"
         finally:
             self._open.remove(id(value))
+
+    def _code_text(self, value: Any) -> str:
+        """Which code it is among others; what is in it lies in ``parts``."""
+        self.visit(value)
+        found = [getattr(value, name, None) for name in ("__module__", "__qualname__", "__name__")]
+        if isinstance(value, FunctionType):
+            # functions that were made in one place have one name, and differ in what they enclose
+            found += [self.text(content) for _, content in _enclosed(value)]
+            found += [_bytecode(value.__code__)] if value.__name__ == LAMBDA else []
+        if isinstance(value, MethodType) and self._is_own(type(value.__self__).__module__):
+            found.append(self.text(value.__self__))
+        return " ".join(part for part in found if isinstance(part, str))
 
     def _content(self, value: Any) -> str:
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object:
@@ -136,15 +146,14 @@ class Reach:
 
     def _function(self, function: FunctionType) -> None:
         code = function.__code__
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            with contextlib.suppress(ValueError):  # not filled yet
-                self.parts.add(f"{function.__qualname__}, {name} = {self.text(cell.cell_contents)}")
+        for name, content in _enclosed(function):
+            self.parts.add(f"{function.__qualname__}, {name} = {self.text(content)}")
         home = function.__globals__.get("__name__", "__main__")
         if not self._is_own(home):
             return
         self.homes.add(home)
         # a line may hold several lambdas
-        text = None if function.__name__ == "<lambda>" else _source(function)
+        text = None if function.__name__ == LAMBDA else _source(function)
         self.parts.add(f"def {function.__qualname__}\n{text or _bytecode(code)}")
         defaults = (function.__defaults__, function.__kwdefaults__)
         self.parts.add(f"{function.__qualname__} defaults {self.text(defaults)}")
@@ -153,22 +162,23 @@ class Reach:
             value = function.__globals__[name]
             self.parts.add(f"{home}.{name} = {self.text(value)}")
             if isinstance(value, ModuleType):
-                self._parts_of(value, set(code_names(code)))
+                self._parts_of(value, set(_code_names(code)), set())
         for dotted, level in imports:
             package = function.__globals__.get("__package__") or ""
             self._imported(resolve_name("." * level + dotted, package) if level else dotted)
 
-    def _parts_of(self, module: ModuleType, names: set[str]) -> None:
+    def _parts_of(self, module: ModuleType, names: set[str], done: set[str]) -> None:
         """What code uses of a module by dots: its submodules, and names of genzoo's face."""
-        if sources.owner(module.__name__) == "installed":
+        if module.__name__ in done or sources.owner(module.__name__) == "installed":
             return
-        for name in sorted(names):
+        done.add(module.__name__)
+        self.visit(module)
+        for name in names:
             value = vars(module).get(name)
             if module is genzoo and name in genzoo._HOME:
                 self.modules.add(genzoo._HOME[name])
-            elif isinstance(value, ModuleType) and id(value) not in self._seen:
-                self.visit(value)
-                self._parts_of(value, names)
+            elif isinstance(value, ModuleType):
+                self._parts_of(value, names, done)
 
     def _imported(self, dotted: str) -> None:
         """A module, or a name of one, that a function imports when it is called."""
@@ -182,6 +192,14 @@ def _is_code(value: Any) -> bool:
     kinds = (type, ModuleType, FunctionType, MethodType, BuiltinFunctionType, staticmethod,
              classmethod, property, functools.cached_property)  # fmt: skip
     return isinstance(value, kinds) or "__wrapped__" in getattr(value, "__dict__", ())
+
+
+def _enclosed(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """The variables of outer functions that a function uses, with their values."""
+    names = function.__code__.co_freevars
+    for name, cell in zip(names, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # not filled yet
+            yield name, cell.cell_contents
 
 
 def _is_dunder(name: str) -> bool:
@@ -212,12 +230,12 @@ def _source(thing: Any) -> str | None:
         return None
 
 
-def code_names(code: CodeType) -> Iterator[str]:
+def _code_names(code: CodeType) -> Iterator[str]:
     """All names in a code object and in those inside it."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from code_names(constant)
+            yield from _code_names(constant)
 
 
 def _names(code: CodeType) -> tuple[set[str], list[tuple[str, int]]]:

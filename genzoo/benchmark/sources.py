@@ -150,7 +150,7 @@ def _imported_names(text: str, module: str, is_package: bool) -> tuple[str, ...]
                     bound[alias.asname or top] = alias.name if alias.asname else top
         else:
             above = package[: len(package) - node.level + 1] if node.level else []
-            base = [*above, *([node.module] if node.module else [])]
+            base = [part for part in (*above, node.module) if part]
             for alias in node.names:
                 names.append(".".join([*base, alias.name]))
                 if package[0] != PACKAGE and owner(names[-1].partition(".")[0]) != "installed":

@@ -147,6 +147,7 @@ import functools
 import math
 
 import genzoo
+import parts.inner.deepest
 import tools
 from genzoo.models.hmm import HMM
 from parts import base
@@ -155,6 +156,14 @@ from parts.more import TABLE, decorated, scaled
 RATE = 2
 UNUSED = 3
 KINDS = {"one": scaled, "two": abs}
+SIGNS = {"plus": lambda x: x, "minus": lambda x: -x}
+
+
+def times(n):
+    return lambda x: n * x
+
+
+TIMES = {"once": times(1), "twice": times(2)}
 
 
 def helper(x):
@@ -191,7 +200,8 @@ class Mine(base.Base):
 
     @property
     def asked(self):
-        return helper(1) + cached(2) + HELD.depth
+        numbers = SIGNS["plus"](1) + TIMES["once"](1) + parts.more.inner.deepest.least(1)
+        return helper(1) + cached(2) + HELD.depth + numbers
 
     @decorated
     def _log_prob(self, rows, *, seed):
@@ -222,7 +232,8 @@ def decorated(method):
 
     return wrapper
 """,
-    "parts/inner.py": "def half(x):\n    return x / 2\n",
+    "parts/inner/__init__.py": "def half(x):\n    return x / 2\n",
+    "parts/inner/deepest.py": "def least(x):\n    return x\n",
 }
 
 
@@ -264,7 +275,20 @@ def code_of_mine(folder: Path, files: dict[str, str], name: str = "Mine"):
         ("parts/more.py", "(1, 2)", "(5, 2)", True),
         ("parts/more.py", "inner.half(x)", "inner.half(-x)", True),
         ("parts/more.py", "rows, seed=seed", "rows[:], seed=seed", True),
-        ("parts/inner.py", "x / 2", "x / 3", True),
+        ("parts/inner/__init__.py", "x / 2", "x / 3", True),
+        ("parts/inner/deepest.py", "return x", "return -x", True),
+        (
+            "mine.py",
+            '"plus": lambda x: x, "minus": lambda x: -x',
+            '"plus": lambda x: -x, "minus": lambda x: x',
+            True,
+        ),
+        (
+            "mine.py",
+            '"once": times(1), "twice": times(2)',
+            '"once": times(2), "twice": times(1)',
+            True,
+        ),
     ],
 )
 def test_what_a_class_of_ones_own_reaches_is_in_its_hash(tmp_path, path, old, new, changes):
