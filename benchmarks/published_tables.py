@@ -5,8 +5,10 @@
     python benchmarks/published_tables.py tables
 
 ``run`` trains and scores, one worker process and one thread a cell, writes a raw record for each
-cell as soon as it is done, and rebuilds the tables. The same command resumes. ``tables`` rebuilds
-every table from the records alone. The published figures are in ``benchmarks/published``.
+cell as soon as it is done, and rebuilds the tables. The same command resumes. It refuses to put
+records of different conditions into one folder (other code, libraries, budget or threads), and to
+run more cells at a time than there are cores. ``tables`` rebuilds every table from the records
+alone. The published figures are in ``benchmarks/published``.
 """
 
 from __future__ import annotations
@@ -19,12 +21,11 @@ from published import records, tables
 from published.scores import PROTOCOLS
 
 from genzoo import list_datasets, list_models
+from genzoo.benchmark.machine import n_cores
 from genzoo.budget import Budget
 
 RESULTS = Path(__file__).resolve().parent / "results" / "published"
-# the binary tables for which the Chow-Liu targets were measured; the other ten can be named
-BINARY = ("nltcs", "msnbc", "kdd", "plants", "tretail", "dna", "cwebkb", "cr52", "c20ng", "ad")
-DATASETS = (*(f"debd/{name}" for name in BINARY), *PROTOCOLS)
+DATASETS = (*(f"debd/{name}" for name in records.BINARY), *PROTOCOLS)
 BUDGET = "1200s"
 
 
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("--models", default=",".join(labels), help="families, with commas")
     run.add_argument("--seeds", type=int, default=1, help="how many, from 0")
     run.add_argument("--budget", default=BUDGET, help="of each fit")
-    run.add_argument("--jobs", type=int, default=2, help="cells at a time, one thread each")
+    run.add_argument(
+        "--jobs", type=int, default=n_cores(), help="cells at a time, one thread and core each"
+    )
     build = commands.add_parser("tables", help="rebuild every table from the records")
     for command in (run, build):
         command.add_argument("--results", type=Path, default=RESULTS, help="the folder")
@@ -75,6 +78,9 @@ def _run(
     for option in ("seeds", "jobs"):
         if getattr(options, option) < 1:
             parser.error(f"--{option}: expected at least 1; got {getattr(options, option)}")
+    if options.jobs > n_cores():
+        # cells that share a core get less for the same budget
+        parser.error(f"--jobs: expected at most {n_cores()}, a core each; got {options.jobs}")
     try:
         budget = Budget.parse(options.budget)
     except ValueError as error:
@@ -92,7 +98,10 @@ def _run(
         except (OSError, ValueError) as error:
             missing += 1
             print(f"{name}: left out: {error}", file=sys.stderr)
-    failed = records.run(tasks, options.results, options.jobs, command)
+    try:
+        failed = records.run(tasks, options.results, options.jobs, command)
+    except ValueError as error:
+        parser.error(str(error))
     return 1 if failed or missing else 0
 
 

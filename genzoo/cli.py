@@ -215,8 +215,8 @@ def compare(
     OUT/schema_NAME.json: correct it there, and give it with --schema. 70 % of the rows are to train
     on, 10 % to select on, 20 % to be judged on.
 
-    The same folder given again resumes: cells that are finished are not run again, and what is new
-    is added to the comparison.
+    The same folder given again resumes: cells that are finished are not run again unless their
+    code, data, budget or library versions changed, and what is new is added to the comparison.
 
     Examples: genzoo compare my.csv --label income --out runs/mine; genzoo compare --models
     independent,vae --datasets digits,alarm --budget 60s

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from genzoo import HMM, Dataset, Independent, Schema, Variable, list_models
+from genzoo.benchmark.machine import n_cores
 from genzoo.budget import Budget
 from genzoo.schema import MISSING
 
@@ -79,10 +81,53 @@ def test_finished_cells_are_kept_and_others_run_anew(finished, capsys) -> None:
         (folder / page).unlink()
     assert published_tables.main(["tables", "--results", str(folder)]) == 0
     assert {p.name: p.read_text() for p in folder.glob("*.*")} == pages
-    tasks = records.tasks_of("debd/nltcs", ["independent"], 1, Budget.parse("21s"))
-    assert records.run(tasks, folder, 1, "another budget") == 0
     record = read(folder)["independent"]
-    assert (record["budget"], record["command"]) == ("21s", "another budget")
+    assert len(record["code"]) == 20
+    assert (record["threads"], record["jobs"]) == (1, n_cores())
+    assert record["cores"] == n_cores()
+    page = pages[tables.PAGE]
+    assert "unequal conditions" not in page.replace("unequal conditions of the families", "")
+    assert f"| 20s, 1 step; code {record['code'][:8]}; cells at a time: {n_cores()} on " in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, "2 with another budget than 21s"),
+        ({"code": "0123"}, "1 of other code"),
+        ({"code": None}, "1 of code that was not recorded"),
+        ({"versions": {"genzoo": "0"}}, "1 with other versions of libraries"),
+        ({"threads": 2}, "1 not known to have had 1 thread a cell"),
+        ({"fingerprint": "0123"}, "1 of other rows"),
+    ],
+)
+def test_records_of_other_conditions_are_not_mixed(
+    finished, tmp_path, capsys, change, says
+) -> None:
+    """A part of a record that is None is left out, as in those of before."""
+    folder = Path(shutil.copytree(finished[0], tmp_path / "results"))
+    (folder / "records/debd/nltcs/bayesian_network-0.json").unlink()  # it would be run anew
+    path = folder / "records/debd/nltcs/independent-0.json"
+    record = json.loads(path.read_text()) | change
+    path.write_text(json.dumps({name: v for name, v in record.items() if v is not None}))
+    before = {p: p.read_bytes() for p in folder.rglob("*.*") if p.is_file()}
+    with pytest.raises(SystemExit):
+        run(folder, *finished[1], "--budget", "20s" if change else "21s")
+    told = capsys.readouterr().err
+    assert "--results: expected records that were made like those of this run; of the 2 in" in told
+    assert f"there are {says}: give another folder, or remove them" in told
+    assert {p: p.read_bytes() for p in before} == before
+    assert not (folder / "records/debd/nltcs/bayesian_network-0.json").exists()
+
+
+def test_the_committed_records_are_not_added_to(data_folder, tmp_path, capsys) -> None:
+    """They are of several budgets and of code that was not recorded."""
+    folder = tmp_path / "results"
+    shutil.copytree(published_tables.RESULTS / "records", folder / "records")
+    with pytest.raises(SystemExit):
+        run(folder, "--datasets", "debd/nltcs", "--models", "independent", "--budget", "600s")
+    assert "110 of code that was not recorded" in capsys.readouterr().err
 
 
 def test_a_failed_cell_is_told_and_the_rest_goes_on(data_folder, tmp_path, capsys) -> None:
@@ -116,7 +161,13 @@ def test_committed_records_agree_with_the_measured_targets() -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--datasets", "nltcs"), ("--models", "vea"), ("--budget", "soon"), ("--jobs", "0")],
+    [
+        ("--datasets", "nltcs"),
+        ("--models", "vea"),
+        ("--budget", "soon"),
+        ("--jobs", "0"),
+        ("--jobs", "9999"),  # more than there are cores
+    ],
 )
 def test_bad_options_are_named(tmp_path, option, value, capsys) -> None:
     with pytest.raises(SystemExit):
@@ -160,6 +211,59 @@ def test_best_is_picked_on_validation_and_doubtful_figures_do_not_count() -> Non
     assert "**>= -2.100**" in page
 
 
+EQUAL = {"code": "c" * 20, "threads": 1, "jobs": 2, "cores": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({}, ""),
+        ({"model": "vae", "code": "d" * 20}, ""),  # another family's
+        ({"budget": "90s"}, "budgets of 1s and 90s"),
+        ({"code": "d" * 20}, "several codes of hmm"),
+        ({"code": None}, "code not recorded"),
+        ({"jobs": None}, "cells at a time not recorded"),
+        ({"jobs": 5}, "more cells at a time than cores"),
+        ({"threads": 2}, "several numbers of threads a cell"),
+        ({"machine": {"cores": 64}}, "several machines"),
+        ({"versions": {"genzoo": "1"}}, "several versions of libraries"),
+    ],
+)
+def test_no_best_family_is_named_from_unequal_conditions_without_a_word(change, says) -> None:
+    made = [
+        made_up("names", "hmm", -2.0, {"test": figure(-2.0)}) | EQUAL,
+        made_up("names", "hmm", -2.1, {"test": figure(-2.1)}) | EQUAL | {"seed": 1} | change,
+    ]
+    made += [record | {"dataset": "debd/kdd"} for record in made]
+    published = read_published()
+    names = next(g for g in targets.all_targets(made, published) if g.what.startswith("names"))
+    (line,) = targets.summarise_binary(made, published)
+    assert line.unequal == says
+    page = tables.build(made, published)[tables.PAGE]
+    (summary,) = [row for row in page.splitlines() if row.startswith("| kdd |")]
+    if says:
+        assert f"(unequal conditions: {says})" in names.found
+        assert f"| {says} |" in summary
+        assert f"**These records were not made under equal conditions ({says})" in page
+    else:
+        assert "unequal" not in names.found
+        assert "| none |" in summary
+        assert "not made under equal conditions" not in page
+
+
+def test_records_of_before_say_what_they_do_not_know() -> None:
+    made = [made_up("names", "hmm", -2.0, {"test": figure(-2.0)})]
+    pages = tables.build(made, read_published())
+    assert "| 1s, 1 step; code unknown; cells at a time: not recorded |" in pages[tables.PAGE]
+    (ours,) = [row for row in pages["names.csv"].splitlines() if ",ours," in row]
+    assert ours.count("not recorded") == 4  # code, threads, jobs, cores
+    assert "flattered" in pages[tables.PAGE]
+    assert (
+        "cells at a time: 2 on 2 cores"
+        in tables.build([made[0] | EQUAL], read_published())[tables.PAGE]
+    )
+
+
 def goals_of(made):
     """Whether each target is reached."""
     return {goal.what: goal.reached for goal in targets.all_targets(made, read_published())}
@@ -196,9 +300,9 @@ def test_binary_and_wide_tables_wait_for_every_family() -> None:
     families = list_models()
     best = "binary tables, best family within 2 % of the best published figure"
     wide = "wide tables (cwebkb, cr52, c20ng, ad), every family"
-    some = cells(published_tables.BINARY, families[:2])
+    some = cells(records.BINARY, families[:2])
     assert (goals_of(some)[best], goals_of(some)[wide]) == (None, None)
-    whole = cells(published_tables.BINARY, families)
+    whole = cells(records.BINARY, families)
     assert (goals_of(whole)[best], goals_of(whole)[wide]) == (False, True)
     some[-1] |= {"status": "failed"}  # of ad
     assert goals_of(some)[wide] is False

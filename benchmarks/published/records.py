@@ -2,8 +2,9 @@
 
 A record is a JSON file, ``records/<data set>/<model>-<seed>.json``, written whole as soon as its
 cell is done. It holds all that the tables show and nothing about whose machine it was: no path, no
-user, no host. A cell is run anew only where its record is of another version, data, parameters or
-budget, or says that it failed.
+user, no host. All records of a folder were made under equal conditions (code, versions of
+libraries, budget, threads), or nothing is added to it. A cell is run anew where its record says
+that it failed.
 """
 
 from __future__ import annotations
@@ -13,43 +14,28 @@ import json
 import pickle
 import re
 import sys
-import time
-import traceback
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from genzoo import Unsupported, list_models, load_dataset, make_model
-from genzoo.benchmark import pool
-from genzoo.benchmark.cell import as_json, noted_warnings
-from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
-from genzoo.benchmark.plan import ModelEntry, fresh, make_plan
+from genzoo import list_models, load_dataset, make_model
+from genzoo.benchmark import locks, pool
+from genzoo.benchmark.changes import listing
+from genzoo.benchmark.code import Code, hash_of, joined, modules_code
+from genzoo.benchmark.plan import read_models
 from genzoo.budget import Budget
-from genzoo.datasets.dataset import Dataset
 from genzoo.model import GenerativeModel
 from genzoo.store import versions, write_atomically
-from published.scores import judge, protocol_of
+from published import cell, scores
+from published.cell import THREADS, Task, blank_record, run_cell
+from published.conditions import conditions_of
 
 CHOW_LIU = "chow_liu"  # the tree alone, on the binary tables: published targets are exact for it
+# the binary tables for which they were measured; the other ten can be named
+BINARY = ("nltcs", "msnbc", "kdd", "plants", "tretail", "dna", "cwebkb", "cr52", "c20ng", "ad")
 FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s:'\"]+)+/")
-
-
-@dataclass(frozen=True)
-class Task:
-    """A cell to run: ``key`` is the hash of all that determines it."""
-
-    key: str
-    dataset: str
-    fingerprint: str
-    model: ModelEntry
-    seed: int
-    budget: Budget
-
-    @property
-    def title(self) -> str:
-        return f"{self.model.label} on {self.dataset}, seed {self.seed}"
 
 
 def models_for(dataset: str, labels: Sequence[str]) -> dict[str, GenerativeModel]:
@@ -69,17 +55,70 @@ def tasks_of(dataset: str, labels: Sequence[str], n_seeds: int, budget: Budget) 
     models = models_for(dataset, labels)
     if not models:
         return []
-    plan = make_plan(models, [dataset], n_seeds, budget, None)
-    fingerprint = plan.datasets[0].dataset.fingerprint
-    return [
-        Task(cell.key, dataset, fingerprint, cell.model, cell.seed or 0, budget)
-        for cell in plan.cells
-        if cell.model is not None
-    ]
+    fingerprint = load_dataset(dataset).fingerprint
+    tasks = []
+    for model in read_models(models):
+        code = code_with(model.code)
+        same = [dataset, fingerprint, model.label, model.params, str(budget), code, versions()]
+        tasks += [
+            Task(hash_of([*same, seed]), dataset, fingerprint, model, seed, budget, code)
+            for seed in range(n_seeds)
+        ]
+    return tasks
+
+
+def code_with(model: Code) -> str:
+    """The hash of a model's code and of what scores here."""
+    return joined(model, modules_code([scores.__name__, cell.__name__])).digest
 
 
 def run(tasks: Sequence[Task], folder: Path, n_jobs: int, command: str) -> int:
-    """Run the cells that have no record yet, and write each one's; how many of them failed."""
+    """Run the cells that have no record yet, and write each one's; how many of them failed.
+
+    Another run into the same folder is waited for: two at once would share the cores.
+
+    Raises:
+        ValueError: where the folder's records and these would not be made under equal conditions;
+            nothing is run then, and no record changed.
+    """
+    with locks.one_call(folder / "records", "--results"):
+        check_alike(tasks, read_records(folder), folder)
+        return _run(tasks, folder, n_jobs, command)
+
+
+def check_alike(tasks: Sequence[Task], there: Sequence[dict[str, Any]], folder: Path) -> None:
+    """ValueError where the records that are there differ from what these cells would leave."""
+    codes = _present_codes(there) | {task.model.label: task.code for task in tasks}
+    fingerprints = {task.dataset: task.fingerprint for task in tasks}
+    budgets = {str(task.budget) for task in tasks}
+    reasons = Counter[str]()
+    for record in there:
+        made = conditions_of(record)
+        reasons["of code that was not recorded"] += made.code is None
+        reasons["of other code"] += made.code not in (None, codes.get(record["model"]))
+        reasons["with other versions of libraries"] += record["versions"] != versions()
+        reasons[f"with another budget than {listing(budgets)}"] += made.budget not in budgets
+        reasons[f"not known to have had {THREADS} thread a cell"] += made.threads != THREADS
+        rows = fingerprints.get(record["dataset"])
+        reasons["of other rows"] += rows is not None and rows != record["fingerprint"]
+    found = [f"{n} {reason}" for reason, n in reasons.items() if n]
+    if found:
+        raise ValueError(
+            f"--results: expected records that were made like those of this run; of the "
+            f"{len(there)} in {folder} there are {', '.join(found)}: give another folder, or "
+            f"remove them"
+        )
+
+
+def _present_codes(there: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The code that the records' models have at present, by label."""
+    labels = {record["model"] for record in there}
+    binary = "debd/"  # data sets on which every model is run
+    models = models_for(binary, [*labels])
+    return {m.label: code_with(m.code) for m in read_models(models)} if models else {}
+
+
+def _run(tasks: Sequence[Task], folder: Path, n_jobs: int, command: str) -> int:
     todo = [task for task in tasks if not _is_done(task, folder)]
     print(f"{len(tasks) - len(todo)} of {len(tasks)} cells have a record", flush=True)
     jobs = [pickle.dumps((run_cell, task)) for task in todo]
@@ -100,7 +139,7 @@ def run(tasks: Sequence[Task], folder: Path, n_jobs: int, command: str) -> int:
                     record = blank_record(task) | {"reason": reason}
                 case pool.Unreadable(reason=reason):
                     record = blank_record(task) | {"reason": reason}
-            record |= {"command": command, "finished": _now()}
+            record |= {"jobs": n_jobs, "command": command, "finished": _now()}
             _write(task, folder, record)
             failed += record["status"] == "failed"
             print(f"{task.title}: {_summary(record)}", flush=True)
@@ -164,75 +203,3 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
                 file=sys.stderr,
             )
     return [record for _, record in sorted(keyed, key=lambda pair: pair[0])]
-
-
-# -------------------------------------------------------------------- a worker's side
-
-
-def blank_record(task: Task) -> dict[str, Any]:
-    """The record of a cell of which nothing is known yet: no field is missing."""
-    return {
-        "key": task.key,
-        "dataset": task.dataset,
-        "fingerprint": task.fingerprint,
-        "model": task.model.label,
-        "family": task.model.family,
-        "params": task.model.params,
-        "seed": task.seed,
-        "budget": str(task.budget),
-        "status": "failed",
-        "reason": None,
-        "score": protocol_of(task.dataset).name,
-        "unit": protocol_of(task.dataset).unit,
-        "validation": None,
-        "test": {},
-        "left_out": {},
-        "train_seconds": None,
-        "evaluate_seconds": None,
-        "n_parameters": None,
-        "peak_memory_mb": None,
-        "steps": None,
-        "converged": None,
-        "stopped_by": None,
-        "notes": [],
-        "versions": versions(),
-        "machine": machine(),
-        "command": None,
-        "finished": None,
-    }
-
-
-def run_cell(task: Task, *, progress: Any) -> dict[str, Any]:
-    """Fit and score, on one thread; what goes wrong is told in the record."""
-    record = blank_record(task)
-    measured, remarks = reset_peak_memory(), []
-    with noted_warnings(remarks), one_thread():
-        try:
-            record |= as_json(_fitted_and_judged(task, load_dataset(task.dataset), progress))
-            record["status"] = "ok"
-        except Unsupported as refusal:
-            record |= {"status": "unsupported", "reason": refusal.reason}
-        except Exception as error:
-            traceback.print_exc()
-            record["reason"] = f"{type(error).__name__}: {error}".strip()
-    record["notes"] += remarks
-    if measured:
-        record["peak_memory_mb"] = peak_memory_mb()
-    return record
-
-
-def _fitted_and_judged(task: Task, dataset: Dataset, progress: Any) -> dict[str, Any]:
-    model = fresh(task.model.model)
-    start = time.perf_counter()
-    model.fit(dataset, seed=task.seed, budget=task.budget, progress=progress)
-    found = {
-        "train_seconds": time.perf_counter() - start,
-        "n_parameters": int(model.n_parameters_),
-        "steps": model.training_.steps,
-        "converged": model.training_.converged,
-        "stopped_by": model.training_.stopped_by,
-        "notes": list(model.training_.notes),
-    }
-    found |= judge(model, dataset, protocol_of(task.dataset), task.seed)
-    found["evaluate_seconds"] = sum(figure["seconds"] for figure in found["test"].values())
-    return found

@@ -13,17 +13,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from genzoo import classify
 from genzoo.datasets.dataset import Dataset
-from genzoo.hmm.forward import Chain, Shape
 from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
-from genzoo.models.hmm import HMM
-from genzoo.models.ngram import NGram
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import numpy_rng
 
@@ -196,8 +193,9 @@ def whole_text(model: GenerativeModel, dataset: Dataset, main: Figure, seed: int
         raise Unsupported(f"{type(model).__name__} scores no text beyond its windows")
     assert dataset.text is not None
     (text,) = dataset.text["test"]
-    if isinstance(model, NGram):
-        options, how = {}, f"each given the {int(model.lengths_.max())} before it"
+    lengths = getattr(model, "lengths_", None)  # of the contexts of an n-gram
+    if lengths is not None:
+        options, how = {}, f"each given the {int(lengths.max())} before it"
     else:
         context = dataset.schema.D
         stride = _affordable_stride(model.score_text, text, context)
@@ -276,24 +274,24 @@ def sliding_pieces(model: GenerativeModel, dataset: Dataset, main: Figure, seed:
 def whole_pieces(model: GenerativeModel, dataset: Dataset, main: Figure, seed: int) -> Figure:
     """Whole pieces, each step given all before it: the same chain, read for longer."""
     width = dataset.schema.D // dataset.schema.event_shape[0]
-    if not (
-        isinstance(model, HMM)
-        and model.chain_.shape.n_transitions == 1
-        and len(model.chain_.shape.cards) == width  # all steps share their tables
+    chain = getattr(model, "chain_", None)  # of an HMM
+    if (
+        chain is None
+        or chain.shape.n_transitions != 1
+        or len(chain.shape.cards) != width  # all steps share their tables
     ):
         raise Unsupported("the model ends where a window ends")
-    chain, (pieces, _) = model.chain_, _pieces(dataset)
+    pieces, _ = _pieces(dataset)
     T = max(map(len, pieces))
     rows = np.full((len(pieces), T, width), MISSING)
     for row, piece in zip(rows, pieces, strict=True):
         row[: len(piece)] = piece
-    shape = Shape(
-        np.arange(T * width).reshape(T, width),
-        np.tile(chain.shape.tables[:width], T),
-        chain.shape.cards,
-        1,
+    shape = replace(
+        chain.shape,
+        steps=np.arange(T * width).reshape(T, width),
+        tables=np.tile(chain.shape.tables[:width], T),
     )
-    longer = Chain(shape, chain.start, chain.transitions, chain.emissions)
+    longer = replace(chain, shape=shape)
     start = time.perf_counter()
     found = LogProb.exact(longer.log_prob(rows.reshape(len(rows), -1)))
     seconds = time.perf_counter() - start

@@ -181,26 +181,67 @@ def rates(repeats: int, seed: int = 0) -> list[Rate]:
     found = []
     for k in (4, 8, 16):
         for name, noise in NOISES.items():
-            found.append(_rate(f"k = {k}, {name}, {N_TEST} rows", repeats, seed, WANTED,
-                               lambda rng, k=k, noise=noise: independent_rows(rng, k, noise)))
-        found.append(_before(f"k = {k}, normal, {N_TEST} rows", repeats, seed,
-                             lambda rng, k=k: independent_rows(rng, k, normal)))
+            found.append(
+                _rate(
+                    f"k = {k}, {name}, {N_TEST} rows",
+                    repeats,
+                    seed,
+                    WANTED,
+                    lambda rng, k=k, noise=noise: independent_rows(rng, k, noise),
+                )
+            )
+        found.append(
+            _before(
+                f"k = {k}, normal, {N_TEST} rows",
+                repeats,
+                seed,
+                lambda rng, k=k: independent_rows(rng, k, normal),
+            )
+        )
     for name, noise in NOISES.items():
-        found.append(_rate(f"k = 8, {name}, 100 rows", repeats, seed, WANTED,
-                           lambda rng, noise=noise: independent_rows(rng, 8, noise, n=100)))
-    found.append(_rate("k = 8, lighter ones that lose just the margin", repeats, seed, WANTED,
-                       lambda rng: at_the_margin(rng, 8)))
+        found.append(
+            _rate(
+                f"k = 8, {name}, 100 rows",
+                repeats,
+                seed,
+                WANTED,
+                lambda rng, noise=noise: independent_rows(rng, 8, noise, n=100),
+            )
+        )
+    found.append(
+        _rate(
+            "k = 8, lighter ones that lose just the margin",
+            repeats,
+            seed,
+            WANTED,
+            lambda rng: at_the_margin(rng, 8),
+        )
+    )
     for sizes in (np.full(20, 50), np.geomspace(5, 200, 20).astype(int), np.full(6, 100)):
         words = f"k = 8, {len(sizes)} groups of {sizes.min()} to {sizes.max()} rows"
-        found.append(_rate(words, repeats, seed, WANTED,
-                           lambda rng, sizes=sizes: in_groups(rng, 8, sizes)))
+        found.append(
+            _rate(words, repeats, seed, WANTED, lambda rng, sizes=sizes: in_groups(rng, 8, sizes))
+        )
     for rho in (0.0, 0.5, 0.8):
         for n in (400, 1000):
             words = f"k = 2, autocorrelation {rho}, {n} rows"
-            found.append(_rate(words, repeats, seed, "at most 7 %",
-                               lambda rng, rho=rho, n=n: in_time(rng, 2, rho, n, blocks=True)))
-            found.append(_before(f"{words}, rows as independent", repeats, seed,
-                                 lambda rng, rho=rho, n=n: in_time(rng, 2, rho, n, blocks=False)))
+            found.append(
+                _rate(
+                    words,
+                    repeats,
+                    seed,
+                    "at most 7 %",
+                    lambda rng, rho=rho, n=n: in_time(rng, 2, rho, n, blocks=True),
+                )
+            )
+            found.append(
+                _before(
+                    f"{words}, rows as independent",
+                    repeats,
+                    seed,
+                    lambda rng, rho=rho, n=n: in_time(rng, 2, rho, n, blocks=False),
+                )
+            )
     return found  # fmt: skip
 
 

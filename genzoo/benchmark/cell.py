@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark import labels, validation
+from genzoo.benchmark.entries import COPYCAT, Cell, fresh
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
-from genzoo.benchmark.plan import COPYCAT, Cell, fresh
 from genzoo.datasets.blocks import FEWEST_BLOCKS
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import likelihood
@@ -57,6 +57,7 @@ def blank_record(cell: Cell) -> dict[str, Any]:
     model = cell.model
     return {
         "key": cell.key,
+        "code": cell.code.digest,
         "model": cell.label,
         "family": cell.stand_in if model is None else model.family,
         "params": {} if model is None else model.params,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import inspect
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,6 +12,17 @@ from typing import Any
 import numpy as np
 
 from genzoo import forms
+from genzoo.benchmark.code import Code, code_of, hash_of, joined, judging_code
+from genzoo.benchmark.entries import (
+    COPYCAT,  # noqa: F401 - the report takes both from here
+    HELD_OUT,  # noqa: F401
+    REFERENCES,
+    TRUTH,
+    Cell,
+    DataEntry,
+    ModelEntry,
+    fresh,
+)
 from genzoo.benchmark.profiles import PROFILES
 from genzoo.budget import Budget
 from genzoo.datasets import own
@@ -24,73 +32,12 @@ from genzoo.registry import DATASETS, MODELS, key_of, load_dataset, make_model
 from genzoo.seeding import check_seed
 from genzoo.store import versions
 
-TRUTH = "truth"
-HELD_OUT, COPYCAT = "held-out", "copycat"
-REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and for memorised ones
-KEY_LENGTH = 20
-
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """A model of the plan: ``family`` is its registry key, or the name of a class of one's own."""
-
-    label: str
-    family: str
-    params: dict[str, Any]
-    model: GenerativeModel
-
-
-@dataclass(frozen=True)
-class DataEntry:
-    """A data set of the plan; ``registry_key`` where a worker can load it by that."""
-
-    label: str
-    registry_key: str | None
-    dataset: Dataset
-    budget: Budget
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One model on one data set with one seed.
-
-    Where ``model`` is None, ``stand_in`` says what is judged in its place: the true model, or rows
-    of the data as if a model had drawn them (one of ``REFERENCES``).
-    """
-
-    key: str
-    model: ModelEntry | None
-    data: DataEntry
-    seed: int | None
-    stand_in: str = TRUTH
-
-    @property
-    def label(self) -> str:
-        return self.stand_in if self.model is None else self.model.label
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether the cell is there to compare samples with, and takes no part in the ranking."""
-        return self.label in REFERENCES
-
-    @property
-    def title(self) -> str:
-        seed = "" if self.seed is None else f", seed {self.seed}"
-        return f"{self.label} on {self.data.label}{seed}"
-
-    @property
-    def expected_seconds(self) -> float:
-        """A guess at the time that training takes, to start long cells first."""
-        if self.model is None or not self.model.model.selects:
-            return 0.0
-        seconds = self.data.budget.seconds
-        return float("inf") if seconds is None else seconds
-
 
 @dataclass(frozen=True)
 class Plan:
     """Everything that a run is to do: ``profile`` where it is one unchanged, ``cells`` in the order
-    of the tables, and the ``references`` of each data set, which stand in none."""
+    of the tables, and the ``references`` of each data set, which stand in none; ``judge`` is the
+    code that judges all of them."""
 
     profile: str | None
     models: list[ModelEntry]
@@ -98,6 +45,7 @@ class Plan:
     seeds: list[int]
     cells: list[Cell]
     references: list[Cell]
+    judge: Code
 
 
 def make_plan(
@@ -129,17 +77,52 @@ def make_plan(
         DataEntry(label, key, dataset, budgets[label]) for label, key, dataset in labelled
     ]
     seed_list = _read_seeds(1 if seeds is None else seeds)
+    judge = judging_code()
     cells, references = [], []
     for data in data_entries:
-        fingerprint = data.dataset.fingerprint
-        if data.dataset.truth is not None:
-            cells.append(Cell(_key(TRUTH, data, fingerprint, None), None, data, None))
-        for model in model_entries:
-            for seed in seed_list:
-                cells.append(Cell(_key(model, data, fingerprint, seed), model, data, seed))
-        for name in REFERENCES:
-            references.append(Cell(_key(name, data, fingerprint, None), None, data, None, name))
-    return Plan(profile, model_entries, data_entries, seed_list, cells, references)
+        truth = truth_code(data.dataset)
+        shared = {
+            "dataset": data.label,
+            "fingerprint": data.dataset.fingerprint,
+            "target": data.dataset.label,
+            "truth": None if truth is None else truth.digest,
+            "judge": judge.digest,
+            "versions": versions(),
+        }
+        code = joined(judge, truth)
+        if truth is not None:
+            cells.append(_stand_in(TRUTH, data, shared, code))
+        cells += [
+            _cell(model, data, seed, shared, joined(model.code, code))
+            for model in model_entries
+            for seed in seed_list
+        ]
+        references += [_stand_in(name, data, shared, code) for name in REFERENCES]
+    return Plan(profile, model_entries, data_entries, seed_list, cells, references, judge)
+
+
+def truth_code(dataset: Dataset) -> Code | None:
+    """The code of a data set's truth, which no fingerprint of rows tells of."""
+    return None if dataset.truth is None else code_of(type(dataset.truth))
+
+
+def _cell(
+    model: ModelEntry, data: DataEntry, seed: int, shared: dict[str, Any], code: Code
+) -> Cell:
+    """A cell, its key the hash of everything that determines it."""
+    own = {
+        "model": model.label,
+        "family": model.family,
+        "params": model.params,
+        "code": model.code.digest,
+        "seed": seed,
+        "budget": str(data.budget),
+    }
+    return Cell(hash_of({**shared, **own}), model, data, seed, code)
+
+
+def _stand_in(name: str, data: DataEntry, shared: dict[str, Any], code: Code) -> Cell:
+    return Cell(hash_of({**shared, "model": name}), None, data, None, code, name)
 
 
 def _profile(name: str | None) -> Any:
@@ -148,11 +131,6 @@ def _profile(name: str | None) -> Any:
     if name not in PROFILES:
         raise ValueError(f"profile: expected one of {', '.join(PROFILES)}; got {name!r}")
     return PROFILES[name]
-
-
-def fresh(model: GenerativeModel) -> GenerativeModel:
-    """An unfitted model of the same class with the same parameters."""
-    return type(model)(**copy.deepcopy(model.get_params(deep=False)))
 
 
 def read_models(models: Any) -> list[ModelEntry]:
@@ -178,7 +156,10 @@ def read_models(models: Any) -> list[ModelEntry]:
     for label, model in labelled:
         model._check_params()
         family = key_of(type(model)) or type(model).__qualname__
-        entries.append(ModelEntry(label, family, _json_params(model), fresh(model)))
+        params = model.get_params(deep=False)
+        code = code_of(type(model), params)
+        plain_params = {name: plain(value) for name, value in params.items()}
+        entries.append(ModelEntry(label, family, plain_params, fresh(model), code))
     return entries
 
 
@@ -274,10 +255,6 @@ def _read_seeds(seeds: int | Sequence[int]) -> list[int]:
     return found
 
 
-def _json_params(model: GenerativeModel) -> dict[str, Any]:
-    return {name: plain(value) for name, value in model.get_params(deep=False).items()}
-
-
 def plain(value: Any) -> Any:
     """A parameter in JSON's types, as its text where it has no such form."""
     value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
@@ -285,35 +262,3 @@ def plain(value: Any) -> Any:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
         return repr(value)
-
-
-def _key(model: ModelEntry | str, data: DataEntry, fingerprint: str, seed: int | None) -> str:
-    """The hash of everything that determines a cell; ``model`` may be what stands in for one."""
-    parts = {
-        "model": model if isinstance(model, str) else model.label,
-        "family": None if isinstance(model, str) else model.family,
-        "params": None if isinstance(model, str) else model.params,
-        "code": None if isinstance(model, str) else own_code(type(model.model)),
-        "dataset": data.label,
-        "fingerprint": fingerprint,
-        "seed": seed,
-        "budget": None if isinstance(model, str) else str(data.budget),
-        "version": versions()["genzoo"],
-    }
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
-
-
-def own_code(cls: type) -> str | None:
-    """The source of a class that is not genzoo's: its author changes it between runs."""
-    if key_of(cls) is not None:
-        return None
-    sources = []
-    for base in cls.__mro__[:-1]:
-        if base is GenerativeModel:
-            break
-        try:
-            sources.append(inspect.getsource(base))
-        except (OSError, TypeError):
-            sources.append(base.__qualname__)
-    return "\n".join(sources)

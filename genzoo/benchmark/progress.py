@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from genzoo.benchmark.plan import Cell
+from genzoo.benchmark.entries import Cell
 from genzoo.benchmark.results import outcome_text
 
 
 class Display:
-    """Silence, and what the others share."""
+    """Silence, and what the others share; ``news`` is what to say at the start."""
 
-    def __init__(self, total: int, kept: int) -> None:
+    def __init__(self, total: int, kept: int, news: Sequence[str]) -> None:
         self.total = total
         self.done = kept
+        self.news = news
 
     def __enter__(self) -> Self:
         return self
@@ -46,13 +48,13 @@ class Display:
 class Lines(Display):
     """A line for each cell that ends, on standard error."""
 
-    def __init__(self, total: int, kept: int) -> None:
-        super().__init__(total, kept)
+    def __init__(self, total: int, kept: int, news: Sequence[str]) -> None:
+        super().__init__(total, kept, news)
         self.began: dict[str, float] = {}
 
     def __enter__(self) -> Self:
-        if self.done:
-            print(f"{self.done} of {self.total} cells are already there", file=sys.stderr)
+        for line in self.news:
+            print(line, file=sys.stderr, flush=True)
         return self
 
     def start(self, cell: Cell) -> None:
@@ -75,11 +77,11 @@ class Lines(Display):
 class Bars(Display):
     """A bar for each cell that runs and one for all; cells that end are listed above."""
 
-    def __init__(self, total: int, kept: int) -> None:
+    def __init__(self, total: int, kept: int, news: Sequence[str]) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        super().__init__(total, kept)
+        super().__init__(total, kept, news)
         self.bars = Progress(
             TextColumn("{task.fields[title]}", markup=False),
             BarColumn(bar_width=24),
@@ -95,6 +97,8 @@ class Bars(Display):
 
     def __enter__(self) -> Self:
         self.bars.start()
+        for line in self.news:
+            self._print(line)
         return self
 
     def __exit__(
@@ -126,12 +130,14 @@ class Bars(Display):
         self._count()
         if cell.is_reference:
             return
-        line = f"{cell.title}: {outcome_text(record)}"
+        self._print(f"{cell.title}: {outcome_text(record)}")
+
+    def _print(self, line: str) -> None:
         self.bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def choose_display(progress: bool, total: int, kept: int) -> Display:
+def choose_display(progress: bool, total: int, kept: int, news: Sequence[str]) -> Display:
     """Bars on a terminal, lines elsewhere, silence where ``progress`` is False."""
     if not progress:
-        return Display(total, kept)
-    return Bars(total, kept) if sys.stderr.isatty() else Lines(total, kept)
+        return Display(total, kept, news)
+    return Bars(total, kept, news) if sys.stderr.isatty() else Lines(total, kept, news)

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genzoo.benchmark import locks
 from genzoo.store import COLUMNS_FILE, check_target, load_model, write_atomically
 
 if TYPE_CHECKING:
@@ -57,11 +58,14 @@ class Run:
         folder: where they lie.
         plan: what was to be done: models, data sets, seeds, budgets, cells, versions, machine; and
             the references that sample metrics are compared with.
+        reused: of the call of ``compare`` that gave this run, the cells that it found answered:
+            (model, dataset, seed) each. Empty where the run was loaded.
     """
 
     def __init__(self, folder: Path, plan: dict[str, Any]) -> None:
         self.folder = folder
         self.plan = plan
+        self.reused: list[tuple[str, str, int | None]] = []
 
     def records(self) -> list[dict[str, Any]]:
         """The record of each cell that has one, in the order of the plan."""
@@ -113,18 +117,24 @@ class Run:
 
     def report(self) -> dict[str, Path]:
         """Write report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
-        for each number of the report's tables) into the folder; their paths by kind."""
+        for each number of the report's tables) into the folder; their paths by kind.
+
+        All are of the plan and the cells that are in the folder at this moment.
+        """
         from genzoo.report.build import build
         from genzoo.report.records import read_run
         from genzoo.report.tidy import every_number
 
-        tables = {"csv": ("results.csv", self.table()),
-                  "numbers": ("numbers.csv", every_number(read_run(self.folder)))}  # fmt: skip
-        paths = build(self.folder)
-        for kind, (name, table) in tables.items():
-            paths[kind] = self.folder / name
-            write_atomically(paths[kind], table.to_csv(index=False).encode())
-        return paths
+        with locks.files(self.folder):
+            tables = {
+                "csv": ("results.csv", load_run(self.folder).table()),
+                "numbers": ("numbers.csv", every_number(read_run(self.folder))),
+            }
+            paths = build(self.folder)
+            for kind, (name, table) in tables.items():
+                paths[kind] = self.folder / name
+                write_atomically(paths[kind], table.to_csv(index=False).encode())
+            return paths
 
     def load_model(
         self,
@@ -176,18 +186,22 @@ class Run:
             ValueError: if no model has a result, or the one that is recommended was not saved; the
                 run's folder is left as it is.
         """
+        check_target(folder, "folder")
+        with locks.reading(self.folder):
+            return load_run(self.folder)._copy_best(dataset, Path(folder))
+
+    def _copy_best(self, dataset: str, target: Path) -> str:
         from genzoo.report.choice import choose_likelihood
         from genzoo.report.records import read_run
 
         names = [d["name"] for d in self.plan["datasets"]]
         if dataset not in names:
             raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
-        check_target(folder, "folder")
         choice = choose_likelihood(read_run(self.folder), dataset)
         if choice is None:
             raise ValueError(f"save_best: no model has a result on {dataset!r}")
         cell = choice.recommended.cells[0]  # with folds, the fit of the first
-        saved, target = self.folder / "models" / cell.record["key"], Path(folder)
+        saved = self.folder / "models" / cell.record["key"]
         if not (saved / "model.json").is_file():
             why = cell.record["save_error"] or "the run was made without save_models=True"
             raise ValueError(

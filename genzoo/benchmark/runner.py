@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
 import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from fnmatch import fnmatch
 from functools import lru_cache, partial
 from io import BytesIO
@@ -17,28 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.benchmark import pool
-from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, marginals, run_cell
-from genzoo.benchmark.machine import machine, n_cores
-from genzoo.benchmark.plan import (
-    TRUTH,
-    Cell,
-    DataEntry,
-    ModelEntry,
-    Plan,
-    make_plan,
-    own_code,
-    plain,
-)
+from genzoo.benchmark import changes, locks, plan_file, pool
+from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, run_cell
+from genzoo.benchmark.code import Code
+from genzoo.benchmark.entries import Cell, DataEntry, ModelEntry
+from genzoo.benchmark.machine import n_cores
+from genzoo.benchmark.plan import Plan, make_plan
 from genzoo.benchmark.progress import Display, choose_display
-from genzoo.benchmark.results import PLAN_FORMAT, Run, load_run
+from genzoo.benchmark.results import Run, load_run
 from genzoo.budget import Budget
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import SCHEMA_FILES, OwnDataset
-from genzoo.registry import key_of, load_dataset
-from genzoo.store import check_place, sha256, versions, write_atomically
-
-CELL_PARTS = ("dataset", "model", "seed")
+from genzoo.registry import load_dataset
+from genzoo.store import check_place, write_atomically
 
 
 def compare(
@@ -62,10 +51,11 @@ def compare(
     this process, after the others.
 
     A folder's run grows: what an earlier call asked for stays in the run beside what this one adds,
-    so that the table and the report show the cells of all calls. A label that now means something
-    else replaces what it meant: a model of another class, code or parameters, a data set of other
-    rows or another budget, with the cells that they had. With another version of genzoo the run
-    begins anew.
+    so that the table and the report show the cells of all calls. What now has another meaning
+    replaces what it meant: a model of another class, code or parameters, a data set of other rows
+    or another budget, with the cells that they had; where the versions of libraries or the code
+    that judges cells changed, every cell. What is reused, run anew and left out is said on standard
+    error. Two calls on one folder run one after the other.
 
     Args:
         models: registry keys, models (their unfitted copies are trained, never they themselves),
@@ -86,48 +76,71 @@ def compare(
         The run: ``run.table()``, ``run.report()``, ``print(run)``.
 
     Raises:
-        ValueError: for bad arguments, before any work is done.
+        ValueError: for bad arguments, or where the folder can't be locked, before any work is done.
     """
     if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int)):
         raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs!r}")
     if n_jobs is not None and n_jobs < 1:
         raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs}")
-    plan = make_plan(models, datasets, seeds, budget, profile)
+    arguments = (models, datasets, seeds, budget, profile)
+    plan = make_plan(*arguments)
     out = Path("runs") / (profile or "compare") if out is None else out
     check_place(out, "out")
     folder = Path(out)
     if folder.exists() and not (folder.is_dir() and _is_run_or_empty(folder)):
         raise ValueError(f"out: expected a new folder or that of a run; got {folder}")
+    with locks.one_call(folder, "out") as waited:
+        if waited:  # files may have been edited in the meantime
+            plan = make_plan(*arguments)
+        return _run(folder, plan, n_cores() if n_jobs is None else n_jobs, save_models, progress)
+
+
+def _is_run_or_empty(folder: Path) -> bool:
+    """Whether a folder holds a run, the beginning of one that was killed, or nothing."""
+    if (folder / "plan.json").is_file() or (folder / locks.CALL).is_file():
+        return True
+    return all(fnmatch(path.name, SCHEMA_FILES) for path in folder.iterdir())
+
+
+def _run(folder: Path, plan: Plan, n_workers: int, save_models: bool, progress: bool) -> Run:
+    """Everything that needs the folder for itself."""
     for entry in plan.datasets:
         if isinstance(entry.dataset, OwnDataset):
             entry.dataset.schema_place(folder)  # refuses to write over corrections
-    before = load_run(folder).plan if (folder / "plan.json").is_file() else None
-    _write_plan(folder, plan, before)
+    earlier = load_run(folder) if (folder / "plan.json").is_file() else None
     todo = [
         cell
         for cell in (*plan.cells, *plan.references)
         if not _has_answer(folder, cell, save_models)
     ]
+    waiting = {cell.key for cell in todo}
+    reused = [cell for cell in plan.cells if cell.key not in waiting]
+    content = plan_file.as_json(plan)
+    news = changes.reused(folder, reused)
+    if earlier is not None:
+        present = plan_file.at_present(earlier.plan, content)
+        merged = plan_file.union(earlier.plan, content, present)
+        news += changes.replaced(earlier, content, present, merged)
+        content = merged
+    with locks.files(folder):
+        _write_plan(folder, plan, content)
     # a long cell that starts last would leave the other workers idle
     todo.sort(key=lambda cell: -cell.expected_seconds)
-    n_workers = n_cores() if n_jobs is None else n_jobs
-    kept = len(plan.cells) - sum(not cell.is_reference for cell in todo)
-    with choose_display(progress, len(plan.cells), kept) as display:
+    with choose_display(progress, len(plan.cells), len(reused), news) as display:
         _run_cells(folder, todo, n_workers, save_models, display)
-    return load_run(folder)
-
-
-def _is_run_or_empty(folder: Path) -> bool:
-    others = (p for p in folder.iterdir() if not fnmatch(p.name, SCHEMA_FILES))
-    return (folder / "plan.json").is_file() or not any(others)
+    run = load_run(folder)
+    run.reused = [(cell.label, cell.data.label, cell.seed) for cell in reused]
+    return run
 
 
 def _has_answer(folder: Path, cell: Cell, save_models: bool) -> bool:
     path = folder / "cells" / f"{cell.key}.json"
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        status, save_error = record["status"], record["save_error"]
+        status, save_error, code = record["status"], record["save_error"], record["code"]
     except (OSError, ValueError, KeyError):
+        return False
+    if code is None:  # it changed while the cell ran
         return False
     if status == "ok" and save_models and cell.model is not None and save_error is None:
         return (folder / "models" / cell.key / "model.json").is_file()
@@ -202,8 +215,8 @@ def _as_job(cell: Cell, stored: Mapping[str, Path | Exception], save_to: Path | 
         raise source
     return pickle.dumps(
         (
-            run_job, cell.key, cell.model, cell.seed, cell.stand_in, entry.label, source,
-            entry.budget, save_to,
+            run_job, cell.key, cell.model, cell.seed, cell.code, cell.stand_in, entry.label,
+            source, entry.budget, save_to,
         )
     )  # fmt: skip
 
@@ -212,6 +225,7 @@ def run_job(
     key: str,
     model: ModelEntry | None,
     seed: int | None,
+    code: Code,
     stand_in: str,
     label: str,
     source: str | Path,
@@ -222,7 +236,7 @@ def run_job(
 ) -> Outcome:
     """A worker's side of a cell. ``source``: a registry key, or the file of a pickled Dataset."""
     entry = DataEntry(label, source if isinstance(source, str) else None, _load(source), budget)
-    return run_cell(Cell(key, model, entry, seed, stand_in), progress, save_to)
+    return run_cell(Cell(key, model, entry, seed, code, stand_in), progress, save_to)
 
 
 @lru_cache(maxsize=4)
@@ -241,10 +255,18 @@ def _load(source: str | Path) -> Dataset:
 def _finish(folder: Path, cell: Cell, outcome: Outcome, display: Display) -> None:
     """Arrays first: where there is a record, all of the cell is there."""
     record = outcome.record
-    if outcome.arrays:
-        record["values"] = f"{cell.key}.npz"
-        _write_arrays(folder / "cells" / f"{cell.key}.npz", outcome.arrays)
-    _write_json(folder / "cells" / f"{cell.key}.json", record)
+    if not cell.code.is_current():
+        # workers read a module when they first need it: which code they had is not known
+        record["code"] = None
+        record["notes"].append(
+            "its code changed while it ran: it may be of the old or the new code, and is run again "
+            "by the next call"
+        )
+    with locks.files(folder):
+        if outcome.arrays:
+            record["values"] = f"{cell.key}.npz"
+            _write_arrays(folder / "cells" / f"{cell.key}.npz", outcome.arrays)
+        _write_json(folder / "cells" / f"{cell.key}.json", record)
     display.finish(cell, record)
 
 
@@ -258,7 +280,8 @@ def _write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
-def _write_plan(folder: Path, plan: Plan, before: dict[str, Any] | None) -> None:
+def _write_plan(folder: Path, plan: Plan, content: dict[str, Any]) -> None:
+    """The data sets' files first: where there is a plan, all that it names is there."""
     for entry in plan.datasets:
         schema = entry.dataset.schema
         place = folder / "datasets"
@@ -267,128 +290,4 @@ def _write_plan(folder: Path, plan: Plan, before: dict[str, Any] | None) -> None
         _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
         if isinstance(entry.dataset, OwnDataset):
             entry.dataset.write_schema(folder)
-    now: dict[str, Any] = {
-        "format_version": PLAN_FORMAT,
-        "profile": plan.profile,
-        "seeds": plan.seeds,
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "machine": machine(),
-        "models": [_facts(entry) for entry in plan.models],
-        "datasets": [_summary(entry) for entry in plan.datasets],
-        "cells": _asked(plan.cells),
-        "references": _asked(plan.references),
-    }
-    if before is not None and before["versions"]["genzoo"] == now["versions"]["genzoo"]:
-        now = _union(before, now)
-    _write_json(folder / "plan.json", now)
-
-
-def _asked(cells: list[Cell]) -> list[dict[str, Any]]:
-    return [
-        {"key": c.key, "model": c.label, "dataset": c.data.label, "seed": c.seed} for c in cells
-    ]
-
-
-def _union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The plan of both calls. Where a label's meaning changed, the cells of the old one go."""
-    models, as_before = _joined(
-        before["models"], now["models"], "label", ("family", "params", "code")
-    )
-    datasets, same_data = _joined(
-        before["datasets"], now["datasets"], "name", ("fingerprint", "budget")
-    )
-    as_before.add(TRUTH)
-    kept = [c for c in before["cells"] if c["model"] in as_before and c["dataset"] in same_data]
-    found = {tuple(c[part] for part in CELL_PARTS): c for c in [*kept, *now["cells"]]}
-    seeds = list(dict.fromkeys([*before["seeds"], *now["seeds"]]))
-    order = ([*datasets], [TRUTH, *models], [None, *seeds])
-    cells = sorted(
-        found.values(),
-        key=lambda c: [o.index(c[part]) for o, part in zip(order, CELL_PARTS, strict=True)],
-    )
-    in_use = {part: {cell[part] for cell in cells} for part in CELL_PARTS}
-    references = {
-        (c["dataset"], c["model"]): c
-        for c in [*before["references"], *now["references"]]
-        if c["dataset"] in in_use["dataset"]
-    }
-    keys = {cell["key"] for cell in cells}
-    whole = [p for p in (before, now) if {c["key"] for c in p["cells"]} == keys]
-    return {
-        **now,
-        "profile": next((p["profile"] for p in whole if p["profile"]), None),
-        "started": before["started"] if kept else now["started"],
-        "seeds": [seed for seed in seeds if seed in in_use["seed"]],
-        "models": [entry for label, entry in models.items() if label in in_use["model"]],
-        "datasets": [entry for name, entry in datasets.items() if name in in_use["dataset"]],
-        "cells": cells,
-        "references": sorted(references.values(), key=lambda c: order[0].index(c["dataset"])),
-    }
-
-
-def _joined(
-    before: list[dict[str, Any]], now: list[dict[str, Any]], label: str, meaning: Sequence[str]
-) -> tuple[dict[str, dict[str, Any]], set[str]]:
-    """The entries by label, and the labels that still mean what they meant before."""
-    old, new = ({entry[label]: entry for entry in entries} for entries in (before, now))
-    same = {
-        name
-        for name, entry in old.items()
-        if all(new.get(name, entry)[part] == entry[part] for part in meaning)
-    }
-    return {**old, **new}, same
-
-
-def _facts(entry: ModelEntry) -> dict[str, Any]:
-    cls = type(entry.model)
-    code = own_code(cls)
-    defaults = inspect.signature(cls).parameters
-    return {
-        "label": entry.label,
-        "family": entry.family,
-        "key": key_of(cls),
-        "params": entry.params,
-        "changed": {k: v for k, v in entry.params.items() if v != plain(defaults[k].default)},
-        "code": None if code is None else sha256(code.encode()),
-    }
-
-
-def _summary(entry: DataEntry) -> dict[str, Any]:
-    dataset, schema = entry.dataset, entry.dataset.schema
-    entropy = None if dataset.truth is None else dataset.truth.entropy()
-    return {
-        "name": entry.label,
-        "key": entry.registry_key,
-        "layout": schema.layout,
-        "event_shape": list(schema.event_shape),
-        "D": schema.D,
-        "cards": {
-            "min": int(schema.cards.min()),
-            "median": float(np.median(schema.cards)),
-            "max": int(schema.cards.max()),
-        },
-        "end": schema.end,
-        "n_train": len(dataset.train),
-        "n_valid": len(dataset.valid),
-        "n_test": len(dataset.test),
-        "clamped": dataset.clamped,
-        "has_text": dataset.text is not None,
-        "file": _file_facts(dataset) if isinstance(dataset, OwnDataset) else None,
-        "source": dataset.source,
-        "licence": dataset.licence,
-        "fingerprint": dataset.fingerprint,
-        "budget": str(entry.budget),
-        "entropy": None if entropy is None else {"value": entropy.value, "stderr": entropy.stderr},
-        "marginals": marginals(dataset.train, schema.cards) if schema.layout == "table" else None,
-    }
-
-
-def _file_facts(dataset: OwnDataset) -> dict[str, Any]:
-    """Where a user's own data lie, how they were read, and what the reader must know."""
-    return {
-        "path": dataset.path,
-        "options": dataset.options,
-        "schema": dataset.schema_file,
-        "remarks": list(dataset.remarks),
-    }
+    _write_json(folder / "plan.json", content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from genzoo.benchmark.plan_file import code_changed
 from genzoo.report import recommend
 from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
 from genzoo.report.choice import BASELINE, Choice
@@ -186,6 +187,12 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
 def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     """What can't be concluded, and why."""
     found = []
+    changed = code_changed(run.plan)
+    if changed:
+        found.append(
+            f"The code of {listing(changed)} changed since these cells were run: their figures are "
+            f"those of older code, and the same comparison runs them anew."
+        )
     entries = [e for ranking in rankings for e in ranking.entries]
     bounds = list(dict.fromkeys(e.model for e in entries if e.kind == "lower_bound"))
     if bounds:

@@ -9,7 +9,7 @@ import genzoo
 from genzoo.datasets.truth import TrueGrid
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def coin() -> genzoo.Dataset:
     """Two variables whose true distribution is known."""
     schema = genzoo.Schema(

@@ -218,7 +218,7 @@ def test_a_label_with_a_new_meaning_replaces_the_old_one(change, coin, tmp_path,
     x = genzoo.Dataset("x", coin.schema, coin.train[1:], coin.valid, coin.test)
     if change == "version":
         other = {**genzoo.store.versions(), "genzoo": "99"}
-        for module in ("plan", "runner"):
+        for module in ("plan", "plan_file"):
             monkeypatch.setattr(f"genzoo.benchmark.{module}.versions", lambda: other)
     run = compare(
         {"b": Independent(pseudo_count=3.0 if change == "model" else 1.0)},

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from genzoo.benchmark.code import family_code, judging_code
 from genzoo.schema import Schema, Variable
 
 MODELS = ["independent", "bayesian_network", "hmm", "vae", "gan", "transformer"]
@@ -91,16 +92,28 @@ def write_demo(
             "started": "2026-01-02T03:04:05+00:00",
             "versions": {"genzoo": "0.1.0", "numpy": np.__version__},
             "machine": {"system": "Linux", "cores": 2, "memory_gib": 7.8},
-            "models": [
-                {"label": m, "family": m, "key": m, "params": {}, "changed": {}, "code": None}
-                for m in MODELS
-            ],
+            "judge": judging_code().digest,
+            "models": [_model(m) for m in MODELS],
             "datasets": facts,
             "cells": asked,
             "references": references,
         },
     )
     return folder
+
+
+def _model(key: str) -> dict[str, Any]:
+    code = family_code(key)
+    return {
+        "label": key,
+        "family": key,
+        "key": key,
+        "params": {},
+        "changed": {},
+        "code": code.digest,
+        "modules": code.modules,
+        "asked": "2026-01-02T03:04:05+00:00",
+    }
 
 
 def edit(folder: Path, key: str, **changes: Any) -> None:
@@ -203,6 +216,8 @@ def _facts(
         "source": f"invented for this test, after {name}",
         "licence": "CC0-1.0",
         "fingerprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "target": None,
+        "truth": None,
         "budget": "15s",
         "entropy": None if entropy is None else {"value": entropy, "stderr": 0.02},
         "marginals": _marginals(schema, rows) if schema.layout == "table" else None,

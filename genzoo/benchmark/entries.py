@@ -1,0 +1,83 @@
+"""What a run consists of: models, data sets, and cells that pair them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from genzoo.budget import Budget
+from genzoo.datasets.dataset import Dataset
+from genzoo.model import GenerativeModel
+
+if TYPE_CHECKING:
+    from genzoo.benchmark.code import Code
+
+TRUTH = "truth"
+HELD_OUT, COPYCAT = "held-out", "copycat"
+REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and for memorised ones
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model of the plan: ``family`` is its registry key, or the name of a class of one's own."""
+
+    label: str
+    family: str
+    params: dict[str, Any]
+    model: GenerativeModel
+    code: Code
+
+
+@dataclass(frozen=True)
+class DataEntry:
+    """A data set of the plan; ``registry_key`` where a worker can load it by that."""
+
+    label: str
+    registry_key: str | None
+    dataset: Dataset
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one data set with one seed.
+
+    ``key`` is the hash of everything that determines it, ``code`` what fits, judges and knows the
+    truth. Where ``model`` is None, ``stand_in`` says what is judged in its place: the true model,
+    or rows of the data as if a model had drawn them (one of ``REFERENCES``).
+    """
+
+    key: str
+    model: ModelEntry | None
+    data: DataEntry
+    seed: int | None
+    code: Code
+    stand_in: str = TRUTH
+
+    @property
+    def label(self) -> str:
+        return self.stand_in if self.model is None else self.model.label
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the cell is there to compare samples with, and takes no part in the ranking."""
+        return self.label in REFERENCES
+
+    @property
+    def title(self) -> str:
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"{self.label} on {self.data.label}{seed}"
+
+    @property
+    def expected_seconds(self) -> float:
+        """A guess at the time that training takes, to start long cells first."""
+        if self.model is None or not self.model.model.selects:
+            return 0.0
+        seconds = self.data.budget.seconds
+        return float("inf") if seconds is None else seconds
+
+
+def fresh(model: GenerativeModel) -> GenerativeModel:
+    """An unfitted model of the same class with the same parameters."""
+    return type(model)(**copy.deepcopy(model.get_params(deep=False)))
