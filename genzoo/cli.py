@@ -194,6 +194,10 @@ def compare(
         typer.Option(help="Keys of data sets, with commas; they may stand beside FILEs."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="How many seeds.  [default: 1]")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Judge every row of a FILE once, in K folds."),
+    ] = None,
     budget: BudgetOption = None,
     profile: Annotated[
         str | None,
@@ -236,6 +240,8 @@ def compare(
     if not files and (options or only_schema):
         first = next(iter(options), "only-schema")
         raise ValueError(f"--{first}: expected a FILE of your own beside it; got none")
+    if folds is not None and not files:
+        raise ValueError("--folds: expected a FILE of your own beside it; got none")
     if files and len(files) > 1 and options:
         raise ValueError(
             f"--{next(iter(options))}: holds for one file; got {len(files)}: compare them one by "
@@ -259,6 +265,7 @@ def compare(
         asked,
         seeds=seeds,
         budget=budget,
+        folds=folds,
         profile=profile,
         out=out,
         n_jobs=jobs,

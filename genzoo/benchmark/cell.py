@@ -63,6 +63,7 @@ def blank_record(cell: Cell) -> dict[str, Any]:
         "params": {} if model is None else model.params,
         "dataset": cell.data.label,
         "seed": cell.seed,
+        "fold": cell.data.fold,
         "budget": None if model is None else str(cell.data.budget),
         "status": "failed",
         "reason": None,

@@ -17,6 +17,7 @@ Touch = tuple[str, str, str]  # of what, its label, the fact that changed
 WORDS = {  # of what, fact: what changed
     ("run", "judge"): "the code that judges cells",
     ("data", "fingerprint"): "the rows of {}",
+    ("data", "folds"): "the folds of {}",
     ("data", "target"): "the label of {}",
     ("data", "truth"): "the code of the truth of {}",
     ("data", "budget"): "the budget of {}",

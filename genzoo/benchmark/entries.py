@@ -31,12 +31,15 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class DataEntry:
-    """A data set of the plan; ``registry_key`` where a worker can load it by that."""
+    """A data set of the plan, or fold ``fold`` of ``folds``; ``registry_key`` where a worker can
+    load it by that."""
 
     label: str
     registry_key: str | None
     dataset: Dataset
     budget: Budget
+    fold: int | None = None
+    folds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Cell:
     @property
     def title(self) -> str:
         seed = "" if self.seed is None else f", seed {self.seed}"
-        return f"{self.label} on {self.data.label}{seed}"
+        fold = self.data.fold
+        part = "" if fold is None else f", fold {fold + 1} of {self.data.folds}"
+        return f"{self.label} on {self.data.label}{seed}{part}"
 
     @property
     def expected_seconds(self) -> float:

@@ -35,9 +35,9 @@ from genzoo.store import versions
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a run is to do: ``profile`` where it is one unchanged, ``cells`` in the order
-    of the tables, and the ``references`` of each data set, which stand in none; ``judge`` is the
-    code that judges all of them."""
+    """Everything that a run is to do: ``profile`` where it is one unchanged, ``datasets`` with an
+    entry for each fold, ``cells`` in the order of the tables, and the ``references`` of each data
+    set, which stand in none; ``judge`` is the code that judges all of them."""
 
     profile: str | None
     models: list[ModelEntry]
@@ -54,6 +54,7 @@ def make_plan(
     seeds: int | Sequence[int] | None,
     budget: str | Budget | Mapping[str, str | Budget | None] | None,
     profile: str | None,
+    folds: int | None = None,
 ) -> Plan:
     """Check and expand the arguments of ``compare``.
 
@@ -71,10 +72,12 @@ def make_plan(
     if datasets is None:
         raise ValueError("datasets: expected data sets, or a profile that names some; got none")
     model_entries = read_models(tuple(MODELS) if models is None else models)
-    labelled = _read_datasets(datasets)
+    labelled = _read_datasets(datasets, _check_folds(folds))
     budgets = _read_budgets(budget, [label for label, _, _ in labelled], strict=chosen is None)
     data_entries = [
-        DataEntry(label, key, dataset, budgets[label]) for label, key, dataset in labelled
+        DataEntry(label, key, dataset, budgets[label], None if folds is None else i, folds)
+        for label, key, parts in labelled
+        for i, dataset in enumerate(parts)
     ]
     seed_list = _read_seeds(1 if seeds is None else seeds)
     judge = judging_code()
@@ -84,6 +87,7 @@ def make_plan(
         shared = {
             "dataset": data.label,
             "fingerprint": data.dataset.fingerprint,
+            "fold": data.fold,
             "target": data.dataset.label,
             "truth": None if truth is None else truth.digest,
             "judge": judge.digest,
@@ -171,19 +175,34 @@ def _one_model(model: Any) -> GenerativeModel:
     return model
 
 
-def _read_datasets(datasets: Any) -> list[tuple[str, str | None, Dataset]]:
+def _check_folds(folds: int | None) -> int | None:
+    if folds is None:
+        return None
+    if isinstance(folds, bool) or not isinstance(folds, (int, np.integer)) or folds < 2:
+        raise ValueError(f"folds: expected an integer of at least 2, or None; got {folds!r}")
+    return int(folds)
+
+
+def _read_datasets(datasets: Any, folds: int | None) -> list[tuple[str, str | None, list[Dataset]]]:
+    """The data sets with label and key, each as a list: itself, or its folds."""
     expected = "expected a list of registry keys, paths and Datasets, or a dict {label: data}"
     if isinstance(datasets, Mapping):
         found = []
         for label, data in datasets.items():
-            if not isinstance(data, (str, Path, Dataset)):
-                data = Dataset.from_data(data, str(label))
-            found.append((str(label), *_one_dataset(data)))
+            if isinstance(data, (str, Path, Dataset)):
+                key, dataset = _one_dataset(data)
+                parts = [dataset] if folds is None else _folds_of(dataset, str(label), folds)
+            else:
+                key, turns = None, [None] if folds is None else [(i, folds) for i in range(folds)]
+                parts = [Dataset.from_data(data, str(label), fold=turn) for turn in turns]
+            found.append((str(label), key, parts))
     elif isinstance(datasets, (list, tuple)):
         found = []
         for data in datasets:
             key, dataset = _one_dataset(data)
-            found.append((key or dataset.name, key, dataset))
+            label = key or dataset.name
+            parts = [dataset] if folds is None else _folds_of(dataset, label, folds)
+            found.append((label, key, parts))
     else:
         hint = " (a DataFrame needs a label: {'mine': frame})" if forms.is_frame(datasets) else ""
         raise ValueError(f"datasets: {expected}; got {type(datasets).__name__}{hint}")
@@ -206,6 +225,15 @@ def _one_dataset(data: Any) -> tuple[str | None, Dataset]:
             f"(data without a name goes into a dict: {{'mine': data}})"
         )
     return None, data
+
+
+def _folds_of(dataset: Dataset, label: str, folds: int) -> list[Dataset]:
+    if not isinstance(dataset, own.OwnDataset):
+        raise ValueError(
+            f"folds: expected None for {label}, whose split is given; folds are made of files and "
+            f"of data without a split"
+        )
+    return [*own.folds_of(dataset, folds)]
 
 
 def _names_a_file(text: str) -> bool:

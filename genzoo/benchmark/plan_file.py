@@ -20,15 +20,16 @@ from genzoo.benchmark.entries import TRUTH, Cell, DataEntry, ModelEntry
 from genzoo.benchmark.machine import machine
 from genzoo.benchmark.plan import Plan, plain, truth_code
 from genzoo.benchmark.results import PLAN_FORMAT
+from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import OwnDataset
 from genzoo.registry import key_of
 from genzoo.store import versions
 
-CELL_PARTS = ("dataset", "model", "seed")
+CELL_PARTS = ("dataset", "model", "seed", "fold")
 # what an entry's cells follow from; the label stands for all of it
 OF_RUN = ("versions", "judge")
 OF_MODEL = ("family", "params", "code")
-OF_DATA = ("fingerprint", "target", "truth", "budget")
+OF_DATA = ("fingerprint", "folds", "target", "truth", "budget")
 
 Facts = dict[str, Any]
 
@@ -45,7 +46,7 @@ def as_json(plan: Plan) -> Facts:
         "machine": machine(),
         "judge": plan.judge.digest,
         "models": [_model_facts(entry) | {"asked": now} for entry in plan.models],
-        "datasets": [_data_facts(entry) for entry in plan.datasets],
+        "datasets": [_data_facts(entry) for entry in plan.datasets if not entry.fold],
         "cells": _asked(plan.cells),
         "references": _asked(plan.references),
     }
@@ -53,7 +54,14 @@ def as_json(plan: Plan) -> Facts:
 
 def _asked(cells: list[Cell]) -> list[Facts]:
     return [
-        {"key": c.key, "model": c.label, "dataset": c.data.label, "seed": c.seed} for c in cells
+        {
+            "key": c.key,
+            "model": c.label,
+            "dataset": c.data.label,
+            "seed": c.seed,
+            "fold": c.data.fold,
+        }
+        for c in cells
     ]
 
 
@@ -75,6 +83,7 @@ def _model_facts(entry: ModelEntry) -> Facts:
 
 
 def _data_facts(entry: DataEntry) -> Facts:
+    """What a reader must know of a data set; of its first fold, where there are several."""
     dataset, schema = entry.dataset, entry.dataset.schema
     entropy = None if dataset.truth is None else dataset.truth.entropy()
     truth = truth_code(dataset)
@@ -95,6 +104,9 @@ def _data_facts(entry: DataEntry) -> Facts:
         "n_test": len(dataset.test),
         "clamped": dataset.clamped,
         "has_text": dataset.text is not None,
+        "units": _units(dataset),
+        "folds": entry.folds,
+        "foldable": isinstance(dataset, OwnDataset) and "time" not in dataset.options,
         "file": _file_facts(dataset) if isinstance(dataset, OwnDataset) else None,
         "source": dataset.source,
         "licence": dataset.licence,
@@ -105,6 +117,15 @@ def _data_facts(entry: DataEntry) -> Facts:
         "entropy": None if entropy is None else {"value": entropy.value, "stderr": entropy.stderr},
         "marginals": marginals(dataset.train, schema.cards) if schema.layout == "table" else None,
     }
+
+
+def _units(dataset: Dataset) -> Facts | None:
+    """What errors are taken over, where rows are not independent."""
+    if dataset.groups is None:
+        return None
+    what = "groups" if dataset.block is None else "blocks"
+    n_test = len(np.unique(dataset.groups["test"]))
+    return {"what": what, "n_test": n_test, "block": dataset.block}
 
 
 def _file_facts(dataset: OwnDataset) -> Facts:
@@ -177,16 +198,18 @@ def union(before: Facts, now: Facts, present: Facts) -> Facts:
         {entry[label]: entry for entry in present[part]}
         for part, label in (("models", "label"), ("datasets", "name"))
     )
-    order: Sequence[list[Any]] = ([*datasets], [TRUTH, *models], [None, *seeds])
+    folds = sorted({c["fold"] for c in found.values() if c["fold"] is not None})
+    order: Sequence[list[Any]] = ([*datasets], [TRUTH, *models], [None, *seeds], [None, *folds])
     cells = sorted(
         found.values(),
         key=lambda c: [o.index(c[part]) for o, part in zip(order, CELL_PARTS, strict=True)],
     )
     in_use = {part: {cell[part] for cell in cells} for part in CELL_PARTS}
     references = {
-        (c["dataset"], c["model"]): c
+        (c["dataset"], c["model"], c["fold"]): c
         for c in [*before["references"], *now["references"]]
         if c["dataset"] in in_use["dataset"]
+        and (c["fold"] is None) is (datasets[c["dataset"]]["folds"] is None)
     }
     keys = {cell["key"] for cell in cells}
     whole = [p for p in (before, now) if {c["key"] for c in p["cells"]} == keys]

@@ -148,7 +148,7 @@ class Run:
 
         Args:
             model, dataset: their labels in the run.
-            seed: the cell's seed.
+            seed: the cell's seed; with folds, the fit of the first.
             cls: the class, for a model that is not in the registry.
 
         Raises:

@@ -36,6 +36,7 @@ def compare(
     *,
     seeds: int | Sequence[int] | None = None,
     budget: str | Budget | Mapping[str, str | Budget | None] | None = None,
+    folds: int | None = None,
     out: str | Path | None = None,
     profile: str | None = None,
     save_models: bool = False,
@@ -65,6 +66,10 @@ def compare(
         seeds: how many (0, 1, ...), or a list of them; one where None.
         budget: what each fit may take, ``"60s"``, ``"2000 steps"``, None for each family's own
             default, or a dict of these by data set.
+        folds: into how many parts to split data that have no split of their own (files, DataFrames,
+            ...): each part is the test rows of one fold, so that every row is judged once, by a
+            model that has not seen it. A model is then fitted as many times, and judged on all
+            folds together.
         out: the run's folder, new or one to add to; ``runs/<profile>`` or ``runs/compare`` where
             None.
         profile: a named comparison, such as ``"quick"``; other arguments replace its parts.
@@ -82,7 +87,7 @@ def compare(
         raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs!r}")
     if n_jobs is not None and n_jobs < 1:
         raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs}")
-    arguments = (models, datasets, seeds, budget, profile)
+    arguments = (models, datasets, seeds, budget, profile, folds)
     plan = make_plan(*arguments)
     out = Path("runs") / (profile or "compare") if out is None else out
     check_place(out, "out")
@@ -193,30 +198,35 @@ def _run_cells(
         _finish(folder, cell, outcome, display)
 
 
-def _store_datasets(cells: list[Cell], scratch: Path) -> dict[str, Path | Exception]:
+def _store_datasets(
+    cells: list[Cell], scratch: Path
+) -> dict[tuple[str, int | None], Path | Exception]:
     """Write the data sets that workers can't load by a key; what prevents it, where it can't be."""
-    stored: dict[str, Path | Exception] = {}
+    stored: dict[tuple[str, int | None], Path | Exception] = {}
     for entry in (cell.data for cell in cells):
-        if entry.registry_key is None and entry.label not in stored:
+        part = entry.label, entry.fold
+        if entry.registry_key is None and part not in stored:
             path = scratch / f"{len(stored)}.pickle"
             try:
                 path.write_bytes(pickle.dumps(entry.dataset))
-                stored[entry.label] = path
+                stored[part] = path
             except Exception as error:  # pickle raises whatever the object does
-                stored[entry.label] = error
+                stored[part] = error
     return stored
 
 
-def _as_job(cell: Cell, stored: Mapping[str, Path | Exception], save_to: Path | None) -> bytes:
+def _as_job(
+    cell: Cell, stored: Mapping[tuple[str, int | None], Path | Exception], save_to: Path | None
+) -> bytes:
     """What a worker needs to run the cell; raises where that can't be pickled."""
     entry = cell.data
-    source = stored.get(entry.label, entry.registry_key)
+    source = stored.get((entry.label, entry.fold), entry.registry_key)
     if isinstance(source, Exception):
         raise source
     return pickle.dumps(
         (
             run_job, cell.key, cell.model, cell.seed, cell.code, cell.stand_in, entry.label,
-            source, entry.budget, save_to,
+            source, entry.budget, entry.fold, entry.folds, save_to,
         )
     )  # fmt: skip
 
@@ -230,12 +240,15 @@ def run_job(
     label: str,
     source: str | Path,
     budget: Budget,
+    fold: int | None,
+    folds: int | None,
     save_to: Path | None,
     *,
     progress: Any,
 ) -> Outcome:
     """A worker's side of a cell. ``source``: a registry key, or the file of a pickled Dataset."""
-    entry = DataEntry(label, source if isinstance(source, str) else None, _load(source), budget)
+    registry_key = source if isinstance(source, str) else None
+    entry = DataEntry(label, registry_key, _load(source), budget, fold, folds)
     return run_cell(Cell(key, model, entry, seed, code, stand_in), progress, save_to)
 
 
@@ -282,7 +295,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 def _write_plan(folder: Path, plan: Plan, content: dict[str, Any]) -> None:
     """The data sets' files first: where there is a plan, all that it names is there."""
-    for entry in plan.datasets:
+    for entry in (e for e in plan.datasets if not e.fold):  # of folds the first
         schema = entry.dataset.schema
         place = folder / "datasets"
         write_atomically(place / f"{entry.label}.schema.json", schema.to_json().encode())

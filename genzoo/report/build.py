@@ -253,8 +253,13 @@ def _facts(dataset: DatasetRecord) -> list[tuple[str, str]]:
     low, high = cards.get("min"), cards.get("max")
     values = "" if low is None else f"{low}" if low == high else f"{low} to {high}"
     entropy = facts.get("entropy")
+    rows = f"{facts['n_train']} train, {facts['n_valid']} valid, {facts['n_test']} test"
+    if facts.get("folds"):
+        rows += f" in the first of {facts['folds']} folds"
+    units = facts.get("units")
     pairs = [
-        ("Rows", f"{facts['n_train']} train, {facts['n_valid']} valid, {facts['n_test']} test"),
+        ("Rows", rows),
+        ("Errors over", f"{units['n_test']} {units['what']} of test rows" if units else ""),
         ("Layout", f"{facts['layout']}, {shape}" if "x" in shape else str(facts["layout"])),
         ("Variables", f"{facts['D']}" + (f", of {values} values each" if values else "")),
         ("Entropy of the truth", _entropy(entropy) if entropy else ""),
@@ -414,6 +419,7 @@ def _command(run: RunRecord) -> str:
     plan = run.plan
     words = ["genzoo", "compare"]
     budgets = {_budget(d.facts) for d in run.datasets}
+    folds = {d.facts.get("folds") for d in run.datasets}
     files = [d.facts["file"] for d in run.datasets if d.facts.get("file")]
     if plan.get("profile"):
         words += ["--profile", plan["profile"]]
@@ -422,7 +428,7 @@ def _command(run: RunRecord) -> str:
         and all(d["name"] == d["key"] or d.get("file") for d in plan["datasets"])
         and (len(files) < 2 or not any(file["options"] for file in files))
         and run.seeds == list(range(len(run.seeds)))
-        and len(budgets) == 1
+        and len(budgets) == len(folds) == 1
     ):
         for file in files:
             words += [file["path"], *_file_options(file["options"])]
@@ -432,6 +438,8 @@ def _command(run: RunRecord) -> str:
         words += ["--seeds", str(len(run.seeds))]
         budget = budgets.pop()
         words += [] if budget is None else ["--budget", budget]
+        k = folds.pop()
+        words += [] if k is None else ["--folds", str(k)]
     else:
         return _remark(run) + _sketch(run)
     return _remark(run) + shlex.join([*words, "--out", str(run.folder)])
@@ -448,7 +456,8 @@ def _file_options(options: dict[str, Any]) -> list[str]:
 def _remark(run: RunRecord) -> str:
     """What the shell and Python read as a remark, where several calls made the run."""
     asked = sum(cell["model"] != TRUTH for cell in run.plan["cells"])
-    whole = len(run.models) * len(run.datasets) * len(run.seeds)
+    n_fits = sum(d.facts.get("folds") or 1 for d in run.datasets)
+    whole = len(run.models) * n_fits * len(run.seeds)
     return "" if asked == whole else f"# several calls asked for {asked} of these {whole} cells\n"
 
 
@@ -463,6 +472,9 @@ def _sketch(run: RunRecord) -> str:
     datasets = [f"        {d['name']!r}: {_data_as_python(d)}" for d in run.plan["datasets"]]
     budgets = {d.name: _budget(d.facts) for d in run.datasets}
     same = len(set(budgets.values())) == 1
+    # data sets of one call have as many folds
+    k = {d.facts.get("folds") for d in run.datasets} - {None}
+    folds = [f"    folds={k.pop()},"] if k else []
     own = any((d.facts.get("file") or {}).get("options") for d in run.datasets)
     lines = [
         "import genzoo.datasets.own" if own else "import genzoo",
@@ -476,6 +488,7 @@ def _sketch(run: RunRecord) -> str:
         "    },",
         f"    seeds={run.seeds!r},",
         f"    budget={(next(iter(budgets.values())) if same else budgets)!r},",
+        *folds,
         f"    out={str(run.folder)!r},",
         ")",
     ]

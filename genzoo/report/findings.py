@@ -14,8 +14,6 @@ from genzoo.report.recommend import NATS, learned
 from genzoo.report.records import TRUTH, RunRecord
 from genzoo.report.summary import Entry, Ranking
 
-FEW_ROWS = 100
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -223,9 +221,10 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
             f"Still improving when training stopped: {where}. More training would "
             f"raise these values, so their ranks belong to this budget."
         )
-    few = [r.dataset for r in rankings if (r.dataset.facts.get("n_test") or FEW_ROWS) < FEW_ROWS]
+    judged = {r.dataset.name: recommend.n_test(r.choice.chosen) for r in rankings if r.choice}
+    few = {name: n for name, n in judged.items() if 0 < n < recommend.FEW_TEST_ROWS}
     if few:
-        where = listing([f"{d.name} ({d.facts['n_test']})" for d in few])
+        where = listing([f"{name} ({n})" for name, n in few.items()])
         found.append(
             f"Few test rows: {where}. Only large differences can be proven there, and the errors "
             f"themselves are rough."

@@ -94,8 +94,8 @@ def basis(run: RunRecord, dataset: str) -> str:
     )
     if n < FEW_TO_CHOOSE_BY:
         words += " So few rows choose almost by chance."
-    if (n_test := _n_test(choice.chosen)) < FEW_TEST_ROWS:
-        words += f" {n_test} test rows are few: only large differences can be seen"
+    if (n := n_test(choice.chosen)) < FEW_TEST_ROWS:
+        words += f" {n} test rows are few: only large differences can be seen"
         words += (
             "; --folds 5 judges every row of the file once."
             if _is_foldable(run, dataset)
@@ -130,7 +130,8 @@ def _ranked(run: RunRecord, dataset: str) -> list[Fit]:
     return [fit for fit, _ in contenders(run, dataset, by_likelihood)]
 
 
-def _n_test(fit: Fit) -> int:
+def n_test(fit: Fit) -> int:
+    """The test rows that a fit was judged on, over all folds."""
     values = fit.array("log_prob")
     return 0 if values is None else len(values)
 
@@ -144,7 +145,7 @@ def _is_foldable(run: RunRecord, dataset: str) -> bool:
 def _judged_on(run: RunRecord, dataset: str, choice: Choice) -> str:
     """``1200 test rows``, ``870 test rows in 15 blocks``."""
     units = run.facts(dataset).get("units")
-    rows = f"{_n_test(choice.chosen)} test rows"
+    rows = f"{n_test(choice.chosen)} test rows"
     if run.facts(dataset).get("folds"):
         rows += f" of {run.facts(dataset)['folds']} folds"
     return rows if units is None else f"{rows} in {choice.units} {units['what']}"

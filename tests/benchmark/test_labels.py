@@ -66,7 +66,7 @@ def test_which_rows_are_asked_depends_on_the_data_alone(data, monkeypatch):
     monkeypatch.setattr(labels, "MOST_ROWS", {"valid": 50, "test": 60})
     asked = []
     for model in (Independent(), BayesianNetwork()):
-        found, arrays = labels.tell(model.fit(data), data, seed=3, seconds_per_row=0.0)
+        found, _arrays = labels.tell(model.fit(data), data, seed=3, seconds_per_row=0.0)
         assert (found["valid"]["n"], found["test"]["n"]) == (50, 60)
         asked.append(labels.labelled_rows(data, "test", 60))
     assert (asked[0] == asked[1]).all()
