@@ -161,9 +161,10 @@ def test_compare_a_file(people, tmp_path):
     assert "column 'key' is left out: like an identifier" in done.stdout
     assert "84 rows to train on, 12 to select on, 24 to be judged on" in done.stdout
     assert f"edit {out / 'schema_people.json'}" in done.stdout
-    assert "What to use on people (12 validation rows are too few to choose by" in done.stdout
+    assert "What to use on people\n  12 validation rows are too few to choose by" in done.stdout
     assert "a file of about 300 rows" in done.stdout
-    assert "bayesian_network, the best on validation rows of people, is saved in" in done.stdout
+    assert "or --folds 5, which judges every row once" in done.stdout
+    assert "bayesian_network, for likelihoods on people, is saved in" in done.stdout
     assert "but 12 validation rows are too few to tell it from the others" in done.stdout
     table = pd.read_csv(out / "results.csv")
     assert table.status.eq("ok").all()
@@ -285,7 +286,7 @@ def test_a_winner_that_can_not_be_saved(people, tmp_path, monkeypatch):
     )
     assert run.table().status.eq("ok").all()
     with pytest.raises(
-        ValueError, match=r"m, the best on people, was not saved: .*no form on disk"
+        ValueError, match=r"m, recommended on people, was not saved: .*no form on disk"
     ):
         run.save_best("people", tmp_path / "best")
     assert not (tmp_path / "best").exists()

@@ -131,9 +131,9 @@ def test_table_and_files(coin, tmp_path):
     run = compare({"m": Independent(), "broken": bad.Raises()}, [coin], tmp_path / "run")
     table = run.table()
     assert list(table.columns) == [
-        "model", "dataset", "seed", "status", "reason", "test_log_prob", "kind", "stderr",
+        "model", "dataset", "seed", "fold", "status", "reason", "test_log_prob", "kind", "stderr",
         "estimator", "bits_per_dim", "valid_log_prob", "valid_kind", "valid_stderr",
-        "truth_log_prob", "truth_gap", "truth_gap_stderr", "converged", "train_seconds",
+        "label_log_prob", "label_accuracy", "label_auc", "truth_log_prob", "truth_gap", "truth_gap_stderr", "converged", "train_seconds",
         "evaluate_seconds", "n_parameters", "peak_memory_mb", "key",
     ]  # fmt: skip
     assert list(table.model) == ["truth", "m", "broken"]
@@ -329,7 +329,8 @@ def test_text_is_completed_and_scored(tmp_path):
         text=whole.text,
     )  # fmt: skip
     record = compare([Writer()], [plays], tmp_path).records()[-1]
-    assert record["text_score"]["value"] == -record["text_score"]["n_characters"] == -20_000
+    n = len(whole.text["test"][0])
+    assert record["text_score"]["value"] == -record["text_score"]["n_characters"] == -n
     texts = record["completions"]
     assert texts["ROMEO:"].startswith("ROMEO: and so on ")
     # each prompt has noise of its own, or their texts would run together
