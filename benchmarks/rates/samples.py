@@ -55,7 +55,7 @@ TRAINING_GROUPS = np.full(20, 50)
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Population:
     """``draw(sizes, rng)`` gives rows of fresh groups of these sizes, group by group."""
 
@@ -138,17 +138,20 @@ def rates(repeats: int) -> list[Rate]:
     found = []
     for setting, sizes in SETTINGS.items():
         for population in POPULATIONS:
-            judged = [judge(population, *sizes, repeat) for repeat in range(repeats)]
+            judged = [
+                judge(population, *simulated(population, *sizes, repeat))
+                for repeat in range(repeats)
+            ]
             for key, expected in population.expected.items():
                 metrics = [of_all[key] for of_all in judged]
                 found += _rates(key, setting, expected, metrics)
     return found
 
 
-def judge(
+def simulated(
     population: Population, real_sizes: np.ndarray, fake_sizes: np.ndarray, repeat: int
-) -> dict[str, Metric]:
-    """Every metric of a perfect sampler's draws against fresh test rows."""
+) -> tuple[Dataset, Context]:
+    """Fresh test rows, and what a perfect sampler drew."""
     rng = numpy_rng(repeat, "rates", "samples")
     groups, first = {}, 0
     rows = {}
@@ -163,6 +166,11 @@ def judge(
     context = Context(
         LogProb.exact(np.empty(0)), samples=samples, sample_groups=of_samples, seed=repeat
     )
+    return dataset, context
+
+
+def judge(population: Population, dataset: Dataset, context: Context) -> dict[str, Metric]:
+    """Every metric that the population is for."""
     return {
         key: look_up(METRICS, key, "metric")(None, dataset, context) for key in population.expected
     }

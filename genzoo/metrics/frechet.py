@@ -47,7 +47,8 @@ def frechet_distance(
     random relabellings of all rows as real or sample is taken off: the expectation for a perfect
     copy is exactly 0 at any number of rows. Where rows have groups, halves of whole groups stand
     for relabellings, see ``genzoo.metrics.variation``. The error is the bootstrap's, over rows or
-    over groups.
+    over groups: near 0 up to twice too large, since a bootstrap sample deviates from the rows found
+    as these do from the truth, and there the distance grows with the square of both.
 
     Args:
         real, fake: (n, D) and (m, D) rows of codes, of which at most 2,000 are used.

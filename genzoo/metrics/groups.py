@@ -3,9 +3,8 @@
 Rows of one group (a customer, a piece of music) are not independent: groups are. So what is cut in
 parts, left out or drawn anew is always a whole group.
 
-References:
+Reference:
     [1] Rao and Wu, Resampling inference with complex survey data, JASA 1988.
-    [2] Kish, Survey Sampling, Wiley 1965.
 """
 
 from __future__ import annotations
@@ -41,20 +40,18 @@ class Groups:
             names: (n,) the group of each row, integers or strings; None: each row is one.
 
         Raises:
-            Unsupported: where the groups are too few for an error: under four of equal size, or
-                so unequal that their mean weighs like one of fewer (Kish [2]: n^2 / sum of sizes^2
-                is the number of equal groups with the same variance).
+            Unsupported: where the groups are too few for an error: under four, or one of them has
+                more than half of the rows.
         """
         if names is None:
             return cls(np.arange(n), np.ones(n, dtype=np.int64))
         _, first, place = np.unique(names, return_index=True, return_inverse=True)
         number = np.argsort(np.argsort(first))[place]
         sizes = np.bincount(number)
-        effective = n**2 / (sizes**2).sum()
-        if effective < FEWEST_GROUPS:
+        if len(sizes) < FEWEST_GROUPS or sizes.max() > n / 2:
             raise Unsupported(
-                f"an error needs at least {FEWEST_GROUPS} groups of rows of about one size; got "
-                f"{len(sizes)} that weigh like {effective:.1f}"
+                f"an error needs at least {FEWEST_GROUPS} groups, none with more than half of the "
+                f"rows; got {len(sizes)}, the largest with {sizes.max()} of {n} rows"
             )
         return cls(number, sizes)
 
@@ -72,15 +69,19 @@ class Groups:
         return Groups(number, sizes)
 
     def parts(self, k: int) -> np.ndarray:
-        """(n,) which of ``k`` parts each row is in: groups stay whole, parts are of about one size.
+        """(n,) which of ``k`` parts each row is in; groups stay whole.
 
-        The largest group first, each to the part with the fewest rows.
+        Every part has as many groups as another, to within one. The k largest go one to each part,
+        then the k largest of those left, the largest to the part with the fewest rows: so parts are
+        of about one size.
         """
         part = np.empty(len(self.sizes), dtype=np.int64)
         n_rows = np.zeros(k, dtype=np.int64)
-        for group in np.argsort(-self.sizes, kind="stable"):
-            part[group] = n_rows.argmin()
-            n_rows[part[group]] += self.sizes[group]
+        order = np.argsort(-self.sizes, kind="stable")
+        for start in range(0, len(order), k):
+            chosen = order[start : start + k]
+            part[chosen] = np.argsort(n_rows, kind="stable")[: len(chosen)]
+            n_rows[part[chosen]] += self.sizes[chosen]
         return part[self.number]
 
     def random_half(self, rng: np.random.Generator) -> np.ndarray:
@@ -111,14 +112,17 @@ class Groups:
         return np.bincount(self.number, values)
 
     def error_of_mean(self, values: np.ndarray) -> float:
-        """The standard error of the mean of values (n,) over rows; nan for a single group.
+        """The standard error of the mean of values (n,) over rows.
 
         The jackknife's, which leaves out one group at a time: for groups of one size that of the
         groups' means, for unequal ones it allows for what a large group does to the mean.
+
+        Raises:
+            Unsupported: where there is but one group.
         """
         G, n = len(self.sizes), len(self.number)
         if G < 2:
-            return math.nan
+            raise Unsupported("an error of a mean needs at least 2 groups; got 1")
         moved = self.total(values - values.mean()) / (n - self.sizes)
         return math.sqrt((G - 1) / G * float((moved**2).sum()))
 
