@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genzoo.metrics.embedding import embed
-from genzoo.metrics.groups import Groups, relabelled
+from genzoo.metrics.groups import Groups, all_independent, relabelled
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, some_rows, two_sides
 from genzoo.model import GenerativeModel, Unsupported
@@ -64,8 +64,9 @@ def frechet_distance(
     n = len(sides[0])
     rng = numpy_rng(seed, "metrics", "frechet")
     found = gaussian_distance(points[:n], points[n:])
-    resampling = _of_rows if all(side.groups.independent for side in sides) else _of_groups
-    by_chance, bootstrap = resampling(points, (sides[0].groups, sides[1].groups), rng)
+    of_sides = (sides[0].groups, sides[1].groups)
+    resampling = _of_rows if all_independent(*of_sides) else _of_groups
+    by_chance, bootstrap = resampling(points, of_sides, rng)
     return Metric(
         found - float(np.mean(by_chance)),
         float(np.std(bootstrap, ddof=1)),

@@ -127,6 +127,11 @@ class Groups:
         return math.sqrt((G - 1) / G * float((moved**2).sum()))
 
 
+def all_independent(*sides: Groups) -> bool:
+    """Whether the rows of every side are independent."""
+    return all(side.independent for side in sides)
+
+
 def relabelled(
     real: Groups, fake: Groups, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +141,7 @@ def relabelled(
     and the other, in each of which the two sides weigh the same.
     """
     n, m = len(real), len(fake)
-    if real.independent and fake.independent:
+    if all_independent(real, fake):
         chosen = rng.permutation(np.repeat([1.0, 0.0], [n, m]))
         return chosen, 1 - chosen
     halves = [side.random_half(rng) for side in (real, fake)]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
+from genzoo.metrics.groups import all_independent
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, equal_numbers
 from genzoo.model import GenerativeModel
@@ -63,7 +64,7 @@ def nearness_to_training(
     of_real, of_fake = nearest[:n], nearest[n:, None]
     wins = (of_fake < of_real) + 0.5 * (of_fake == of_real)  # (samples, real rows)
     by_row = (wins.mean(axis=0), wins.mean(axis=1))
-    if all(side.groups.independent for side in sides):
+    if all_independent(*(side.groups for side in sides)):
         error = math.sqrt((by_row[0].var(ddof=1) + by_row[1].var(ddof=1)) / n)
     else:
         error = math.hypot(

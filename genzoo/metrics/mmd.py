@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
+from genzoo.metrics.groups import all_independent
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers, some_rows
 from genzoo.model import GenerativeModel
@@ -53,7 +54,7 @@ def mmd_squared(
     sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
     x, y = (embed(side.rows, schema) for side in sides)
     xx, yy, xy = (np.exp(-squared_distances(a, b) / bandwidth) for a, b in ((x, x), (y, y), (x, y)))
-    if all(side.groups.independent for side in sides):
+    if all_independent(*(side.groups for side in sides)):
         terms = xx - xy
         terms += yy - xy.T
         np.fill_diagonal(terms, 0)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genzoo.metrics.groups import all_independent
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers
 from genzoo.model import GenerativeModel
@@ -76,7 +77,7 @@ def c2st(
     n_right = int(right.sum())
     smoothed = (n_right + 1) / (2 * n + 2)  # the error of a perfect score is not zero
     error = math.sqrt(smoothed * (1 - smoothed) / n)
-    if not all(side.groups.independent for side in sides):
+    if not all_independent(*(side.groups for side in sides)):
         error = max(error, _error_over_groups(right, half, sides, kept))
     return Metric(n_right / (2 * n), error, "accuracy", False, "estimate")
 
