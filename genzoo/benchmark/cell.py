@@ -199,12 +199,17 @@ def _judge_truth(dataset: Dataset, outcome: Outcome) -> None:
 
 def _judge_reference(name: str, dataset: Dataset, outcome: Outcome) -> None:
     """Rows of the data as if a model had drawn them: fresh ones, or those that models learn."""
-    rows = dataset.complete("valid")[:N_SAMPLES]
+    part, chosen = "valid", np.arange(len(dataset.complete("valid")))[:N_SAMPLES]
     if name == COPYCAT:
+        part = "train"
         chosen = numpy_rng(0, COPYCAT).integers(len(dataset.train), size=N_SAMPLES)
-        rows = dataset.train[chosen]
+    rows, groups = dataset.complete(part)[chosen], dataset.complete_groups(part)
     outcome.record["n_sampled"] = len(rows)
-    context = Context(LogProb.exact(np.empty(0)), samples=rows)  # there is no model to score with
+    context = Context(
+        LogProb.exact(np.empty(0)),  # there is no model to score with
+        samples=rows,
+        sample_groups=None if groups is None else groups[chosen],
+    )
     _judge_samples(None, dataset, context, outcome.record)
 
 

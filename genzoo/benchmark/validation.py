@@ -62,9 +62,12 @@ def judge(
             notes.append(f"validation, {what}: {type(error).__name__}: {error}".strip())
 
     def compare_samples() -> None:
-        real = dataset.complete("valid")
         context = Context(found, samples=samples, seed=seed)
-        view = replace(dataset, test=real, groups=None)
+        groups = dataset.groups
+        if groups is not None:
+            groups = groups | {"valid": groups["test"], "test": groups["valid"]}
+        # the two change places, since no group may be in two parts
+        view = replace(dataset, valid=dataset.test, test=dataset.valid, groups=groups)
         record["c2st"] = asdict(two_sample_test(model, view, context))
 
     def ask() -> None:

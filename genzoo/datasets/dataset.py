@@ -128,9 +128,15 @@ class Dataset:
     def complete(self, part: str) -> np.ndarray:
         """The rows of a part without ``MISSING``: what families select on and samples are compared
         with."""
-        rows = getattr(self, part)
-        complete = (rows != MISSING).all(axis=1)
+        rows, complete = getattr(self, part), self._is_complete(part)
         return rows if complete.all() else rows[complete]
+
+    def complete_groups(self, part: str) -> np.ndarray | None:
+        """(n,) the group of each row that ``complete`` gives, None where rows are independent."""
+        return None if self.groups is None else self.groups[part][self._is_complete(part)]
+
+    def _is_complete(self, part: str) -> np.ndarray:
+        return (getattr(self, part) != MISSING).all(axis=1)
 
     @property
     def fingerprint(self) -> str:

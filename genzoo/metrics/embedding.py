@@ -1,4 +1,4 @@
-"""The rows that sample metrics compare, and the distance between rows.
+"""The distance between rows.
 
 Every variable adds to the squared distance of two rows: a nominal or binary one 1 where the codes
 differ (Hamming), an ordinal one the squared difference of its codes over their range, 0 .. 1. A
@@ -8,50 +8,10 @@ missing mark of an ordinal variable lies half-way, and 1 away from every number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.model import Unsupported
 from genzoo.schema import Schema
-from genzoo.seeding import numpy_rng
-
-if TYPE_CHECKING:
-    from genzoo.datasets.dataset import Dataset
-    from genzoo.metrics.likelihood import Context
-
-FEWEST_ROWS = 20
-
-
-def both_sides(dataset: Dataset, context: Context) -> tuple[np.ndarray, np.ndarray]:
-    """The test rows (n, D) and the model's samples (m, D).
-
-    Raises:
-        Unsupported: without samples, or with fewer than ``FEWEST_ROWS`` rows on a side.
-    """
-    if context.samples is None:
-        raise Unsupported("there are no samples to judge")
-    samples = dataset.schema.check_rows(context.samples, name="samples")
-    test = dataset.complete("test")
-    if min(len(samples), len(test)) < FEWEST_ROWS:
-        raise Unsupported(
-            f"expected at least {FEWEST_ROWS} test rows and samples; got {len(test)} and "
-            f"{len(samples)}"
-        )
-    return test, samples
-
-
-def some_rows(rows: np.ndarray, most: int, seed: int, side: str) -> np.ndarray:
-    """At most ``most`` of the rows, in random order; ``side`` names the stream of randomness."""
-    return rows[numpy_rng(seed, "metrics", side).permutation(len(rows))[:most]]
-
-
-def equal_numbers(
-    real: np.ndarray, fake: np.ndarray, most: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """As many rows of one side as of the other, at most ``most``, in random order."""
-    n = min(len(real), len(fake), most)
-    return some_rows(real, n, seed, "real"), some_rows(fake, n, seed, "fake")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.metrics.embedding import both_sides, embed, some_rows
+from genzoo.metrics.embedding import embed
+from genzoo.metrics.groups import Groups, all_independent, relabelled
 from genzoo.metrics.likelihood import Context, Metric
+from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, some_rows, two_sides
 from genzoo.model import GenerativeModel, Unsupported
 from genzoo.schema import Schema
 from genzoo.seeding import derive, numpy_rng
@@ -29,7 +31,13 @@ N_BOOTSTRAP = 40
 
 
 def frechet_distance(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, train: np.ndarray, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    train: np.ndarray,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Metric:
     """``gaussian_distance`` of two sides' features, corrected for chance.
 
@@ -37,19 +45,45 @@ def frechet_distance(
     on at most 2,000 training rows, each scaled to unit variance there; the last variable itself is
     not judged. The distance of two finite samples of one distribution is above 0, so its mean over
     random relabellings of all rows as real or sample is taken off: the expectation for a perfect
-    copy is exactly 0 at any number of rows. The error is the bootstrap's.
+    copy is exactly 0 at any number of rows. Where rows have groups, halves of whole groups stand
+    for relabellings, see ``genzoo.metrics.variation``. The error is the bootstrap's, over rows or
+    over groups: near 0 up to twice too large, since a bootstrap sample deviates from the rows found
+    as these do from the truth, and there the distance grows with the square of both.
 
     Args:
         real, fake: (n, D) and (m, D) rows of codes, of which at most 2,000 are used.
         train: (N, D) rows with two or more classes in the last variable.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
     train = some_rows(train, MOST_ROWS, seed, "train")
-    real = some_rows(real, MOST_ROWS, seed, "real")
-    fake = some_rows(fake, MOST_ROWS, seed, "fake")
-    points = _features(train, np.concatenate([real, fake]), schema, seed)
-    n, m = len(real), len(fake)
+    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
+    points = _features(train, np.concatenate([side.rows for side in sides]), schema, seed)
+    n = len(sides[0])
     rng = numpy_rng(seed, "metrics", "frechet")
     found = gaussian_distance(points[:n], points[n:])
+    of_sides = (sides[0].groups, sides[1].groups)
+    resampling = _of_rows if all_independent(*of_sides) else _of_groups
+    by_chance, bootstrap = resampling(points, of_sides, rng)
+    return Metric(
+        found - float(np.mean(by_chance)),
+        float(np.std(bootstrap, ddof=1)),
+        "squared feature distance",
+        False,
+        "estimate",
+    )
+
+
+Distances = list[float]
+
+
+def _of_rows(
+    points: np.ndarray, groups: tuple[Groups, Groups], rng: np.random.Generator
+) -> tuple[Distances, Distances]:
+    """Distances of relabelled rows and of bootstrap samples."""
+    n, m = map(len, groups)
     by_chance = []
     for _ in range(N_RELABELLINGS):
         order = rng.permutation(n + m)
@@ -58,13 +92,29 @@ def frechet_distance(
         gaussian_distance(points[rng.integers(n, size=n)], points[n + rng.integers(m, size=m)])
         for _ in range(N_BOOTSTRAP)
     ]
-    return Metric(
-        found - float(np.mean(by_chance)),
-        float(np.std(bootstrap, ddof=1)),
-        "squared feature distance",
-        False,
-        "estimate",
-    )
+    return by_chance, bootstrap
+
+
+def _of_groups(
+    points: np.ndarray, groups: tuple[Groups, Groups], rng: np.random.Generator
+) -> tuple[Distances, Distances]:
+    """The same of whole groups."""
+    n = len(groups[0])
+    by_chance = []
+    for _ in range(N_RELABELLINGS):
+        sides = relabelled(*groups, rng)
+        by_chance.append(
+            gaussian_distance(*(points[w > 0] for w in sides), *(w[w > 0] for w in sides))
+        )
+    bootstrap = []
+    for _ in range(N_BOOTSTRAP):
+        real, fake = (of_side.resampled(rng) for of_side in groups)
+        bootstrap.append(
+            gaussian_distance(
+                np.repeat(points[:n], real, axis=0), np.repeat(points[n:], fake, axis=0)
+            )
+        )
+    return by_chance, bootstrap
 
 
 def _features(train: np.ndarray, rows: np.ndarray, schema: Schema, seed: int) -> np.ndarray:
@@ -94,17 +144,25 @@ def _features(train: np.ndarray, rows: np.ndarray, schema: Schema, seed: int) ->
     return hidden(embed(rows[:, :width], inputs).coordinates)[:, alive] / scale[alive]
 
 
-def gaussian_distance(x: np.ndarray, y: np.ndarray) -> float:
+def gaussian_distance(
+    x: np.ndarray,
+    y: np.ndarray,
+    x_weight: np.ndarray | None = None,
+    y_weight: np.ndarray | None = None,
+) -> float:
     """Frechet distance, squared, of the Gaussians with the means and covariances of x and y (n, F).
 
-    |mu - nu|^2 + tr(S + R - 2 (S R)^(1/2)).
+    |mu - nu|^2 + tr(S + R - 2 (S R)^(1/2)), weighted by row where weights (n,) are given.
     """
-    a, b = np.cov(x.T).reshape(x.shape[1], -1), np.cov(y.T).reshape(y.shape[1], -1)
+    a, b = (
+        np.cov(points.T, aweights=weight).reshape(points.shape[1], -1)
+        for points, weight in ((x, x_weight), (y, y_weight))
+    )
     values, vectors = np.linalg.eigh(a)
     root = vectors * np.sqrt(np.maximum(values, 0)) @ vectors.T
     # (a b)^(1/2) has the trace of (root b root)^(1/2), which is symmetric
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ b @ root), 0)).sum()
-    shift = x.mean(axis=0) - y.mean(axis=0)
+    shift = np.average(x, axis=0, weights=x_weight) - np.average(y, axis=0, weights=y_weight)
     return float(shift @ shift + np.trace(a) + np.trace(b) - 2 * cross)
 
 
@@ -114,9 +172,11 @@ def frechet(model: GenerativeModel | None, dataset: Dataset, context: Context) -
     Raises:
         Unsupported: where the data set names no label, or has but one class to train on.
     """
-    real, fake = both_sides(dataset, context)
+    real, fake, groups = both_sides(dataset, context)
     if dataset.label is None:
         raise Unsupported(f"its features come from a classifier; {dataset.name} has no label")
     if dataset.schema.D < 2 or len(np.unique(dataset.train[:, -1])) < 2:
         raise Unsupported(f"its features come from a classifier; {dataset.name} has one class")
-    return frechet_distance(real, fake, dataset.schema, train=dataset.train, seed=context.seed)
+    return frechet_distance(
+        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
+    )

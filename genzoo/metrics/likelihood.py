@@ -38,12 +38,15 @@ class Metric:
 @dataclass(frozen=True)
 class Context:
     """What metrics share: the model's and, where it is known, the truth's log masses of the test
-    rows, in nats (n,); rows drawn from the model, (m, D) codes; the seed of metrics that draw at
-    random; and ``found``, what one metric worked out for others, for one model on one data set."""
+    rows, in nats (n,); rows drawn from the model, (m, D) codes, and the group (m,) of each where
+    they are rows of data that belong together (a model's draws are independent); the seed of
+    metrics that draw at random; and ``found``, what one metric worked out for others, for one model
+    on one data set."""
 
     test: LogProb
     truth: np.ndarray | None = None
     samples: np.ndarray | None = None
+    sample_groups: np.ndarray | None = None
     seed: int = 0
     # not copied by ``replace``: other samples have other distances
     found: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)

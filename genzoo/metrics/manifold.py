@@ -1,6 +1,7 @@
 """Precision, recall, density and coverage: do samples lie where data lie, and everywhere there?
 
-Around every row lies the ball that reaches to its k-th nearest neighbour on its own side. All four
+Around every row lies the ball that reaches to its k-th nearest neighbour on its own side, among
+rows of other groups where rows belong together (else the ball would shrink to the group). All four
 numbers count rows of one side in balls of the other.
 
 References:
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.metrics.embedding import both_sides, embed, equal_numbers, squared_distances
+from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.likelihood import Context, Metric
-from genzoo.model import GenerativeModel
+from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, equal_numbers
+from genzoo.model import GenerativeModel, Unsupported
 from genzoo.schema import Schema
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 5
 MOST_ROWS = 1000
-N_GROUPS = 10
+N_PARTS, NO_PART = 10, -1
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,20 @@ class Manifold:
 
 
 def manifold(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, k: int = NEIGHBOURS, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    k: int = NEIGHBOURS,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Manifold:
     """Precision, recall, density and coverage by ``k`` nearest neighbours.
 
     - precision [1]: the share of samples in some ball of a real row;
     - recall [1]: the share of real rows in some ball of a sample;
-    - density [2]: samples in a real row's ball, over the other real rows there: 1 for a perfect
-      copy, more where samples crowd where data are dense;
+    - density [2]: the share of the samples in a real row's ball, over the share of the other real
+      rows there: 1 for a perfect copy, more where samples crowd where data are dense;
     - coverage [2]: the share of real rows whose ball holds a sample.
 
     Precision, recall and coverage of a perfect copy stay below 1, by how much depends on the data.
@@ -55,23 +63,41 @@ def manifold(
     Balls are closed, and density counts the real rows in them (which are ``k`` but for ties), since
     rows of codes have many neighbours at one distance. As many rows of one side as of the other, at
     most 1,000. The errors are delete-a-tenth jackknife errors over both sides, at least one row's
-    worth.
+    worth; groups are deleted whole, one by one where a side has fewer than ten. They are up to
+    twice too large: without a tenth of the rows every ball grows.
 
     Args:
         real, fake: (n, D) and (m, D) rows of codes, more than ``k`` a side after a tenth is left
             out.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error, or too few rows outside a group.
     """
-    real, fake = equal_numbers(real, fake, MOST_ROWS, seed)
-    x, y = embed(real, schema), embed(fake, schema)
-    distances = (squared_distances(x, x), squared_distances(y, y), squared_distances(x, y))
-    values = _four(*distances, k)
-    group = np.arange(len(real)) % N_GROUPS  # rows are in random order
-    left = []
-    for g in range(N_GROUPS):
-        keep = np.flatnonzero(group != g)
-        xx, yy, xy = (d[np.ix_(keep, keep)] for d in distances)
-        left.append(_four(xx, yy, xy, k))
-    errors = np.sqrt((N_GROUPS - 1) * np.var(left, axis=0)).clip(1 / len(real))
+    sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
+    x, y = (embed(side.rows, schema) for side in sides)
+    within = [squared_distances(points, points) for points in (x, y)]
+    for distances, side in zip(within, sides, strict=True):
+        distances[side.groups.number[:, None] == side.groups.number] = np.inf
+    across = squared_distances(x, y)
+    n_parts = min(N_PARTS, *(len(side.groups.sizes) for side in sides))
+    parts = [side.groups.parts(n_parts) for side in sides]  # rows are in random order
+    in_groups = not sides[0].groups.independent
+
+    def without(part: int) -> np.ndarray:
+        """The four numbers without one part of both sides."""
+        keep, keep_fake = (np.flatnonzero(of_side != part) for of_side in parts)
+        return _four(
+            within[0][np.ix_(keep, keep)],
+            within[1][np.ix_(keep_fake, keep_fake)],
+            across[np.ix_(keep, keep_fake)],
+            k,
+            parts[0][keep] if in_groups else None,
+        )
+
+    values = without(NO_PART)
+    left = [without(part) for part in range(n_parts)]
+    errors = np.sqrt((n_parts - 1) * np.var(left, axis=0)).clip(1 / len(sides[0]))
     units = ("share of samples", "share of rows", "ratio of counts", "share of rows")
     return Manifold(
         *(
@@ -81,28 +107,67 @@ def manifold(
     )
 
 
-def _four(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, k: int) -> np.ndarray:
-    """(4,) precision, recall, density, coverage from squared distances (n, n)."""
-    real_radius = np.partition(xx, k, axis=1)[:, k]  # the row itself is the first
-    fake_radius = np.partition(yy, k, axis=1)[:, k]
+def _four(
+    xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, k: int, part: np.ndarray | None
+) -> np.ndarray:
+    """(4,) precision, recall, density, coverage.
+
+    Args:
+        xx, yy, xy: squared distances (n, n), (m, m) and (n, m), infinite between rows of one group.
+        part: (n,) in which part of the groups each real row is; None where rows are independent.
+    """
+    real_radius, fake_radius = _radius(xx, k), _radius(yy, k)
     in_real = xy <= real_radius[:, None]
     in_fake = xy <= fake_radius
-    n = len(xx)
-    others = ((xx <= real_radius[:, None]).sum() - n) / (n - 1)
+    if part is None:
+        others = (xx <= real_radius[:, None]).sum() / (len(xx) - 1)
+        dense = in_real.sum() / xy.shape[1] / others
+    else:
+        dense = _density_over_groups(xx, xy, k, part)
     return np.array(
         [
             in_real.any(axis=0).mean(),
             in_fake.any(axis=1).mean(),
-            in_real.sum() / n / others,
+            dense,
             in_real.any(axis=1).mean(),
         ]
     )
 
 
+def _radius(distances: np.ndarray, k: int) -> np.ndarray:
+    """(n,) the squared distance of the k-th nearest."""
+    if (
+        distances.shape[1] < k
+        or not np.isfinite(radius := np.partition(distances, k - 1, axis=1)[:, k - 1]).all()
+    ):
+        raise Unsupported(f"some rows have fewer than {k} neighbours in other groups")
+    return radius
+
+
+def _density_over_groups(xx: np.ndarray, xy: np.ndarray, k: int, part: np.ndarray) -> float:
+    """Density where real rows come in groups.
+
+    A ball that ends at the k-th of rows that come in bunches holds more of the distribution than k
+    of n rows. So the radius is found without one part of the groups, whose rows are counted, and
+    this for every part.
+    """
+    n_others = np.isfinite(xx).sum(axis=1)
+    share_real, share_fake = np.zeros((2, len(xx)))
+    for left_out in np.unique(part):
+        counted = xx[:, part == left_out]
+        radius = _radius(xx[:, part != left_out], k)[:, None]
+        share_real += (counted <= radius).sum(axis=1) / n_others
+        weight = np.isfinite(counted).sum(axis=1) / n_others
+        share_fake += weight * (xy <= radius).mean(axis=1)
+    return float(share_fake.sum() / share_real.sum())
+
+
 def _judge(dataset: Dataset, context: Context) -> Manifold:
     if "manifold" not in context.found:
-        real, fake = both_sides(dataset, context)
-        context.found["manifold"] = manifold(real, fake, dataset.schema, seed=context.seed)
+        real, fake, groups = both_sides(dataset, context)
+        context.found["manifold"] = manifold(
+            real, fake, dataset.schema, groups=groups, seed=context.seed
+        )
     return context.found["manifold"]
 
 

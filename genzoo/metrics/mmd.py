@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.metrics.embedding import (
-    both_sides,
-    embed,
-    equal_numbers,
-    some_rows,
-    squared_distances,
-)
+from genzoo.metrics.embedding import embed, squared_distances
+from genzoo.metrics.groups import all_independent
 from genzoo.metrics.likelihood import Context, Metric
+from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers, some_rows
 from genzoo.model import GenerativeModel
 from genzoo.schema import Schema
 
@@ -28,7 +24,13 @@ MOST_ROWS = 1000
 
 
 def mmd_squared(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, bandwidth: float, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    bandwidth: float,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Metric:
     """The unbiased estimate of MMD^2 with the kernel exp(-d^2 / bandwidth): 0 for a perfect copy.
 
@@ -38,24 +40,68 @@ def mmd_squared(
     side. The error is that of a U-statistic of degree two, to second order: the first-order term
     alone vanishes for a perfect copy.
 
+    Its units are pairs of a real row and a sample or, where rows have groups, blocks of whole
+    groups of both sides, as many as the side with fewer groups has: pairs of rows within a block
+    are left out, and each kernel mean is one over the pairs of rows in different blocks.
+
     Args:
         real, fake: (n, D) and (m, D) rows of codes.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
-    real, fake = equal_numbers(real, fake, MOST_ROWS, seed)
-    n = len(real)
-    x, y = embed(real, schema), embed(fake, schema)
-    xy = np.exp(-squared_distances(x, y) / bandwidth)
-    terms = np.exp(-squared_distances(x, x) / bandwidth) - xy
-    terms += np.exp(-squared_distances(y, y) / bandwidth) - xy.T
-    np.fill_diagonal(terms, 0)
+    sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
+    x, y = (embed(side.rows, schema) for side in sides)
+    xx, yy, xy = (np.exp(-squared_distances(a, b) / bandwidth) for a, b in ((x, x), (y, y), (x, y)))
+    if all_independent(*(side.groups for side in sides)):
+        terms = xx - xy
+        terms += yy - xy.T
+        np.fill_diagonal(terms, 0)
+        value, error = _u_statistic(terms)
+    else:
+        value, terms = _over_blocks(xx, yy, xy, *sides)
+        _, error = _u_statistic(terms)
+    return Metric(value, error, "MMD^2", False, "estimate")
+
+
+def _u_statistic(terms: np.ndarray) -> tuple[float, float]:
+    """The mean of the terms (n, n) of pairs of different units, 0 on the diagonal; its error."""
+    n = len(terms)
     row_means = terms.sum(axis=1) / (n - 1)
     value = float(row_means.mean())
-
     pairs = n * (n - 1)
     second = max(0.0, float((terms**2).sum()) / pairs - value**2)  # variance of one term
-    first = max(0.0, float(row_means.var(ddof=1)) - second / (n - 1))  # of its mean given one row
-    error = math.sqrt((4 * (n - 2) * first + 2 * second) / pairs)
-    return Metric(value, error, "MMD^2", False, "estimate")
+    first = max(0.0, float(row_means.var(ddof=1)) - second / (n - 1))  # of its mean given one unit
+    return value, math.sqrt((4 * (n - 2) * first + 2 * second) / pairs)
+
+
+def _over_blocks(
+    xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, real: Side, fake: Side
+) -> tuple[float, np.ndarray]:
+    """MMD^2 and its linearised terms (B, B) of pairs of blocks, of mean 0.
+
+    Args:
+        xx, yy, xy: kernels (n, n).
+    """
+    n_blocks = min(len(side.groups.sizes) for side in (real, fake))
+    of_real, of_fake = (side.groups.parts(n_blocks) for side in (real, fake))
+    value, terms = 0.0, np.zeros((n_blocks, n_blocks))
+    for sign, kernel, first, second in (
+        (1, xx, of_real, of_real),
+        (1, yy, of_fake, of_fake),
+        (-1, xy, of_real, of_fake),
+        (-1, xy.T, of_fake, of_real),
+    ):
+        into_first, into_second = np.eye(n_blocks)[first], np.eye(n_blocks)[second]  # (n, B)
+        sums = into_first.T @ kernel @ into_second
+        pairs = np.outer(into_first.sum(axis=0), into_second.sum(axis=0))
+        for of_blocks in (sums, pairs):
+            np.fill_diagonal(of_blocks, 0)
+        mean = float(sums.sum() / pairs.sum())
+        value += sign * mean
+        terms += sign * (sums - mean * pairs) * n_blocks * (n_blocks - 1) / pairs.sum()
+    return value, terms
 
 
 def mmd(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
@@ -64,7 +110,14 @@ def mmd(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Me
     The bandwidth is the mean squared distance of two training rows, so that it depends on the data
     set alone.
     """
-    real, fake = both_sides(dataset, context)
+    real, fake, groups = both_sides(dataset, context)
     train = some_rows(dataset.train, MOST_ROWS, context.seed, "train")
     bandwidth = embed(train, dataset.schema).mean_squared_distance() if len(train) > 1 else 0.0
-    return mmd_squared(real, fake, dataset.schema, bandwidth=bandwidth or 1.0, seed=context.seed)
+    return mmd_squared(
+        real,
+        fake,
+        dataset.schema,
+        bandwidth=bandwidth or 1.0,
+        groups=groups,
+        seed=context.seed,
+    )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.metrics.embedding import both_sides, some_rows
 from genzoo.metrics.likelihood import Context, Metric
+from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
 from genzoo.metrics.variation import chance_corrected_variation
 from genzoo.model import GenerativeModel, Unsupported
 from genzoo.schema import Schema
@@ -24,7 +24,12 @@ LONGEST = 3
 
 
 def variation_of_ngrams(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Metric:
     """Mean over n = 1, 2, 3 of the total variation of n-grams, corrected for chance.
 
@@ -32,42 +37,56 @@ def variation_of_ngrams(
 
     Args:
         real, fake: (n, D) and (m, D) rows of codes of a sequence, of which at most 2,000 are used.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
-    real = some_rows(real, MOST_ROWS, seed, "real")
-    fake = some_rows(fake, MOST_ROWS, seed, "fake")
+    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
     parts = []
     for order in range(1, min(LONGEST, schema.event_shape[0]) + 1):
-        ngram, row = _ngrams([real, fake], schema, order)
+        ngram, row = _ngrams([side.rows for side in sides], schema, order)
         parts.append((row, ngram, np.full(len(row), order - 1)))
     row, ngram, family = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return chance_corrected_variation(row, ngram, family, len(real), len(fake), seed=seed)
+    of_sides = (sides[0].groups, sides[1].groups)
+    return chance_corrected_variation(row, ngram, family, of_sides, seed=seed)
 
 
 def unseen_ngrams(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, train: np.ndarray, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    train: np.ndarray,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Metric:
     """The share of the samples' 3-grams that no training row holds, less that of real rows.
 
     0 for a perfect copy; above 0, the samples invent more than fresh data would; below 0, they
     repeat the training rows. Shorter sequences are counted whole. The error is that of a
-    difference of two ratios of means over rows.
+    difference of two ratios of means over rows, or over groups.
 
     Args:
         real, fake: (n, D) and (m, D) rows of codes of a sequence, of which at most 2,000 are used.
         train: (N, D) the training rows.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
-    real = some_rows(real, MOST_ROWS, seed, "real")
-    fake = some_rows(fake, MOST_ROWS, seed, "fake")
-    ngram, row = _ngrams([real, fake, train], schema, min(LONGEST, schema.event_shape[0]))
-    n, m = len(real), len(fake)
+    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
+    parts = [*(side.rows for side in sides), train]
+    ngram, row = _ngrams(parts, schema, min(LONGEST, schema.event_shape[0]))
+    n, m = map(len, sides)
     judged = row < n + m
     unseen = ~np.isin(ngram[judged], ngram[~judged])
-    total = np.bincount(row[judged], minlength=n + m)
-    count = np.bincount(row[judged], unseen, minlength=n + m)
+    by_row = [np.bincount(row[judged], w, minlength=n + m) for w in (unseen, np.ones(len(unseen)))]
     shares, errors = [], []
-    for side in (slice(n), slice(n, n + m)):
-        share = count[side].sum() / max(1, total[side].sum())
-        residual = (count[side] - share * total[side]) / max(1e-12, total[side].mean())
+    for side, judged_side in zip(sides, (slice(n), slice(n, n + m)), strict=True):
+        count, total = (side.groups.total(values[judged_side]) for values in by_row)
+        share = count.sum() / max(1, total.sum())
+        residual = (count - share * total) / max(1e-12, total.mean())
         shares.append(share)
         errors.append(residual.std(ddof=1) / math.sqrt(len(residual)))
     value, error = float(shares[1] - shares[0]), math.hypot(*errors)
@@ -93,7 +112,7 @@ def _ngrams(parts: list[np.ndarray], schema: Schema, order: int) -> tuple[np.nda
     return number[whole], row[whole]
 
 
-def _sequences(dataset: Dataset, context: Context) -> tuple[np.ndarray, np.ndarray]:
+def _sequences(dataset: Dataset, context: Context) -> tuple[np.ndarray, np.ndarray, Names]:
     if dataset.schema.layout != "sequence":
         raise Unsupported(f"n-grams are of sequences; {dataset.name} is of {dataset.schema.layout}")
     return both_sides(dataset, context)
@@ -105,8 +124,8 @@ def ngram_tv(model: GenerativeModel | None, dataset: Dataset, context: Context) 
     Raises:
         Unsupported: where the rows are no sequences.
     """
-    real, fake = _sequences(dataset, context)
-    return variation_of_ngrams(real, fake, dataset.schema, seed=context.seed)
+    real, fake, groups = _sequences(dataset, context)
+    return variation_of_ngrams(real, fake, dataset.schema, groups=groups, seed=context.seed)
 
 
 def novelty(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
@@ -115,5 +134,7 @@ def novelty(model: GenerativeModel | None, dataset: Dataset, context: Context) -
     Raises:
         Unsupported: where the rows are no sequences.
     """
-    real, fake = _sequences(dataset, context)
-    return unseen_ngrams(real, fake, dataset.schema, train=dataset.train, seed=context.seed)
+    real, fake, groups = _sequences(dataset, context)
+    return unseen_ngrams(
+        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
+    )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.metrics.embedding import both_sides, equal_numbers
+from genzoo.metrics.groups import all_independent
 from genzoo.metrics.likelihood import Context, Metric
+from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers
 from genzoo.model import GenerativeModel
 from genzoo.schema import Schema
 from genzoo.seeding import derive
@@ -25,25 +26,39 @@ N_TREES = 50
 VARIABLES_PER_SPLIT = 64  # drawn anew for each: what bounds the time on wide rows
 
 
-def c2st(real: np.ndarray, fake: np.ndarray, schema: Schema, *, seed: int = 0) -> Metric:
+def c2st(
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
+) -> Metric:
     """Held-out accuracy of gradient-boosted trees that tell samples from real rows.
 
     0.5 where the two can't be told apart, 1 where they always can. As many rows of one side as of
-    the other, at most 2,000, in two halves, each judged by the trees of the other. The error is the
-    binomial one of a single half: for a perfect copy the halves' verdicts hang together, since
-    trees that found chance differences shared by both halves are right in both. Nominal variables
-    of up to 255 codes are categories, others are taken by their codes.
+    the other, at most 2,000, in two halves, each judged by the trees of the other; no group is in
+    both. The error is that of a single half, binomial or, where rows have groups, over groups and
+    at least binomial: for a perfect copy the halves' verdicts hang together, since trees that found
+    chance differences shared by both halves are right in both. Nominal variables of up to 255 codes
+    are categories, others are taken by their codes.
 
     Args:
         real, fake: (n, D) and (m, D) rows of codes.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    real, fake = equal_numbers(real, fake, MOST_ROWS, seed)
-    n, cards = len(real), schema.cards
-    rows = np.concatenate([real, fake]).astype(np.float64)
+    sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
+    kept, half = _halves(*sides)
+    n, cards = len(half) // 2, schema.cards
+    rows = np.concatenate(
+        [side.rows[places] for side, places in zip(sides, kept, strict=True)], dtype=np.float64
+    )
     is_fake = np.repeat([False, True], n)
-    half = np.tile(np.arange(n) % 2, 2)  # rows are in random order
     nominal = np.array([v.kind == "nominal" for v in schema.variables])
     trees = HistGradientBoostingClassifier(
         max_iter=N_TREES,
@@ -55,17 +70,51 @@ def c2st(real: np.ndarray, fake: np.ndarray, schema: Schema, *, seed: int = 0) -
         early_stopping=False,
         random_state=derive(seed, "metrics", "trees") % 2**32,
     )
-    right = 0
+    right = np.empty(2 * n, dtype=bool)
     for part in (0, 1):
         trees.fit(rows[half != part], is_fake[half != part])
-        right += int((trees.predict(rows[half == part]) == is_fake[half == part]).sum())
-    accuracy = right / (2 * n)
-    smoothed = (right + 1) / (2 * n + 2)  # the error of a perfect score is not zero
+        right[half == part] = trees.predict(rows[half == part]) == is_fake[half == part]
+    n_right = int(right.sum())
+    smoothed = (n_right + 1) / (2 * n + 2)  # the error of a perfect score is not zero
     error = math.sqrt(smoothed * (1 - smoothed) / n)
-    return Metric(accuracy, error, "accuracy", False, "estimate")
+    if not all_independent(*(side.groups for side in sides)):
+        error = max(error, _error_over_groups(right, half, sides, kept))
+    return Metric(n_right / (2 * n), error, "accuracy", False, "estimate")
+
+
+def _halves(real: Side, fake: Side) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """The places of the n rows kept of each side, and the half, 0 or 1, of these 2 n rows.
+
+    In a half are as many rows of one side as of the other, so that trees which learned nothing that
+    holds are right once in two times, whatever they guess more often.
+    """
+    halves = [side.groups.parts(2) for side in (real, fake)]
+    kept: list[list[np.ndarray]] = [[], []]
+    for part in (0, 1):
+        places = [np.flatnonzero(half == part) for half in halves]  # rows are in random order
+        most = min(map(len, places))
+        for side in (0, 1):
+            kept[side].append(places[side][:most])
+    of_real, of_fake = (np.sort(np.concatenate(places)) for places in kept)
+    return (of_real, of_fake), np.concatenate([halves[0][of_real], halves[1][of_fake]])
+
+
+def _error_over_groups(
+    right: np.ndarray, half: np.ndarray, sides: tuple[Side, Side], kept: tuple[np.ndarray, ...]
+) -> float:
+    """Of the accuracy, were the halves' verdicts the same: the halves' errors add up."""
+    n, error = len(half) // 2, 0.0
+    for part in (0, 1):
+        errors = []
+        for side, places, judged in zip(sides, kept, (slice(n), slice(n, 2 * n)), strict=True):
+            chosen = half[judged] == part
+            errors.append(side.groups.at(places[chosen]).error_of_mean(1.0 * right[judged][chosen]))
+        # each side is half of the half
+        error += float((half == part).mean()) * math.hypot(*errors) / 2
+    return error
 
 
 def two_sample_test(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
     """``c2st`` of the test rows and the samples."""
-    real, fake = both_sides(dataset, context)
-    return c2st(real, fake, dataset.schema, seed=context.seed)
+    real, fake, groups = both_sides(dataset, context)
+    return c2st(real, fake, dataset.schema, groups=groups, seed=context.seed)

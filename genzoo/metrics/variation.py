@@ -6,6 +6,12 @@ as real or sample: the value is (TV - C) / (1 - C). For a perfect copy its expec
 number of rows, since then the true labels are one more relabelling; where the supports are disjoint
 it is 1. In between, it is an estimate that leans low. It falls below 0 for about half of all
 perfect copies.
+
+Where rows have groups, the sides can't be relabelled: groups of one side may be larger, or hang
+together more closely, than those of the other. Then each side is cut into random halves of whole
+groups, and C is the mean TV of one half of both sides, weighed equally, against the other: the
+difference of the sides of a perfect copy, and that of two such halves, are sums of the same
+deviations of groups from their mean, but for their signs.
 """
 
 from __future__ import annotations
@@ -15,8 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from genzoo.metrics.embedding import both_sides, some_rows
+from genzoo.metrics.groups import Groups, relabelled
 from genzoo.metrics.likelihood import Context, Metric
+from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
 from genzoo.model import GenerativeModel, Unsupported
 from genzoo.schema import Schema
 from genzoo.seeding import numpy_rng
@@ -33,19 +40,27 @@ N_BOOTSTRAP = 40
 
 
 def chance_corrected_variation(
-    row: np.ndarray, cell: np.ndarray, family: np.ndarray, n: int, m: int, *, seed: int = 0
+    row: np.ndarray,
+    cell: np.ndarray,
+    family: np.ndarray,
+    groups: tuple[Groups, Groups],
+    *,
+    seed: int = 0,
 ) -> Metric:
     """Mean over families of the total variation of two sides' counts, corrected for chance.
 
-    The error is the bootstrap's, over the rows of both sides.
+    The error is the bootstrap's, over the rows of both sides, or over their groups. Near 0 it is up
+    to 1.6 times too large: a bootstrap sample deviates from the rows found as these do from the
+    truth, and there both deviations add to the variation.
 
     Args:
         row: (E,) of each thing counted, the row it is in: real rows are 0 .. n - 1, samples
             n .. n + m - 1.
         cell: (E,) what it is, any integer; equal integers in different families are different.
         family: (E,) which distribution it is counted for.
-        n, m: the number of real rows and of samples.
+        groups: of the n real rows and of the m samples.
     """
+    n, m = map(len, groups)
     keys, column = np.unique(family * (cell.max() + 1) + cell, return_inverse=True)
     family = keys // (cell.max() + 1)  # (K,) of each distinct thing
     counts = sparse.csr_matrix(
@@ -57,7 +72,7 @@ def chance_corrected_variation(
         for weight in (weight_real, weight_fake):
             count = counts @ weight
             total = np.bincount(family, count)
-            shares.append(count / np.maximum(total, 1)[family])
+            shares.append(count / np.where(total > 0, total, 1)[family])
             found.append(total > 0)
         # a side without a family's things (strings too short for an n-gram) has nothing in common
         only_one = np.count_nonzero(found[0] != found[1])
@@ -66,23 +81,25 @@ def chance_corrected_variation(
     rng = numpy_rng(seed, "metrics", "variation")
     is_real = (np.arange(n + m) < n).astype(np.float64)
     measured = variation(is_real, 1 - is_real)
-    by_chance = []
-    for _ in range(N_RELABELLINGS):
-        relabelled = rng.permutation(is_real)
-        by_chance.append(variation(relabelled, 1 - relabelled))
+    by_chance = [variation(*relabelled(*groups, rng)) for _ in range(N_RELABELLINGS)]
     bootstrap = []
     for _ in range(N_BOOTSTRAP):
-        real = rng.multinomial(n, np.full(n, 1 / n))
-        fake = rng.multinomial(m, np.full(m, 1 / m))
+        real, fake = (of_side.resampled(rng) for of_side in groups)
         bootstrap.append(variation(np.append(real, np.zeros(m)), np.append(np.zeros(n), fake)))
     chance = float(np.mean(by_chance))
     left = max(1 - chance, 1e-12)
     error = float(np.std(bootstrap, ddof=1)) / left
-    return Metric((measured - chance) / left, error, "total variation", False, "estimate")
+    return Metric(float(measured - chance) / left, error, "total variation", False, "estimate")
 
 
 def variation_of_marginals(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, train: np.ndarray, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    train: np.ndarray,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Metric:
     """Mean over the variables of the total variation, corrected for chance.
 
@@ -91,40 +108,56 @@ def variation_of_marginals(
     Args:
         real, fake: (n, D) and (m, D) rows of codes, of which at most 2,000 are used.
         train: (N, D) rows whose quantiles bound the ten bins of an ordinal variable.
+        groups: which rows belong together, see ``genzoo.metrics.sides``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
-    rows, n, _ = _binned(real, fake, schema, train, seed)
+    rows, _, of_sides = _binned(real, fake, schema, train, groups, seed)
     pick = numpy_rng(seed, "metrics", "variables").permutation(schema.D)[:MOST_VARIABLES]
-    return _variation_of_columns(rows[:, pick], n, seed)
+    return _variation_of_columns(rows[:, pick], of_sides, seed)
 
 
 def variation_of_pairs(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, *, train: np.ndarray, seed: int = 0
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    *,
+    train: np.ndarray,
+    groups: Names = NO_GROUPS,
+    seed: int = 0,
 ) -> Metric:
     """Mean over pairs of variables of the total variation, corrected for chance.
 
-    All pairs, or 200 drawn by ``seed``. Arguments as in ``variation_of_marginals``; D is at least
-    2.
+    All pairs, or 200 drawn by ``seed``. Arguments and errors as in ``variation_of_marginals``; D is
+    at least 2.
     """
-    rows, n, sizes = _binned(real, fake, schema, train, seed)
+    rows, sizes, of_sides = _binned(real, fake, schema, train, groups, seed)
     first, second = np.triu_indices(schema.D, 1)
     pick = numpy_rng(seed, "metrics", "pairs").permutation(len(first))[:MOST_PAIRS]
     first, second = first[pick], second[pick]
-    return _variation_of_columns(rows[:, first] * sizes[second] + rows[:, second], n, seed)
+    pairs = rows[:, first] * sizes[second] + rows[:, second]
+    return _variation_of_columns(pairs, of_sides, seed)
 
 
-def _variation_of_columns(columns: np.ndarray, n: int, seed: int) -> Metric:
-    size, width = columns.shape
-    row = np.repeat(np.arange(size), width)
-    family = np.tile(np.arange(width), size)
-    return chance_corrected_variation(row, columns.ravel(), family, n, size - n, seed=seed)
+def _variation_of_columns(columns: np.ndarray, groups: tuple[Groups, Groups], seed: int) -> Metric:
+    n, width = columns.shape
+    row = np.repeat(np.arange(n), width)
+    family = np.tile(np.arange(width), n)
+    return chance_corrected_variation(row, columns.ravel(), family, groups, seed=seed)
 
 
 def _binned(
-    real: np.ndarray, fake: np.ndarray, schema: Schema, train: np.ndarray, seed: int
-) -> tuple[np.ndarray, int, np.ndarray]:
-    """Rows of both sides, real ones first, ordinals in bins; how many are real; codes (D,)."""
-    real = some_rows(real, MOST_ROWS, seed, "real")
-    rows = np.concatenate([real, some_rows(fake, MOST_ROWS, seed, "fake")])
+    real: np.ndarray,
+    fake: np.ndarray,
+    schema: Schema,
+    train: np.ndarray,
+    groups: Names,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray, tuple[Groups, Groups]]:
+    """Rows of both sides, real ones first, ordinals in bins; codes (D,); groups of both sides."""
+    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
+    rows = np.concatenate([side.rows for side in sides])
     sizes = schema.cards.copy()
     for d, variable in enumerate(schema.variables):
         if variable.kind == "nominal" or variable.n_values <= N_BINS:
@@ -136,14 +169,14 @@ def _binned(
         edges = np.append(edges, variable.n_values - 1)
         rows[:, d] = np.searchsorted(edges, rows[:, d])
         sizes[d] = len(edges) + 1
-    return rows, len(real), sizes
+    return rows, sizes, (sides[0].groups, sides[1].groups)
 
 
 def marginal_tv(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
     """``variation_of_marginals`` of the test rows and the samples."""
-    real, fake = both_sides(dataset, context)
+    real, fake, groups = both_sides(dataset, context)
     return variation_of_marginals(
-        real, fake, dataset.schema, train=dataset.train, seed=context.seed
+        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
     )
 
 
@@ -153,7 +186,9 @@ def pair_tv(model: GenerativeModel | None, dataset: Dataset, context: Context) -
     Raises:
         Unsupported: where there is one variable.
     """
-    real, fake = both_sides(dataset, context)
+    real, fake, groups = both_sides(dataset, context)
     if dataset.schema.D < 2:
         raise Unsupported("one variable has no pairs")
-    return variation_of_pairs(real, fake, dataset.schema, train=dataset.train, seed=context.seed)
+    return variation_of_pairs(
+        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
+    )

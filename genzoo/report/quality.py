@@ -34,7 +34,8 @@ WORDS = {
     "precision": (
         "Precision",
         "Share of samples that lie among test rows: within the distance of some test row's fifth "
-        "neighbour. A perfect copy stays below 1: compare with the held-out rows.",
+        "neighbour (outside its own group, where rows have groups). A perfect copy stays below 1: "
+        "compare with the held-out rows.",
     ),
     "recall": (
         "Recall",

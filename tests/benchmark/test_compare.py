@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ import troublemakers as bad
 
 import genzoo
 from genzoo import Independent
+from genzoo.metrics.variation import variation_of_marginals
+from genzoo.seeding import numpy_rng
 
 
 def compare(models, datasets, out, **more):
@@ -125,6 +128,31 @@ def test_references_are_kept_apart_from_models(coin, tmp_path):
     assert [(r["dataset"], r["model"]) for r in again.references()] == [
         ("coin", "held-out"), ("coin", "copycat"), ("other", "held-out"), ("other", "copycat"),
     ]  # fmt: skip
+
+
+def test_references_are_judged_in_their_groups(coin, tmp_path):
+    groups = {
+        part: np.arange(len(getattr(coin, part))) // 10 for part in ("train", "valid", "test")
+    }
+    groups = {part: 100 * i + groups[part] for i, part in enumerate(groups)}
+    data = dataclasses.replace(coin, groups=groups)
+    held_out, copycat = compare(["independent"], [data], tmp_path / "grouped").references()
+    few = {part: names // 4 for part, names in groups.items()}  # three of validation
+    left_out, _ = compare(
+        ["independent"], [dataclasses.replace(coin, groups=few)], tmp_path / "few"
+    ).references()
+    copied = numpy_rng(0, "copycat").integers(len(data.train), size=2000)
+    for record, part, chosen in ((held_out, "valid", slice(None)), (copycat, "train", copied)):
+        expected = variation_of_marginals(
+            data.test,
+            getattr(data, part)[chosen],
+            data.schema,
+            train=data.train,
+            groups=(groups["test"], groups[part][chosen]),
+        )
+        assert record["metrics"]["marginal_tv"]["value"] == expected.value
+        assert record["metrics"]["marginal_tv"]["stderr"] == expected.stderr
+    assert "needs at least 4 groups" in left_out["metrics_left_out"]["marginal_tv"]
 
 
 def test_table_and_files(coin, tmp_path):

@@ -284,6 +284,8 @@ def test_rows_with_holes_are_judged_but_not_selected_on():
     holey = np.array([[0, 1], [1, MISSING], [1, 0], [0, 0]])
     data = grouped(valid=holey, test=holey)
     assert data.complete("valid").tolist() == [[0, 1], [1, 0], [0, 0]]
+    assert data.complete_groups("valid").tolist() == data.groups["valid"][[0, 2, 3]].tolist()
+    assert make().complete_groups("valid") is None
     model = TransformerLM(d_model=8).fit(data, budget="3 steps")  # takes no holes
     score = model.log_prob(data.test)
     assert score.value[1] > score.value[0]  # of one entry, not of two
