@@ -161,8 +161,8 @@ def test_table_and_files(coin, tmp_path):
     assert list(table.columns) == [
         "model", "dataset", "seed", "fold", "status", "reason", "test_log_prob", "kind", "stderr",
         "estimator", "bits_per_dim", "valid_log_prob", "valid_kind", "valid_stderr",
-        "label_log_prob", "label_accuracy", "label_auc", "truth_log_prob", "truth_gap", "truth_gap_stderr", "converged", "train_seconds",
-        "evaluate_seconds", "n_parameters", "peak_memory_mb", "key",
+        "label_log_prob", "label_accuracy", "label_auc", "truth_log_prob", "truth_gap",
+        "truth_gap_stderr", "converged", "train_seconds", "evaluate_seconds", "n_parameters", "peak_memory_mb", "key",
     ]  # fmt: skip
     assert list(table.model) == ["truth", "m", "broken"]
     gap = run.records()[1]["truth_gap"]
