@@ -1,13 +1,15 @@
 """How good is the conformance suite? Its power on broken models, its false alarms on sound ones.
 
     python benchmarks/conformance_power.py --mutants --runs 300
+    python benchmarks/conformance_power.py --mutants WrongSign,Sticky --mutant-seeds 5
     python benchmarks/conformance_power.py --runs 300 --families hmm,vae
 
-Every mutant of ``tests/mutants.py`` is fitted and checked under several seeds; its power is the
-share of the runs in which the check that is made for its fault raises an alarm. Every sound model
-(the families, and the toys that the mutants are made from) is fitted ``--fits`` times, and its fits
-are checked under new seeds of draws, ``--runs`` runs in all, spread over the models: no run of a
-sound model should raise an alarm (by the levels of its tests fewer than 1 in 10,000 does).
+Every mutant of ``tests/mutants.py``, or each of those named, is fitted and checked under several
+seeds; its power is the share of the runs in which the check that is made for its fault raises an
+alarm. Every sound model (the families, and the toys that the mutants are made from) is fitted
+``--fits`` times, and its fits are checked under new seeds of draws, ``--runs`` runs in all, spread
+over the models: no run of a sound model should raise an alarm (by the levels of its tests fewer
+than 1 in 10,000 does).
 
 The results, one line a model, go to ``benchmarks/results/conformance_power.csv``; lines of models
 that are not run now stay.
@@ -40,12 +42,16 @@ SOUND: dict[str, Callable[[], GenerativeModel]] = {
     **{key: partial(make_model, key) for key in MODELS},
     **{toy.__name__: toy for toy in mutants.SOUND},
 }
+MUTANTS = {mutant.__name__: mutant for mutant in mutants.CAUGHT_BY}
 FIRST_SEED = 1000  # not one that the suite was written with
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--mutants", action="store_true", help="measure the power on mutants")
+    parser.add_argument(
+        "--mutants", nargs="?", const=",".join(MUTANTS), default="",
+        help="measure the power on mutants: all, or those named, with commas",
+    )  # fmt: skip
     parser.add_argument("--mutant-seeds", type=int, default=MUTANT_SEEDS, help="runs of each")
     parser.add_argument("--runs", type=int, default=0, help="runs on sound models, in all")
     parser.add_argument("--fits", type=int, default=2, help="fits of each sound model")
@@ -53,9 +59,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     lines = read(options.results)
-    if options.mutants:
-        for mutant in mutants.CAUGHT_BY:
-            keep(lines, power(mutant, options.mutant_seeds), options.results)
+    for name in filter(None, options.mutants.split(",")):
+        keep(lines, power(MUTANTS[name], options.mutant_seeds), options.results)
     sound = [SOUND[name]() for name in options.families.split(",")]
     for i, model in enumerate(sound):
         share = options.runs * (i + 1) // len(sound) - options.runs * i // len(sound)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections import ChainMap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,10 +78,15 @@ DATASETS = {
     "wine": "genzoo.datasets.tables:load",
 }
 
-METRICS = {
+# of a model's log masses of the test rows; these stand in the ranking
+LIKELIHOOD_METRICS = {
     "test_log_prob": "genzoo.metrics.likelihood:test_log_prob",
     "bits_per_dim": "genzoo.metrics.likelihood:bits_per_dim",
     "truth_gap": "genzoo.metrics.likelihood:truth_gap",
+}
+
+# of rows, drawn by a model or taken from the data
+SAMPLE_METRICS = {
     "c2st": "genzoo.metrics.two_sample:two_sample_test",
     "mmd": "genzoo.metrics.mmd:mmd",
     "precision": "genzoo.metrics.manifold:precision",
@@ -93,6 +100,8 @@ METRICS = {
     "frechet": "genzoo.metrics.frechet:frechet",
     "memorisation": "genzoo.metrics.memorisation:memorisation",
 }
+
+METRICS = ChainMap(SAMPLE_METRICS, LIKELIHOOD_METRICS)  # a view of both
 
 
 def list_models() -> list[str]:
@@ -110,7 +119,7 @@ def list_metrics() -> list[str]:
     return list(METRICS)
 
 
-def check_key(registry: dict[str, str], key: str, what: str) -> None:
+def check_key(registry: Mapping[str, str], key: str, what: str) -> None:
     """ValueError, with a suggestion, where there is no such key."""
     if not isinstance(key, str) or key not in registry:
         near = difflib.get_close_matches(str(key), registry, n=1)
@@ -118,7 +127,7 @@ def check_key(registry: dict[str, str], key: str, what: str) -> None:
         raise ValueError(f"{what}: expected one of {', '.join(registry)}; got {key!r}{hint}")
 
 
-def look_up(registry: dict[str, str], key: str, what: str) -> Any:
+def look_up(registry: Mapping[str, str], key: str, what: str) -> Any:
     """The object that ``key`` names; ValueError with a suggestion where there is none."""
     check_key(registry, key, what)
     module, attribute = registry[key].split(":")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,18 +57,59 @@ def torch_seeded(seed: int, *keys: Key) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, eq=False)
+class GlobalState:
+    """The state of the global generators of ``random``, NumPy and torch (of the CPU).
+
+    ``of_torch`` is None where torch is not loaded.
+    """
+
+    of_random: Any
+    of_numpy: Any
+    of_torch: Any
+
+    @classmethod
+    def now(cls) -> GlobalState:
+        torch = sys.modules.get("torch")
+        state = None if torch is None else torch.get_rng_state()
+        return cls(random.getstate(), np.random.get_state(), state)
+
+    def restore(self) -> None:
+        random.setstate(self.of_random)
+        np.random.set_state(self.of_numpy)
+        if self.of_torch is not None:
+            sys.modules["torch"].set_rng_state(self.of_torch)
+
+    def changed(self) -> list[str]:
+        """The names of the generators that have another state by now."""
+        now, found = GlobalState.now(), []
+        if now.of_random != self.of_random:
+            found.append("random")
+        if not all(map(np.array_equal, now.of_numpy, self.of_numpy)):
+            found.append("NumPy")
+        if self.of_torch is not None and not now.of_torch.equal(self.of_torch):
+            found.append("torch")
+        return found
+
+
 @contextlib.contextmanager
 def global_rng_untouched() -> Iterator[None]:
     """Restore the global state of ``random``, NumPy and torch after third-party code ran."""
-    import sys
-
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    torch = sys.modules.get("torch")
-    torch_state = torch.get_rng_state() if torch is not None else None
+    state = GlobalState.now()
     try:
         yield
     finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        if torch is not None:
-            torch.set_rng_state(torch_state)
+        state.restore()
+
+
+@contextlib.contextmanager
+def global_rng_seeded(seed: int, *keys: Key) -> Iterator[GlobalState]:
+    """Seed the global generators inside the block, which gets their state, then restore them."""
+    import torch
+
+    with global_rng_untouched():
+        own = derive(seed, "global", *keys)
+        random.seed(own)
+        np.random.seed(own % 2**32)
+        torch.default_generator.manual_seed(own)  # ``torch.manual_seed`` seeds accelerators too
+        yield GlobalState.now()

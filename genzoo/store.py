@@ -10,10 +10,12 @@ import contextlib
 import hashlib
 import json
 import os
+import reprlib
 import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -30,8 +32,21 @@ FORMS = ("rows", "frame", "data")  # in which samples go back
 
 
 def pack_json(value: Any) -> np.ndarray:
-    """A JSON value as an array of bytes, for the parts of a family's state that are not numbers."""
-    return np.frombuffer(json.dumps(value, allow_nan=False).encode(), dtype=np.uint8).copy()
+    """A JSON value as an array of bytes, for the parts of a family's state that are not numbers.
+
+    Raises:
+        ValueError: for what has no JSON form, NaN and inf among it.
+    """
+    return np.frombuffer(_json("value", value), dtype=np.uint8).copy()
+
+
+def _json(name: str, value: Any) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name}: expected what has a JSON form, without NaN and inf; got {reprlib.repr(value)}"
+        ) from None
 
 
 def unpack_json(array: np.ndarray) -> Any:
@@ -104,43 +119,22 @@ def check_target(folder: Any, argument: str) -> Path:
 def save(model: GenerativeModel, folder: str | Path) -> None:
     """Write a fitted model to ``folder``, which is made, or replaced where it holds a model.
 
+    Before anything is written the model is read back from what is to be written: what can be saved
+    can be loaded.
+
     Raises:
-        ValueError: if the model is not fitted, a parameter has no JSON form, or ``folder`` can't
-            be made or holds something that is not a saved model.
+        ValueError: if the model is not fitted; if ``load_model`` would refuse it (NaN or inf in an
+            array of its state, a parameter without a JSON form, ...); if ``folder`` can't be made
+            or holds something that is not a saved model.
     """
-    from safetensors.numpy import save as to_bytes
-
-    from genzoo.registry import key_of
-
     model._check_fitted("save")
     folder = check_target(folder, "folder")
-    params = model.get_params(deep=False)
-    for name, value in params.items():
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"{name}: a saved parameter needs a JSON form; got {value!r}"
-            ) from None
-    # safetensors writes an array's memory as it lies, so a transposed view would come back wrong
-    arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in model._state().items()}
-    content, schema = to_bytes(arrays), json.loads(model.schema_.to_json())
-    record = {
-        "format_version": FORMAT_VERSION,
-        "family": key_of(type(model)) or type(model).__qualname__,
-        "registered": key_of(type(model)) is not None,
-        "params": params,
-        "form": model._form,
-        "schema": schema,
-        "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(schema))},
-        "training": model.training_.to_json(),
-        "versions": versions(),
-    }
+    text, content = _saved(model)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         write_atomically(draft / "arrays.safetensors", content)
-        write_atomically(draft / "model.json", json.dumps(record, indent=1).encode())
+        write_atomically(draft / "model.json", text)
         draft.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -148,6 +142,44 @@ def save(model: GenerativeModel, folder: str | Path) -> None:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _saved(model: GenerativeModel) -> tuple[bytes, bytes]:
+    """The contents of ``model.json`` and ``arrays.safetensors``."""
+    from safetensors.numpy import save as to_bytes
+
+    from genzoo.registry import key_of
+
+    params, training = model.get_params(deep=False), model.training_.to_json()
+    for name, value in [*params.items(), ("training_", training)]:
+        _json(name, value)
+    # safetensors writes an array's memory as it lies, so a transposed view would come back wrong
+    arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in model._state().items()}
+    for name, array in arrays.items():
+        _check_array(name, array)
+    schema = json.loads(model.schema_.to_json())
+    try:
+        content = to_bytes(arrays)
+        record = {
+            "format_version": FORMAT_VERSION,
+            "family": key_of(type(model)) or type(model).__qualname__,
+            "registered": key_of(type(model)) is not None,
+            "params": params,
+            "form": model._form,
+            "schema": schema,
+            "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(schema))},
+            "training": training,
+            "versions": versions(),
+        }
+        text = json.dumps(record, indent=1).encode()
+        parts = _Parts.of(json.loads(text), content)
+        parts.put_into(type(model)(**parts.params))
+    except Exception as error:
+        raise ValueError(
+            f"model: expected one that can be loaded again; got {model!r}, for which load_model "
+            f"says {type(error).__name__}: {error}"
+        ) from error
+    return text, content
 
 
 def _canonical(value: Any) -> bytes:
@@ -189,13 +221,7 @@ def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> 
     with _damage(folder):
         family = _of_type(record, "family", str)
         registered = _of_type(record, "registered", bool)
-        params = _of_type(record, "params", dict)
-        form = _of_type(record, "form", str)
-        if form not in FORMS:
-            raise ValueError(f"form: expected one of {', '.join(FORMS)}; got {form!r}")
-        schema = Schema.from_json(json.dumps(_of_type(record, "schema", dict)))
-        training = Training.from_json(_of_type(record, "training", dict))
-        arrays = _read_arrays(folder, record)
+        parts = _Parts.of(record, (folder / "arrays.safetensors").read_bytes())
     if cls is None:
         if not registered or family not in MODELS:
             raise ValueError(
@@ -206,16 +232,41 @@ def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> 
     elif not (isinstance(cls, type) and issubclass(cls, GenerativeModel)):
         raise ValueError(f"cls: expected a GenerativeModel class; got {cls!r}")
     try:
-        model = cls(**params)
+        model = cls(**parts.params)
     except TypeError as error:
         raise ValueError(
             f"cls: {cls.__name__} does not take the saved parameters: {error}"
         ) from error
     with _damage(folder):
-        model._check_params()
-        model.schema_, model.training_, model._form = schema, training, form
-        model._restore(arrays)
+        parts.put_into(model)
     return model
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """What a saved model is made of, checked as far as its class needs not be known."""
+
+    params: dict[str, Any]
+    form: str
+    schema: Schema
+    training: Training
+    arrays: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, record: dict[str, Any], content: bytes) -> _Parts:
+        """From what ``model.json`` says, and ``arrays.safetensors`` holds."""
+        params = _of_type(record, "params", dict)
+        form = _of_type(record, "form", str)
+        if form not in FORMS:
+            raise ValueError(f"form: expected one of {', '.join(FORMS)}; got {form!r}")
+        schema = Schema.from_json(json.dumps(_of_type(record, "schema", dict)))
+        training = Training.from_json(_of_type(record, "training", dict))
+        return cls(params, form, schema, training, _read_arrays(record, content))
+
+    def put_into(self, model: GenerativeModel) -> None:
+        model._check_params()
+        model.schema_, model.training_, model._form = self.schema, self.training, self.form
+        model._restore(self.arrays)
 
 
 @contextlib.contextmanager
@@ -235,11 +286,10 @@ def _of_type(record: dict[str, Any], name: str, kind: type) -> Any:
     return value
 
 
-def _read_arrays(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
+def _read_arrays(record: dict[str, Any], content: bytes) -> dict[str, np.ndarray]:
     """The arrays, if they and the schema are those that were saved and hold numbers."""
     from safetensors.numpy import load as from_bytes
 
-    content = (folder / "arrays.safetensors").read_bytes()
     parts = {"arrays": content, "schema": _canonical(record["schema"])}
     for name, part in parts.items():
         saved, found = _of_type(record, "sha256", dict)[name], sha256(part)
@@ -247,7 +297,13 @@ def _read_arrays(folder: Path, record: dict[str, Any]) -> dict[str, np.ndarray]:
             raise ValueError(f"{name}: expected SHA-256 {saved}; got {found}")
     arrays = from_bytes(content)
     for name, array in arrays.items():
-        # -inf is the logarithm of a zero
-        if array.dtype.kind == "f" and not (array < np.inf).all():
-            raise ValueError(f"{name}: expected numbers or -inf; got NaN or inf")
+        _check_array(name, array)
     return arrays
+
+
+def _check_array(name: str, array: np.ndarray) -> None:
+    """ValueError unless it holds numbers that the format has, or -inf, the logarithm of a zero."""
+    if array.dtype.kind not in "biufc" or array.dtype.itemsize > 8:
+        raise ValueError(f"{name}: expected numbers of at most 8 bytes; got {array.dtype}")
+    if array.dtype.kind == "f" and not (array < np.inf).all():
+        raise ValueError(f"{name}: expected numbers or -inf; got NaN or inf")

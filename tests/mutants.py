@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import pickle
+import random
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from genzoo.budget import Training
 from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
@@ -487,6 +489,47 @@ class GlobalRandom(Independent):
         return super()._fit(rows, valid, **options)
 
 
+class SeedsNumPyInFit(Independent):
+    """Seeds a global generator, with the same number in every fit: no second fit moves it."""
+
+    reseed = staticmethod(np.random.seed)
+
+    def _fit(self, rows, valid, **options):
+        self.reseed(0)
+        return super()._fit(rows, valid, **options)
+
+
+class SeedsRandomInFit(SeedsNumPyInFit):
+    reseed = staticmethod(random.seed)
+
+
+class SeedsTorchInFit(SeedsNumPyInFit):
+    reseed = staticmethod(torch.manual_seed)
+
+
+class SeedsNumPyInSample(Independent):
+    reseed = staticmethod(np.random.seed)
+
+    def _sample(self, n, given, *, seed):
+        self.reseed(0)
+        return super()._sample(n, given, seed=seed)
+
+
+class SeedsRandomInSample(SeedsNumPyInSample):
+    reseed = staticmethod(random.seed)
+
+
+class SeedsTorchInSample(SeedsNumPyInSample):
+    reseed = staticmethod(torch.manual_seed)
+
+
+class DrawsGlobally(Independent):
+    """Draws samples with a seed from NumPy's global generator, which nobody seeded."""
+
+    def _sample(self, n, given, *, seed):
+        return super()._sample(n, given, seed=seed + np.random.randint(2**31))
+
+
 class RemembersOldFits(Independent):
     def _fit(self, rows, valid, **options):
         self._rows = np.concatenate([getattr(self, "_rows", rows[:0]), rows])
@@ -588,6 +631,13 @@ CAUGHT_BY = {
     DropoutLeftOn: "evaluation mode (table)",
     LeavesATrace: "evaluation mode (table)",
     GlobalRandom: "global random state",
+    SeedsNumPyInFit: "global random state",
+    SeedsRandomInFit: "global random state",
+    SeedsTorchInFit: "global random state",
+    SeedsNumPyInSample: "global random state",
+    SeedsRandomInSample: "global random state",
+    SeedsTorchInSample: "global random state",
+    DrawsGlobally: "global random state",
     RemembersOldFits: "refit forgets",
     TrainsOnValidation: "validation not trained on",
     TakesHolesForZeros: "holes in fit",

@@ -5,17 +5,32 @@ A sound model fails one run in 10,000 at most, by the levels of the tests; seeds
 
 from __future__ import annotations
 
+import random
+import re
 import time
+from collections import Counter
 
 import numpy as np
 import pytest
-from mutants import CAUGHT_BY, SOUND, LatentClasses
+import torch
+from mutants import CAUGHT_BY, SOUND, LatentClasses, SeedsNumPyInFit, SeedsTorchInSample
 
 import genzoo
+from genzoo import conformance
 from genzoo.conformance import BEHAVIOUR, ONCE, PER_SPACE, Subject, run_checks
+from genzoo.models.independent import Independent
 from genzoo.registry import MODELS, make_model
+from genzoo.seeding import GlobalState
 
 MOST_SECONDS = 60  # of CPU for one family; on a quiet machine half of it is enough
+ONE_EACH = r"at most (\d+)\s+tests of the first kind .* and\s+(\d+) comparisons .* and (\d+) to one"
+SUM = r"levels sum to ([\d.e-]+)"
+
+
+def stated() -> dict[str, int]:
+    """How many tests of each kind a run has at most, by the module's text."""
+    counts = re.search(ONE_EACH, conformance.__doc__, re.DOTALL).groups()
+    return dict(zip(("p", "two sides", "one side"), map(int, counts), strict=True))
 
 
 @pytest.mark.slow
@@ -26,6 +41,24 @@ def test_families_conform_within_their_time_and_level(key):
     assert [(r.check, r.found) for r in results if not r.passed] == []
     assert subject.level < 1e-4
     assert time.process_time() - start < MOST_SECONDS
+    most = stated()
+    assert all(subject.n_tests[kind] <= most[kind] for kind in most), (subject.n_tests, most)
+    if key == "vae":  # it answers everything, by Monte Carlo
+        assert subject.n_tests["two sides"] == most["two sides"]
+        assert subject.n_tests["one side"] == most["one side"]
+
+
+def test_the_stated_number_of_tests_is_that_of_a_run_and_the_stated_level_their_sum():
+    most, subject = stated(), Subject(make_model("independent"), 0)
+    run_checks(subject)
+    assert subject.n_tests["p"] == most["p"]  # an exact family takes every test with a p-value
+    subject.n_tests = Counter(most)
+    assert subject.level == pytest.approx(float(re.search(SUM, conformance.__doc__)[1]), rel=0.01)
+    assert subject.level < 1e-4
+    assert "on four spaces" in conformance.__doc__
+    assert "four patterns of completions" in conformance.__doc__
+    assert len(subject.names) == 4
+    assert all(len(space.patterns(0)) == 4 for space in subject.spaces.values())
 
 
 def test_the_baseline_conforms_and_each_check_is_reported():
@@ -50,6 +83,41 @@ def test_a_broken_model_is_caught_by_the_check_that_is_made_for_it(broken):
     failures = dict(caught.value.failures)
     assert CAUGHT_BY[broken] in failures
     assert broken.__name__ in str(caught.value)
+
+
+def test_every_call_that_touches_a_global_generator_is_named():
+    found = {
+        broken: next(
+            r.found for r in run_checks(Subject(broken(), 0)) if r.check == "global random state"
+        )
+        for broken in (SeedsNumPyInFit, SeedsTorchInSample, Independent)
+    }
+    assert found[SeedsNumPyInFit] == "global random states: fit changed that of NumPy"
+    assert found[SeedsTorchInSample] == (
+        "global random states: sample changed that of torch, sample(given=...) changed that of "
+        "torch, impute changed that of torch"
+    )
+    assert found[Independent] == "9 calls leave it"
+
+
+def test_each_check_begins_in_a_global_state_of_its_own_and_the_callers_is_left():
+    drawn, firsts = [], []
+
+    class Careless(Independent):
+        def _log_prob(self, rows, *, seed):
+            drawn.append((random.random(), np.random.random(), float(torch.rand(1))))
+            return super()._log_prob(rows, seed=seed)
+
+    def report(result):
+        firsts.extend(drawn[:1])
+        drawn.clear()
+
+    before = GlobalState.now()
+    for seed in (0, 1):
+        run_checks(Subject(Careless(), seed), refits=False, report=report)
+    assert before.changed() == []
+    assert len(firsts) > len(PER_SPACE)
+    assert all(len(set(of_one)) == len(firsts) for of_one in zip(*firsts, strict=True))
 
 
 def test_every_check_catches_something():

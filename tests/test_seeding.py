@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 from genzoo.seeding import (
+    GlobalState,
     check_seed,
+    global_rng_seeded,
     global_rng_untouched,
     numpy_rng,
     torch_generator,
@@ -41,6 +44,24 @@ def test_global_state_is_restored():
     assert random.getstate() == before[0]
     assert (np.random.get_state()[1] == before[1]).all()
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+@pytest.mark.parametrize(
+    ("draw", "name"),
+    [(random.random, "random"), (np.random.random, "NumPy"), (lambda: torch.rand(1), "torch")],
+)
+def test_a_seeded_global_state_repeats_tells_what_moved_it_and_ends(draw, name):
+    before, found = GlobalState.now(), []
+    for key in ("a", "a", "b"):
+        with global_rng_seeded(3, key) as state:
+            assert state.changed() == []
+            found.append(float(draw()))
+            assert state.changed() == [name]
+    assert found[0] == found[1] != found[2]
+    with contextlib.suppress(KeyError), global_rng_seeded(3, "a"):
+        draw()
+        raise KeyError
+    assert before.changed() == []
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, True, "0", None])

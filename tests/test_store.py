@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 
@@ -11,6 +12,7 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 import genzoo
+from genzoo.budget import CurvePoint, Training
 from genzoo.store import pack_json, unpack_json, write_atomically
 
 
@@ -165,9 +167,105 @@ def test_an_unfitted_model_is_not_saved(tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+class Holder(genzoo.Independent):
+    """Saves whatever ``extra_`` holds beside the baseline's table."""
+
+    extra_: dict = {}  # noqa: RUF012 - as if it were fitted
+
+    def _state(self):
+        return {**super()._state(), **self.extra_}
+
+
+class NoWayBack(genzoo.Independent):
+    def _restore(self, arrays):
+        self.log_table_ = arrays["table"]
+
+
+@dataclasses.dataclass
+class LongTraining(Training):
+    temperature: float = 0.0
+
+
+def holding(**extra):
+    return lambda model: setattr(model, "extra_", extra)
+
+
+REFUSED = {
+    "a NaN": (holding(weights=np.array([1.0, np.nan])), "weights: expected numbers or -inf; got"),
+    "an inf": (holding(weights=np.float32("inf")), "weights: expected numbers or -inf; got NaN"),
+    "objects": (
+        holding(names=np.array([{}])),
+        "names: expected numbers of at most 8 bytes; got",
+    ),
+    "text": (holding(names=np.array(["a"])), "names: expected numbers of at most 8 bytes; got <U1"),
+    "long numbers": (
+        holding(x=np.ones(2, complex)),
+        "x: expected numbers of at most 8 bytes",
+    ),
+    "a name of the format's own": (holding(__metadata__=np.ones(2)), "model: expected .* loaded"),
+    "a name that is none": (lambda model: setattr(model, "extra_", {1: np.ones(2)}), "model: .*"),
+    "a parameter NaN": (
+        lambda model: setattr(model, "pseudo_count", np.nan),
+        "pseudo_count: expected what has a JSON form, without NaN and inf; got nan",
+    ),
+    "a parameter out of range": (
+        lambda model: setattr(model, "pseudo_count", -1.0),
+        "model: expected one that can be loaded again; .* pseudo_count: expected",
+    ),
+    "NaN in the record": (
+        lambda model: setattr(model.training_, "seconds", np.nan),
+        "training_: expected what has a JSON form, without NaN and inf; got {",
+    ),
+    "an object in the record": (
+        lambda model: model.training_.notes.append(object()),
+        "training_: expected what has a JSON form",
+    ),
+    "a record of another class": (
+        lambda model: setattr(model, "training_", LongTraining()),
+        "model: expected one that can be loaded again; .* 'temperature'",
+    ),
+    "another form": (lambda model: setattr(model, "_form", "csv"), "model: .* form: expected one"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "says"), REFUSED.values(), ids=REFUSED)
+def test_what_could_not_be_loaded_is_not_saved_and_an_earlier_model_stays(spoil, says, tmp_path):
+    model = Holder().fit(["ab", "a"])
+    model.save(tmp_path / "model")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    spoil(model)
+    with pytest.raises(ValueError, match=says):
+        model.save(tmp_path / "model")
+    with pytest.raises(ValueError, match=says):
+        model.save(tmp_path / "other")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_family_that_does_not_read_its_own_state_is_told_so_when_it_saves(tmp_path):
+    with pytest.raises(ValueError, match=r"NoWayBack.*, for which load_model says KeyError"):
+        NoWayBack().fit(["ab", "a"]).save(tmp_path / "model")
+
+
+def test_the_logarithm_of_zero_is_saved(tmp_path):
+    model = Holder().fit(["ab", "a"])
+    model.extra_ = {"log_zero": np.array([-np.inf, 0.0])}
+    model.save(tmp_path)
+    genzoo.load_model(tmp_path, cls=Holder)
+
+
+def test_a_point_of_the_curve_without_a_value_is_saved_as_none(tmp_path):
+    model = genzoo.Independent().fit(["ab", "a"])
+    model.training_.curve.append(CurvePoint(1, 0.5, np.nan, -np.inf))
+    model.save(tmp_path)
+    assert genzoo.load_model(tmp_path).training_.curve == [CurvePoint(1, 0.5, None, None)]
+
+
 def test_json_as_array():
     value = {"a": [1, 2.5, "x"], "b": None}
     assert unpack_json(pack_json(value)) == value
+    with pytest.raises(ValueError, match="value: expected what has a JSON form, without NaN"):
+        pack_json([np.nan])
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):

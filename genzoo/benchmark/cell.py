@@ -27,7 +27,7 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import likelihood
 from genzoo.metrics.likelihood import Context, alarm
 from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
-from genzoo.registry import METRICS, look_up
+from genzoo.registry import LIKELIHOOD_METRICS, METRICS, SAMPLE_METRICS, look_up
 from genzoo.seeding import derive, numpy_rng
 from genzoo.store import versions
 
@@ -284,7 +284,7 @@ def _judge(
     context = Context(test, truth, seed=seed)
     if model is None:
         return context
-    for key in _metric_keys(of_samples=False):
+    for key in LIKELIHOOD_METRICS:
         with contextlib.suppress(Unsupported):
             record["metrics"][key] = _metric(key, model, dataset, context)
     if truth is None:
@@ -319,12 +319,6 @@ def _tell_labels(model: GenerativeModel, dataset: Dataset, outcome: Outcome, see
         record["notes"].append(f"label: {reason}")
 
 
-def _metric_keys(*, of_samples: bool) -> list[str]:
-    """Likelihoods need a model that scored the test rows; the other metrics look at samples."""
-    scores = f"{likelihood.__name__}:"
-    return [key for key, place in METRICS.items() if place.startswith(scores) != of_samples]
-
-
 def _metric(
     key: str, model: GenerativeModel | None, dataset: Dataset, context: Context
 ) -> dict[str, Any]:
@@ -339,7 +333,7 @@ def _judge_samples(
     A metric that fails is left out like one that doesn't apply: the likelihood stands without it.
     """
     start = time.perf_counter()
-    for key in _metric_keys(of_samples=True):
+    for key in SAMPLE_METRICS:
         try:
             record["metrics"][key] = as_json(_metric(key, model, dataset, context))
         except Unsupported as refusal:

@@ -19,7 +19,7 @@ import numpy as np
 from genzoo.benchmark import sources
 from genzoo.benchmark.reach import Reach
 from genzoo.model import GenerativeModel
-from genzoo.registry import METRICS, MODELS
+from genzoo.registry import LIKELIHOOD_METRICS, METRICS, MODELS, SAMPLE_METRICS
 
 LENGTH = 20  # of a hash, in hexadecimal digits
 JUDGES = ("genzoo.benchmark.cell", "genzoo.benchmark.validation")
@@ -121,7 +121,8 @@ def judging_code(root: Path = sources.ROOT) -> Code:
     """
     metrics = {place.partition(":")[0] for place in METRICS.values()}
     code = modules_code({*JUDGES, *metrics}, root)
-    return Code(hash_of([code.digest, METRICS]), None, code.files)
+    tables = [LIKELIHOOD_METRICS, SAMPLE_METRICS]
+    return Code(hash_of([code.digest, tables]), None, code.files)
 
 
 def joined(*parts: Code | None) -> Code:

@@ -18,7 +18,10 @@ ROOT = Path(genzoo.__file__).resolve().parent.parent
 # one's own scripts call them, and no number of a cell depends on them
 FRONT_END = tuple(f"{PACKAGE}.{name}" for name in ("benchmark", "cli", "conformance", "report"))
 # its tables name code by key: whoever looks something up takes the code that it finds into account
-REGISTRY, TABLES = f"{PACKAGE}.registry", ("DATASETS", "METRICS", "MODELS")
+REGISTRY, TABLES = (
+    f"{PACKAGE}.registry",
+    ("DATASETS", "LIKELIHOOD_METRICS", "METRICS", "MODELS", "SAMPLE_METRICS"),
+)
 INSTALLED = ("site-packages", "dist-packages")
 
 

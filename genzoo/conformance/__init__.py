@@ -10,8 +10,8 @@ Statistical checks raise an alarm at p < 2e-6 or beyond 5 standard errors. One r
 tests of the first kind (samples of each space, four patterns of completions each, imputations) and
 58 comparisons of the second to both sides and 17 to one: their levels sum to 8.1e-5, so a sound
 model fails fewer than one run in ten thousand, as far as Monte Carlo errors are normal. A
-``Subject`` adds up the levels that its run has spent. ``benchmarks/conformance_power.py`` measures
-how often sound models raise an alarm, and how often broken ones do.
+``Subject`` counts the tests of its run and sums their levels. ``benchmarks/conformance_power.py``
+measures how often sound models raise an alarm, and how often broken ones do.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from genzoo.conformance import behaviour, bounds, masses, queries, storing
+from genzoo.conformance import behaviour, bounds, global_state, masses, queries, storing
 from genzoo.conformance.spaces import Space, spaces
 from genzoo.conformance.subject import Subject
 from genzoo.model import GenerativeModel
 from genzoo.registry import make_model
+from genzoo.seeding import global_rng_seeded
 
 __all__ = [
     "BEHAVIOUR",
@@ -89,7 +90,7 @@ ONCE: dict[str, Callable[[Subject], str]] = {
 # checks that fit models of their own, or in which no seed matters
 BEHAVIOUR: dict[str, Callable[[Subject], str]] = {
     "seeds repeat": behaviour.seeds_repeat,
-    "global random state": behaviour.global_state,
+    "global random state": global_state.global_state,
     "refit forgets": behaviour.refit_forgets,
     "validation not trained on": behaviour.validation_not_trained_on,
     "holes in fit": behaviour.holes_in_fit,
@@ -139,6 +140,9 @@ def run_checks(
 ) -> list[CheckResult]:
     """The results of the checks, failed ones among them.
 
+    Each check begins in a global random state of its own, so that what an earlier one left there
+    hides nothing, and ends in the one that the caller had.
+
     Args:
         subject: the model, with what is fitted already; ``subject.again(seed)`` has the same fits.
         refits: whether the checks of ``BEHAVIOUR``, which fit models of their own, are run too.
@@ -154,12 +158,13 @@ def run_checks(
     results = []
     for check, job in jobs:
         start = time.perf_counter()
-        try:
-            passed, found = True, job()
-        except AssertionError as error:
-            passed, found = False, str(error)
-        except Exception as error:
-            passed, found = False, f"{type(error).__name__}: {error}"
+        with global_rng_seeded(subject.seed, "check", check):
+            try:
+                passed, found = True, job()
+            except AssertionError as error:
+                passed, found = False, str(error)
+            except Exception as error:
+                passed, found = False, f"{type(error).__name__}: {error}"
         results.append(CheckResult(check, passed, found, time.perf_counter() - start))
         if report is not None:
             report(results[-1])

@@ -1,8 +1,7 @@
-"""Checks of how a model behaves: seeds, batches, global state, refits, bad input, records."""
+"""Checks of how a model behaves: seeds, batches, refits, bad input, records."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from typing import Any
 
@@ -65,23 +64,6 @@ def seeds_repeat(subject: Subject) -> str:
     assert (first == second).all(), "two samples with one seed differ"
     assert (first != model.sample(50, seed=5)).any(), "samples with two seeds are the same"
     return "bit for bit"
-
-
-def global_state(subject: Subject) -> str:
-    """The random states of Python, NumPy and torch are left as they were found."""
-    import torch
-
-    space = subject.spaces["table"]
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    model = subject.fit(space, budget="10 steps")
-    model.sample(5, seed=1)
-    model.log_prob(space.rows, seed=1)
-    after = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    assert before[0] == after[0], "the state of `random` was changed"
-    same = all(np.array_equal(a, b) for a, b in zip(before[1], after[1], strict=True))
-    assert same, "NumPy's global random state was changed"
-    assert torch.equal(before[2], after[2]), "torch's global random state was changed"
-    return "untouched"
 
 
 def refit_forgets(subject: Subject) -> str:

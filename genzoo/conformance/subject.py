@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from genzoo.model import GenerativeModel
 ALPHA = 2e-6  # of a test with a p-value
 SIGMAS = 5.0  # of a comparison with a standard error
 TAIL = 2.9e-7  # of a normal variable beyond SIGMAS, on one side
+LEVELS = {"p": ALPHA, "two sides": 2 * TAIL, "one side": TAIL}
 N_SAMPLES = 40_000
 FLOAT_TOLERANCE = 1e-4  # of float32 arithmetic: on a sum of masses, and on one log mass
 REPEATS = 5  # calls of ``log_prob`` over which the masses of a Monte Carlo kind are averaged
@@ -62,15 +64,15 @@ class Subject:
         seed: of the draws; ``again`` gives the same fits another one.
         fit_seed: of the data and the fits.
         names: of the spaces in which the checks of a space are run.
-        level: the sum of the levels of all statistical tests so far: the chance, at most, that one
-            of them is a false alarm.
+        n_tests: statistical tests so far: those with a ``"p"`` value, and comparisons to
+            ``"two sides"`` and to ``"one side"``.
     """
 
     def __init__(self, model: GenerativeModel, seed: int) -> None:
         self.model, self.seed, self.fit_seed = model, seed, seed
         self.spaces = {space.name: space for space in spaces(seed)}
         self.names = tuple(self.spaces)
-        self.level = 0.0
+        self.n_tests: Counter[str] = Counter()
         self._fits: dict[str, GenerativeModel] = {}
         self._drawn: dict[str, np.ndarray] = {}
         self._masses: dict[str, Masses] = {}
@@ -78,7 +80,7 @@ class Subject:
     def again(self, seed: int) -> Subject:
         """The same fitted models, to be tested with draws of another seed."""
         other = copy.copy(self)
-        other.seed, other.level, other._drawn, other._masses = seed, 0.0, {}, {}
+        other.seed, other.n_tests, other._drawn, other._masses = seed, Counter(), {}, {}
         return other
 
     def fresh(self) -> GenerativeModel:
@@ -120,14 +122,19 @@ class Subject:
 
     # ---------------------------------------------------------------- tests with a level
 
+    @property
+    def level(self) -> float:
+        """The sum of the levels of the tests: the chance, at most, of one false alarm."""
+        return sum(n * LEVELS[kind] for kind, n in self.n_tests.items())
+
     def alarm_below(self, p: float, found: str) -> None:
         """A test of level ``ALPHA``."""
-        self.level += ALPHA
+        self.n_tests["p"] += 1
         assert p > ALPHA, f"{found}: p = {p:.1e}"
 
     def alarm_beyond(self, z: float, found: str, *, sides: int = 2) -> None:
         """A comparison in standard errors; with one side only large values of z are alarms."""
-        self.level += sides * TAIL
+        self.n_tests["two sides" if sides == 2 else "one side"] += 1
         assert (abs(z) if sides == 2 else z) < SIGMAS, f"{found}: {z:.1f} standard errors"
 
 

@@ -13,7 +13,14 @@ here the importance-weighted one with a few draws (Burda, Grosse & Salakhutdinov
 In the first part of training b rises from 0 to 1 (KL warm-up, Bowman et al. 2016), so that the
 decoder learns to use z before z has a price; else it may never (posterior collapse). The encoder's
 gradient is the doubly reparameterised one, whose noise does not drown it as k grows (Tucker et al.
-2019).
+2019), which at b < 1 is
+
+    E sum_i (b u_i^2 + (1 - b) u_i) dlog w_i/dz_i dz_i/dphi,    u_i = w_i / sum_j w_j
+
+for the parameters phi of q. For by reparameterisation it is the mean of
+sum_i u_i (dlog w_i/dz_i dz_i/dphi - b dlog q(z_i | x)/dphi), and by reparameterisation again the
+score's part, of u_i dlog q(z_i | x)/dphi, has the mean of du_i/dz_i dz_i/dphi, in which
+du_i/dz_i = u_i (1 - u_i) dlog w_i/dz_i.
 
 ``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1, or annealed importance
 sampling where importance sampling fails (``genzoo.neural.latent_family``). The weights that are
@@ -324,8 +331,9 @@ class _Coders(nn.Module):
         log_ratio = log_prior_ratio(z, mean.detach(), log_sd.detach())
         log_w = self.decoder.row_log_prob(z, x) + b * log_ratio  # (k, B)
         share = log_w.detach().softmax(dim=0)
-        # the encoder's gradient, all of which flows through z, takes the shares squared
-        z.register_hook(lambda gradient: gradient * share.unsqueeze(-1))
+        # each draw has its share once by the surrogate; the encoder's gradient, all of which flows
+        # through z, wants b share^2 + (1 - b) share
+        z.register_hook(lambda gradient: gradient * (b * share + (1 - b)).unsqueeze(-1))
         surrogate = (share * log_w).sum(dim=0)  # its gradient is the bound's, its value is not
         bound = log_w.detach().logsumexp(dim=0) - math.log(k)
         return surrogate + (bound - surrogate.detach())

@@ -2,7 +2,7 @@
 
 Position d reads x_0 .. x_{d-1} (at d = 0 a learned start vector) and emits the outputs of variable
 d, which ``Heads`` turns into log masses of its own codes and no others. Blocks are pre-norm
-(Xiong et al. 2020): attention, then a feed-forward layer with squared ReLU (So et al. 2021), each
+(Xiong et al. 2020): attention, then a feed-forward layer with GELU (Hendrycks & Gimpel 2016), each
 added to the residual stream through a matrix that starts at zero; so the whole network starts as
 the product of the training marginals, which sit in the outputs' biases.
 
@@ -11,8 +11,8 @@ output layer (Press & Wolf 2017). In tables each variable has its own. Long ordi
 piecewise linearly between a few knots (Gorishniy et al. 2022). Sequences have rotary positions (Su
 et al. 2021): what counts is how far back a symbol is. Elsewhere each position has a learned vector.
 
-Xiong et al., arXiv:2002.04745. So et al., arXiv:2109.08668. Press & Wolf, arXiv:1608.05859.
-Gorishniy, Rubachev & Babenko, arXiv:2203.05556. Su et al., arXiv:2104.09864.
+Xiong et al., arXiv:2002.04745. Hendrycks & Gimpel, arXiv:1606.08415. Press & Wolf,
+arXiv:1608.05859. Gorishniy, Rubachev & Babenko, arXiv:2203.05556. Su et al., arXiv:2104.09864.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark.plan import COPYCAT, HELD_OUT
+from genzoo.registry import LIKELIHOOD_METRICS
 from genzoo.report.numbers import decimals, listing, number, with_error
 from genzoo.report.records import Cell, RunRecord
 from genzoo.report.summary import Ranking
 
-LIKELIHOODS = ("test_log_prob", "bits_per_dim", "truth_gap")  # they stand in the ranking
 TELLS_APART, SURE = 2.0, 3.0  # standard errors of a difference
 HALF_WAY = 0.5  # from fresh rows to copied ones
 MEMORISATION = "memorisation"
@@ -155,7 +155,7 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     facts: dict[str, dict[str, Any]] = {}
     for cell in cells:
         for key, metric in cell.record["metrics"].items():
-            if key not in LIKELIHOODS:
+            if key not in LIKELIHOOD_METRICS:
                 facts.setdefault(key, metric)
     if not facts:
         return None

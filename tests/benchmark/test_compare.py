@@ -17,7 +17,10 @@ import pytest
 import troublemakers as bad
 
 import genzoo
+import genzoo.metrics.likelihood
 from genzoo import Independent
+from genzoo.benchmark.cell import run_cell
+from genzoo.benchmark.plan import make_plan
 from genzoo.metrics.variation import variation_of_marginals
 from genzoo.seeding import numpy_rng
 
@@ -89,8 +92,9 @@ def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
     class Local(Independent):
         """Runs in this process, which knows the metric."""
 
-    monkeypatch.setitem(genzoo.registry.METRICS, "broken", "troublemakers:broken_metric")
-    monkeypatch.setitem(genzoo.registry.METRICS, "seen", "troublemakers:first_sample")
+    metrics = genzoo.registry.SAMPLE_METRICS
+    monkeypatch.setitem(metrics, "broken", "troublemakers:broken_metric")
+    monkeypatch.setitem(metrics, "seen", "troublemakers:first_sample")
     record = compare([Local()], [coin], tmp_path, seeds=[3]).records()[-1]
     assert record["status"] == "ok"
     assert record["kind"] == "exact"
@@ -101,6 +105,33 @@ def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
         assert record["metrics"]["seen"]["value"] == arrays["rows"][0].sum() + 3
     assert record["n_sampled"] == 2000
     assert record["metrics_seconds"] > 0
+
+
+def test_a_metric_is_what_it_is_registered_as_wherever_it_lies(coin, tmp_path, monkeypatch):
+    class Local(Independent):
+        """Runs in this process, which knows the metrics."""
+
+    likelihood = genzoo.metrics.likelihood
+    monkeypatch.setattr(likelihood, "first_code", bad.first_sample, raising=False)
+    monkeypatch.setitem(genzoo.registry.LIKELIHOOD_METRICS, "worst", "troublemakers:worst_row")
+    monkeypatch.setitem(
+        genzoo.registry.SAMPLE_METRICS, "first", f"{likelihood.__name__}:first_code"
+    )
+    assert {"worst", "first"} < set(genzoo.list_metrics())
+    run = compare([Local()], [coin], tmp_path)
+    record = run.records()[-1]
+    with np.load(tmp_path / "cells" / record["values"]) as arrays:
+        assert record["metrics"]["worst"]["value"] == arrays["log_prob"].min()
+        assert record["metrics"]["first"]["value"] == arrays["rows"][0].sum()
+    # of rows that no model scores there is no likelihood
+    cell = next(c for c in make_plan([Local()], [coin], None, None, None).references)
+    held_out = run_cell(cell, lambda fraction, message: None).record
+    assert "first" in held_out["metrics"]
+    assert "worst" not in held_out["metrics"] | held_out["metrics_left_out"]
+    # the table of samples has the one, the ranking's metrics stand elsewhere
+    report = run.report()["md"].read_text()
+    assert "first (higher is better)" in report
+    assert "worst (" not in report
 
 
 def test_references_are_kept_apart_from_models(coin, tmp_path):
@@ -162,7 +193,8 @@ def test_table_and_files(coin, tmp_path):
         "model", "dataset", "seed", "fold", "status", "reason", "test_log_prob", "kind", "stderr",
         "estimator", "bits_per_dim", "valid_log_prob", "valid_kind", "valid_stderr",
         "label_log_prob", "label_accuracy", "label_auc", "truth_log_prob", "truth_gap",
-        "truth_gap_stderr", "converged", "train_seconds", "evaluate_seconds", "n_parameters", "peak_memory_mb", "key",
+        "truth_gap_stderr", "converged", "train_seconds", "evaluate_seconds", "n_parameters",
+        "peak_memory_mb", "key",
     ]  # fmt: skip
     assert list(table.model) == ["truth", "m", "broken"]
     gap = run.records()[1]["truth_gap"]

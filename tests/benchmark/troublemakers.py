@@ -123,3 +123,7 @@ def broken_metric(model, dataset, context):
 
 def first_sample(model, dataset, context):
     return Metric(float(context.samples[0].sum() + context.seed), 0.0, "codes", True, "exact")
+
+
+def worst_row(model, dataset, context):
+    return Metric(float(context.test.value.min()), 0.0, "nats", True, context.test.kind)

@@ -1,0 +1,232 @@
+"""What README, docstrings and help texts say of the package is so."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import re
+import subprocess
+import sys
+from itertools import dropwhile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+import genzoo
+from genzoo import MISSING
+from genzoo.benchmark.profiles import PROFILES
+from genzoo.conformance.subject import N_SAMPLES
+from genzoo.datasets.files import sources_of
+from genzoo.neural import gpt
+from genzoo.registry import DATASETS, MODELS, model_class
+
+ROOT = Path(__file__).parent.parent
+README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+CHANGELOG = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+NUMBERS = (
+    *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"),
+)
+FAMILIES = genzoo.list_models()
+
+
+def keys(text: str) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([\w/]+)`", text)
+
+
+def found(pattern: str, text: str) -> tuple[str, ...]:
+    match = re.search(pattern, text, re.IGNORECASE)
+    assert match, f"expected a text with {pattern!r}"
+    return match.groups()
+
+
+def table(*titles: str) -> list[list[str]]:
+    """The rows of the README's table whose first titles these are, cell by cell, titles first."""
+    lines = iter((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
+    rows = []
+    for line in dropwhile(lambda line: not line.startswith(f"| {' | '.join(titles)}"), lines):
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    assert rows, f"no table with {titles}"
+    return [rows[0], *rows[2:]]
+
+
+# ------------------------------------------------------------------------- the network's text
+
+ACTIVATIONS = {
+    "GELU": {F.gelu},
+    "ReLU": {F.relu, torch.relu, torch.Tensor.relu},
+    "SiLU": {F.silu},
+    "tanh": {torch.tanh, torch.Tensor.tanh},
+    "softplus": {F.softplus},
+}
+
+
+class Called(TorchFunctionMode):
+    """Which functions of torch are called inside the block."""
+
+    def __enter__(self):
+        self.functions = set()
+        return super().__enter__()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.functions.add(function)
+        return function(*args, **(kwargs or {}))
+
+
+def test_the_transformers_text_names_the_activation_in_use():
+    rows = np.random.default_rng(0).integers(0, 2, (40, 9))
+    for group_size in (1, 3):
+        model = genzoo.TransformerLM(group_size=group_size, device="cpu")
+        model.fit(rows, budget="2 steps")
+        with Called() as called:
+            model.log_prob(rows)
+        used = {name for name, them in ACTIVATIONS.items() if them & called.functions}
+        assert used == {name for name in ACTIVATIONS if name in gpt.__doc__}
+        assert len(used) == 1
+
+
+# ------------------------------------------------------------------------- families
+
+
+def test_every_family_stands_in_the_table_of_families_with_its_likelihood():
+    rows = np.random.default_rng(0).integers(0, 2, (60, 4))
+    stated = {keys(key)[0]: says for key, _, says in table("key", "how")[1:]}
+    assert sorted(stated) == sorted(FAMILIES)
+    for family, says in stated.items():
+        kind = genzoo.make_model(family).fit(rows, budget="3 steps").log_prob(rows[:3]).kind
+        assert says.startswith(kind.replace("_", " ")), family
+
+
+def many_causes(n: int = 60) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
+    """Rows of n hidden causes and twice as many effects, each of three of the causes; a row in
+    which the causes are missing; the edges. No order of elimination keeps the tables small."""
+    rng = np.random.default_rng(0)
+    causes = rng.integers(0, 2, (300, n))
+    parents = np.array([rng.choice(n, 3, replace=False) for _ in range(2 * n)])
+    effects = (causes[:, parents].sum(axis=2) >= 2) ^ (rng.random((300, 2 * n)) < 0.1)
+    rows = np.column_stack([causes, effects]).astype(np.int64)
+    queried = np.where(np.arange(3 * n) < n, MISSING, rows[0])
+    edges = [[f"x{p}", f"x{n + c}"] for c, three in enumerate(parents) for p in three]
+    return rows, queried[None], edges
+
+
+def kinds_with_holes(family: str) -> tuple[str, str]:
+    """The kinds of ``log_prob`` with a hole in a small row, and with many in a long one."""
+    few = np.random.default_rng(0).integers(0, 2, (60, 4))
+    model = genzoo.make_model(family).fit(few, budget="3 steps")
+    easy = model.log_prob(np.array([[0, MISSING, 1, 1]])).kind
+    rows, queried, edges = many_causes()
+    params = {"bayesian_network": {"structure": edges}, "ngram": {"context": 16}}
+    model = genzoo.make_model(family, **params.get(family, {})).fit(rows, budget="3 steps")
+    return easy, model.log_prob(queried).kind
+
+
+def test_the_readme_says_which_families_answer_questions_with_holes_exactly():
+    always, often, never = found(
+        r"Exact in (.*?); in (.*?) where elimination or enumeration can do it, else by particles; "
+        r"by importance sampling in (.*?)\. ",
+        README,
+    )
+    kinds = {family: kinds_with_holes(family) for family in FAMILIES}
+    for text, expected in (
+        (always, ("exact", "exact")),
+        (often, ("exact", "lower_bound")),
+        (never, ("lower_bound", "lower_bound")),
+    ):
+        assert set(keys(text)) == {family for family in FAMILIES if kinds[family] == expected}
+
+
+def test_the_readme_says_which_families_are_fitted_to_rows_with_holes():
+    ((_, says),) = [
+        row for row in table("awkward thing", "what") if row[0] == "code -1 in training rows"
+    ]
+    taken, refused = says.split("; an error in ")
+    assert set(keys(taken)) == {key for key in MODELS if model_class(key).fits_missing}
+    assert set(keys(refused)) == {key for key in MODELS if not model_class(key).fits_missing}
+    # each as the family itself says
+    at_random, completely = taken.split(", as missing completely at random by ")
+    for text, words in (
+        (at_random, "missing at random"),
+        (completely, "missing completely at random"),
+    ):
+        for key in keys(text):
+            assert words in " ".join(model_class(key).__doc__.split()), key
+
+
+# ------------------------------------------------------------------------- numbers
+
+
+def test_the_quick_profile_is_as_large_as_the_readme_says():
+    families, datasets = found(r"trains (\w+) families on (\w+) data sets", README)
+    quick = PROFILES["quick"]
+    assert NUMBERS.index(families) == len(quick.models)
+    assert NUMBERS.index(datasets) == len(quick.budgets)
+
+
+def test_the_changelog_counts_and_names_the_families():
+    number, named = found(r"(\w+) families: (.*?)\.", CHANGELOG)
+    assert NUMBERS.index(number.lower()) == len(FAMILIES)
+    assert sorted(keys(named)) == sorted(FAMILIES)
+
+
+def test_the_readmes_figures_are_those_of_the_results_and_of_as_many_families_as_it_says():
+    with (ROOT / "benchmarks/results/quick.csv").open(newline="", encoding="utf-8") as file:
+        results = {(row["model"], row["dataset"]): row for row in csv.DictReader(file)}
+    (titles, *rows) = table("| `digits_binary`")
+    shown = {row[0].strip("`"): dict(zip(titles[1:], row[1:], strict=True)) for row in rows}
+    (number,) = found(r"figures are of (\w+) families", README)
+    assert NUMBERS.index(number) == len(set(shown) - {"truth"})
+    assert {model for model, _ in results} == set(shown)
+    for (model, dataset), row in results.items():
+        if row["test_log_prob"]:
+            bound = "&ge; " if row["kind"] == "lower_bound" else ""
+            expected = f"{bound}{float(row['test_log_prob']):.2f}"
+            assert shown[model][f"`{dataset}`"] == expected, (model, dataset)
+
+
+def test_the_readme_names_every_data_set_where_it_belongs():
+    embedded, downloaded = found(
+        r"Embedded, with a fixed split(.*?)Downloaded when first used: (.*?) genzoo data", README
+    )
+    (number,) = found(r"the (\d+) binary tables", downloaded)
+    binary = [key for key in DATASETS if key.startswith("debd/")]
+    assert int(number) == len(binary)
+    assert set(keys(embedded)) == {key for key in DATASETS if not sources_of(key)}
+    assert {*keys(downloaded), *binary} == {key for key in DATASETS if sources_of(key)}
+
+
+def test_the_readme_says_how_many_samples_are_checked():
+    (number,) = found(r"(\d[\d,]*) samples follow", README)
+    assert int(number.replace(",", "")) == N_SAMPLES
+
+
+def test_the_full_comparison_is_of_the_embedded_data_sets_and_says_how_many():
+    script = ROOT / "benchmarks" / "compare_all.py"
+    spec = importlib.util.spec_from_file_location("compare_all", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert set(module.EMBEDDED) == {key for key in DATASETS if not sources_of(key)}
+    assert not set(NUMBERS[3:]) & set(module.__doc__.lower().split())
+    said = subprocess.run(
+        [sys.executable, script, "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
+    assert f"{len(FAMILIES)} families on {len(module.EMBEDDED)} embedded data sets" in said
+
+
+# ------------------------------------------------------------------------- places
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_are_there(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"((?:genzoo|tests|benchmarks|examples|\.ci)/[\w./]*\w/?)", text)
+    assert named
+    for name in named:
+        assert (ROOT / name).exists(), name
