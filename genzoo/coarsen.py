@@ -5,8 +5,8 @@ instead: ``log p(code) = log p(bin) + log share(code | bin)``. The shares are pa
 the mass over codes sums to one whatever the family does with the bins.
 
 Bins are runs of neighbouring codes of about equal mass in the training rows. A missing mark keeps
-a bin of its own. Shares are smoothed, (n_v + a) / (n_bin + a k) for a bin of k codes, with the a of
-the highest leave-one-out likelihood on the training rows.
+a bin of its own. A code's share is that of its smoothed mass in its bin's (``genzoo.marginals``),
+so that a family which finds no dependence is as good as independence.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.schema import MISSING, Schema
-
-_PSEUDO_COUNTS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+from genzoo.marginals import smoothed
+from genzoo.schema import MISSING, Schema, Variable
 
 
 def marks(schema: Schema) -> np.ndarray:
@@ -64,7 +63,7 @@ class Coarsening:
                 counts = np.bincount(rows[rows[:, d] != MISSING, d], minlength=card)
                 bins[:k] = _equal_mass(counts[:k], most_bins)
                 bins[k:] = bins[k - 1] + 1
-                log_share[d, :k] = _log_shares(counts[:k], bins[:k])
+                log_share[d, :k] = _log_shares(counts[:k], bins[:k], variable)
                 cards[d] = bins[-1] + 1
             bin_of[d, :card] = bins
         return cls(bin_of, log_share, cards)
@@ -132,15 +131,7 @@ def _equal_mass(counts: np.ndarray, most_bins: int) -> np.ndarray:
     return bins
 
 
-def _log_shares(counts: np.ndarray, bins: np.ndarray) -> np.ndarray:
+def _log_shares(counts: np.ndarray, bins: np.ndarray, variable: Variable) -> np.ndarray:
     """(k,) log share of each value in its bin."""
-    total = np.bincount(bins, weights=counts)[bins]
-    size = np.bincount(bins)[bins]
-    seen = counts > 0
-
-    def left_out(a: float) -> float:
-        shares = (counts[seen] - 1 + a) / (total[seen] - 1 + a * size[seen])
-        return float((counts[seen] * np.log(shares)).sum())
-
-    a = max(_PSEUDO_COUNTS, key=left_out)
-    return np.log(counts + a) - np.log(total + a * size)
+    masses = smoothed(counts, variable)
+    return np.log(masses) - np.log(np.bincount(bins, weights=masses)[bins])

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genzoo.marginals import smoothed
 from genzoo.schema import MISSING
 
 _CELLS_AT_ONCE = 2**22  # numbers in a working array of sampling
@@ -427,7 +428,8 @@ Counts = TableCounts | TreeCounts
 
 
 def _top(counts: np.ndarray) -> np.ndarray:
-    return (counts + 1) / (counts.sum(axis=1, keepdims=True) + counts.shape[1])
+    """(1, M) masses of the child's codes whatever its parents, from counts (1, M)."""
+    return smoothed(counts[0])[None]
 
 
 def _shrink(counts: np.ndarray, above: np.ndarray, strengths: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genzoo.marginals import smoothed
 from genzoo.mixture.events import Space, Told
 
 
@@ -75,6 +76,13 @@ def step(mixture: Products, told: Told, prior: np.ndarray) -> tuple[Products, fl
     Returns:
         The next estimate, and the mean log-likelihood of the present one in nats per row.
     """
+    counts, sizes, total = _expected(mixture, told)
+    weights = (sizes + 1 / mixture.K) / (sizes.sum() + 1)
+    return Products(np.log(weights), told.space.normalised(counts + prior)), total / told.n
+
+
+def _expected(mixture: Products, told: Told) -> tuple[np.ndarray, np.ndarray, float]:
+    """(P, K) codes and (K,) rows that each component has, and the log-likelihood, in nats."""
     added, constant = told.terms(mixture.theta)
     added = added.astype(np.float32)
     constant = (constant + mixture.log_weights).astype(np.float32)
@@ -91,9 +99,7 @@ def step(mixture: Products, told: Told, prior: np.ndarray) -> tuple[Products, fl
         shares *= (weights / norm).astype(np.float32)[:, None]
         masses += block.T @ shares
         sizes += shares.sum(axis=0, dtype=np.float64)
-    theta = told.space.normalised(told.expected(masses, sizes, mixture.theta) + prior)
-    weights = (sizes + 1 / mixture.K) / (sizes.sum() + 1)
-    return Products(np.log(weights), theta), total / told.n
+    return told.expected(masses, sizes, mixture.theta), sizes, total
 
 
 def single(space: Space, told: Told) -> Products:
@@ -101,8 +107,11 @@ def single(space: Space, told: Told) -> Products:
 
     Where an END is hidden in a hole this is one iteration of EM, from equal masses.
     """
-    prior = np.full((space.first[-1], 1), 0.5)
-    return step(Products(np.zeros(1), space.normalised(prior)), told, prior)[0]
+    even = space.normalised(np.ones((space.first[-1], 1)))
+    counts, _, _ = _expected(Products(np.zeros(1), even), told)
+    parts = np.split(counts[:, 0], space.first[1:-1])
+    theta = np.concatenate([smoothed(part, of_two=0.5) for part in parts])
+    return Products(np.zeros(1), theta[:, None])
 
 
 def grow(

@@ -59,6 +59,7 @@ from genzoo.budget import Budget, CurvePoint, Training
 from genzoo.coarsen import Coarsening
 from genzoo.hmm.forward import Chain, Shape
 from genzoo.hmm.order import column_order
+from genzoo.marginals import smoothed
 from genzoo.model import GenerativeModel, LogProb, Progress, check_integer
 from genzoo.schema import MISSING, Schema
 from genzoo.seeding import numpy_rng
@@ -535,8 +536,9 @@ def _marginals(shape: Shape, rows: np.ndarray) -> np.ndarray:
         reached &= np.cumsum(is_end, axis=1) - is_end == 0
     for d, table in enumerate(shape.tables):
         counts[table] += np.bincount(rows[reached[:, d], d], minlength=M)
-    counts = np.where(np.arange(M) < shape.cards[:, None], counts + 0.5, 0.0)
-    return counts / counts.sum(axis=1, keepdims=True)
+    for own, card in zip(counts, shape.cards.tolist(), strict=True):
+        own[:card] = smoothed(own[:card], of_two=0.5)
+    return counts
 
 
 def _random_chain(shape: Shape, S: int, marginals: np.ndarray, rng: np.random.Generator) -> Chain:

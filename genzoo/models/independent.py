@@ -1,10 +1,12 @@
 """Independent variables: the baseline, and the template for a new family.
 
-    p(x) = prod_d p_d(x_d),    p_d(v) = (n_dv + a) / (n_d + a M_d)
+    p(x) = prod_d p_d(x_d)
 
-with n_dv the number of training rows in which variable d has value v, M_d its cardinality and a the
-pseudo-count, so that a value never seen still has mass. In strings with END a position is counted
-only in the rows that reach it, and a row's product stops at its first END.
+Each p_d is estimated from the number of training rows in which variable d has each value, and
+smoothed as these rows, each left out in turn, would have it (``genzoo.marginals``): a value never
+seen has mass, and what depends on nothing is described as well as any family can. In strings with
+END a position is counted only in the rows that reach it, and a row's product stops at its first
+END.
 
 Training rows may have ``MISSING`` entries, held for missing at random. An entry tells nothing of
 another here, so the observed entries of a variable are all there is to count, and counting them is
@@ -29,10 +31,12 @@ import numpy as np
 
 from genzoo.budget import Budget, Training
 from genzoo.coarsen import marks
+from genzoo.marginals import smoothed
 from genzoo.model import GenerativeModel, LogProb, Progress
 from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
 
+LEAST = 1e-9  # a pseudo-count, so that what no row tells of is shared out evenly
 MOST_ITERATIONS = 1000  # of EM
 TOLERANCE = 1e-8  # strings, as a share of all, that an iteration of EM moves at its end
 
@@ -41,7 +45,8 @@ class Independent(GenerativeModel):
     """A product of smoothed marginals; every query is exact.
 
     Args:
-        pseudo_count: what is added to each count; positive.
+        pseudo_count: what is added to each count, p_d(v) = (n_dv + a) / (n_d + a M_d); positive.
+            None smooths each variable as its own training rows ask for.
 
     ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
     """
@@ -49,12 +54,13 @@ class Independent(GenerativeModel):
     selects = False
     fits_missing = True
 
-    def __init__(self, *, pseudo_count: float = 1.0) -> None:
+    def __init__(self, *, pseudo_count: float | None = None) -> None:
         self.pseudo_count = pseudo_count
 
     def _check_params(self) -> None:
-        if not (isinstance(self.pseudo_count, (int, float)) and 0 < self.pseudo_count < np.inf):
-            raise ValueError(f"pseudo_count: expected a positive number; got {self.pseudo_count!r}")
+        a = self.pseudo_count
+        if a is not None and not (isinstance(a, (int, float)) and 0 < a < np.inf):
+            raise ValueError(f"pseudo_count: expected a positive number or None; got {a!r}")
 
     def _fit(
         self,
@@ -67,12 +73,16 @@ class Independent(GenerativeModel):
     ) -> Training:
         cards = self.schema_.cards
         legal = np.arange(cards.max()) < cards[:, None]  # (D, M)
-        counts = np.where(legal, self.pseudo_count, 0.0)
+        a = 0.0 if self.pseudo_count is None else self.pseudo_count
+        counts = np.where(legal, a, 0.0)
         rows = self._settle_end(rows)
         i, d = np.nonzero(self.schema_.reached(rows) & (rows != MISSING))
         np.add.at(counts, (d, rows[i, d]), 1.0)
         if self.schema_.end is not None and (rows == MISSING).any():
-            counts = _around_ends(counts, rows, self.schema_.end, self.pseudo_count)
+            counts = _around_ends(counts, rows, self.schema_.end, a)
+        if self.pseudo_count is None:
+            for own, variable in zip(counts, self.schema_.variables, strict=True):
+                own[: variable.cardinality] = smoothed(own[: variable.cardinality], variable)
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(counts) - np.log(counts.sum(axis=1, keepdims=True))  # (D, M)
         progress(1.0, "counted")
@@ -175,6 +185,7 @@ def _around_ends(counts: np.ndarray, rows: np.ndarray, end: int, a: float) -> np
         position, and at END the expected number of strings that stop there.
     """
     n, D = rows.shape
+    a, counts = max(a, LEAST), np.maximum(counts, LEAST)
     place = np.arange(D)
     symbol = (rows != MISSING) & (rows != end)
     first = np.where(symbol, place + 1, 0).max(axis=1)  # where a string may end at the earliest

@@ -29,6 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genzoo.marginals import smoothed
 from genzoo.schema import Schema, Variable
 
 LONGEST_CATEGORICAL = 32
@@ -37,7 +38,7 @@ N_COMPONENTS = 5
 # they would change no mass, only the size of the gradients.
 SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
 START_SCALE = 0.3  # at output 0
-PSEUDO_COUNT = 0.5
+PSEUDO_COUNT = 0.5  # where a marginal is one of two
 VALUE = -2  # in a query beside MISSING: any value of the variable, but not its missing mark
 NO_MASS = -1e30  # a log mass of nothing, with gradients that are finite
 
@@ -346,8 +347,8 @@ def _log_complement(log_mass: Tensor) -> Tensor:
 
 def _marginal_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:
     if not is_long(variable):
-        counts = np.bincount(seen, minlength=variable.cardinality) + PSEUDO_COUNT
-        return np.log(counts / counts.sum())
+        counts = np.bincount(seen, minlength=variable.cardinality)
+        return np.log(smoothed(counts, variable, of_two=PSEUDO_COUNT))
     C, n = N_COMPONENTS, variable.n_values
     outputs = np.zeros(3 * C + variable.missing)
     values = seen[seen < n]
