@@ -50,6 +50,9 @@ OF_TABLES = {
     "memorisation": 0.5,
 }
 OF_STRINGS = {"ngram_tv": 0.0, "novelty": 0.0}
+# their errors are on the large side, as their docstrings say
+CAUTIOUS = ("mmd", "precision", "recall", "density", "coverage")
+CAUTIOUS += ("marginal_tv", "pair_tv", "ngram_tv", "frechet")
 TRAINING_GROUPS = np.full(20, 50)
 
 Draw = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -197,7 +200,8 @@ def _rates(key: str, setting: str, expected: float | None, metrics: list[Metric]
         "" if expected is None else f"{expected:g}",
     )
     covered = np.abs(values - centre) <= COVERED * errors
-    found = [mean, share("covered", covered, "90 to 98 %")]
+    wanted = "90 % or more" if key in CAUTIOUS else "90 to 98 %"
+    found = [mean, share("covered", covered, wanted)]
     if key == "c2st":
         told = np.abs(values - centre) > TOLD_APART * errors
         found.append(share("told apart", told, "at most 10 %"))

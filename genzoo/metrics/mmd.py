@@ -38,7 +38,8 @@ def mmd_squared(
     variables: exp(-Hamming / bandwidth) for nominal ones, Gaussian for ordinal ones. Being
     unbiased, the estimate falls below 0 for about half of all perfect copies. At most 1,000 rows a
     side. The error is that of a U-statistic of degree two, to second order: the first-order term
-    alone vanishes for a perfect copy.
+    alone vanishes for a perfect copy. There it is on the large side, since an estimate of that term
+    counts only where it is above 0.
 
     Its units are pairs of a real row and a sample or, where rows have groups, blocks of whole
     groups of both sides, as many as the side with fewer groups has: pairs of rows within a block
