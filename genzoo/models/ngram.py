@@ -11,8 +11,10 @@ A context of a string is the characters before, whatever their position. On tabl
 its own counts and its own context, chosen among the columns before it; on images all pixels share
 their counts, and a context is filled from the pixels around that come before
 (``genzoo.ngram.contexts``). Smoothing, and the length of the context of each group of variables
-that share counts, are chosen on validation rows; their counts never enter. Witten-Bell, whose
-strength is fitted at each length, is taken where it beats Kneser-Ney by two standard errors.
+that share counts, are chosen on validation rows; their counts never enter. Groups learn from each
+other how long contexts pay, so that chance lengthens none where nothing depends
+(``genzoo.ngram.smoothing``). Witten-Bell, whose strength is fitted at each length, is taken where
+it beats Kneser-Ney by two standard errors.
 
 Numbers with many levels are modelled in bins, and each bin's mass is spread over its values
 (``genzoo.coarsen``).
@@ -76,8 +78,8 @@ class NGram(ScoresText):
         strengths_: (K + 1,) of Witten-Bell, by the length of the context; ones for Kneser-Ney.
         lengths_: the length of the context of each group.
 
-    ``training_`` counts lengths of contexts as steps; its curve is the best validation value with
-    contexts up to that length.
+    ``training_`` counts lengths of contexts as steps; its curve is the validation value with the
+    contexts chosen among those up to that length.
     """
 
     fits_missing = True

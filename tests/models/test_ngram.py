@@ -223,6 +223,30 @@ def test_length_and_smoothing_are_chosen_where_they_pay():
     )
 
 
+@pytest.mark.parametrize("D", [30, 60])
+def test_chance_lengthens_no_context(D):
+    """The best of each column's own sums would lose 0.3 and 0.9 nats."""
+    rng = np.random.default_rng(D)
+    rows = (rng.random((20_700, D)) < rng.uniform(0.05, 0.95, D)).astype(np.int64)
+    model = NGram().fit(rows[:630], schema=nominal(*[2] * D), valid=rows[630:700])
+    baseline = NGram(context=0).fit(rows[:630], schema=nominal(*[2] * D), valid=rows[630:700])
+    lost = baseline.log_prob(rows[700:]).value - model.log_prob(rows[700:]).value
+    assert lost.mean() < 0.02
+    assert np.mean(model.lengths_ == 0) > 0.95
+
+
+def test_columns_learn_from_each_other_how_long_contexts_pay():
+    """20 validation rows tell little of a column, and much of all 60."""
+    rng = np.random.default_rng(1)
+    rows = rng.integers(0, 2, (1520, 60))
+    for d in range(1, 60):
+        rows[:, d] = np.where(rng.random(1520) < 0.85, rows[:, d - 1], 1 - rows[:, d - 1])
+    model = NGram().fit(rows[:500], schema=nominal(*[2] * 60), valid=rows[500:520])
+    assert np.mean(model.lengths_ >= 1) > 0.95
+    truth = math.log(0.5) + 59 * (0.85 * math.log(0.85) + 0.15 * math.log(0.15))
+    assert model.log_prob(rows[520:]).mean().value > truth - 0.8
+
+
 def test_a_budget_stops_the_search():
     rows = np.random.default_rng(5).integers(0, 2, (200, 10))
     model = NGram().fit(rows, schema=nominal(*[2] * 10), budget=Budget(seconds=1e-9))
