@@ -33,7 +33,7 @@ DISCOUNTS = (0.0, 0.25, 0.5, 0.75, 0.9)  # d
 MOST_ADDED = 16  # A, as a multiple of M
 NEIGHBOURS = 20  # rows around a code that tell how many to expect in it
 STANDS_OUT = 3.0  # standard deviations of a count above those around it, and as many rows
-NARROWEST, WIDER = 0.5, 4.0  # the first width of a kernel, in codes, and from one to the next
+NARROWEST, WIDER = 0.5, 4  # the first width of a kernel, in codes, and from one to the next
 ITERATIONS = 100  # of EM
 
 
@@ -86,17 +86,15 @@ def _ordinal(counts: np.ndarray, widths: np.ndarray) -> np.ndarray:
     rest = counts - excess
     seen = np.flatnonzero(counts)
     row = np.minimum(counts[seen], 1) / counts[seen]  # a row of each code, as a share of its count
-    itself = (np.arange(k)[:, None] == seen).astype(float)  # (k, codes seen)
-    parts = [(counts, itself), (excess, itself)]
-    parts += [(rest, kernel) for kernel in _kernels(rest, widths, seen)]
+    parts = [(part, part, np.ones(len(seen))) for part in (counts, excess)]
+    parts += [(rest, spread, kept) for spread, kept in _spread(rest, widths, seen)]
     even = widths / widths.sum()
     masses, left_out = [even], [even[seen]]
-    for part, spread in parts:
-        total, all_rows = part.sum(), spread @ part[seen]
-        own = part[seen] * row
-        others = all_rows[seen] - own * spread[seen, np.arange(len(seen))]
-        masses.append(all_rows / max(total, 1e-9))
-        left_out.append(np.maximum(others, 0) / np.maximum(total - own, 1e-9))
+    for part, spread, kept in parts:
+        total, own = part.sum(), part[seen] * row
+        masses.append(spread / max(total, 1e-9))
+        others = np.maximum(spread[seen] - own * kept, 0)
+        left_out.append(others / np.maximum(total - own, 1e-9))
     weights = _stacked(np.array(left_out), counts[seen])
     # and a row that may be anywhere
     return (n * (weights @ np.array(masses)) + 1 / k) / (n + 1)
@@ -117,17 +115,24 @@ def _around(counts: np.ndarray, widths: np.ndarray) -> np.ndarray:
     return density
 
 
-def _kernels(counts: np.ndarray, widths: np.ndarray, seen: np.ndarray) -> list[np.ndarray]:
-    """(k, codes seen) how each of some kernels spreads the codes that were seen over all."""
-    k = len(counts)
+def _spread(
+    counts: np.ndarray, widths: np.ndarray, seen: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Counts (k,) as each of some kernels spreads them over neighbours, and how much of a row
+    stays at its code, for the codes that were seen (m,)."""
+    k, itself = len(counts), np.arange(len(seen))
     density = _around(counts, np.ones(k))[seen] / max(counts.mean(), 1e-9)
     distance = (np.arange(k)[:, None] - seen) * np.sqrt(np.maximum(density, 1e-3))
-    kernels, reach = [], NARROWEST
-    while reach < k / 3:
-        kernel = widths[:, None] * np.exp(-0.5 * (distance / reach) ** 2)
-        kernels.append(kernel / kernel.sum(axis=0))
-        reach *= WIDER
-    return kernels
+    n_kernels = int(np.ceil(np.log(k / 3 / NARROWEST) / np.log(WIDER)))
+    kernel = np.exp(-0.5 * (distance / (NARROWEST * WIDER ** (n_kernels - 1))) ** 2)
+    results = []
+    for _ in range(n_kernels):
+        total = widths @ kernel
+        spread = widths * (kernel @ (counts[seen] / total))
+        results.append((spread, widths[seen] * kernel[seen, itself] / total))
+        for _ in range(2 * int(np.log2(WIDER))):  # the next narrower one is a power of this one
+            np.square(kernel, out=kernel)
+    return results
 
 
 def _stacked(masses: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -366,7 +366,7 @@ def _lengths(totals: np.ndarray) -> np.ndarray:
     a power below 1 where the likelihood promises too much, Grünwald 2012). Where nothing depends
     all mass goes to length 0, and a group whose own sums tell little does as the others do. A
     penalty for each place would not do: the columns of ad gain less than a nat each, and 5 to 10
-    together. A single group takes its best.
+    a row together. A single group takes its best, unless there are next to no rows.
     """
     L, G = totals.shape
     log_mass = CREDIT * totals
