@@ -71,14 +71,12 @@ class Against:
             ``alike``: nothing is shown; ``open``: nothing can be shown against a bound that lies
             lower, or by an estimate; ``not comparable``.
         within: whether it is shown to be within the margin; asked of lighter ones alone.
-        lighter: whether it is lighter than the chosen one.
     """
 
     other: Fit
     difference: Difference | None
     verdict: str
     within: bool
-    lighter: bool
 
 
 @dataclass(frozen=True)
@@ -301,7 +299,7 @@ def _judged(
         within = shown[len(others) + i] and (verdict != "worse" or same_score)
         if within and verdict != "better":
             verdict = "within"
-        against.append(Against(other, d, verdict, within, lighter[i]))
+        against.append(Against(other, d, verdict, within))
     return Choice(chosen, against, margin, *_units(chosen, groups))
 
 
