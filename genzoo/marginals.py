@@ -14,6 +14,10 @@ and how, is chosen for each variable by the likelihood of its rows, each left ou
               distribution. A kernel is wide where the rows are sparse (Abramson 1982). The weights
               are stacked (Smyth & Wolpert 1999): EM on what each p_k gives a row without itself.
 
+Cells between quantiles of the training rows hold a few of these each, wherever they lie, so their
+counts say next to nothing. Their widths do: kernels spread by width, and so does the uniform
+distribution. (600 rows in 256 cells lose 0.16 nats to the truth by their counts, 0.02 by widths.)
+
 A missing mark is apart from the values. Two codes have a pseudo-count of 1, which one variable's
 rows can hardly better (on training folds of eight binary tables it was within 0.005 nats a row of
 any other choice, and on ``ad`` with its 1,556 columns 0.01 ahead).
