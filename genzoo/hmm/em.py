@@ -27,8 +27,9 @@ from genzoo.hmm.forward import Chain, Shape
 from genzoo.schema import MISSING
 
 BLOCK = 1 << 13  # sequences times states in a block: its arrays stay in the processor's cache
-# the E-step's precision: errors of 1e-6 in a step's scale, a hundredth of what EM stops at; ratios
-# are safe, since a state's backward ratio is at most 1 / (the smallest transition probability)
+# the E-step's precision: errors of 1e-6 in a step's scale, to both sides: in a mean over rows
+# they are far below what EM stops at; ratios are safe, since a state's backward ratio is at most
+# 1 / (the smallest transition probability)
 FLOAT = np.float32
 
 

@@ -173,8 +173,8 @@ class VAE(LatentFamily):
             b = min(1.0, max(done / WARM_UP, steps / longest))
             return -network.training_bound(x, k, b, generator).mean()
 
-        def evaluate() -> float:
-            return float(self._bound(held_out, "iwae", seed=seed, K=K).value.mean())
+        def evaluate() -> np.ndarray:
+            return self._bound(held_out, "iwae", seed=seed, K=K).value
 
         training = fit_network(
             [Player(network, loss, outer=network.proposal.encoder.outer + network.decoder.outer)],

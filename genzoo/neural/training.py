@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genzoo.budget import Budget, CurvePoint, Training
+from genzoo.budget import LAST_PART, Budget, CurvePoint, Training, converged
 from genzoo.neural.muon import Muon
 from genzoo.seeding import torch_generator, torch_seeded
 
@@ -39,9 +39,7 @@ COOL_DOWN = 0.5  # of the steps up to the best checkpoint
 SHORTEST_COOL_DOWN = 50
 # With a budget in seconds.
 EVALUATION_SHARE, FEWEST_EVALUATIONS = 0.1, 20
-# A run that its budget ended counts as converged if its second half gained less than this share of
-# the validation value.
-STILL_GAINING = 1e-3
+FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
 
 
 class DivergedError(RuntimeError):
@@ -170,7 +168,7 @@ def fit_network(
     players: Sequence[Player],
     *,
     draw_batch: Callable[[torch.Generator], Tensor],
-    evaluate: Callable[[], float],
+    evaluate: Callable[[], np.ndarray],
     recipe: Recipe,
     budget: Budget,
     seed: int,
@@ -182,15 +180,15 @@ def fit_network(
     Args:
         draw_batch: a batch of training data, drawn with a generator on the CPU; the loop moves it
             to the device.
-        evaluate: validation value, higher is better (nats per row for the families here). Called
-            without gradients, modules in evaluation mode, averaged weights in place.
+        evaluate: the value of each validation row (n_valid,), the same rows in every call; higher
+            is better (nats for the families here). Called without gradients, modules in evaluation
+            mode, averaged weights in place.
         seed: the same seed, step budget and machine give the same weights, bit for bit.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
 
     Returns:
-        The record. ``converged``: stopped early on a plateau, or the second half of the run has ten
-        evaluations or more and the best of them is less than 0.1 % (of its size) above the best of
-        the first half.
+        The record. ``converged``: stopped early on a plateau, or the last quarter of the run has
+        three evaluations or more and gained nothing by ``genzoo.budget.converged``.
 
     Raises:
         DivergedError: see the module.
@@ -205,7 +203,7 @@ class _Loop:
         self,
         players: Sequence[Player],
         draw_batch: Callable[[torch.Generator], Tensor],
-        evaluate: Callable[[], float],
+        evaluate: Callable[[], np.ndarray],
         recipe: Recipe,
         budget: Budget,
         seed: int,
@@ -298,7 +296,8 @@ class _Loop:
 
     def run(self) -> Training:
         self._train_mode(True)
-        self.best, self.best_step, self.since_best = -math.inf, 0, 0
+        self.best, self.best_step, self.since_best, self.late = -math.inf, 0, 0, 0
+        self.best_values = self.values_before = np.array([-math.inf])
         self.checkpoint = self._copy()
         self._evaluate()
         while not self._finished():
@@ -323,7 +322,9 @@ class _Loop:
         self._restore()
         self._train_mode(False)
         self.record.steps, self.record.seconds = self.step, self._elapsed()
-        self.record.converged = self.record.stopped_by == "converged" or self._flat()
+        self.record.converged = self.record.stopped_by == "converged" or (
+            self.late >= FEWEST_LATE and converged(self.values_before, self.best_values)
+        )
         return self.record
 
     def _time_to_evaluate(self) -> bool:
@@ -384,12 +385,17 @@ class _Loop:
         self._train_mode(False)
         self._swap_average()
         with torch.no_grad():
-            value = float(self.evaluate())
+            values = self.evaluate()
+        value = float(values.mean())
         if value > self.best or (self.step == 0 and not math.isnan(value)):
             self.best, self.best_step, self.checkpoint = value, self.step, self._copy()
-            self.since_best = 0
+            self.best_values, self.since_best = values, 0
         else:
             self.since_best += 1
+        if self.step == 0 or self._done() <= 1 - LAST_PART:
+            self.values_before = self.best_values
+        else:
+            self.late += 1
         self._swap_average()
         self._train_mode(True)
         self.evaluation_seconds = time.perf_counter() - start
@@ -422,14 +428,6 @@ class _Loop:
         )
         self.damping *= AFTER_DIVERGENCE
         self._go_back()
-
-    def _flat(self) -> bool:
-        values = [(p.step, p.valid) for p in self.record.curve if p.valid is not None]
-        early = [v for s, v in values if s <= self.step / 2]
-        late = [v for s, v in values if s > self.step / 2]
-        if not early or len(late) < FEWEST_EVALUATIONS // 2:
-            return False  # too few to tell
-        return max(late) - max(early) < STILL_GAINING * abs(max(late))
 
     # ---------------------------------------------------------------- weights
 

@@ -299,6 +299,20 @@ def test_the_same_seed_gives_the_same_mixture() -> None:
     assert (values[0] != values[2]).any()
 
 
+@pytest.mark.parametrize(("D", "seed"), [(3, 3), (80, 2)])
+def test_em_ends_where_an_iteration_gains_little_however_many_nats_a_row_has(
+    D: int, seed: int
+) -> None:
+    rows = grouped((3,) * D, 1500, seed=seed)
+    model = Mixture(n_components=4, pseudo_count=1.0, n_restarts=1)
+    curve = model.fit(rows, schema=codes(*[3] * D)).training_.curve
+    gains = np.diff([point.valid for point in curve])
+    little = (gains >= 0) & (gains < 5e-4)
+    assert little[-1]
+    assert little.sum() == 2  # the ends of one product and of four
+    assert len(gains) > 4
+
+
 def test_a_number_of_steps_repeats_what_that_many_steps_gave() -> None:
     rows, schema = grouped((3,) * 6, 400, seed=19), codes(*[3] * 6)
     timed = Mixture(n_restarts=2).fit(rows, schema=schema, budget="0.2s")

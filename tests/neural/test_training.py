@@ -26,8 +26,8 @@ from genzoo.seeding import torch_seeded
 
 
 class Regression:
-    """y = sin(x_0 x_1) + noise; the loss is the squared error, the value its negative on
-    held-out rows."""
+    """y = sin(x_0 x_1) + noise; the loss is the mean squared error, a held-out row's value its
+    negative squared error."""
 
     def __init__(self, n: int = 300, noise: float = 0.1, dropout: float = 0.1) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -41,11 +41,17 @@ class Regression:
                 nn.Linear(32, 1),
             )  # fmt: skip
 
+    def errors(self, rows: Tensor) -> Tensor:
+        return ((self.net(rows[:, :4]) - rows[:, 4:]) ** 2)[:, 0]
+
     def loss(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        return ((self.net(batch[:, :4]) - batch[:, 4:]) ** 2).mean()
+        return self.errors(batch).mean()
+
+    def values(self) -> np.ndarray:
+        return -self.errors(self.valid).detach().double().numpy()
 
     def value(self) -> float:
-        return -float(self.loss(self.valid, torch.Generator()).detach())
+        return float(self.values().mean())
 
     def fit(
         self,
@@ -58,7 +64,7 @@ class Regression:
     ) -> Training:
         player = Player(self.net, loss or self.loss, outer=[self.net[0], self.net[-1]])
         return fit_network(
-            [player], draw_batch=epochs(self.train, 64), evaluate=self.value,
+            [player], draw_batch=epochs(self.train, 64), evaluate=self.values,
             recipe=Recipe(**{"evaluate_every": 20, **recipe}), budget=budget or Budget(), seed=seed,
             progress=progress, device="cpu",
         )  # fmt: skip
@@ -96,6 +102,64 @@ def test_a_run_cut_short_is_not_converged() -> None:
     record = Regression().fit(Budget(steps=40), evaluate_every=5)
     assert record.stopped_by == "budget"
     assert not record.converged
+
+
+class Ramp:
+    """A validation set whose values follow a given course, whatever is trained.
+
+    Args:
+        course: share of the run -> mean value, in nats a row.
+        noise: standard deviation over the rows of what an evaluation adds to each.
+    """
+
+    def __init__(self, course: Callable[[float], float], *, noise: float = 0.0) -> None:
+        self.course, self.noise, self.rng = course, noise, np.random.default_rng(0)
+
+    def fit(self, *, level: float = 0.0, steps: int = 80, **recipe: Any) -> Training:
+        net, calls = nn.Linear(1, 1), 0
+        each = recipe.setdefault("evaluate_every", 1)
+        rows = level + self.rng.normal(0.0, 5.0, 100)
+
+        def evaluate() -> np.ndarray:
+            nonlocal calls
+            done, calls = calls * each / steps, calls + 1
+            return rows + self.course(done) + self.noise * self.rng.normal(size=100)
+
+        return fit_network(
+            [Player(net, lambda batch, generator: net(batch).square().mean())],
+            draw_batch=epochs(torch.ones(4, 1), 2), evaluate=evaluate,
+            recipe=Recipe(muon_lr=None, patience=None, **recipe), budget=Budget(steps=steps),
+            seed=0, progress=lambda fraction, message: None, device="cpu",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [-2.0, -100.0])
+def test_the_gain_of_the_last_quarter_says_whether_a_run_had_converged(level: float) -> None:
+    def early(done: float) -> float:
+        return min(done, 0.7)  # all of it before the last quarter
+
+    assert Ramp(early).fit(level=level).converged
+    assert not Ramp(lambda done: 0.08 * done).fit(level=level).converged  # 0.02 in the last quarter
+    assert Ramp(lambda done: 0.02 * done).fit(level=level).converged
+    assert Ramp(lambda done: -done).fit(level=level).converged  # the first is the best
+    assert Ramp(early).fit(level=level).stopped_by == "budget"
+
+
+def test_a_gain_below_its_error_counts_as_converged() -> None:
+    def course(done: float) -> float:
+        return 0.06 * done
+
+    # 0.015 in the last quarter: the rows of both ends differ by noise of 0.014 a row, or of 1.4
+    assert not Ramp(course, noise=0.01).fit().converged
+    assert Ramp(course, noise=1.0).fit().converged
+
+
+def test_with_few_evaluations_in_the_last_quarter_there_is_no_telling() -> None:
+    def flat(done: float) -> float:
+        return 0.0
+
+    assert Ramp(flat).fit(evaluate_every=5).converged
+    assert not Ramp(flat).fit(evaluate_every=20).converged
 
 
 def test_step_and_second_budgets_are_kept() -> None:
@@ -204,7 +268,7 @@ def test_players_take_turns_and_leave_each_other_alone() -> None:
     record = fit_network(
         [Player(x, flee, repeats=2), Player(y, follow)],
         draw_batch=epochs(torch.zeros(4, 1), 2),
-        evaluate=lambda: -float((x.weight - y.weight).detach().square()),
+        evaluate=lambda: -(x.weight - y.weight).detach().square()[0].numpy(),
         recipe=Recipe(steps=5, muon_lr=None, patience=None),
         budget=Budget(), seed=0, progress=lambda fraction, message: None, device="cpu",
     )  # fmt: skip
