@@ -86,7 +86,7 @@ class Choice:
     Attributes:
         chosen: validation's choice.
         against: the others, in the order of their validation scores.
-        margin: within which a lighter one may take its place, in nats a row, or as a share of cases.
+        margin: within which a lighter one may take its place, in nats a row or as a share of cases.
         units: rows, groups or blocks behind the tests; 0 where no rows were kept.
         effective: how many of equal size tell as much (``statistics.effective_units``).
     """
