@@ -281,7 +281,7 @@ def test_a_label_with_a_new_meaning_replaces_the_old_one(change, coin, tmp_path,
         for module in ("plan", "plan_file"):
             monkeypatch.setattr(f"genzoo.benchmark.{module}.versions", lambda: other)
     run = compare(
-        {"b": Independent(pseudo_count=3.0 if change == "model" else 1.0)},
+        {"b": Independent(pseudo_count=3.0) if change == "model" else Independent()},
         {"x": x if change == "rows" else coin},
         tmp_path,
         budget="9 steps" if change == "budget" else None,

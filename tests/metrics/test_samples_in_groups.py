@@ -163,7 +163,7 @@ def test_groups_follow_the_rows_that_are_complete():
 def test_validation_rows_are_judged_in_their_groups():
     dataset, samples = grouped(TABLE)
     model = Independent().fit(dataset)
-    record, _ = validation.judge(model, dataset, samples, seed=0, notes=[])
+    record = validation.judge(model, dataset, samples, seed=0, notes=[])
     names = (dataset.groups["valid"], None)
     expected = c2st(dataset.valid, samples, dataset.schema, groups=names)
     assert record["c2st"]["value"] == expected.value

@@ -389,7 +389,7 @@ def test_score_text_gives_every_character_its_context():
         terms.append(np.subtract(*model.log_prob(row).value))
     score = model.score_text(text)
     assert score.value == pytest.approx(np.mean(terms), abs=1e-12)
-    assert score.stderr > 0
+    assert np.isnan(score.stderr)  # 200 characters make no six blocks
     # a window of T characters that has slid by one has all that two characters need
     assert model.score_text(text, context=16, stride=1).value == pytest.approx(score.value)
 

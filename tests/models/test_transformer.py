@@ -301,7 +301,7 @@ def test_score_text_slides_as_stated(context: int, stride: int) -> None:
     score = model.score_text(text, context, stride)
     assert score.value == pytest.approx(total / len(text), abs=1e-4)
     assert score.kind == "exact"
-    assert score.stderr > 0
+    assert np.isnan(score.stderr)  # 45 characters make no six blocks
 
 
 def test_complete_goes_on_past_the_window() -> None:
