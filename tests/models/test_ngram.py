@@ -394,6 +394,19 @@ def test_score_text_gives_every_character_its_context():
     assert model.score_text(text, context=16, stride=1).value == pytest.approx(score.value)
 
 
+def test_the_error_of_a_text_is_that_of_its_blocks():
+    data = text_set()
+    model = NGram(context=2).fit(data)
+    text = text_set(seed=1, n=51_998).text["train"][0]
+    score = model.score_text(text)  # 25,999 characters: six blocks of 4,000 or more
+    ends = [-(-k * len(text) // 48) * 8 for k in range(6)] + [len(text)]  # at every eighth
+    totals = [0.0, *(model.score_text(text[:end]).value * end for end in ends[1:])]
+    without = (totals[-1] - np.diff(totals)) / (len(text) - np.diff(ends))
+    expected = np.sqrt(5 / 6 * np.sum((without - score.value) ** 2))
+    assert score.stderr == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(model.score_text(text[:23_999]).stderr)
+
+
 def test_the_whole_text_is_counted_and_the_test_text_is_not():
     data = text_set()
     model = NGram(context=1, smoothing="witten_bell", strength=1.0).fit(data)
