@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from genzoo.report.choice import VERDICTS, Choice, choose_label
 from genzoo.report.numbers import DASH, number, with_error
-from genzoo.report.recommend import in_percent
+from genzoo.report.recommend import area, in_percent
 from genzoo.report.records import Fit, RunRecord
 
 
@@ -47,7 +47,7 @@ def table(run: RunRecord, dataset: str) -> Table | None:
 
 
 def _line(fit: Fit, behind: str, verdict: str) -> Line:
-    (score, error), (share, share_error), (area, area_error) = (
+    (score, error), (share, share_error), auc = (
         fit.told(name) for name in ("log_prob", "accuracy", "auc")
     )
     return Line(
@@ -56,7 +56,7 @@ def _line(fit: Fit, behind: str, verdict: str) -> Line:
         behind,
         verdict,
         in_percent(share, share_error),
-        DASH if area is None else with_error(area, area_error),
+        DASH if auc[0] is None else area(*auc),
     )
 
 

@@ -74,20 +74,30 @@ def with_scores(folder: Path) -> np.ndarray:
 
 
 def judge_labels(
-    folder: Path, model: str, *, valid: float, test: np.ndarray, right: np.ndarray
+    folder: Path,
+    model: str,
+    *,
+    valid: float,
+    test: np.ndarray,
+    right: np.ndarray,
+    no_skill: float = -0.55,
+    n_valid: int = 200,
+    rarer: int = 96,
 ) -> None:
     """Give a cell of ``flowers`` what it tells of the label."""
     key = f"{model}-flowers-0"
     path = folder / "cells" / f"{key}.npz"
     with np.load(path) as stored:
         arrays = dict(stored)
-    np.savez(path, **(arrays | {"label_log_prob": test, "label_right": right}))
-    same = {"majority": 0.76, "no_skill_log_prob": -0.55}
+    shares = np.full(len(test), no_skill)
+    told = {"label_log_prob": test, "label_right": right, "label_no_skill": shares}
+    np.savez(path, **(arrays | told))
+    same = {"majority": 0.76, "no_skill_log_prob": no_skill}
     label = {
         "left_out": None,
-        "valid": {"n": 200, "log_prob": valid, "stderr": 0.02, **same},
+        "valid": {"n": n_valid, "log_prob": valid, "stderr": 0.02, **same},
         "test": {
-            "n": len(test), "log_prob": float(test.mean()), "stderr": 0.01,
+            "n": len(test), "log_prob": float(test.mean()), "stderr": 0.01, "rarer": rarer,
             "accuracy": {"value": float(right.mean()), "stderr": 0.015},
             "auc": {"value": 0.9, "stderr": 0.01}, **same,
         },
