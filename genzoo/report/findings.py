@@ -87,7 +87,8 @@ def _names(entries: list[Entry]) -> str:
 
 def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
     if choice.too_short:
-        return [f"{recommend.too_short(run, ranking.dataset.name, choice)}."]
+        words = recommend.too_short(run, ranking.dataset.name, choice)
+        return [f"{words[0].upper()}{words[1:]}."]
     sentences = []
     for against in choice.with_verdict("better"):
         d = against.difference

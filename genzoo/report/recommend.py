@@ -65,7 +65,7 @@ def advise(run: RunRecord, dataset: str) -> list[Advice]:
     if choice is None:
         return []
     if few := too_few(run, dataset):
-        return [Advice("none", None, f"{few} {_way_out(run, dataset)}")]
+        return [Advice("none", None, f"{few} {_way_out(run, dataset, n_valid(ranked[0]))}")]
     found = [_likelihood(run, dataset, choice, ranked), _queries(ranked)]
     found.append(_samples(run, dataset))
     if any(c.at("label") for fit in ranked for c in fit.cells):
@@ -117,8 +117,8 @@ def _rows(n: int, part: str) -> str:
     return f"{n} {part} row{'' if n == 1 else 's'}"
 
 
-def _way_out(run: RunRecord, dataset: str) -> str:
-    """Why too few validation rows recommend nothing, and what would help."""
+def _way_out(run: RunRecord, dataset: str, n: int) -> str:
+    """Why ``n`` validation rows recommend nothing, and what would help."""
     words = (
         f"can't tell families apart: differences may be luck. At least {FEWEST_TO_CHOOSE_BY} are "
         f"needed to recommend anything"
@@ -126,11 +126,12 @@ def _way_out(run: RunRecord, dataset: str) -> str:
     if not _is_foldable(run, dataset):
         return f"{words}."
     facts = run.facts(dataset)
-    n = sum(facts[f"n_{part}"] for part in ("train", "valid", "test"))
-    needed = [f"about {10 * FEWEST_TO_CHOOSE_BY} rows"] if n < 10 * FEWEST_TO_CHOOSE_BY else []
-    if n // 2 >= FEWEST_TO_CHOOSE_BY:  # a tenth of them in each fold
-        needed.append(f"--folds 5, which chooses by {n // 2} rows and makes every row a test row")
-    return f"{words}: {listing(needed, 'or')}."
+    total = sum(facts[f"n_{part}"] for part in ("train", "valid", "test"))
+    more = total * FEWEST_TO_CHOOSE_BY / max(1, n)
+    words += f": about {100 * math.ceil(more / 100)} rows instead of {total}"
+    if 5 * n >= FEWEST_TO_CHOOSE_BY:  # each fold has as many
+        words += f", or --folds 5, which chooses by about {5 * n} and makes every row a test row"
+    return f"{words}."
 
 
 def in_words(folder: str | Path, datasets: Sequence[str]) -> str:
@@ -216,13 +217,12 @@ def _names(found: Sequence[Against | Fit]) -> str:
 
 def too_short(run: RunRecord, dataset: str, choice: Choice) -> str:
     """Why nothing can be proven where test rows make too few groups or blocks."""
-    facts = run.facts(dataset)
-    what = (facts.get("units") or {"what": "rows"})["what"]
+    facts, what = run.facts(dataset), _what(run, dataset)
     if what == "rows":
         rows = _rows(choice.units, "test")
-        return f"Too few rows to say: {rows}, of at least {FEWEST_UNITS} that a proof needs"
+        return f"too few rows to say: {rows}, of at least {FEWEST_UNITS} that a proof needs"
     subject = "text" if facts.get("has_text") else "stretch of time"
-    start = f"Too short a {subject} to say" if what == "blocks" else f"Too few {what} to say"
+    start = f"too short a {subject} to say" if what == "blocks" else f"too few {what} to say"
     weigh = ""
     if choice.units >= FEWEST_UNITS:
         weigh = f", which differ so much in size that they tell as much as {choice.effective:.1f}"
@@ -230,6 +230,11 @@ def too_short(run: RunRecord, dataset: str, choice: Choice) -> str:
         f"{start}: the test rows make {choice.units} {what[: -1 if choice.units == 1 else None]}"
         f"{weigh}, of at least {FEWEST_UNITS} that a proof needs"
     )
+
+
+def _what(run: RunRecord, dataset: str) -> str:
+    """What the independent units of a data set are: ``rows``, ``groups`` or ``blocks``."""
+    return str((run.facts(dataset).get("units") or {"what": "rows"})["what"])
 
 
 def shown(choice: Choice, unit: Unit, margin: str, *, same_score: bool = True) -> list[str]:
@@ -512,7 +517,7 @@ def _label(run: RunRecord, dataset: str) -> Advice:
     chosen = choice.chosen
     if (n := n_valid(chosen, "label", "valid")) < FEWEST_TO_CHOOSE_BY:
         return Advice(
-            "label", None, f"{_rows(n, 'validation')} with a label {_way_out(run, dataset)}"
+            "label", None, f"{_rows(n, 'validation')} with a label {_way_out(run, dataset, n)}"
         )
     by_chance = (
         f"Always the commonest label: {_percent(chosen.pooled('label', 'test', 'majority'))} % of "
@@ -530,9 +535,9 @@ def _label(run: RunRecord, dataset: str) -> Advice:
     if choice.rarer is not None and choice.rarer < FEWEST_RARER:
         return Advice(
             "label", None,
-            f"too few to say: {choice.rarer} test rows (or groups of these) have another label "
-            f"than the commonest, of at least {FEWEST_RARER} that a proof needs. Validation's "
-            f"choice is {chosen.model}.",
+            f"too few to say: {choice.rarer} test {_what(run, dataset)} have another label than "
+            f"the commonest, of at least {FEWEST_RARER} that a proof needs. Validation's choice is "
+            f"{chosen.model}.",
         )  # fmt: skip
     if choice.recommended.model == BASELINE:
         words = (

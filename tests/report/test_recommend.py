@@ -294,9 +294,9 @@ def test_few_test_rows_are_said_and_folds_offered_where_they_can_be_had(run):
 @pytest.mark.parametrize(
     ("what", "has_text", "words"),
     [
-        ("blocks", True, "Too short a text to say"),
-        ("blocks", False, "Too short a stretch of time to say"),
-        ("groups", False, "Too few groups to say"),
+        ("blocks", True, "too short a text to say"),
+        ("blocks", False, "too short a stretch of time to say"),
+        ("groups", False, "too few groups to say"),
     ],
 )
 def test_too_few_units_prove_nothing(run, what, has_text, words):
