@@ -230,3 +230,55 @@ def test_files_that_are_named_are_there(document):
     assert named
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+RATES = ROOT / "benchmarks" / "results" / "error_rates.csv"
+# by line of the table in docs/proven.md: (part, what, setting) of its rates, and of those before
+PROOFS, BEFORE, FALSE = "proofs", "proofs, rule before", "repeats with a false statement"
+SAMPLES, IGNORED = "metrics of samples", "metrics of samples, groups ignored"
+
+
+def shown_rates() -> list[list[tuple[str, str, str]]]:
+    proofs = [
+        [f"k = {k}, normal, 1000 rows" for k in (4, 8, 16)],
+        [f"k = 8, {noise}, 1000 rows" for noise in ("heavy tails", "skewed")],
+        [f"k = 8, {noise}, 100 rows" for noise in ("normal", "heavy tails", "skewed")],
+        [f"k = 8, that differ in rare rows, {n} rows" for n in (60, 300, 1000)],
+        ["k = 8, lighter ones that lose just the margin"],
+        [f"k = 4, labels with a skill of 0.0 nats, {n} rows" for n in (100, 1000)],
+        [f"k = 4, labels with a skill of 0.2 nats, {n} rows" for n in (300, 1000)],
+        [f"k = 8, {sizes} rows" for sizes in ("20 groups of 50 to 50", "20 groups of 5 to 200",
+                                              "6 groups of 100 to 100")],
+        [f"k = 2, autocorrelation {rho}, 1000 rows" for rho in (0.5, 0.8)],
+    ]  # fmt: skip
+    lines = [[(PROOFS, FALSE, setting) for setting in settings] for settings in proofs]
+    old = "repeats with a false proof"
+    lines[0] += [(BEFORE, old, s) for s in proofs[0]]
+    lines[-1] += [(BEFORE, old, f"{s}, rows as independent") for s in proofs[-1]]
+    sets = "data sets with a false statement"
+    lines.append([("fits", sets, f"{D} independent binary columns, 700 rows")
+                  for D in (10, 30, 100)])  # fmt: skip
+    for what in ("told apart", "covered"):
+        lines.append([(part, f"c2st: {what}", "20 groups of 50 rows")
+                      for part in (SAMPLES, IGNORED)])  # fmt: skip
+    return lines
+
+
+def test_the_rates_in_the_docs_are_those_that_were_measured():
+    page = (ROOT / "docs" / "proven.md").read_text(encoding="utf-8")
+    table = page.split("| what is simulated |")[1].split("\n\n")[0].splitlines()[2:]
+    with RATES.open(newline="", encoding="utf-8") as file:
+        rates = {(r["part"], r["what"], r["setting"]): r for r in csv.DictReader(file)}
+    assert len(table) == len(shown_rates())
+    for line, keys_of_line in zip(table, shown_rates(), strict=True):
+        told = " / ".join(re.sub(r"\(.*?\)", "", cell) for cell in line.split("|")[2:4])
+        numbers = re.findall(r"\d+(?:\.\d+)?", told.split(" of 20")[0])
+        assert len(numbers) == len(keys_of_line), line
+        for text, key in zip(numbers, keys_of_line, strict=True):
+            places = len(text.partition(".")[2])
+            value = float(rates[key]["value"])
+            scale = int(rates[key]["repeats"]) if key[0] == "fits" else 100
+            assert abs(float(text) - scale * value) <= 0.5001 * 10.0**-places, (line, key)
+    wanted = [(r["setting"], float(r["value"])) for r in rates.values() if r["part"] == PROOFS]
+    assert max(value for setting, value in wanted if "auto" not in setting) <= 0.06
+    assert max(value for setting, value in wanted if "auto" in setting) <= 0.07

@@ -146,7 +146,7 @@ def old_rule(scores: Scores) -> bool:
 
 def independent_rows(rng: np.random.Generator, k: int, noise: Noise, *, n: int = N_TEST) -> Scores:
     """k equally good models; rows differ more than models do on one row."""
-    shared = 5 * rng.standard_normal(N_VALID + n)
+    shared = rng.standard_normal(N_VALID + n)
     scores = shared + 0.5 * noise(rng, (k, N_VALID + n))
     return Scores(np.zeros(k), scores[:, :N_VALID], scores[:, N_VALID:])
 
