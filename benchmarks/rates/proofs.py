@@ -2,8 +2,8 @@
 
 Scores of k models on validation and test rows are drawn so that what is true is known; the rule
 then chooses, tests and recommends, through the same code as a report. A repeat counts as wrong when
-any statement of it is: a model proven better that is not, or one shown to be within the margin that
-loses more.
+any statement of it is: a model proven better that is not, one shown to be within the margin that
+loses more, or a label told by one that knows no more than its shares.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import numpy as np
 
 from genzoo.benchmark.statistics import holm, paired_difference
 from genzoo.datasets.blocks import LENGTHS, MOST_BLOCKS, autocorrelation_time
-from genzoo.report.choice import Choice, choose_likelihood
+from genzoo.report.choice import POINT, Choice, choose_label, choose_likelihood
 from genzoo.report.records import Cell, DatasetRecord, RunRecord
 from rates import Rate, share
 
 LEVEL = 0.05
 WANTED = "at most 5 %, and two Monte Carlo errors"
 N_VALID, N_TEST = 500, 1000
+RARE_SHARE = 0.02
 
 Noise = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 """(generator, shape) to draws with mean 0 and variance 1."""
@@ -55,6 +56,9 @@ class Scores:
         groups: (n_test,) or None.
         cost: (k,) seconds of training.
         names: of the models.
+        right: (k, n_test) whether the label is told right, where scores are those of the label.
+        accuracy: (k,) the expected share of those.
+        no_skill: (n_test,) the score of the shares in training, expected to be 0.
     """
 
     truth: np.ndarray
@@ -63,6 +67,9 @@ class Scores:
     groups: np.ndarray | None = None
     cost: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    right: np.ndarray | None = None
+    accuracy: np.ndarray | None = None
+    no_skill: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -81,11 +88,20 @@ def choice_of(scores: Scores) -> Choice:
             "validation": {"log_prob": float(scores.valid[m].mean()), "kind": "exact",
                            "n": scores.valid.shape[1]},
         }  # fmt: skip
-        cells.append(Cell(record, scores.test[m], groups=scores.groups))
+        label: dict[str, np.ndarray] = {}
+        if scores.right is not None and scores.no_skill is not None:
+            parts = {"valid": scores.valid[m], "test": scores.test[m]}
+            record["label"] = {
+                part: {"n": len(x), "log_prob": float(x.mean())} for part, x in parts.items()
+            }
+            label = {"label_log_prob": scores.test[m], "label_right": scores.right[m],
+                     "label_no_skill": scores.no_skill}  # fmt: skip
+        cells.append(Cell(record, scores.test[m], groups=scores.groups, **label))
     models = list(scores.names)
     plan = {"seeds": [0], "cells": [{"model": m, "dataset": "d"} for m in models]}
     dataset = DatasetRecord("d", {}, None, None)
-    found = choose_likelihood(RunRecord(Path(), plan, [dataset], models, cells, []), "d")
+    choose = choose_likelihood if scores.right is None else choose_label
+    found = choose(RunRecord(Path(), plan, [dataset], models, cells, []), "d")
     assert found is not None
     return found
 
@@ -93,16 +109,21 @@ def choice_of(scores: Scores) -> Choice:
 def is_wrong(scores: Scores, choice: Choice) -> bool:
     """Whether any statement about the models is false."""
 
-    def truth(model: str) -> float:
-        return float(scores.truth[scores.names.index(model)])
+    def of(values: np.ndarray, model: str) -> float:
+        return float(values[scores.names.index(model)])
 
-    chosen = truth(choice.chosen.model)
+    chosen = choice.chosen.model
+    if choice.skilled and of(scores.truth, chosen) <= 0:
+        return True
     for against in choice.against:
-        loss = chosen - truth(against.other.model)
+        other = against.other.model
+        loss = of(scores.truth, chosen) - of(scores.truth, other)
         if against.verdict == "worse" and loss <= 0:
             return True
         if against.verdict == "better" and loss >= 0:
             return True
+        if scores.accuracy is not None:
+            loss = of(scores.accuracy, chosen) - of(scores.accuracy, other)
         if against.within and loss >= choice.margin:
             return True
     return False
@@ -140,6 +161,35 @@ def at_the_margin(rng: np.random.Generator, k: int) -> Scores:
         scores.valid + np.where(np.arange(k) == 0, 1.0, 0.0)[:, None],
         scores.test + truth[:, None],
         cost=np.where(np.arange(k) == 0, 100.0, 1.0),
+    )
+
+
+def rare_rows(rng: np.random.Generator, k: int, n: int) -> Scores:
+    """Equally good models that differ in one row of fifty, by up to four nats, and make up for it
+    in the others."""
+    rare = rng.random(N_VALID + n) < RARE_SHARE
+    most = np.where(rare, -1.0, RARE_SHARE / (1 - RARE_SHARE))
+    scores = rng.standard_normal(N_VALID + n) + np.linspace(-2, 2, k)[:, None] * most
+    return Scores(np.zeros(k), scores[:, :N_VALID], scores[:, N_VALID:])
+
+
+def labels(rng: np.random.Generator, k: int, n: int, skill: float) -> Scores:
+    """Models with ``skill`` nats more than the shares of a label of which one row in ten is of the
+    rarer kind; all but the first are lighter, and lose 1.2 points of accuracy to it."""
+    rarer = rng.random(N_VALID + n) < 0.1
+    shares = np.where(rarer, np.log(0.1), np.log(0.9)) - (0.1 * np.log(0.1) + 0.9 * np.log(0.9))
+    scores = shares + skill + 0.4 * skewed(rng, (k, N_VALID + n))
+    scores[0, :N_VALID] += 1.0  # what validation chooses is clear
+    lost = np.where(np.arange(k) == 0, 0.0, 1.2 * POINT)
+    right = rng.random(n) < 0.9
+    return Scores(
+        np.full(k, skill),
+        scores[:, :N_VALID],
+        scores[:, N_VALID:],
+        cost=np.where(np.arange(k) == 0, 100.0, 1.0),
+        right=right & (rng.random((k, n)) >= lost[:, None] / 0.9),
+        accuracy=0.9 - lost,
+        no_skill=shares[N_VALID:],
     )
 
 
@@ -217,6 +267,21 @@ def rates(repeats: int, seed: int = 0) -> list[Rate]:
             lambda rng: at_the_margin(rng, 8),
         )
     )
+    for n in (30, 60, 100, 300, 1000):
+        words = f"k = 8, that differ in rare rows, {n} rows"
+        found.append(_rate(words, repeats, seed, WANTED, lambda rng, n=n: rare_rows(rng, 8, n)))
+    for skill in (0.0, 0.2):
+        for n in (100, 300, 1000):
+            words = f"k = 4, labels with a skill of {skill} nats, {n} rows"
+            found.append(
+                _rate(
+                    words,
+                    repeats,
+                    seed,
+                    WANTED,
+                    lambda rng, n=n, skill=skill: labels(rng, 4, n, skill),
+                )
+            )
     for sizes in (np.full(20, 50), np.geomspace(5, 200, 20).astype(int), np.full(6, 100)):
         words = f"k = 8, {len(sizes)} groups of {sizes.min()} to {sizes.max()} rows"
         found.append(

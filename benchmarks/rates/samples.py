@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from genzoo.seeding import numpy_rng
 from . import Rate
 
 PART = "metrics of samples"
+FEW = "metrics of samples, few groups"
+IGNORED = "metrics of samples, groups ignored"
 COVERED = 1.96  # standard errors
 TOLD_APART = 2.0
 N = 1000
@@ -147,7 +149,27 @@ def rates(repeats: int) -> list[Rate]:
             ]
             for key, expected in population.expected.items():
                 metrics = [of_all[key] for of_all in judged]
-                found += _rates(key, setting, expected, metrics)
+                found += _rates(PART, key, setting, expected, metrics)
+    return found + of_classifier(repeats)
+
+
+def of_classifier(repeats: int) -> list[Rate]:
+    """Of C2ST alone: with few groups, and with groups that are taken for independent rows."""
+    table, key = POPULATIONS[0], "c2st"
+    found = []
+    for part, setting, sizes, grouped in (
+        (FEW, "8 groups of 50 rows", np.full(8, 50), True),
+        (FEW, "5 groups of 50 rows", np.full(5, 50), True),
+        (IGNORED, "20 groups of 50 rows", EQUAL, False),
+    ):
+        metrics = []
+        for repeat in range(repeats):
+            dataset, context = simulated(table, sizes, SINGLE, repeat)
+            if not grouped:
+                dataset = replace(dataset, groups=None)
+                context = replace(context, sample_groups=None)
+            metrics.append(look_up(METRICS, key, "metric")(None, dataset, context))
+        found += _rates(part, key, setting, table.expected[key], metrics)
     return found
 
 
@@ -179,7 +201,9 @@ def judge(population: Population, dataset: Dataset, context: Context) -> dict[st
     }
 
 
-def _rates(key: str, setting: str, expected: float | None, metrics: list[Metric]) -> list[Rate]:
+def _rates(
+    part: str, key: str, setting: str, expected: float | None, metrics: list[Metric]
+) -> list[Rate]:
     values = np.array([m.value for m in metrics])
     errors = np.array([m.stderr for m in metrics])
     n = len(values)
@@ -187,11 +211,11 @@ def _rates(key: str, setting: str, expected: float | None, metrics: list[Metric]
 
     def share(what: str, of: np.ndarray, wanted: str) -> Rate:
         p = float(of.mean())
-        return Rate(PART, f"{key}: {what}", setting, n, p, math.sqrt(p * (1 - p) / n), wanted)
+        return Rate(part, f"{key}: {what}", setting, n, p, math.sqrt(p * (1 - p) / n), wanted)
 
     centre = float(values.mean()) if expected is None else expected
     mean = Rate(
-        PART,
+        part,
         f"{key}: mean",
         setting,
         n,
@@ -201,8 +225,11 @@ def _rates(key: str, setting: str, expected: float | None, metrics: list[Metric]
     )
     covered = np.abs(values - centre) <= COVERED * errors
     wanted = "90 % or more" if key in CAUTIOUS else "90 to 98 %"
+    at_most = "at most 10 %"
+    if part != PART:
+        wanted = at_most = ""
     found = [mean, share("covered", covered, wanted)]
     if key == "c2st":
         told = np.abs(values - centre) > TOLD_APART * errors
-        found.append(share("told apart", told, "at most 10 %"))
+        found.append(share("told apart", told, at_most))
     return found

@@ -18,7 +18,8 @@ import numpy as np
 from genzoo.benchmark.statistics import weakest
 from genzoo.model import LogProb, Score
 
-ARRAYS = ("log_prob", "rows", "groups", "label_log_prob", "label_right", "label_groups")
+ARRAYS = ("log_prob", "rows", "groups", "label_log_prob", "label_no_skill", "label_right",
+          "label_groups")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class Cell:
         rows: (n_samples, D) the model's samples, or None.
         groups: (n,) the group of each test row where rows are not independent, else None.
         label_log_prob: (m,) log p(label | the rest) of the test rows that were asked, in nats.
+        label_no_skill: (m,) log share of their labels among training rows, in nats.
         label_right: (m,) whether the likeliest label was the right one.
         label_groups: (m,) as ``groups``.
     """
@@ -40,6 +42,7 @@ class Cell:
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
     label_log_prob: np.ndarray | None = None
+    label_no_skill: np.ndarray | None = None
     label_right: np.ndarray | None = None
     label_groups: np.ndarray | None = None
 

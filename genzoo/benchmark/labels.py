@@ -32,9 +32,10 @@ def tell(
     Returns:
         ``{"valid", "test", "left_out"}``: by part the number of rows ``n``, the mean ``log_prob``
         of the true label in nats with ``stderr``; ``accuracy`` and ``auc`` (value and stderr; auc
-        None where the rows hold one class); ``majority``, the share of the label that is commonest
-        in training, and ``no_skill_log_prob``, of its training shares. The arrays, of test rows:
-        ``label_log_prob``, ``label_right``, ``label_groups``.
+        None where the rows hold one class); ``rarer``, how many rows, or groups of rows, have
+        another label than the commonest; ``majority``, the share of the label that is commonest in
+        training, and ``no_skill_log_prob``, of its training shares. The arrays, of test rows:
+        ``label_log_prob``, ``label_no_skill``, ``label_right``, ``label_groups``.
 
     Raises:
         Unsupported: where no row of a part has a label, or asking would take too long.
@@ -57,11 +58,20 @@ def tell(
         truth = rows[:, d]
         log_prob = log_shares[np.arange(len(rows)), truth]
         right = log_shares.argmax(axis=1) == truth
-        found[part] = _summary(log_prob, right, log_shares, truth, groups) | _no_skill(
-            dataset.train[:, d], truth, n_labels
-        )
+        known = dataset.train[:, d][dataset.train[:, d] != MISSING]
+        counts = np.bincount(known, minlength=n_labels)[:n_labels]
+        no_skill = np.log((counts + 1) / (counts.sum() + n_labels))[truth]
+        found[part] = _summary(log_prob, right, log_shares, truth, groups) | {
+            "rarer": _n_rarer(truth, groups),
+            "majority": float((truth == counts.argmax()).mean()),
+            "no_skill_log_prob": float(no_skill.mean()),
+        }
         if part == "test":
-            arrays = {"label_log_prob": log_prob, "label_right": right}
+            arrays = {
+                "label_log_prob": log_prob,
+                "label_no_skill": no_skill,
+                "label_right": right,
+            }
             if groups is not None:
                 arrays["label_groups"] = groups
     return found, arrays
@@ -100,14 +110,10 @@ def _summary(
     }
 
 
-def _no_skill(train: np.ndarray, truth: np.ndarray, n_labels: int) -> dict[str, float]:
-    """What the labels of the training rows alone are worth on the rows that are judged."""
-    counts = np.bincount(train, minlength=n_labels)[:n_labels]
-    shares = (counts + 1) / (counts.sum() + n_labels)
-    return {
-        "majority": float((truth == counts.argmax()).mean()),
-        "no_skill_log_prob": float(np.log(shares[truth]).mean()),
-    }
+def _n_rarer(truth: np.ndarray, groups: np.ndarray | None) -> int:
+    """How many rows, or groups of rows, have another label than the commonest of them."""
+    rarer = truth != np.bincount(truth).argmax()
+    return int(rarer.sum()) if groups is None else len(np.unique(groups[rarer]))
 
 
 def accuracy(right: np.ndarray, groups: np.ndarray | None) -> Score:

@@ -124,8 +124,8 @@ def _units(dataset: Dataset) -> Facts | None:
     if dataset.groups is None:
         return None
     what = "groups" if dataset.block is None else "blocks"
-    n_test = len(np.unique(dataset.groups["test"]))
-    return {"what": what, "n_test": n_test, "block": dataset.block}
+    n_valid, n_test = (len(np.unique(dataset.groups[part])) for part in ("valid", "test"))
+    return {"what": what, "n_valid": n_valid, "n_test": n_test, "block": dataset.block}
 
 
 def _file_facts(dataset: OwnDataset) -> Facts:

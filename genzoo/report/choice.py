@@ -4,13 +4,14 @@ Validation chooses: of each family the seed, then the family, for each purpose b
 What it has chosen never saw the test rows, so these can prove something of it:
 
 - that it is better, or worse, than each of the others (two-sided);
-- that a lighter one, which trains in half the time or has half the parameters, is not worse by more
-  than a margin (non-inferiority, one-sided).
+- that a lighter one, which trains in half the time, or no slower with half the parameters, is not
+  worse by more than a margin (non-inferiority, one-sided);
+- of labels, that it knows more than their shares in training.
 
-All of these tests together are one family, with Holm's correction at 5 %. The margin is the larger
-of ``LEAST`` nats a row and ``SHARE`` of what the chosen one gains over ``independent`` on
-validation rows; ``POINT`` of accuracy for labels. A proven difference of less than ``LEAST`` nats
-is called small: it is not worth a choice.
+All of these tests of a purpose together are one family, with Holm's correction at 5 %. The margin
+is the larger of ``LEAST`` nats a row and ``SHARE`` of what the chosen one gains over
+``independent`` on validation rows; ``POINT`` of accuracy for labels. A difference of less than
+``LEAST`` nats on test rows is not worth a choice, however sure.
 
 What is recommended: the chosen one; a lighter one that is shown to be within the margin (then only
 that is claimed of it); or one that test rows show to be better than the chosen one (then nothing
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,11 +48,12 @@ LEAST = 0.01  # nats a row: a smaller difference is not worth a sentence
 SHARE = 0.01  # of the chosen one's gain over the baseline
 POINT = 0.01  # of accuracy: one row in a hundred
 LIGHTER = 0.5  # of the seconds of training, or of the parameters
+SECOND = 1.0  # of training: less is not worth a comparison
 FEWEST_TO_CHOOSE_BY = 30  # validation rows
+FEWEST_RARER = 10  # test rows (or groups) with another label than the commonest, for a proof
 VERDICTS = {  # of another against the chosen one, and in a reader's words
     "worse": "worse, proven",
     "better": "better, proven",
-    "small": "differs by next to nothing",
     "within": "within the margin",
     "alike": "not told apart",
     "open": "open: only a bound",
@@ -66,17 +68,19 @@ class Against:
     Attributes:
         other: the other one.
         difference: the chosen one's score less the other's; None where they have no rows in common.
-        verdict: of the other: proven ``worse`` or ``better``; ``small``: proven to differ, by less
-            than is worth a choice; ``within``: lighter, and shown to be within the margin;
-            ``alike``: nothing is shown; ``open``: nothing can be shown against a bound that lies
-            lower, or by an estimate; ``not comparable``.
+        verdict: of the other: proven ``worse`` or ``better``, by more than ``LEAST``; ``within``:
+            lighter, and shown to be within the margin; ``alike``: nothing is shown that is worth a
+            choice; ``open``: nothing can be shown against a bound that lies lower, or by an
+            estimate; ``not comparable``.
         within: whether it is shown to be within the margin; asked of lighter ones alone.
+        loss: the difference that the margin is about: ``difference``, or that of cases told right.
     """
 
     other: Fit
     difference: Difference | None
     verdict: str
     within: bool
+    loss: Difference | None
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,10 @@ class Choice:
         margin: within which a lighter one may take its place, in nats a row or as a share of cases.
         units: rows, groups or blocks behind the tests; 0 where no rows were kept.
         effective: how many of equal size tell as much (``statistics.effective_units``).
+        n_tests: how many tests were made, for which Holm corrects.
+        skill: of labels: the chosen one's score less that of their shares in training; else None.
+        skilled: whether that is proven to be above zero.
+        rarer: of labels: how many test rows (groups) have another than the commonest; else None.
     """
 
     chosen: Fit
@@ -96,6 +104,10 @@ class Choice:
     margin: float
     units: int
     effective: float
+    n_tests: int
+    skill: Difference | None = None
+    skilled: bool = False
+    rarer: int | None = None
 
     @property
     def too_short(self) -> bool:
@@ -129,9 +141,9 @@ class Choice:
         """How large a difference to those of which nothing is shown may be and still go unseen in
         one case of five (``Difference.visible``, at Holm's first step); None where there is no
         such model."""
-        level = LEVEL / max(1, len(self.against))
+        level = LEVEL / max(1, self.n_tests)
         found = [a.difference.visible(level) for a in self.with_verdict("alike") if a.difference]
-        return max(found, default=None)
+        return max((value for value in found if not math.isnan(value)), default=None)
 
 
 def contenders(
@@ -172,9 +184,10 @@ def by_samples(fit: Fit) -> float | None:
     return None if found is None else -max(found, 0.5)
 
 
-def n_valid(fit: Fit) -> int:
-    """The validation rows that a fit was judged on, over all folds."""
-    return sum(int(c.at("validation", "n") or 0) for c in fit.cells)
+def n_valid(fit: Fit, *part: str) -> int:
+    """The validation rows that a fit was judged on, over all folds; of the label with the path of
+    that part, ``"label", "valid"``."""
+    return sum(int(c.at(*(part or ("validation",)), "n") or 0) for c in fit.cells)
 
 
 def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
@@ -192,16 +205,21 @@ def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
     def difference(other: Fit, name: str = "log_prob") -> Difference | None:
         return _paired(chosen, other, name, "groups")
 
+    def within(other: Fit) -> tuple[Difference | None, float]:
+        d = difference(other)
+        return d, math.nan if d is None or not provable(other, chosen) else d.p_below(margin)
+
     others = [fit for fit, _ in ranked[1:]]
-    return _judged(chosen, others, difference, difference, LEAST, margin, provable, "groups")
+    return _judged(chosen, others, difference, within, LEAST, margin, provable, "groups")
 
 
 def choose_label(run: RunRecord, dataset: str) -> Choice | None:
     """By log p(label | the rest), on the same rows for every model; None where no model was asked.
 
-    A lighter one may take the place that is shown to lose less than a point of accuracy, and not
-    shown to have worse probabilities: where one label is rare, no skill at all costs little
-    accuracy.
+    A lighter one may take the place that is shown to lose less than a point of accuracy and to know
+    more than the shares in training, and is not shown to have worse probabilities: where one label
+    is rare, no skill at all costs little accuracy. Nothing is shown by rows of which hardly one has
+    another label than the commonest.
 
     What is scored is the prediction of ``genzoo.classify``, whose probabilities sum to one by
     construction: such scores are what they are, whatever kind the masses behind them have.
@@ -210,18 +228,32 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
     if not ranked:
         return None
     chosen = ranked[0][0]
+    counts = [c.at("label", "test", "rarer") for c in chosen.cells]
+    rarer = None if None in counts else sum(counts)
+    tellable = rarer is None or rarer >= FEWEST_RARER
+
+    def difference(other: Fit) -> Difference | None:
+        return _paired(chosen, other, "label_log_prob", "label_groups") if tellable else None
+
+    def skill(fit: Fit) -> Difference | None:
+        scores, shares = fit.array("label_log_prob"), fit.array("label_no_skill")
+        if not tellable or scores is None or shares is None:
+            return None
+        return paired_difference(scores, shares, fit.groups_of("label_groups"))
+
+    def within(other: Fit) -> tuple[Difference | None, float]:
+        loss, gain = _paired(chosen, other, "label_right", "label_groups"), skill(other)
+        if loss is None or gain is None:
+            return loss, math.nan
+        # both must be shown: the larger of two p-values
+        return loss, max(loss.p_below_in_cases(POINT), gain.p_value() if gain.value > 0 else 1.0)
+
     others = [fit for fit, _ in ranked[1:]]
-    return _judged(
-        chosen,
-        others,
-        lambda other: _paired(chosen, other, "label_log_prob", "label_groups"),
-        lambda other: _paired(chosen, other, "label_right", "label_groups"),
-        LEAST,
-        POINT,
-        lambda winner, loser: True,
-        "label_groups",
-        same_score=False,
-    )
+    found = _judged(
+        chosen, others, difference, within, LEAST, POINT, lambda *_: True, "label_groups",
+        skill=skill(chosen), same_score=False,
+    )  # fmt: skip
+    return replace(found, rarer=rarer)
 
 
 def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
@@ -242,10 +274,12 @@ def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
         error = math.hypot(ours[1], theirs[1])
         return Difference(theirs[0] - ours[0], error, _units(chosen, "groups")[1])
 
+    def within(other: Fit) -> tuple[Difference | None, float]:
+        d = difference(other)
+        return d, math.nan if d is None else d.p_below(POINT)
+
     others = [fit for fit, _ in ranked[1:]]
-    return _judged(
-        chosen, others, difference, difference, POINT, POINT, lambda *_: True, "groups"
-    )  # fmt: skip
+    return _judged(chosen, others, difference, within, POINT, POINT, lambda *_: True, "groups")
 
 
 def _paired(a: Fit, b: Fit, name: str, groups: str) -> Difference | None:
@@ -259,27 +293,30 @@ def _judged(
     chosen: Fit,
     others: Sequence[Fit],
     difference: Callable[[Fit], Difference | None],
-    loss: Callable[[Fit], Difference | None],
+    within: Callable[[Fit], tuple[Difference | None, float]],
     least: float,
     margin: float,
     provable: Callable[[Fit, Fit], bool],
     groups: str,
     *,
+    skill: Difference | None = None,
     same_score: bool = True,
 ) -> Choice:
     """All tests of a purpose.
 
     Args:
         difference: the chosen one's score less another's.
-        loss: what the margin is about, in its unit.
+        within: what the margin is about, and how often one that loses more would look as good; nan
+            where that can't be asked.
         least: a smaller difference is not worth a choice.
         provable: whether a higher value of the first can prove anything against the second.
         groups: the array that says which test rows belong together.
+        skill: the chosen one's score less that of no skill.
         same_score: whether the margin is one of ``difference``, so that one may be within it and
             proven worse by something less; else what is proven worse is not within it.
     """
     differences = [difference(other) for other in others]
-    lighter = [_is_lighter(other, chosen) for other in others]
+    losses: list[Difference | None] = [None] * len(others)
     two_sided = [math.nan] * len(others)
     one_sided = [math.nan] * len(others)
     for i, (other, d) in enumerate(zip(others, differences, strict=True)):
@@ -287,20 +324,22 @@ def _judged(
             continue
         if provable(chosen, other) or provable(other, chosen):
             two_sided[i] = d.p_value()
-        lost = loss(other)
-        if lighter[i] and lost is not None and provable(other, chosen):
-            one_sided[i] = lost.p_below(margin)
-    asked = [p for p in (*two_sided, *one_sided) if not math.isnan(p)]
+        if _is_lighter(other, chosen):
+            losses[i], one_sided[i] = within(other)
+    of_skill = skill.p_value() if skill is not None and skill.has_error else math.nan
+    tests = [*two_sided, *one_sided, of_skill]
+    asked = [p for p in tests if not math.isnan(p)]
     adjusted = iter(holm(asked))
-    shown = [not math.isnan(p) and next(adjusted) < LEVEL for p in (*two_sided, *one_sided)]
+    shown = [not math.isnan(p) and next(adjusted) < LEVEL for p in tests]
     against = []
     for i, (other, d) in enumerate(zip(others, differences, strict=True)):
         verdict = _verdict(chosen, other, d, shown[i], least, provable)
-        within = shown[len(others) + i] and (verdict != "worse" or same_score)
-        if within and verdict != "better":
+        is_within = shown[len(others) + i] and (verdict != "worse" or same_score)
+        if is_within and verdict != "better":
             verdict = "within"
-        against.append(Against(other, d, verdict, within))
-    return Choice(chosen, against, margin, *_units(chosen, groups))
+        against.append(Against(other, d, verdict, is_within, losses[i]))
+    skilled = skill is not None and shown[-1] and skill.value > 0
+    return Choice(chosen, against, margin, *_units(chosen, groups), len(asked), skill, skilled)
 
 
 def _verdict(
@@ -314,21 +353,24 @@ def _verdict(
     if d is None:
         return "not comparable"
     winner, loser = (chosen, other) if d.value > 0 else (other, chosen)
-    if differs and provable(winner, loser):
-        if abs(d.value) < least:
-            return "small"
+    if differs and provable(winner, loser) and abs(d.value) >= least:
         return "worse" if winner is chosen else "better"
     return "alike" if provable(winner, loser) else "open"
 
 
 def _is_lighter(other: Fit, chosen: Fit) -> bool:
     """Whether a model trains in half the time, or no slower with half the parameters."""
-    if other.cost <= LIGHTER * chosen.cost:
+    if is_faster(other, chosen):
         return True
     sizes = other.mean("n_parameters"), chosen.mean("n_parameters")
-    if None in sizes or other.cost > chosen.cost:
+    if None in sizes or other.cost > max(chosen.cost, SECOND):
         return False
     return bool(sizes[0] <= LIGHTER * sizes[1])  # type: ignore[operator]
+
+
+def is_faster(other: Fit, chosen: Fit) -> bool:
+    """Whether a model trains in half the time of one that takes a second or more."""
+    return chosen.cost >= SECOND and other.cost <= LIGHTER * chosen.cost
 
 
 def _units(fit: Fit, groups: str) -> tuple[int, float]:

@@ -61,8 +61,8 @@ def _verdict(ranking: Ranking) -> tuple[str, str]:
         return "proven best", "proven"
     if verdicts & {"alike", "not comparable"}:
         return "not told from all", "tie"
-    if verdicts & {"within", "small"}:
-        return "proven best within the margin", "partly"
+    if "within" in verdicts:
+        return "a lighter one is within the margin", "tie"
     if "worse" in verdicts:
         # a chosen bound is none of the exact values
         exact = choice.chosen.kind == "exact"
@@ -87,7 +87,8 @@ def _names(entries: list[Entry]) -> str:
 
 def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
     if choice.too_short:
-        return [f"{recommend.too_short(run, ranking.dataset.name, choice)}."]
+        words = recommend.too_short(run, ranking.dataset.name, choice)
+        return [f"{words[0].upper()}{words[1:]}."]
     sentences = []
     for against in choice.with_verdict("better"):
         d = against.difference
@@ -99,8 +100,6 @@ def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
     sentences += recommend.shown(choice, NATS, recommend.margin_of(choice, NATS))
     for against in choice.with_verdict("not comparable"):
         sentences.append(f"{against.other.model} left no values of the same test rows to compare.")
-    if choice.chosen.kind == "lower_bound" and choice.with_verdict("worse"):
-        sentences.append("Its bound lies above their exact values.")
     return sentences
 
 
@@ -161,13 +160,16 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     ]
     sentences[0] = sentences[0][0].upper() + sentences[0][1:]
     wins: dict[str, list[str]] = {}
+    few = [r.dataset.name for r in rankings if recommend.too_few(run, r.dataset.name)]
     for ranking in rankings:
-        if ranking.chosen is not None:
+        if ranking.chosen is not None and ranking.dataset.name not in few:
             wins.setdefault(ranking.chosen.model, []).append(ranking.dataset.name)
     if wins:
         ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
         chosen = [f"{model} on {listing(names)}" for model, names in ordered]
         sentences.append(f"Validation chose {'; '.join(chosen)}.")
+    if few:
+        sentences.append(f"On {listing(few)} there are too few validation rows to choose by.")
     verdicts: dict[str, list[str]] = {}
     for ranking in rankings:
         verdicts.setdefault(_verdict(ranking)[1], []).append(ranking.dataset.name)
@@ -175,7 +177,8 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
         sentences.append(f"Its choice is proven better than every rival on {listing(where)}.")
     if where := verdicts.get("partly"):
         sentences.append(
-            f"On {listing(where)} that is proven as far as bounds and a stated margin allow."
+            f"On {listing(where)} it is proven better than every rival with an exact value; of "
+            f"those with a bound nothing is proven."
         )
     if wins and not {"proven", "partly"} & set(verdicts):
         sentences.append("On no data set is it proven better than all others.")
@@ -222,13 +225,17 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
             f"raise these values, so their ranks belong to this budget."
         )
     judged = {r.dataset.name: recommend.n_test(r.choice.chosen) for r in rankings if r.choice}
-    few = {name: n for name, n in judged.items() if 0 < n < recommend.FEW_TEST_ROWS}
+    short = {r.dataset.name for r in rankings if r.choice and r.choice.too_short}
+    few = {name: n for name, n in judged.items()
+           if 0 < n < recommend.FEW_TEST_ROWS and name not in short}  # fmt: skip
     if few:
         where = listing([f"{name} ({n})" for name, n in few.items()])
         found.append(
             f"Few test rows: {where}. Only large differences can be proven there, and the errors "
             f"themselves are rough."
         )
+    if short:
+        found.append(f"Too few independent test rows to prove anything: {listing(sorted(short))}.")
     blocks = [r for r in rankings if (r.dataset.facts.get("units") or {}).get("what") == "blocks"]
     if blocks:
         where = listing([f"{r.dataset.name} ({_blocks(r)})" for r in blocks])

@@ -7,7 +7,7 @@ from typing import Any
 
 from genzoo.report.choice import VERDICTS, Choice, choose_label
 from genzoo.report.numbers import DASH, number, with_error
-from genzoo.report.recommend import in_percent
+from genzoo.report.recommend import area, in_percent
 from genzoo.report.records import Fit, RunRecord
 
 NO_SKILL = "no skill: the shares in training"
@@ -51,7 +51,7 @@ def table(run: RunRecord, dataset: str) -> Table | None:
 
 
 def _line(fit: Fit, behind: str, verdict: str) -> Line:
-    (score, error), (share, share_error), (area, area_error) = (
+    (score, error), (share, share_error), auc = (
         fit.told(name) for name in ("log_prob", "accuracy", "auc")
     )
     return Line(
@@ -61,7 +61,7 @@ def _line(fit: Fit, behind: str, verdict: str) -> Line:
         behind,
         verdict,
         in_percent(share, share_error),
-        DASH if area is None else with_error(area, area_error),
+        DASH if auc[0] is None else area(*auc),
     )
 
 
@@ -75,9 +75,9 @@ def no_skill(choice: Choice) -> dict[str, float | None]:
 
 def _no_skill(choice: Choice) -> Line:
     found = no_skill(choice)
-    share, area = found["accuracy"], number(found["auc"], 1)
+    share, auc = found["accuracy"], number(found["auc"], 1)
     text = DASH if share is None else f"{number(100 * share, 1)} %"
-    return Line(NO_SKILL, None, number(found["log_prob"], 3), DASH, "reference", text, area)
+    return Line(NO_SKILL, None, number(found["log_prob"], 3), DASH, "reference", text, auc)
 
 
 def _left_out(run: RunRecord, dataset: str) -> list[tuple[str, str]]:

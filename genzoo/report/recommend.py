@@ -6,13 +6,15 @@ proven so, and nothing is called equal for want of a proof.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genzoo.benchmark.statistics import FEWEST_UNITS
+from genzoo.benchmark.statistics import FEWEST_UNITS, Difference
 from genzoo.report.choice import (
     BASELINE,
+    FEWEST_RARER,
     FEWEST_TO_CHOOSE_BY,
     LEAST,
     Against,
@@ -23,9 +25,10 @@ from genzoo.report.choice import (
     choose_likelihood,
     choose_samples,
     contenders,
+    is_faster,
     n_valid,
 )
-from genzoo.report.numbers import ascii_marks, decimals, listing, number, seconds, with_error
+from genzoo.report.numbers import DASH, ascii_marks, listing, number, seconds, with_error
 from genzoo.report.records import Fit, RunRecord, read_run
 from genzoo.report.summary import score_of
 
@@ -62,16 +65,7 @@ def advise(run: RunRecord, dataset: str) -> list[Advice]:
     if choice is None:
         return []
     if few := too_few(run, dataset):
-        words = (
-            f"{few} can't tell families apart: differences may be luck. At least "
-            f"{FEWEST_TO_CHOOSE_BY} validation rows are needed to recommend anything"
-        )
-        if _is_foldable(run, dataset):
-            words += (
-                f": a file of about {10 * FEWEST_TO_CHOOSE_BY} rows, or --folds 5, which judges "
-                f"every row once"
-            )
-        return [Advice("none", None, f"{words}.")]
+        return [Advice("none", None, f"{few} {_way_out(run, dataset, n_valid(ranked[0]))}")]
     found = [_likelihood(run, dataset, choice, ranked), _queries(ranked)]
     found.append(_samples(run, dataset))
     if any(c.at("label") for fit in ranked for c in fit.cells):
@@ -87,13 +81,19 @@ def basis(run: RunRecord, dataset: str) -> str:
     if few := too_few(run, dataset):
         return f"{few} are too few to choose by: nothing is recommended."
     n = n_valid(choice.chosen)
-    words = (
-        f"Chosen on {n} validation rows, proven on {_judged_on(run, dataset, choice)}, which chose "
-        f"nothing: at 5 % for all comparisons of a purpose together. What is proven is about these "
-        f"fitted models."
+    rows = _judged_on(run, dataset, choice)
+    words = f"Chosen on {_chosen_on(run, dataset, choice)}, "
+    if choice.too_short:
+        return words + f"and nothing can be proven on {rows}."
+    words += (
+        f"proven on {rows}, which chose nothing: at 5 % for all comparisons of a purpose together. "
+        f"What is proven is about these fitted models."
     )
+    units = run.facts(dataset).get("units") or {}
     if n < FEW_TO_CHOOSE_BY:
         words += " So few rows choose almost by chance."
+    elif 0 < units.get("n_valid", 0) < FEWEST_UNITS:
+        words += f" So few {units['what']} choose almost by chance."
     if (n := n_test(choice.chosen)) < FEW_TEST_ROWS:
         words += f" {n} test rows are few: only large differences can be seen"
         words += (
@@ -110,7 +110,28 @@ def too_few(run: RunRecord, dataset: str) -> str | None:
     ranked = _ranked(run, dataset)
     if not ranked or n_valid(ranked[0]) >= FEWEST_TO_CHOOSE_BY:
         return None
-    return f"{n_valid(ranked[0])} validation rows"
+    return _rows(n_valid(ranked[0]), "validation")
+
+
+def _rows(n: int, part: str) -> str:
+    return f"{n} {part} row{'' if n == 1 else 's'}"
+
+
+def _way_out(run: RunRecord, dataset: str, n: int) -> str:
+    """Why ``n`` validation rows recommend nothing, and what would help."""
+    words = (
+        f"can't tell families apart: differences may be luck. At least {FEWEST_TO_CHOOSE_BY} are "
+        f"needed to recommend anything"
+    )
+    if not _is_foldable(run, dataset):
+        return f"{words}."
+    facts = run.facts(dataset)
+    total = sum(facts[f"n_{part}"] for part in ("train", "valid", "test"))
+    more = total * FEWEST_TO_CHOOSE_BY / max(1, n)
+    words += f": about {100 * math.ceil(more / 100)} rows instead of {total}"
+    if 5 * n >= FEWEST_TO_CHOOSE_BY:  # each fold has as many
+        words += f", or --folds 5, which chooses by about {5 * n} and makes every row a test row"
+    return f"{words}."
 
 
 def in_words(folder: str | Path, datasets: Sequence[str]) -> str:
@@ -142,13 +163,23 @@ def _is_foldable(run: RunRecord, dataset: str) -> bool:
     return bool(facts.get("foldable")) and not facts.get("folds")
 
 
+def _chosen_on(run: RunRecord, dataset: str, choice: Choice) -> str:
+    """``300 validation rows``, ``48 validation rows in 1 group``."""
+    units = run.facts(dataset).get("units") or {}
+    rows = _rows(n_valid(choice.chosen), "validation")
+    n = units.get("n_valid")
+    return rows if n is None else f"{rows} in {n} {units['what'][: -1 if n == 1 else None]}"
+
+
 def _judged_on(run: RunRecord, dataset: str, choice: Choice) -> str:
     """``1200 test rows``, ``870 test rows in 15 blocks``."""
     units = run.facts(dataset).get("units")
-    rows = f"{n_test(choice.chosen)} test rows"
+    rows = _rows(n_test(choice.chosen), "test")
     if run.facts(dataset).get("folds"):
         rows += f" of {run.facts(dataset)['folds']} folds"
-    return rows if units is None else f"{rows} in {choice.units} {units['what']}"
+    if units is None:
+        return rows
+    return f"{rows} in {choice.units} {units['what'][: -1 if choice.units == 1 else None]}"
 
 
 # -------------------------------------------------------------------------------- what is shown
@@ -166,7 +197,8 @@ class Unit:
 
     def about(self, value: float) -> str:
         """To two digits."""
-        return f"{number(self.scale * value, max(0, decimals(None, self.scale * value) - 2))}"
+        size = abs(self.scale * value)
+        return number(self.scale * value, max(0, 1 - math.floor(math.log10(size))) if size else 0)
 
 
 NATS = Unit(" nats a row")
@@ -185,50 +217,59 @@ def _names(found: Sequence[Against | Fit]) -> str:
 
 def too_short(run: RunRecord, dataset: str, choice: Choice) -> str:
     """Why nothing can be proven where test rows make too few groups or blocks."""
-    facts = run.facts(dataset)
-    what = (facts.get("units") or {"what": "rows"})["what"]
+    facts, what = run.facts(dataset), _what(run, dataset)
+    if what == "rows":
+        rows = _rows(choice.units, "test")
+        return f"too few rows to say: {rows}, of at least {FEWEST_UNITS} that a proof needs"
     subject = "text" if facts.get("has_text") else "stretch of time"
     start = f"too short a {subject} to say" if what == "blocks" else f"too few {what} to say"
     weigh = ""
     if choice.units >= FEWEST_UNITS:
         weigh = f", which differ so much in size that they tell as much as {choice.effective:.1f}"
     return (
-        f"{start}: the test rows make {choice.units} {what}{weigh}, of at least {FEWEST_UNITS} "
-        f"that a proof needs"
+        f"{start}: the test rows make {choice.units} {what[: -1 if choice.units == 1 else None]}"
+        f"{weigh}, of at least {FEWEST_UNITS} that a proof needs"
     )
 
 
-def shown(choice: Choice, unit: Unit, margin: str) -> list[str]:
+def _what(run: RunRecord, dataset: str) -> str:
+    """What the independent units of a data set are: ``rows``, ``groups`` or ``blocks``."""
+    return str((run.facts(dataset).get("units") or {"what": "rows"})["what"])
+
+
+def shown(choice: Choice, unit: Unit, margin: str, *, same_score: bool = True) -> list[str]:
     """What test rows show of the chosen one against the others, in sentences.
 
     Args:
         unit: of the scores.
         margin: within which a lighter one may take its place.
+        same_score: whether the margin is one of the scores; else of cases told right.
     """
     name = "It" if choice.recommended is choice.chosen else choice.chosen.model
     words = []
-    worse, small, within, alike, opened = (
-        choice.with_verdict(v) for v in ("worse", "small", "within", "alike", "open")
+    worse, within, alike, opened = (
+        choice.with_verdict(v) for v in ("worse", "within", "alike", "open")
     )
     if worse:
         words.append(f"{name} is proven better than {_names(worse)}{_nearest(worse, unit)}.")
-    if small:
-        words.append(
-            f"{name} differs from {_names(small)} by less than {unit.about(LEAST)}{unit.name}, "
-            f"which is not worth a choice."
-        )
+        if same_score and choice.chosen.kind == "lower_bound":
+            words.append(
+                f"{choice.chosen.model} has a lower bound that lies above the exact "
+                f"{'value' if len(worse) == 1 else 'values'} of {_names(worse)}."
+            )
     if within:
         words.append(
             f"Shown to lose less than {margin} to {choice.chosen.model}: "
-            f"{listing([_gap(a, unit) for a in within])}."
+            f"{listing([_loss(a, unit if same_score else POINTS) for a in within])}."
         )
     if alike:
         largest = choice.unseen
         words.append(
-            f"Nothing is shown between {choice.chosen.model} and "
+            f"Nothing that is worth a choice is shown between {choice.chosen.model} and "
             f"{listing([_gap(a, unit) for a in alike])}"
             + (
-                f": differences of up to {unit.about(largest)}{unit.name} could have gone unseen."
+                f": differences of up to {unit.about(max(largest, LEAST))}{unit.name} could have "
+                f"gone unseen."
                 if largest is not None
                 else "."
             )
@@ -251,11 +292,18 @@ def _nearest(worse: list[Against], unit: Unit) -> str:
 
 
 def _gap(against: Against, unit: Unit) -> str:
-    d = against.difference
+    return _beside(against.other, against.difference, unit)
+
+
+def _loss(against: Against, unit: Unit) -> str:
+    return _beside(against.other, against.loss, unit)
+
+
+def _beside(other: Fit, d: Difference | None, unit: Unit) -> str:
     if d is None:
-        return against.other.model
+        return other.model
     side = "behind" if d.value >= 0 else "ahead"
-    return f"{against.other.model} ({unit.error(abs(d.value), d.stderr)} {side})"
+    return f"{other.model} ({unit.error(abs(d.value), d.stderr)} {side})"
 
 
 def _about_bounds(choice: Choice, opened: list[Against]) -> list[str]:
@@ -295,10 +343,17 @@ def lead(choice: Choice, value: str, unit: Unit, margin: str) -> list[str]:
         other = choice.substitute.other
         return [
             f"{other.model}: {value}. It is lighter than {chosen.model}, which validation chose "
-            f"({seconds(other.cost)} of training instead of {seconds(chosen.cost)}), and shown to "
-            f"lose less than {margin} to it; nothing else is claimed of it."
+            f"({_lighter(other, chosen)}), and shown to lose less than {margin} to it; nothing "
+            f"else is claimed of it."
         ]
     return [f"{chosen.model}: {value}."]
+
+
+def _lighter(other: Fit, chosen: Fit) -> str:
+    if is_faster(other, chosen):
+        return f"{seconds(other.cost)} of training instead of {seconds(chosen.cost)}"
+    sizes = (number(fit.mean("n_parameters"), 0) for fit in (other, chosen))
+    return "{} parameters instead of {}".format(*sizes)
 
 
 # -------------------------------------------------------------------------------- by purpose
@@ -343,7 +398,7 @@ def learned(choice: Choice) -> list[str]:
     against = next((a for a in choice.against if a.other.model == BASELINE), None)
     if against is None or against.verdict == "worse":
         return []
-    return ["It is not shown to have learned how columns depend on each other."]
+    return [f"{choice.chosen.model} is not shown to have learned how columns depend on each other."]
 
 
 def nats(fit: Fit) -> str:
@@ -422,10 +477,11 @@ def _cost_of_query(fit: Fit) -> str:
 def _samples(run: RunRecord, dataset: str) -> Advice:
     choice = choose_samples(run, dataset)
     if choice is None:
-        return Advice("samples", None, "there are too few rows to compare samples with.")
+        return Advice("samples", None, f"nothing can be said{_refusal(run, dataset)}.")
     found = choice.recommended.metric("c2st")
     if found is None:
-        return Advice("samples", None, "there are too few test rows to compare samples with.")
+        why = _left_out(choice.recommended)
+        return Advice("samples", None, f"nothing can be said{why}.")
     if choice.too_short:
         return Advice("samples", None, f"{too_short(run, dataset, choice)}.")
     share, error = (100 * part for part in found)
@@ -442,27 +498,68 @@ def _samples(run: RunRecord, dataset: str) -> Advice:
     return Advice("samples", choice.recommended.model, " ".join(words))
 
 
+def _refusal(run: RunRecord, dataset: str) -> str:
+    """Why samples could not be compared with validation rows."""
+    reasons = [c.at("validation", "c2st_refused") for f in _ranked(run, dataset) for c in f.cells]
+    return next((f": {reason}" for reason in reasons if reason), "")
+
+
+def _left_out(fit: Fit) -> str:
+    """Why samples could not be compared with test rows."""
+    reasons = [c.at("metrics_left_out", "c2st") for c in fit.cells]
+    return next((f": {reason}" for reason in reasons if reason), "")
+
+
 def _label(run: RunRecord, dataset: str) -> Advice:
     choice = choose_label(run, dataset)
     if choice is None:
         return Advice("label", None, "no family could be asked for the label.")
-    skill = choice.chosen.pooled("label", "valid", "no_skill_log_prob") or 0.0
-    by_chance = choice.chosen.pooled("label", "test", "majority")
-    if (by_label(choice.chosen) or 0.0) <= skill:
+    chosen = choice.chosen
+    if (n := n_valid(chosen, "label", "valid")) < FEWEST_TO_CHOOSE_BY:
+        return Advice(
+            "label", None, f"{_rows(n, 'validation')} with a label {_way_out(run, dataset, n)}"
+        )
+    by_chance = (
+        f"Always the commonest label: {_percent(chosen.pooled('label', 'test', 'majority'))} % of "
+        f"the same rows, AUC 0.5."
+    )
+    skill = chosen.pooled("label", "valid", "no_skill_log_prob") or 0.0
+    if chosen.model == BASELINE or (by_label(chosen) or 0.0) <= skill:
         words = (
             f"none: on validation rows no family tells it better than its shares in training do. "
-            f"Always the commonest label is right in {_percent(by_chance)} % of test rows."
+            f"{by_chance}"
         )
         return Advice("label", None, words)
     if choice.too_short:
         return Advice("label", None, f"{too_short(run, dataset, choice)}.")
+    if choice.rarer is not None and choice.rarer < FEWEST_RARER:
+        return Advice(
+            "label", None,
+            f"too few to say: {choice.rarer} test {_what(run, dataset)} have another label than "
+            f"the commonest, of at least {FEWEST_RARER} that a proof needs. Validation's choice is "
+            f"{chosen.model}.",
+        )  # fmt: skip
+    if choice.recommended.model == BASELINE:
+        words = (
+            f"none: test rows show {BASELINE}, which knows no more than its shares, to be better "
+            f"than {chosen.model}, which validation chose. {by_chance}"
+        )
+        return Advice("label", None, words)
+    if choice.better is None and not choice.skilled:
+        gain = choice.skill and NATS_OF_LABEL.error(choice.skill.value, choice.skill.stderr)
+        words = (
+            f"none is shown to know more of it than its shares in training do. Validation chose "
+            f"{chosen.model}, {told(chosen)}, which gains {gain or DASH}. {by_chance}"
+        )
+        return Advice("label", None, words)
     margin = "one point of accuracy"
-    lines = lead(choice, told(choice.recommended), NATS_OF_LABEL, margin)
-    lines.append(f"Always the commonest label: {_percent(by_chance)} % of the same rows, AUC 0.5.")
+    lines = [*lead(choice, told(choice.recommended), NATS_OF_LABEL, margin), by_chance]
     if choice.better is None:
-        lines += shown(choice, NATS_OF_LABEL, margin)
-    if any(f.model == BASELINE for f in (choice.chosen, *(a.other for a in choice.against))):
+        lines += shown(choice, NATS_OF_LABEL, margin, same_score=False)
+    if any(f.model == BASELINE for f in (chosen, *(a.other for a in choice.against))):
         lines.append(f"{BASELINE} says the commonest label every time.")
+    if n < n_valid(chosen, "validation"):
+        lines.append(f"Chosen on {_rows(n, 'validation')} with a label.")
     silent = _not_asked(run, dataset, choice)
     lines += [silent] if silent else []
     return Advice("label", choice.recommended.model, " ".join(lines))
@@ -473,7 +570,12 @@ def told(fit: Fit) -> str:
     (share, error), (auc, auc_error) = fit.told("accuracy"), fit.told("auc")
     n = sum(int(c.at("label", "test", "n") or 0) for c in fit.cells)
     words = f"right in {in_percent(share, error)} of {n} test rows"
-    return words if auc is None else f"{words}, AUC {with_error(auc, auc_error)}"
+    return words if auc is None else f"{words}, AUC {area(auc, auc_error)}"
+
+
+def area(value: float | None, error: float | None) -> str:
+    """An area under the ROC curve; of one who tells all rows the same it is half, without error."""
+    return with_error(value, error) if error else number(value, 1)
 
 
 def in_percent(share: float | None, error: float | None) -> str:
@@ -506,19 +608,21 @@ def _speed(choice: Choice, ranked: list[Fit]) -> Advice:
         if baseline is None or (by_likelihood(f) or 0.0) > (by_likelihood(baseline) or 0.0)
     ]
     quick = min(able, key=lambda f: f.cost) if able else ranked[0]
+    if choice.recommended.model == BASELINE:
+        quick = choice.recommended
     size = quick.mean("n_parameters")
     words = f"{quick.model} trains in {seconds(quick.cost)}"
     words += f" and has {number(size, 0)} parameters" if size is not None else ""
     if quick.model == choice.chosen.model:
         return Advice("speed", quick.model, f"{words}; validation chose it for likelihoods too.")
-    difference = next((a.difference for a in choice.against if a.other.model == quick.model), None)
-    if difference is None:
+    against = next((a for a in choice.against if a.other.model == quick.model), None)
+    if against is None or against.difference is None:
         return Advice("speed", quick.model, f"{words}; what it loses by that is not known.")
-    best, value = choice.chosen, with_error(abs(difference.value), difference.stderr)
-    verb = "loses" if difference.value >= 0 else "gains"
-    how = "" if quick.kind == best.kind == "exact" else ", by bounds"
+    d, best = against.difference, choice.chosen
+    side = "below" if d.value >= 0 else "above"
+    how = "proven" if against.verdict in ("worse", "better") else "not proven"
     words += (
-        f"; on test rows it {verb} {value} nats a row{how} against {best.model}, which takes "
-        f"{seconds(best.cost)}."
+        f"; on test rows it lies {with_error(abs(d.value), d.stderr)} nats a row {side} "
+        f"{best.model}, which takes {seconds(best.cost)} ({how})."
     )
     return Advice("speed", quick.model, words)

@@ -80,7 +80,11 @@ def judge_labels(
     valid: float,
     test: np.ndarray,
     right: np.ndarray,
+    no_skill: float = -0.55,
+    n_valid: int = 200,
+    rarer: int = 96,
     auc: float = 0.9,
+    majority: float = 0.76,
     seed: int = 0,
     fold: int | None = None,
 ) -> None:
@@ -89,13 +93,15 @@ def judge_labels(
     path = folder / "cells" / f"{key}.npz"
     with np.load(path) as stored:
         arrays = dict(stored)
-    np.savez(path, **(arrays | {"label_log_prob": test, "label_right": right}))
-    same = {"majority": 0.76 - 0.03 * (fold or 0), "no_skill_log_prob": -0.55 - 0.1 * (fold or 0)}
+    shares = np.full(len(test), no_skill)
+    told = {"label_log_prob": test, "label_right": right, "label_no_skill": shares}
+    np.savez(path, **(arrays | told))
+    same = {"majority": majority, "no_skill_log_prob": no_skill}
     label = {
         "left_out": None,
-        "valid": {"n": 200, "log_prob": valid, "stderr": 0.02, **same},
+        "valid": {"n": n_valid, "log_prob": valid, "stderr": 0.02, **same},
         "test": {
-            "n": len(test), "log_prob": float(test.mean()), "stderr": 0.01,
+            "n": len(test), "log_prob": float(test.mean()), "stderr": 0.01, "rarer": rarer,
             "accuracy": {"value": float(right.mean()), "stderr": 0.015},
             "auc": {"value": auc, "stderr": 0.01}, **same,
         },

@@ -99,11 +99,8 @@ def test_a_difference_that_is_proven_and_tiny_is_not_worth_a_choice(run):
     for shift in (-0.4 * LEAST, 0.4 * LEAST):
         judged(run, "hmm", valid=-8.1, test=base + shift + 1e-3 * noise, train_seconds=9.0)
         choice = likelihood(run)
-        assert verdicts(choice)["hmm"] == "small"
+        assert verdicts(choice)["hmm"] == "alike"
         assert choice.recommended.model == "bayesian_network"
-    # equal to rounding
-    judged(run, "hmm", valid=-8.1, test=base + 1e-9 * noise, train_seconds=9.0)
-    assert verdicts(likelihood(run))["hmm"] in ("small", "alike")
 
 
 def test_nothing_is_proven_against_a_bound_that_lies_lower(run):
@@ -179,14 +176,14 @@ def test_no_result_no_choice(tmp_path):
 
 
 def test_labels_are_chosen_by_their_log_probability_and_compared_on_the_same_rows(run):
-    rng = np.random.default_rng(3)
-    right = rng.random(N) < 0.87
+    n, rng = 2000, np.random.default_rng(3)
+    right = rng.random(n) < 0.87
     scores = {"bayesian_network": (0.0, 0.0), "hmm": (-0.02, 0.0), "transformer": (-0.3, 0.1),
               "independent": (-0.5, 0.12)}  # fmt: skip
     for model, (shift, lost) in scores.items():
-        spread = 0.1 * rng.standard_normal(N)
+        spread = 0.1 * rng.standard_normal(n)
         judge_labels(run, model, valid=-0.3 + shift, test=-0.3 + shift + spread,
-                     right=right & (rng.random(N) >= lost))  # fmt: skip
+                     right=right & (rng.random(n) >= lost))  # fmt: skip
     choice = choose_label(read_run(run), "flowers")
     assert choice.chosen.model == "bayesian_network"
     assert verdicts(choice)["transformer"] == verdicts(choice)["independent"] == "worse"
@@ -195,7 +192,7 @@ def test_labels_are_chosen_by_their_log_probability_and_compared_on_the_same_row
     choice = choose_label(read_run(run), "flowers")
     assert verdicts(choice)["hmm"] == "worse"
     assert choice.recommended.model == "bayesian_network"
-    spread = 0.1 * rng.standard_normal(N)
+    spread = 0.1 * rng.standard_normal(n)
     judge_labels(run, "hmm", valid=-0.31, test=-0.3 + spread - spread.mean(), right=right)
     choice = choose_label(read_run(run), "flowers")
     assert verdicts(choice)["hmm"] == "within"

@@ -11,11 +11,12 @@ from genzoo.benchmark.statistics import can_prove, holm, paired_difference, weak
 
 def test_a_paired_difference_is_the_paired_t_test() -> None:
     rng = np.random.default_rng(0)
-    shared = 10 * rng.standard_normal(40)
-    a, b = shared + rng.standard_normal(40) + 0.4, shared + rng.standard_normal(40)
+    shared = rng.standard_normal(400)
+    a, b = shared + 0.6 * rng.standard_normal(400) + 0.1, shared + 0.6 * rng.standard_normal(400)
     found, expected = paired_difference(a, b), stats.ttest_rel(a, b)
     assert found.value == pytest.approx(np.mean(a - b))
-    assert found.p_value() == pytest.approx(expected.pvalue)
+    # it is never below, and close to it where differences are normal and rows are many
+    assert expected.pvalue <= found.p_value() < 1.2 * expected.pvalue
     interval = expected.confidence_interval(0.95)
     assert found.interval() == pytest.approx((interval.low, interval.high))
 
@@ -28,10 +29,62 @@ def test_pairing_removes_what_rows_share() -> None:
     assert np.std(a, ddof=1) / np.sqrt(500) > 0.3
 
 
-def test_equal_models_never_differ_and_a_constant_lead_always_does() -> None:
+def test_equal_models_never_differ() -> None:
     rows = np.array([-1.0, -2.0, -3.0])
     assert paired_difference(rows, rows).p_value() == 1.0
-    assert paired_difference(rows + 0.5, rows).p_value() == 0.0
+
+
+def test_a_constant_lead_is_as_sure_as_rows_that_are_not_at_hand_allow() -> None:
+    """Rows of a rare kind, two standard deviations off, would have to be one in 20 to make up for
+    a lead of 0.1; n rows hold none of these in exp(-n / 20) of cases."""
+    for n in (10, 100, 1000):
+        rows = np.tile([-1.0, 1.0], n // 2)
+        found = paired_difference(rows + 0.1, rows)
+        assert found.p_value() == pytest.approx(np.exp(-n / 20))
+        assert found.p_below(0.2) == pytest.approx(np.exp(-n / 20))
+        assert found.p_below(0.1) == 1.0
+    # rows that are all the same say nothing
+    same = np.full(100, -1.0)
+    assert paired_difference(same + 0.1, same).p_value() == 1.0
+
+
+def test_the_empirical_likelihood_of_two_values_is_that_of_a_binomial() -> None:
+    x = np.repeat([-1.0, 3.0], [90, 10])
+    log = stats.binom.logpmf(10, 100, [0.1, 0.25])  # as it is, and with a mean of 0
+    ratio = 2 * (log[0] - log[1])
+    expected = stats.f.sf(ratio, 1, 99)
+    found = paired_difference(x, np.zeros(100))
+    assert found.p_value() == pytest.approx(max(expected, stats.ttest_1samp(x, 0).pvalue))
+    assert expected > stats.ttest_1samp(x, 0).pvalue
+
+
+def test_rare_rows_are_not_forgotten() -> None:
+    """Equally good models, one of which knows a rare value better and the rest worse: with a share
+    of 0.02 most small samples hold no such row. At most 5 % of 1,000 repeats, and two errors."""
+    rng = np.random.default_rng(3)
+    for n in (20, 60, 100, 400):
+        wrong = []
+        for _ in range(1000):
+            rare, shared = rng.random(n) < 0.02, rng.standard_normal(n)
+            gain = np.where(rare, -1.96, 0.04) + 0.01 * rng.standard_normal(n)
+            wrong.append(paired_difference(shared + gain, shared).p_value() < 0.05)
+        assert np.mean(wrong) < 0.064, n
+
+
+def test_models_that_are_right_in_the_same_rows_are_not_shown_to_be_alike() -> None:
+    """Of one that loses a point or more, a hundred rows often hold no case; 300 seldom."""
+    rng = np.random.default_rng(4)
+    for n in (20, 100, 150, 300, 1000):
+        wrong = []
+        for _ in range(1000):
+            right = rng.random(n) < 0.9
+            other = right & (rng.random(n) >= 0.012 / 0.9)
+            found = paired_difference(right.astype(float), other.astype(float))
+            wrong.append(found.p_below_in_cases(0.01) < 0.05)
+        assert np.mean(wrong) < 0.064, n
+    same = np.ones(300)
+    assert paired_difference(same, same).p_below_in_cases(0.01) < 0.05
+    assert paired_difference(same[:200], same[:200]).p_below_in_cases(0.01) > 0.05
 
 
 def test_one_row_gives_no_error_and_an_impossible_row_an_infinite_gap() -> None:

@@ -113,12 +113,13 @@ def with_labels(folder: Path, seeds: tuple[int, ...], folds: tuple[int | None, .
     for i, model in enumerate(("hmm", "vae", "independent")):
         for seed in seeds:
             for fold in folds:
-                n = 20 + 7 * (fold or 0)
-                test = -0.3 - 0.1 * i - 0.2 * (fold or 0) + 0.1 * rng.standard_normal(n)
+                k = fold or 0
+                n = 20 + 7 * k
+                test = -0.3 - 0.1 * i - 0.2 * k + 0.1 * rng.standard_normal(n)
                 judge_labels(
                     folder, model, valid=-0.3 - 0.1 * i + 0.05 * seed, test=test,
-                    right=rng.random(n) < 0.8 - 0.1 * (fold or 0), auc=0.9 - 0.03 * i
-                    - 0.011 * (fold or 0), seed=seed, fold=fold,
+                    right=rng.random(n) < 0.8 - 0.1 * k, auc=0.9 - 0.03 * i - 0.011 * k,
+                    no_skill=-0.55 - 0.1 * k, majority=0.76 - 0.03 * k, seed=seed, fold=fold,
                 )  # fmt: skip
 
 
