@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genzoo.benchmark import locks
+from genzoo.benchmark.fits import Cell, cell_files, likeliest, read_cells, score_of, whole_fits
 from genzoo.store import COLUMNS_FILE, check_target, load_model, write_atomically
 
 if TYPE_CHECKING:
@@ -78,12 +79,8 @@ class Run:
         return self._read("references")
 
     def _read(self, part: str) -> list[dict[str, Any]]:
-        found = []
-        for asked in self.plan[part]:
-            path = self.folder / "cells" / f"{asked['key']}.json"
-            if path.is_file():
-                found.append(json.loads(path.read_text(encoding="utf-8")))
-        return found
+        files = cell_files(self.folder, _keys(self.plan, part))
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
     def table(self) -> pd.DataFrame:
         """One row for each cell, with the columns of results.csv; nats per row, missing values
@@ -228,7 +225,7 @@ class Run:
             width: of the screen, in characters; more columns than fit go into further blocks.
         """
         width = shutil.get_terminal_size((100, 24)).columns if width is None else width
-        return _matrix(self.records(), self.plan, width)
+        return _matrix(read_cells(self.folder, _keys(self.plan, "cells")), self.plan, width)
 
     def __str__(self) -> str:
         return self.matrix()
@@ -263,6 +260,10 @@ def load_run(folder: str | Path) -> Run:
     return Run(folder, plan)
 
 
+def _keys(plan: dict[str, Any], part: str) -> list[str]:
+    return [asked["key"] for asked in plan[part]]
+
+
 # -------------------------------------------------------------------------------- as text
 
 
@@ -279,22 +280,22 @@ def _short(reason: str) -> str:
     return line if len(line) <= SHORT_REASON else line[: SHORT_REASON - 3] + "..."
 
 
-def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> str:
-    datasets = [d["name"] for d in plan["datasets"]]
+def _matrix(cells: list[Cell], plan: dict[str, Any], width: int) -> str:
+    n_folds = {d["name"]: d["folds"] or 1 for d in plan["datasets"]}
     models = [m["label"] for m in plan["models"]]
-    by_cell: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for record in records:
-        by_cell.setdefault((record["model"], record["dataset"]), []).append(record)
+    by_cell: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        by_cell.setdefault((cell.model, cell.dataset), []).append(cell)
     if any(model == "truth" for model, _ in by_cell):
         models.append("truth")
     asked = {(cell["model"], cell["dataset"]) for cell in plan["cells"]}
     columns = [
         [dataset]
         + [
-            _entry(by_cell.get((model, dataset), []), asked=(model, dataset) in asked)
+            _entry(by_cell.get((model, dataset), []), n, asked=(model, dataset) in asked)
             for model in models
         ]
-        for dataset in datasets
+        for dataset, n in n_folds.items()
     ]
     labels = ["", *models]
     blocks, block, used = [], [labels], max(map(len, labels))
@@ -316,7 +317,7 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
     ):
         if any(mark in entry for column in columns for entry in column[1:]):
             legend += f"; {mark.strip()} {meaning}"
-    bad = [r for r in records if r["status"] != "ok"]
+    bad = [cell.record for cell in cells if not cell.ok]
     reasons = [
         f"{r['model']} on {r['dataset']}, seed {r['seed']}: {r['status']}: {_short(r['reason'])}"
         for r in bad
@@ -324,36 +325,19 @@ def _matrix(records: list[dict[str, Any]], plan: dict[str, Any], width: int) -> 
     return "\n\n".join([*blocks, "\n".join([legend, *reasons])])
 
 
-def _entry(records: list[dict[str, Any]], *, asked: bool) -> str:
+def _entry(cells: list[Cell], n_folds: int, *, asked: bool) -> str:
     """One cell of the matrix: the seed that validation chose, over its folds."""
-    good = [r for r in records if r["status"] == "ok"]
-    if not records:
+    bad = [cell for cell in cells if not cell.ok]
+    if bad:
+        return str(bad[0].record["status"])
+    fits = whole_fits(cells, n_folds)
+    if not fits:
         return "not run" if asked else ""
-    if len(good) < len(records):
-        bad = next(r for r in records if r["status"] != "ok")
-        return str(bad["status"])
-    by_seed: dict[Any, list[dict[str, Any]]] = {}
-    for record in good:
-        by_seed.setdefault(record["seed"], []).append(record)
-    chosen = max(by_seed.values(), key=_on_validation)
-    rows = sum(r["n_test"] for r in chosen)
-    mean = sum(r["n_test"] * r["test_log_prob"] for r in chosen) / rows
-    errors = [r["stderr"] for r in chosen]
-    error = ""
-    if None not in errors:
-        # the folds' rows are different ones
-        total = sum((r["n_test"] * r["stderr"]) ** 2 for r in chosen) ** 0.5
-        error = f" ({total / rows:.2f})"
-    improving = any(r["training"] and not r["training"]["converged"] for r in chosen)
-    kinds = {r["kind"] for r in chosen}
-    kind = next(k for k in ("estimate", "lower_bound", "exact") if k in kinds)
-    return f"{MARKS[kind]}{mean:.2f}{error}{'*' if improving else ''}"
-
-
-def _on_validation(records: list[dict[str, Any]]) -> float:
-    """The validation score of a seed's folds; the lowest where a record has none."""
-    scores = [(r["validation"] or {}).get("log_prob", -math.inf) for r in records]
-    return float(sum(scores))
+    chosen = likeliest(fits)
+    score = score_of(chosen)
+    error = "" if math.isnan(score.stderr) else f" ({score.stderr:.2f})"
+    improving = "*" if chosen.improving else ""
+    return f"{MARKS[score.kind]}{score.value:.2f}{error}{improving}"
 
 
 def _aligned(columns: list[list[str]]) -> str:

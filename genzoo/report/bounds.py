@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from genzoo.report.numbers import DASH, number, with_error
+from genzoo.report.records import Fit
 from genzoo.report.summary import Entry, Ranking
 
 ESTIMATORS = {
@@ -22,7 +20,7 @@ MUCH_MARGINAL = 0.1
 
 @dataclass(frozen=True)
 class Bound:
-    """A model's row of the table of bounds, as text; means over the folds.
+    """A model's row of the table of bounds, as text; means over the folds, none where one lacks it.
 
     ``estimators`` are short and long names, several where folds differ.
     ``gap`` certifies the estimator, ``about`` says how or why it is missing; ``calibration`` (the
@@ -51,51 +49,43 @@ def bounds(ranking: Ranking) -> list[Bound]:
 def marginal_weight(entry: Entry) -> float | None:
     """The share of the observation model that is the training marginals, mean over the folds; None
     for a family that has no such share."""
-    return _mean(_of(entry, "calibration"), "marginal_weight")
+    return None if entry.fit is None else entry.fit.mean("calibration", "marginal_weight")
 
 
 def _bound(entry: Entry) -> Bound:
-    sources = _of(entry, "bound")
+    fit = entry.fit
+    assert fit is not None
+    sources = [c.record["bound"] for c in fit.cells if c.record.get("bound")]
     names = list(dict.fromkeys(s["estimator"] for s in sources if s["estimator"]))
-    low, weight = _mean(sources, "ess_low"), marginal_weight(entry)
-    gap, about = _gap(sources)
+    low, weight = fit.mean("bound", "ess_low"), marginal_weight(entry)
+    gap, about = _gap(fit)
     return Bound(
         entry.model,
         entry.kind.replace("_", " "),
         [(name.upper(), ESTIMATORS.get(name, "")) for name in names],
-        _draws(_mean(sources, "ess_median")),
+        _draws(fit.mean("bound", "ess_median")),
         _draws(low),
         low is not None and low < FEW_DRAWS,
         gap,
         about,
-        _calibration(_of(entry, "calibration")),
+        _calibration(fit),
         DASH if weight is None else number(weight, 2),
         weight is not None and weight > MUCH_MARGINAL,
     )
-
-
-def _of(entry: Entry, field: str) -> list[dict[str, Any]]:
-    cells = [] if entry.fit is None else entry.fit.cells
-    return [c.record[field] for c in cells if c.record.get(field)]
-
-
-def _mean(parts: list[dict[str, Any]], name: str) -> float | None:
-    known = [part[name] for part in parts if part.get(name) is not None]
-    return float(np.mean(known)) if known else None
 
 
 def _draws(value: float | None) -> str:
     return number(value, 1 if value is not None and value < 100 else 0)
 
 
-def _gap(sources: list[dict[str, Any]]) -> tuple[str, str]:
-    gaps = [s["gap"] for s in sources if s["gap"]]
-    if not gaps:
-        return DASH, next((s["gap_refused"] for s in sources if s["gap_refused"]), "")
-    value = with_error(_mean(gaps, "value"), _mean(gaps, "stderr"))
-    return value, f"on {gaps[0]['n']} of its own samples"
+def _gap(fit: Fit) -> tuple[str, str]:
+    gap = fit.measured("bound", "gap")
+    if gap is not None:
+        return with_error(*gap), f"on {fit.cells[0].at('bound', 'gap', 'n')} of its own samples"
+    refusals = (c.at("bound", "gap_refused") for c in fit.cells)
+    return DASH, next((why for why in refusals if why), "")
 
 
-def _calibration(found: list[dict[str, Any]]) -> str:
-    before, after = _mean(found, "before"), _mean(found, "after")
+def _calibration(fit: Fit) -> str:
+    before, after = (fit.mean("calibration", when) for when in ("before", "after"))
     return DASH if after is None else f"{number(before)} → {number(after)}"

@@ -13,13 +13,13 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genzoo import store
-from genzoo.benchmark.statistics import Difference
+from genzoo.benchmark.statistics import Difference, weakest
 from genzoo.report import figures, findings, labels, numbers, recommend, samples
 from genzoo.report.bounds import bounds
 from genzoo.report.choice import LEAST, POINT, VERDICTS
 from genzoo.report.numbers import DASH, MARKS, number, with_error
-from genzoo.report.quality import quality
-from genzoo.report.records import TRUTH, DatasetRecord, RunRecord, read_run
+from genzoo.report.quality import LEGEND, quality
+from genzoo.report.records import TRUTH, Cell, DatasetRecord, RunRecord, read_run
 from genzoo.report.summary import BASELINE, Entry, Ranking, rank
 
 SHADES = 5  # classes of colour between the baseline and the best
@@ -30,6 +30,14 @@ VIEWS = {
     "gap": "KL from the truth",
     "cost": "Training time",
 }
+MARKS_LEGEND = (
+    "Chosen: by validation rows. Highest: the highest measured value of a column, which proves "
+    "nothing; what is proven stands in the rankings."
+)
+SEEDS_OF_SAMPLES = (
+    "Of each model the seed that validation chose for samples, by the two-sample test, which may "
+    "be another than the ranking's; the ranking's where validation rows did not judge samples."
+)
 
 
 def build(folder: str | Path) -> dict[str, Path]:
@@ -93,6 +101,9 @@ def _context(run: RunRecord) -> dict[str, Any]:
         "alarms": _alarms(rankings),
         "n_checked": sum(bool(c.record.get("alarm")) for c in run.cells),
         "views": {key: (title, _matrix(run, rankings, key)) for key, title in VIEWS.items()},
+        "marks_legend": MARKS_LEGEND,
+        "samples_legend": LEGEND,
+        "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
         "sections": [_section(run, r, colours, i) for i, r in enumerate(rankings)],
         "failures": _failures(run),
@@ -139,8 +150,13 @@ def _matrix_cell(ranking: Ranking, entry: Entry, view: str) -> dict[str, Any]:
         return _as_cell(entry.status, "failed", entry.reason)
     text, note = _seen(ranking, entry, view)
     style = "truth" if entry.model == TRUTH else f"shade-{_shade(ranking, entry)}"
+    marks = [
+        *(["chosen"] if entry is ranking.chosen else []),
+        *(["highest"] if entry is ranking.best else []),
+    ]
     return _as_cell(text, style, note) | {
-        "best": entry is ranking.best,
+        "chosen": "chosen" in marks,
+        "marks": ", ".join(marks),
         "improving": entry.improving,
         "partial": len(entry.ok) < len(entry.cells),
         "alarm": any(c.model == entry.model for c in ranking.alarms),
@@ -152,7 +168,8 @@ def _as_cell(text: str, style: str, note: str) -> dict[str, Any]:
         "text": text,
         "style": style,
         "note": note,
-        "best": False,
+        "chosen": False,
+        "marks": "",
         "improving": False,
         "partial": False,
         "alarm": False,
@@ -178,14 +195,9 @@ def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
     text = with_error(entry.value, entry.stderr, entry.kind)
     if entry.model == TRUTH or best is None or best.value is None or entry.value is None:
         return text, ""
-    note = "chosen" if entry is ranking.chosen else ""
-    if entry is not best:
-        behind = best.value - entry.value
-        below = number(-behind, numbers.decimals(entry.stderr, entry.value))
-        note = f"{below}, {note}" if note else below
-    elif not note:
-        note = "highest"
-    return text, note
+    if entry is best:
+        return text, ""
+    return text, number(entry.value - best.value, numbers.decimals(entry.stderr, entry.value))
 
 
 def _shade(ranking: Ranking, entry: Entry) -> str:
@@ -213,8 +225,8 @@ def _section(
 ) -> dict[str, Any]:
     dataset = ranking.dataset
     entries = ranking.entries
-    shown = ([ranking.truth] if ranking.truth else []) + entries
-    galleries = samples.galleries(dataset, shown, colours)
+    drawn = [ranking.truth.fit] if ranking.truth and ranking.truth.fit else []
+    galleries = samples.galleries(dataset, [*drawn, *ranking.sampled], colours)
     of_samples = quality(run, ranking)
     return {
         "id": f"data-{index + 1}",
@@ -228,6 +240,7 @@ def _section(
         "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
         "labels": labels.table(run, dataset.name),
         "spread": len(run.seeds) > 1,
+        "folds": dataset.facts.get("folds"),
         "gap": ranking.truth is not None,
         "bounds": bounds(ranking),
         "calibrated": any(b.calibration != DASH for b in bounds(ranking)),
@@ -242,7 +255,7 @@ def _section(
         if dataset.schema
         else 0,
         "completions": [g for g in galleries if g.completions],
-        "marginals": samples.marginals(dataset, entries, colours),
+        "marginals": samples.marginals(dataset, ranking.sampled, colours),
     }
 
 
@@ -334,7 +347,7 @@ def _ranked_row(
         "bits": MARKS[entry.kind].replace("≥", "≤") + number(entry.bits_per_dim, 4),
         "spread": f"{number(entry.mean, places)}, sd {number(entry.spread, places)}",
         "seeds": f"{entry.n_fits} of {len(run.seeds)}",
-        "chosen_seed": "" if entry.fit is None else entry.fit.seed,
+        "seed": DASH if entry.fit is None or entry.fit.seed is None else str(entry.fit.seed),
         "seconds": numbers.seconds(entry.mean_of("train_seconds")),
         "improving": entry.improving,
         "evaluate_seconds": numbers.seconds(entry.mean_of("evaluate_seconds")),
@@ -345,8 +358,11 @@ def _ranked_row(
 
 
 def _text_score(entry: Entry) -> str:
-    score = None if entry.fit is None else entry.fit.cells[0].at("text_score")
-    return with_error(score["value"], score["stderr"], score["kind"]) if score else ""
+    score = None if entry.fit is None else entry.fit.measured("text_score")
+    if entry.fit is None or score is None:
+        return ""
+    kind = weakest([c.record["text_score"]["kind"] for c in entry.fit.cells])
+    return with_error(*score, kind)
 
 
 def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:
@@ -536,8 +552,18 @@ def _params(run: RunRecord) -> list[tuple[str, str, str]]:
 
 def _notes(run: RunRecord, dataset: str) -> list[tuple[str, str]]:
     return [
-        (c.model if c.seed is None or len(run.seeds) == 1 else f"{c.model}, seed {c.seed}", note)
-        for c in [*run.cells, *run.references]
-        if c.dataset == dataset
-        for note in map(str, c.record.get("notes") or [])
+        (_where(run, cell), note)
+        for cell in [*run.cells, *run.references]
+        if cell.dataset == dataset
+        for note in map(str, cell.record.get("notes") or [])
     ]
+
+
+def _where(run: RunRecord, cell: Cell) -> str:
+    """``mixture, seed 1, fold 2``, of which what there is one of is left out."""
+    words = [cell.model]
+    if cell.seed is not None and len(run.seeds) > 1:
+        words.append(f"seed {cell.seed}")
+    if cell.record.get("fold") is not None:
+        words.append(f"fold {cell.record['fold'] + 1}")
+    return ", ".join(words)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from genzoo.report.choice import VERDICTS, Choice, choose_label
 from genzoo.report.numbers import DASH, number, with_error
 from genzoo.report.recommend import area, in_percent
 from genzoo.report.records import Fit, RunRecord
 
+NO_SKILL = "no skill: the shares in training"
+
 
 @dataclass(frozen=True)
 class Line:
-    """A model's line, as text."""
+    """A model's line, as text; ``seed`` is that of the fit that validation chose for labels."""
 
     model: str
+    seed: Any
     log_prob: str
     behind: str
     verdict: str
@@ -52,6 +56,7 @@ def _line(fit: Fit, behind: str, verdict: str) -> Line:
     )
     return Line(
         fit.model,
+        fit.seed,
         with_error(score, error),
         behind,
         verdict,
@@ -60,12 +65,19 @@ def _line(fit: Fit, behind: str, verdict: str) -> Line:
     )
 
 
+def no_skill(choice: Choice) -> dict[str, float | None]:
+    """What the shares of the labels in training are worth on the same rows, by quantity."""
+    log_prob, share = (
+        choice.chosen.pooled("label", "test", name) for name in ("no_skill_log_prob", "majority")
+    )
+    return {"log_prob": log_prob, "accuracy": share, "auc": 0.5}
+
+
 def _no_skill(choice: Choice) -> Line:
-    score = choice.chosen.pooled("label", "test", "no_skill_log_prob")
-    share = choice.chosen.pooled("label", "test", "majority")
+    found = no_skill(choice)
+    share, auc = found["accuracy"], number(found["auc"], 1)
     text = DASH if share is None else f"{number(100 * share, 1)} %"
-    name = "no skill: the shares in training"
-    return Line(name, number(score, 3), DASH, "reference", text, "0.5")
+    return Line(NO_SKILL, None, number(found["log_prob"], 3), DASH, "reference", text, auc)
 
 
 def _left_out(run: RunRecord, dataset: str) -> list[tuple[str, str]]:

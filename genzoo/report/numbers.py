@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 MARKS = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ "}
 _ASCII = str.maketrans(
@@ -68,6 +69,26 @@ def seconds(value: float | None) -> str:
     if value < 9.95:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 100 else f"{value / 60:.1f} min"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured number with its standard error."""
+
+    value: float
+    stderr: float
+
+    @property
+    def text(self) -> str:
+        return with_error(self.value, self.stderr)
+
+    def above(self, other: Value) -> float:
+        """How far this one lies above the other, in standard errors of the difference."""
+        error = math.hypot(self.stderr, other.stderr)
+        difference = self.value - other.value
+        if error == 0:
+            return 0.0 if difference == 0 else math.copysign(math.inf, difference)
+        return difference / error
 
 
 def ascii_marks(text: str) -> str:

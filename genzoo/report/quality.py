@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from genzoo.benchmark.plan import COPYCAT, HELD_OUT
 from genzoo.registry import LIKELIHOOD_METRICS
-from genzoo.report.numbers import decimals, listing, number, with_error
-from genzoo.report.records import Cell, RunRecord
+from genzoo.report.numbers import Value, listing
+from genzoo.report.records import Fit, RunRecord
 from genzoo.report.summary import Ranking
 
 TELLS_APART, SURE = 2.0, 3.0  # standard errors of a difference
 HALF_WAY = 0.5  # from fresh rows to copied ones
 MEMORISATION = "memorisation"
+LEGEND = (
+    "Bold: the best measured value of a column, and those within two standard errors of the "
+    "difference to it: a measured value, not a proof. Where that holds for all models, none is "
+    "bold."
+)
 IDEALS = {"density": "1", "novelty": "0", MEMORISATION: "0.5"}  # neither more nor less is best
 WORDS = {
     "c2st": (
@@ -97,38 +99,14 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Value:
-    """A metric of one source, mean over the folds."""
-
-    value: float
-    stderr: float
-
-    @property
-    def text(self) -> str:
-        return with_error(self.value, self.stderr)
-
-    @property
-    def number(self) -> str:
-        return number(self.value, decimals(self.stderr, self.value))
-
-    @property
-    def error(self) -> str:
-        return number(self.stderr, decimals(self.stderr, self.value))
-
-    def above(self, other: Value) -> float:
-        """How far this one lies above the other, in standard errors of the difference."""
-        error = math.hypot(self.stderr, other.stderr)
-        difference = self.value - other.value
-        if error == 0:
-            return 0.0 if difference == 0 else math.copysign(math.inf, difference)
-        return difference / error
-
-
-@dataclass(frozen=True)
 class Row:
-    """A model or a reference: its values by column, and which of them lead their column."""
+    """A model or a reference: its values by column, and which of them lead their column.
+
+    ``seed`` is that of the fit; None of a reference.
+    """
 
     source: str
+    seed: Any
     is_reference: bool
     values: list[Value | None]
     leads: list[bool]
@@ -137,7 +115,7 @@ class Row:
 @dataclass(frozen=True)
 class Quality:
     """The table of a data set, the references last; who memorises, what to beware of, and what was
-    left out, with the reason."""
+    left out (of whom), with the reason."""
 
     columns: list[Column]
     rows: list[Row]
@@ -148,21 +126,14 @@ class Quality:
 
 def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     """The metrics of samples on a data set; None where there are none."""
-    name = ranking.dataset.name
-    sources = [(e.model, list(e.fit.cells)) for e in ranking.entries if e.fit is not None]
-    references = [(r, run.reference(r, name)) for r in (HELD_OUT, COPYCAT)]
-    cells = [c for _, of_one in [*sources, *references] for c in of_one]
-    facts: dict[str, dict[str, Any]] = {}
-    for cell in cells:
-        for key, metric in cell.record["metrics"].items():
-            if key not in LIKELIHOOD_METRICS:
-                facts.setdefault(key, metric)
+    found = [run.reference(name, ranking.dataset.name) for name in (HELD_OUT, COPYCAT)]
+    references = [fit for fit in found if fit is not None]
+    sources = [*ranking.sampled, *references]
+    facts = sample_metrics(sources)
     if not facts:
         return None
-    values = {
-        source: [_value(of_one, key) for key in facts] for source, of_one in [*sources, *references]
-    }
-    models = [model for model, _ in sources]
+    values = {fit.model: [_value(fit, key) for key in facts] for fit in sources}
+    models = [fit.model for fit in ranking.sampled]
     leads = [
         _leading([values[m][i] for m in models], higher=metric["higher_is_better"])
         if key not in IDEALS
@@ -170,41 +141,43 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
         for i, (key, metric) in enumerate(facts.items())
     ]
     rows = [
-        Row(model, False, values[model], [column[j] for column in leads])
-        for j, model in enumerate(models)
+        Row(fit.model, fit.seed, False, values[fit.model], [column[j] for column in leads])
+        for j, fit in enumerate(ranking.sampled)
     ]
-    rows += [
-        Row(reference, True, values[reference], [False] * len(facts))
-        for reference, of_one in references
-        if of_one
-    ]
+    rows += [Row(f.model, None, True, values[f.model], [False] * len(facts)) for f in references]
     columns = [_column(key, metric) for key, metric in facts.items()]
-    found: list[str] = []
+    findings: list[str] = []
     caveats = [CAVEATS[key] for key in facts if key in CAVEATS]
     if MEMORISATION in facts:
-        found, doubts = _memorising(values, list(facts).index(MEMORISATION), models)
+        findings, doubts = _memorising(values, list(facts).index(MEMORISATION), models)
         caveats += doubts
-    return Quality(columns, rows, found, caveats, _left_out(cells))
+    return Quality(columns, rows, findings, caveats, _left_out(sources))
 
 
-def _value(cells: Sequence[Cell], key: str) -> Value | None:
-    found = [c.record["metrics"][key] for c in cells if key in c.record["metrics"]]
-    found = [f for f in found if f["value"] is not None]
-    if not found:
-        return None
-    errors = [math.nan if f["stderr"] is None else f["stderr"] for f in found]
-    error = math.sqrt(sum(e**2 for e in errors)) / len(errors)
-    return Value(float(np.mean([f["value"] for f in found])), error)
+def sample_metrics(fits: Sequence[Fit]) -> dict[str, dict[str, Any]]:
+    """The metrics of samples that one of the fits has in every fold, each with a record of it."""
+    found: dict[str, dict[str, Any]] = {}
+    for fit in fits:
+        for key, metric in fit.cells[0].record["metrics"].items():
+            if key not in LIKELIHOOD_METRICS and fit.metric(key) is not None:
+                found.setdefault(key, metric)
+    return found
+
+
+def _value(fit: Fit, key: str) -> Value | None:
+    found = fit.metric(key)
+    return None if found is None else Value(*found)
 
 
 def _leading(values: list[Value | None], *, higher: bool) -> list[bool]:
-    """The best value and those that can't be told from it; none where all are alike."""
-    known = [v for v in values if v is not None and math.isfinite(v.value)]
+    """The best value and those within ``TELLS_APART`` standard errors of it (``LEGEND``); none
+    where all are."""
+    known = [v for v in values if v is not None]
     if not known:
         return [False] * len(values)
     best = max(known, key=lambda v: v.value if higher else -v.value)
-    alike = [v is not None and not abs(best.above(v)) >= TELLS_APART for v in values]
-    return [False] * len(values) if sum(alike) == len(known) else alike
+    near = [v is not None and abs(best.above(v)) <= TELLS_APART for v in values]
+    return [False] * len(values) if sum(near) == len(known) else near
 
 
 def _memorising(
@@ -212,7 +185,9 @@ def _memorising(
 ) -> tuple[list[str], list[str]]:
     """Who stands nearer to a copycat than to fresh rows, as findings; where the two can't be told
     apart, that as a caveat."""
-    fresh, copied = values[HELD_OUT][column], values[COPYCAT][column]
+    fresh, copied = (
+        values[name][column] if name in values else None for name in (HELD_OUT, COPYCAT)
+    )
     if fresh is None or copied is None:
         return [], []
     if not abs(copied.above(fresh)) >= SURE:
@@ -243,20 +218,18 @@ def _column(key: str, metric: dict[str, Any]) -> Column:
     return Column(title, arrow, str(metric["unit"]), meaning)
 
 
-def _left_out(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-    """What was left out, with whose samples where it was not all of them, and why."""
+def _left_out(fits: Sequence[Fit]) -> list[tuple[str, str]]:
+    """What was left out, with whose samples where it was not all of them, and why; what has the
+    same reason stands together."""
     found: dict[tuple[str, str], list[str]] = {}
-    for cell in cells:
-        for key, reason in cell.record["metrics_left_out"].items():
-            sources = found.setdefault((key, reason), [])
-            if cell.model not in sources:
-                sources.append(cell.model)
-    everyone = len({cell.model for cell in cells})
-    return [
-        (
-            WORDS.get(key, (key, ""))[0]
-            + ("" if len(sources) == everyone else f" of {listing(sources)}"),
-            reason,
-        )
-        for (key, reason), sources in found.items()
-    ]
+    for fit in fits:
+        for cell in fit.cells:
+            for key, reason in cell.record["metrics_left_out"].items():
+                sources = found.setdefault((key, reason), [])
+                if fit.model not in sources:
+                    sources.append(fit.model)
+    titles: dict[tuple[str, str], list[str]] = {}
+    for (key, reason), sources in found.items():
+        whose = "" if len(sources) == len(fits) else f" of {listing(sources)}"
+        titles.setdefault((whose, reason), []).append(WORDS.get(key, (key, ""))[0])
+    return [("; ".join(names) + whose, reason) for (whose, reason), names in titles.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,7 @@ from markupsafe import Markup
 
 from genzoo.report import figures, png
 from genzoo.report.numbers import number
-from genzoo.report.records import Cell, DatasetRecord
-from genzoo.report.summary import Entry
+from genzoo.report.records import Cell, DatasetRecord, Fit
 from genzoo.schema import Schema
 
 LONG_STRING = 32  # longer strings are shown as texts
@@ -25,6 +25,7 @@ class Gallery:
 
     source: str
     colour: int | None
+    seed: Any = None
     image: str = ""
     n: int = 0
     strings: list[str] = field(default_factory=list)
@@ -49,25 +50,22 @@ class Marginals:
 
 
 def galleries(
-    dataset: DatasetRecord, entries: list[Entry], colours: dict[str, int]
+    dataset: DatasetRecord, fits: Sequence[Fit], colours: dict[str, int]
 ) -> list[Gallery]:
-    """Real rows first, then each model's samples of its first finished seed."""
+    """Real rows first, then each fit's samples; of several folds the first one's."""
     if dataset.schema is None:
         return []
     found = []
     if dataset.rows is not None and len(dataset.rows):
-        found.append(_gallery("real rows", None, dataset.schema, dataset.rows))
-    for entry in entries:
-        cell = _first(entry, "rows")
-        if cell is not None and cell.rows is not None and len(cell.rows):
-            gallery = _gallery(entry.model, colours.get(entry.model), dataset.schema, cell.rows)
+        found.append(_gallery(Gallery("real rows", None), dataset.schema, dataset.rows))
+    for fit in fits:
+        cell = fit.cells[0]
+        if cell.rows is not None and len(cell.rows):
+            empty = Gallery(fit.model, colours.get(fit.model), fit.seed)
+            gallery = _gallery(empty, dataset.schema, cell.rows)
             gallery.completions = cell.record.get("completions") or {}
             found.append(gallery)
     return found
-
-
-def _first(entry: Entry, attribute: str) -> Cell | None:
-    return next((c for c in entry.ok if getattr(c, attribute) is not None), None)
 
 
 def columns_shown(schema: Schema) -> list[str]:
@@ -75,8 +73,8 @@ def columns_shown(schema: Schema) -> list[str]:
     return [str(name) for name in schema.names[:MOST_COLUMNS]]
 
 
-def _gallery(source: str, colour: int | None, schema: Schema, rows: np.ndarray) -> Gallery:
-    gallery = Gallery(source, colour)
+def _gallery(gallery: Gallery, schema: Schema, rows: np.ndarray) -> Gallery:
+    """The gallery with rows in the form of the data."""
     if schema.layout == "image":
         gallery.image, gallery.n = png.gallery(rows, schema.event_shape, schema.cards)
     elif schema.layout == "sequence":
@@ -120,10 +118,10 @@ def _text(value: Any) -> str:
 
 
 def marginals(
-    dataset: DatasetRecord, entries: list[Entry], colours: dict[str, int]
+    dataset: DatasetRecord, fits: Sequence[Fit], colours: dict[str, int]
 ) -> Marginals | None:
-    """Training rows' marginals against the models' samples; None where either is unknown."""
-    schema, (p, q, cells) = dataset.schema, _shares(dataset, entries)
+    """Training rows' marginals against the fits' samples; None where either is unknown."""
+    schema, (p, q, cells) = dataset.schema, _shares(dataset, fits)
     if schema is None or not q:
         return None
     distance = _distances(p, q)
@@ -148,25 +146,28 @@ def marginals(
     )
 
 
-def mean_distances(dataset: DatasetRecord, entries: list[Entry]) -> tuple[dict[str, float], float]:
-    """The mean total variation of each model's marginals from the training rows', and what a
-    perfect model would show with as many samples; empty where either is unknown."""
-    p, q, cells = _shares(dataset, entries)
+def mean_distances(
+    dataset: DatasetRecord, fits: Sequence[Fit]
+) -> tuple[list[tuple[Cell, float]], float]:
+    """The mean total variation of each fit's marginals from the training rows', with the cell that
+    they are from, and what a perfect model would show with as many samples; empty where either is
+    unknown."""
+    p, q, cells = _shares(dataset, fits)
     if not q:
-        return {}, 0.0
+        return [], 0.0
     means = _distances(p, q).mean(axis=1).tolist()
     n = int(cells[0].record.get("n_sampled") or 1)
-    return dict(zip(q, means, strict=True)), _noise(p, n)
+    return list(zip(cells, means, strict=True)), _noise(p, n)
 
 
 def _shares(
-    dataset: DatasetRecord, entries: list[Entry]
+    dataset: DatasetRecord, fits: Sequence[Fit]
 ) -> tuple[list[np.ndarray], dict[str, list[np.ndarray]], list[Cell]]:
-    """The shares of each variable's codes in the training rows and in each model's samples, and the
-    cells that these are from."""
+    """The shares of each variable's codes in the training rows and in each fit's samples, and the
+    cells that these are from; with folds, all of the first."""
     real = dataset.facts.get("marginals")
-    cells = [next((c for c in e.ok if c.record.get("marginals")), None) for e in entries]
-    found = [c for c in cells if c is not None] if real else []
+    first = [fit.cells[0] for fit in fits]
+    found = [c for c in first if c.record.get("marginals")] if real else []
     p = [np.asarray(shares, dtype=float) for shares in real or []]
     q = {c.model: [np.asarray(s, dtype=float) for s in c.record["marginals"]] for c in found}
     return p, q, found

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from genzoo.benchmark.fits import likeliest, score_of
 from genzoo.benchmark.statistics import Difference, paired_difference
-from genzoo.model import LogProb, Score
-from genzoo.report.choice import BASELINE, Against, Choice, by_likelihood, choose_likelihood
+from genzoo.report.choice import BASELINE, Against, Choice, choose_likelihood, choose_samples
 from genzoo.report.records import TRUTH, Cell, DatasetRecord, Fit, RunRecord
+
+__all__ = ["BASELINE", "Entry", "Ranking", "Rival", "rank", "score_of", "summarise"]
 
 
 @dataclass
@@ -89,13 +91,18 @@ class Rival:
 
 @dataclass
 class Ranking:
-    """The families on one data set, the highest value first."""
+    """The families on one data set, the highest value first.
+
+    ``sampled`` holds of each family the fit whose samples are shown and judged: the one that
+    validation chose for samples, which may be of another seed than the one that is ranked.
+    """
 
     dataset: DatasetRecord
     rivals: list[Rival]
     failed: list[Entry]
     truth: Entry | None
     choice: Choice | None
+    sampled: list[Fit]
     alarms: list[Cell] = field(default_factory=list)
 
     @property
@@ -141,8 +148,18 @@ def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
         [e for e in entries if e.value is None],
         truth if truth.value is not None else None,
         choice,
+        _sampled(run, dataset.name, done),
         [c for c in cells if c.at("alarm", "raised")],
     )
+
+
+def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Fit]:
+    """Of each entry the fit that the advice on samples speaks of; the ranked one where validation
+    rows did not judge its samples."""
+    choice = choose_samples(run, dataset)
+    fits = [] if choice is None else [choice.chosen, *(a.other for a in choice.against)]
+    chosen = {fit.model: fit for fit in fits}
+    return [chosen.get(e.model, e.fit) for e in entries if e.fit is not None]
 
 
 def _of(found: Against | None) -> Difference | None:
@@ -159,28 +176,15 @@ def summarise(run: RunRecord, model: str, dataset: str) -> Entry:
     entry = Entry(model, dataset, run.of(model, dataset), n_fits=len(fits))
     if not fits:
         return entry
-    # as ``choice.contenders``: what raised an alarm is no choice
-    fit = entry.fit = max(fits, key=lambda f: (not f.alarming, by_likelihood(f) or -math.inf))
+    fit = entry.fit = likeliest(fits)
     entry.cells.sort(key=lambda c: c not in fit.cells)
     score = score_of(fit)
     entry.value, entry.stderr, entry.kind = score.value, score.stderr, score.kind
-    entry.bits_per_dim = fit.mean("bits_per_dim")
+    entry.bits_per_dim = fit.over_rows("bits_per_dim")
     if len(fits) > 1:
         values = [score_of(f).value for f in fits]
         entry.mean, entry.spread = float(np.mean(values)), float(np.std(values, ddof=1))
     return entry
-
-
-def score_of(fit: Fit) -> Score:
-    """Mean log mass of the test rows of all folds, in nats, with its sampling error."""
-    values = fit.array("log_prob")
-    if values is None:
-        stderr = fit.mean("stderr")
-        value = fit.mean("test_log_prob")
-        assert value is not None
-        return Score(value, math.nan if stderr is None else stderr, fit.kind)
-    score = LogProb.exact(values).mean(fit.groups_of("groups"))
-    return Score(score.value, score.stderr, fit.kind)
 
 
 def _gap(truth: Entry, entry: Entry) -> Difference | None:

@@ -1,16 +1,21 @@
 """Every number of a report's tables, one a line: ``numbers.csv``, beside ``results.csv``.
 
-Numbers of a cell come from its record as they stand there; those that compare models, or speak of
-several seeds, come from the rankings.
+Numbers of a cell come from its record as they stand there. With folds a fit has lines of the same
+names with no fold, which are what the tables show: of all its folds together. Numbers that compare
+models, or speak of several seeds, come from the rankings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from genzoo.report.choice import Against, Choice, choose_label, choose_samples
-from genzoo.report.records import Cell, RunRecord
+from genzoo.benchmark.plan import REFERENCES
+from genzoo.report.choice import Choice, choose_label, choose_samples
+from genzoo.report.labels import NO_SKILL, no_skill
+from genzoo.report.quality import sample_metrics
+from genzoo.report.records import Cell, Fit, RunRecord
 from genzoo.report.samples import mean_distances
 from genzoo.report.summary import Ranking, rank
 
@@ -24,6 +29,27 @@ SKIPPED = (
     "completions", "curve", "metrics_left_out",
 )  # fmt: skip
 UNITS = {"log_prob": "nats per row", "seconds": "s", "memory_mb": "MiB"}
+SCORES = ("value", "test_log_prob", "log_prob")  # beside which a record keeps stderr and kind
+MEANS = (  # over folds; of these a table may show the mean
+    "train_seconds", "evaluate_seconds", "n_parameters", "peak_memory_mb", "bound.ess_median",
+    "bound.ess_low", "calibration.before", "calibration.after", "calibration.marginal_weight",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a choice compares, the unit of its differences and that of its margin."""
+
+    what: str
+    unit: str
+    unit_of_margin: str
+
+
+PURPOSES = (
+    Purpose("difference to the chosen", "nats per row", "nats per row"),
+    Purpose("difference in log p(label | rest) to the chosen", "nats per row", "share of cases"),
+    Purpose("difference in c2st to the chosen", "accuracy", "accuracy"),
+)
 
 
 def every_number(run: RunRecord) -> pd.DataFrame:
@@ -33,15 +59,21 @@ def every_number(run: RunRecord) -> pd.DataFrame:
 
     lines = [line for cell in (*run.cells, *run.references) for line in _of_cell(cell)]
     for dataset in run.datasets:
+        fits = [f for model in run.models for f in run.fits(model, dataset.name)]
+        fits += [f for name in REFERENCES for f in [run.reference(name, dataset.name)] if f]
+        lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
         ranking = rank(run, dataset)
         lines += _of_ranking(ranking)
-        choices = {
-            "difference in log p(label | rest) to the chosen": choose_label(run, dataset.name),
-            "difference in c2st to the chosen": choose_samples(run, dataset.name),
-        }
-        for what, choice in choices.items():
-            lines += [] if choice is None else list(_of_choice(dataset.name, what, choice))
-    return pd.DataFrame(lines, columns=list(FIELDS))
+        of_label = choose_label(run, dataset.name)
+        choices = (ranking.choice, of_label, choose_samples(run, dataset.name))
+        for purpose, choice in zip(PURPOSES, choices, strict=True):
+            lines += [] if choice is None else list(_of_choice(dataset.name, purpose, choice))
+        if of_label is not None:
+            same = {"dataset": dataset.name, "model": NO_SKILL}
+            for name, value in no_skill(of_label).items():
+                lines.append(same | {"quantity": f"label.test.{name}", "value": value})
+    # a whole number stays one beside lines that have none
+    return pd.DataFrame(lines, columns=list(FIELDS)).astype({"seed": "Int64", "fold": "Int64"})
 
 
 def _of_cell(cell: Cell) -> Iterator[dict[str, Any]]:
@@ -55,20 +87,49 @@ def _of_cell(cell: Cell) -> Iterator[dict[str, Any]]:
         yield same | {"quantity": quantity} | number
 
 
+def _over_folds(fit: Fit) -> Iterator[dict[str, Any]]:
+    """What tables show of a fit of several folds."""
+    found: dict[str, tuple[float | None, float | None]] = {
+        "n_test": (sum(c.record["n_test"] for c in fit.cells), None),
+        "bits_per_dim": (fit.over_rows("bits_per_dim"), None),
+        "bound.gap": fit.measured("bound", "gap") or (None, None),
+        "text_score": fit.measured("text_score") or (None, None),
+    }
+    found |= {name: (fit.mean(*name.split(".")), None) for name in MEANS}
+    metrics = sample_metrics([fit])
+    found |= {f"metrics.{key}": fit.metric(key) or (None, None) for key in metrics}
+    found |= {f"label.test.{key}": fit.told(key) for key in ("log_prob", "accuracy", "auc")}
+    same = {"dataset": fit.cells[0].dataset, "model": fit.model, "seed": fit.seed}
+    for quantity, (value, stderr) in found.items():
+        if value is not None:
+            metric = metrics.get(quantity.removeprefix("metrics."))
+            unit = metric["unit"] if metric else _unit(quantity)
+            yield same | {"quantity": quantity, "value": value, "stderr": stderr, "unit": unit,
+                          "note": f"over {len(fit.cells)} folds"}  # fmt: skip
+
+
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """The numbers in a part of a record, each with the names that lead to it."""
     if isinstance(value, dict):
-        if _is_number(value.get("value")):
-            known = {name: value.get(name) for name in ("value", "stderr", "unit", "kind")}
-            yield path, known
-            value = {k: v for k, v in value.items() if k not in known}
+        score = next((name for name in SCORES if _is_number(value.get(name))), None)
+        if score is not None:
+            known = {name: value.get(name) for name in ("stderr", "unit", "kind")}
+            name = _joined(path, score) if score != "value" else path
+            yield name, {"value": value[score], **known, "unit": known["unit"] or _unit(name)}
+            value = {k: v for k, v in value.items() if k != score and k not in known}
         for name, part in value.items():
             if name not in SKIPPED:
-                yield from _leaves(part, f"{path}.{name}" if path else name)
+                yield from _leaves(part, _joined(path, name))
     elif _is_number(value):
-        last = path.rpartition(".")[2]
-        unit = next((unit for end, unit in UNITS.items() if last.endswith(end)), None)
-        yield path, {"value": value, "unit": unit}
+        yield path, {"value": value, "unit": _unit(path)}
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _unit(quantity: str) -> str | None:
+    return next((unit for end, unit in UNITS.items() if quantity.endswith(end)), None)
 
 
 def _is_number(value: Any) -> bool:
@@ -77,40 +138,42 @@ def _is_number(value: Any) -> bool:
 
 def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
     name, unit = ranking.dataset.name, "nats per row"
+    highest = None if ranking.best is None else ranking.best.value
     for entry in (*ranking.entries, *([ranking.truth] if ranking.truth else [])):
+        assert entry.fit is not None
+        assert entry.value is not None
         same = {"dataset": name, "model": entry.model, "unit": unit, "kind": entry.kind}
-        seed = None if entry.fit is None else entry.fit.seed
-        yield same | {"quantity": "test log-probability", "seed": seed, "value": entry.value,
-                      "stderr": entry.stderr}  # fmt: skip
+        of_fit = same | {"seed": entry.fit.seed}
+        yield of_fit | {"quantity": "test log-probability", "value": entry.value,
+                        "stderr": entry.stderr}  # fmt: skip
+        if highest is not None and entry is not ranking.truth:
+            yield of_fit | {"quantity": "difference to the highest", "value": entry.value - highest}
         if entry.mean is not None:
             yield same | {"quantity": "mean over seeds", "value": entry.mean}
             yield same | {"quantity": "standard deviation over seeds", "value": entry.spread}
         if entry.gap is not None:
-            yield same | {"quantity": "KL(truth, model)", "value": entry.gap.value,
-                          "stderr": entry.gap.stderr, "seed": seed}  # fmt: skip
-    if ranking.choice is not None:
-        yield {"dataset": name, "model": ranking.choice.chosen.model, "quantity": "margin",
-               "value": ranking.choice.margin, "unit": unit}  # fmt: skip
-        yield from _of_choice(name, "difference to the chosen", ranking.choice)
-    distances, noise = mean_distances(ranking.dataset, ranking.entries)
-    for model, value in distances.items():
-        yield {"dataset": name, "model": model, "quantity": "marginals, mean total variation",
-               "value": value}  # fmt: skip
+            yield of_fit | {"quantity": "KL(truth, model)", "value": entry.gap.value,
+                            "stderr": entry.gap.stderr}  # fmt: skip
+    distances, noise = mean_distances(ranking.dataset, ranking.sampled)
+    total = {"dataset": name, "quantity": "marginals, mean total variation"}
+    for cell, value in distances:
+        yield total | {"model": cell.model, "seed": cell.seed, "fold": cell.record.get("fold"),
+                       "value": value}  # fmt: skip
     if distances:
-        yield {"dataset": name, "model": "a perfect model", "value": noise,
-               "quantity": "marginals, mean total variation"}  # fmt: skip
+        yield total | {"model": "a perfect model", "value": noise}
 
 
-def _of_choice(dataset: str, what: str, choice: Choice) -> Iterator[dict[str, Any]]:
+def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[str, Any]]:
+    chosen, what = choice.chosen, purpose.what
+    yield {"dataset": dataset, "model": chosen.model, "seed": chosen.seed, "value": choice.margin,
+           "quantity": f"margin of the {what}", "unit": purpose.unit_of_margin,
+           "note": "chosen"}  # fmt: skip
     for against in choice.against:
-        yield from _of_against(dataset, what, against)
-
-
-def _of_against(dataset: str, what: str, against: Against) -> Iterator[dict[str, Any]]:
-    d = against.difference
-    same = {"dataset": dataset, "model": against.other.model, "seed": against.other.seed}
-    if d is None:
-        return
-    yield same | {"quantity": what, "value": d.value, "stderr": d.stderr, "note": against.verdict}
-    for end, value in zip(("low", "high"), d.interval(), strict=True):
-        yield same | {"quantity": f"{what}, 95 % {end}", "value": value}
+        d, other = against.difference, against.other
+        if d is None:
+            continue
+        same = {"dataset": dataset, "model": other.model, "seed": other.seed, "unit": purpose.unit}
+        yield same | {"quantity": what, "value": d.value, "stderr": d.stderr,
+                      "note": against.verdict}  # fmt: skip
+        for end, value in zip(("low", "high"), d.interval(), strict=True):
+            yield same | {"quantity": f"{what}, 95 % {end}", "value": value}

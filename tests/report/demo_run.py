@@ -37,9 +37,14 @@ BEHIND = {
 
 
 def write_demo(
-    folder: Path, *, seeds: tuple[int, ...] = (0,), datasets: tuple[str, ...] = tuple(BEHIND)
+    folder: Path,
+    *,
+    seeds: tuple[int, ...] = (0,),
+    datasets: tuple[str, ...] = tuple(BEHIND),
+    folds: int | None = None,
 ) -> Path:
-    """Write the run; ``alarm`` and ``names`` have a truth."""
+    """Write the run; ``alarm`` and ``names`` have a truth. Folds, of data sets without one, differ
+    in their number of test rows and in how hard these are."""
     rng = np.random.default_rng(7)
     asked, references, facts = [], [], []
     for name in datasets:
@@ -47,42 +52,52 @@ def write_demo(
         _npz(folder / "datasets" / f"{name}.npz", rows=rows[:64])
         (folder / "datasets" / f"{name}.schema.json").write_text(schema.to_json())
         n_test = 30 if name == "flowers" else 300
-        truth = base + _scale(base) * rng.standard_normal(n_test)
-        known = name in ("alarm", "names")
-        facts.append(_facts(name, schema, rows, n_test, -base if known else None))
-        if known:
-            key = _truth(folder, name, schema, rows, truth)
-            asked.append({"key": key, "model": "truth", "dataset": name, "seed": None})
-        for reference in REFERENCES:
-            key = f"{reference}-{name}"
-            record = _record(key, reference, name, None, n_test) | {
-                "status": "ok",
-                "metrics": _sample_metrics(0.0, schema, copies=reference == "copycat"),
-                "metrics_left_out": _left_out(schema),
-            }
-            _json(folder / "cells" / f"{key}.json", record)
-            references.append({"key": key, "model": reference, "dataset": name, "seed": None})
-        for model, behind in zip(MODELS, BEHIND[name], strict=True):
-            for seed in seeds:
-                key = f"{model}-{name}-{seed}"
-                record = _record(key, model, name, seed, n_test)
-                if behind is None:
-                    record |= _failure(model)
-                else:
-                    values = truth - behind - 0.05 + 0.3 * rng.standard_normal(n_test)
-                    values -= 0.1 * seed
-                    drawn = _perturbed(schema, rows, behind / 12, rng)
-                    record |= _success(model, name, schema, values, truth if known else None, drawn)
-                    record["metrics"] |= _sample_metrics(behind, schema)
-                    record["metrics_left_out"] = _left_out(schema)
-                    _npz(
-                        folder / "cells" / f"{key}.npz",
-                        log_prob=values,
-                        stderr=np.zeros(n_test),
-                        rows=drawn[:64],
-                    )
+        known = name in ("alarm", "names") and folds is None
+        facts.append(_facts(name, schema, rows, n_test, -base if known else None, folds))
+        for fold in [None] if folds is None else range(folds):
+            n, harder = n_test + 9 * (fold or 0), 1.5 * (fold or 0)
+            truth = base - harder + _scale(base) * rng.standard_normal(n)
+            if known:
+                key = _truth(folder, name, schema, rows, truth)
+                asked.append({"key": key, "model": "truth", "dataset": name, "seed": None})
+            for reference in REFERENCES:
+                key = key_of(reference, name, None, fold)
+                record = _record(key, reference, name, None, n) | {
+                    "fold": fold,
+                    "status": "ok",
+                    "metrics": _sample_metrics(harder, schema, copies=reference == "copycat"),
+                    "metrics_left_out": _left_out(schema),
+                }
                 _json(folder / "cells" / f"{key}.json", record)
-                asked.append({"key": key, "model": model, "dataset": name, "seed": seed})
+                references.append(
+                    {"key": key, "model": reference, "dataset": name, "seed": None, "fold": fold}
+                )
+            for model, behind in zip(MODELS, BEHIND[name], strict=True):
+                for seed in seeds:
+                    key = key_of(model, name, seed, fold)
+                    record = _record(key, model, name, seed, n) | {"fold": fold}
+                    if behind is None:
+                        record |= _failure(model)
+                    else:
+                        values = truth - behind - 0.05 + 0.3 * rng.standard_normal(n)
+                        values -= 0.1 * seed
+                        drawn = _perturbed(schema, rows, behind / 12, rng)
+                        record |= _success(
+                            model, name, schema, values, truth if known else None, drawn
+                        )
+                        record["train_seconds"] += harder
+                        record["metrics"] |= _sample_metrics(behind + harder + seed, schema)
+                        record["metrics_left_out"] = _left_out(schema)
+                        _npz(
+                            folder / "cells" / f"{key}.npz",
+                            log_prob=values,
+                            stderr=np.zeros(n),
+                            rows=drawn[:64],
+                        )
+                    _json(folder / "cells" / f"{key}.json", record)
+                    asked.append(
+                        {"key": key, "model": model, "dataset": name, "seed": seed, "fold": fold}
+                    )
     _json(
         folder / "plan.json",
         {
@@ -114,6 +129,11 @@ def _model(key: str) -> dict[str, Any]:
         "modules": code.modules,
         "asked": "2026-01-02T03:04:05+00:00",
     }
+
+
+def key_of(model: str, dataset: str, seed: int | None = 0, fold: int | None = None) -> str:
+    """The key of a cell, or of a reference, whose seed is None."""
+    return "-".join(str(part) for part in (model, dataset, seed, fold) if part is not None)
 
 
 def edit(folder: Path, key: str, **changes: Any) -> None:
@@ -191,7 +211,12 @@ def _perturbed(
 
 
 def _facts(
-    name: str, schema: Schema, rows: np.ndarray, n_test: int, entropy: float | None
+    name: str,
+    schema: Schema,
+    rows: np.ndarray,
+    n_test: int,
+    entropy: float | None,
+    folds: int | None,
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -211,7 +236,7 @@ def _facts(
         "clamped": 0,
         "has_text": name == "play",
         "units": {"what": "blocks", "n_test": 15, "block": 8} if name == "play" else None,
-        "folds": None,
+        "folds": folds,
         "foldable": False,
         "source": f"invented for this test, after {name}",
         "licence": "CC0-1.0",

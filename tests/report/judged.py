@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from demo_run import edit
+from demo_run import edit, key_of
 
 N = 400
 DONE = {"converged": True, "steps": 9, "seconds": 1.0, "stopped_by": "converged", "curve": []}
@@ -83,23 +83,27 @@ def judge_labels(
     no_skill: float = -0.55,
     n_valid: int = 200,
     rarer: int = 96,
+    auc: float = 0.9,
+    majority: float = 0.76,
+    seed: int = 0,
+    fold: int | None = None,
 ) -> None:
     """Give a cell of ``flowers`` what it tells of the label."""
-    key = f"{model}-flowers-0"
+    key = key_of(model, "flowers", seed, fold)
     path = folder / "cells" / f"{key}.npz"
     with np.load(path) as stored:
         arrays = dict(stored)
     shares = np.full(len(test), no_skill)
     told = {"label_log_prob": test, "label_right": right, "label_no_skill": shares}
     np.savez(path, **(arrays | told))
-    same = {"majority": 0.76, "no_skill_log_prob": no_skill}
+    same = {"majority": majority, "no_skill_log_prob": no_skill}
     label = {
         "left_out": None,
         "valid": {"n": n_valid, "log_prob": valid, "stderr": 0.02, **same},
         "test": {
             "n": len(test), "log_prob": float(test.mean()), "stderr": 0.01, "rarer": rarer,
             "accuracy": {"value": float(right.mean()), "stderr": 0.015},
-            "auc": {"value": 0.9, "stderr": 0.01}, **same,
+            "auc": {"value": auc, "stderr": 0.01}, **same,
         },
     }  # fmt: skip
     edit(folder, key, label=label)
