@@ -162,8 +162,7 @@ def test_compare_a_file(people, tmp_path):
     assert "84 rows to train on, 12 to select on, 24 to be judged on" in done.stdout
     assert f"edit {out / 'schema_people.json'}" in done.stdout
     assert "What to use on people\n  12 validation rows are too few to choose by" in done.stdout
-    assert "a file of about 300 rows" in done.stdout
-    assert "or --folds 5, which judges every row once" in done.stdout
+    assert "about 300 rows instead of 120, or --folds 5, which chooses by about 60" in done.stdout
     assert "bayesian_network, for likelihoods on people, is saved in" in done.stdout
     assert "but 12 validation rows are too few to tell it from the others" in done.stdout
     table = pd.read_csv(out / "results.csv")

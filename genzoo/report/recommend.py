@@ -368,7 +368,7 @@ def _likelihood(run: RunRecord, dataset: str, choice: Choice, ranked: list[Fit])
         ]
         return Advice("likelihood", None, " ".join(words))
     margin = margin_of(choice, NATS)
-    words = lead(choice, f"{nats(best)} nats a row on test rows", NATS, margin)
+    words = lead(choice, f"{nats(best)} nats a row on test rows{seed(run, best)}", NATS, margin)
     if choice.better is None:
         words += shown(choice, NATS, margin) + learned(choice)
     if best.kind != "exact":
@@ -399,6 +399,11 @@ def learned(choice: Choice) -> list[str]:
     if against is None or against.verdict == "worse":
         return []
     return [f"{choice.chosen.model} is not shown to have learned how columns depend on each other."]
+
+
+def seed(run: RunRecord, fit: Fit) -> str:
+    """``, seed 2``, where there are several: each purpose may have its own."""
+    return f", seed {fit.seed}" if len(run.seeds) > 1 else ""
 
 
 def nats(fit: Fit) -> str:
@@ -487,7 +492,7 @@ def _samples(run: RunRecord, dataset: str) -> Advice:
     share, error = (100 * part for part in found)
     value = (
         f"trees tell its samples from test rows in {number(share, 0)} ± {number(error, 0)} % of "
-        f"cases (50 %: not at all)"
+        f"cases (50 %: not at all){seed(run, choice.recommended)}"
     )
     margin = margin_of(choice, POINTS)
     words = lead(choice, value, POINTS, margin)
@@ -553,7 +558,9 @@ def _label(run: RunRecord, dataset: str) -> Advice:
         )
         return Advice("label", None, words)
     margin = "one point of accuracy"
-    lines = [*lead(choice, told(choice.recommended), NATS_OF_LABEL, margin), by_chance]
+    best = choice.recommended
+    value = f"{told(best)}{seed(run, best)}"
+    lines = [*lead(choice, value, NATS_OF_LABEL, margin), by_chance]
     if choice.better is None:
         lines += shown(choice, NATS_OF_LABEL, margin, same_score=False)
     if any(f.model == BASELINE for f in (chosen, *(a.other for a in choice.against))):
