@@ -184,7 +184,10 @@ def compare(
     ] = False,
     save_best: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Save the model that is recommended for likelihoods."),
+        typer.Option(
+            metavar="DIR",
+            help="Save the model that is recommended for likelihoods, or chosen where none is.",
+        ),
     ] = None,
     models: Annotated[
         str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
@@ -257,7 +260,7 @@ def compare(
         own = [_show_file(file, options) for file in files]
         asked = [*(asked or []), *own]
         out = Path("runs") / (profile or own[0].name) if out is None else out
-        _write_schemas(own, out, only=only_schema)
+        _write_schemas(own, out)
         if only_schema:
             return
     run = compare(
@@ -277,13 +280,33 @@ def compare(
 
         typer.echo("\n" + in_words(run.folder, [data.name for data in own]))
     if save_best is not None:
-        from genzoo.report.recommend import too_few
-        from genzoo.report.records import read_run
-
         best = run.save_best(names[0], save_best)
-        few = too_few(read_run(run.folder), names[0])
-        caution = "" if few is None else f"; but {few} are too few to tell it from the others"
-        typer.echo(f"\n{best}, for likelihoods on {names[0]}, is saved in {save_best}{caution}")
+        typer.echo(f"\n{_what_is_saved(run, names[0], best, save_best)}")
+
+
+def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
+    """As what the model in ``place`` is saved; where the report recommends none, in its words why.
+
+    A file in hand looks like advice: that there is none must be said beside it.
+    """
+    from genzoo.report.choice import choose_likelihood
+    from genzoo.report.numbers import ascii_marks
+    from genzoo.report.recommend import advise
+    from genzoo.report.records import read_run
+
+    record = read_run(run.folder)
+    advice = next(a for a in advise(record, dataset) if a.purpose in ("none", "likelihood"))
+    if advice.model is not None:
+        return f"{best}, for likelihoods on {dataset}, is saved in {place}"
+    choice = choose_likelihood(record, dataset)
+    assert choice is not None  # or nothing would be saved
+    chosen = "validation's choice"
+    if choice.recommended is not choice.chosen:
+        chosen = f"put by test rows in the place of {choice.chosen.model}, {chosen}"
+    return (
+        f"Nothing is recommended for likelihoods on {dataset}: {ascii_marks(advice.words)}\n"
+        f"What is saved in {place} is {best}, {chosen}."
+    )
 
 
 def _names(files: list[str], keys: list[str]) -> list[str]:
@@ -320,25 +343,20 @@ def _show_file(file: str, options: dict[str, Any]) -> OwnDataset:
     return data
 
 
-def _write_schemas(files: list[OwnDataset], out: Path, *, only: bool) -> None:
-    """Write what the columns are treated as, to be corrected; say what becomes of earlier runs."""
+def _write_schemas(files: list[OwnDataset], out: Path) -> None:
+    """Write what the columns are treated as, to be corrected."""
     from genzoo.benchmark import load_run
     from genzoo.store import check_place
 
     check_place(out, "--out")
-    plan = load_run(out).plan if (out / "plan.json").is_file() else {"datasets": []}
-    before = {d["name"]: d["fingerprint"] for d in plan["datasets"]}
+    if (out / "plan.json").is_file():
+        load_run(out)  # what can't be read is refused before anything is written beside it
     for data in files:
         data.schema_place(out)  # if one of them is refused, none is written
     for data in files:
         written = data.write_schema(out)
         if written is not None:
             typer.echo(f"\nto correct this, edit {written} and give it with --schema")
-        if not only and before.get(data.name, data.fingerprint) != data.fingerprint:
-            typer.echo(
-                f"note: {data.name} has other rows or columns than in the earlier run in {out}: "
-                f"its cells there are replaced"
-            )
 
 
 def _split(names: str | None) -> list[str] | None:

@@ -1,14 +1,24 @@
-"""What all tests share: the data folder, and one thread for each process."""
+"""What all tests share: the data folder, one thread for each process, and cells without workers."""
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from genzoo.benchmark import pool
+
 # small networks gain nothing from a second thread, and lose much where the cores are shared
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector, which every cell calls, the libraries that are loaded by now."""
+    gc.freeze()
 
 
 def _absent(reason: str) -> None:
@@ -28,3 +38,25 @@ def data_folder() -> Path:
     if not path.is_dir():
         _absent(f"GENZOO_DATA names {folder}, which is no folder")
     return path
+
+
+@pytest.fixture
+def real_workers() -> None:
+    """For tests about processes, where others of their module have ``cells_run_here``."""
+
+
+@pytest.fixture
+def cells_run_here(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the cells of ``compare`` in this process: a worker takes a second to import libraries."""
+    with pytest.MonkeyPatch.context() as patch:  # of its own, whatever a test undoes
+        if "real_workers" not in request.fixturenames:
+            patch.setattr(pool, "run_jobs", _run_jobs_here)
+        yield
+
+
+def _run_jobs_here(jobs: Sequence[bytes], n_workers: int) -> Iterator[pool.Event]:
+    """What ``pool.run_jobs`` tells of jobs that kill no process; they are pickled all the same."""
+    for job, content in enumerate(jobs):
+        yield pool.Started(job)
+        function, *arguments = pickle.loads(content)
+        yield pool.Finished(job, function(*arguments, progress=lambda fraction, message: None))

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from genzoo.budget import Training
 from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
@@ -489,6 +488,13 @@ class GlobalRandom(Independent):
         return super()._fit(rows, valid, **options)
 
 
+def seed_torch(seed):
+    """Imports torch when it is called: fresh processes read this file, most without need of it."""
+    import torch
+
+    torch.manual_seed(seed)
+
+
 class SeedsNumPyInFit(Independent):
     """Seeds a global generator, with the same number in every fit: no second fit moves it."""
 
@@ -504,7 +510,7 @@ class SeedsRandomInFit(SeedsNumPyInFit):
 
 
 class SeedsTorchInFit(SeedsNumPyInFit):
-    reseed = staticmethod(torch.manual_seed)
+    reseed = staticmethod(seed_torch)
 
 
 class SeedsNumPyInSample(Independent):
@@ -520,7 +526,7 @@ class SeedsRandomInSample(SeedsNumPyInSample):
 
 
 class SeedsTorchInSample(SeedsNumPyInSample):
-    reseed = staticmethod(torch.manual_seed)
+    reseed = staticmethod(seed_torch)
 
 
 class DrawsGlobally(Independent):

@@ -17,6 +17,8 @@ import genzoo
 from genzoo.cli import app
 from genzoo.datasets import own
 
+pytestmark = pytest.mark.usefixtures("cells_run_here")
+
 
 def invoke(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
@@ -163,8 +165,9 @@ def test_compare_a_file(people, tmp_path):
     assert f"edit {out / 'schema_people.json'}" in done.stdout
     assert "What to use on people\n  12 validation rows are too few to choose by" in done.stdout
     assert "about 300 rows instead of 120, or --folds 5, which chooses by about 60" in done.stdout
-    assert "bayesian_network, for likelihoods on people, is saved in" in done.stdout
-    assert "but 12 validation rows are too few to tell it from the others" in done.stdout
+    assert "Nothing is recommended for likelihoods on people: 12 validation rows" in done.stdout
+    assert f"saved in {best} is bayesian_network, validation's choice.\n" in done.stdout
+    assert "for likelihoods on people, is saved in" not in done.stdout
     table = pd.read_csv(out / "results.csv")
     assert table.status.eq("ok").all()
     assert table.valid_log_prob.notna().all()
@@ -188,9 +191,36 @@ def test_compare_a_file(people, tmp_path):
     changed.write_text("".join(people.read_text().splitlines(keepends=True)[:101]))
     done = invoke("compare", changed, "--label", "class", *FAST[:1], "independent", "--out", out)
     assert done.exit_code == 0, done.stderr
-    assert "people has other rows or columns than in the earlier run" in done.stdout
+    assert "run anew, since the rows of people changed: 1 cell\n" in done.stderr
+    assert "earlier run" not in done.stdout
     table = pd.read_csv(out / "results.csv")
     assert list(table.model) == ["independent"]
+
+
+def test_what_is_saved_where_groups_are_too_few_to_prove_anything(tmp_path):
+    rng = np.random.default_rng(0)
+    customer = rng.integers(0, 12, 400)
+    frame = pd.DataFrame({"who": customer, "x": customer % 3, "y": rng.integers(0, 2, 400)})
+    frame.to_csv(tmp_path / "few.csv", index=False)
+    best = tmp_path / "best"
+    arguments = ("--group", "who", "--models", "independent", "--jobs", 1, "--save-best", best)
+    done = invoke("compare", tmp_path / "few.csv", *arguments, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.stderr
+    words = "Nothing is recommended for likelihoods on few: too few groups to say: the test rows"
+    assert words in done.stdout
+    assert f"What is saved in {best} is independent, validation's choice.\n" in done.stdout
+    assert "for likelihoods on few, is saved in" not in done.stdout
+
+
+def test_what_test_rows_put_in_the_place_of_a_choice_is_not_called_validations(
+    people, tmp_path, monkeypatch
+):
+    arguments = ("compare", people, "--label", "class", *FAST, "--save-best", tmp_path / "best")
+    monkeypatch.setattr("genzoo.report.choice.Choice.better", property(lambda c: c.against[0]))
+    done = invoke(*arguments, "--jobs", 1, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.stderr
+    words = "put by test rows in the place of bayesian_network, validation's choice."
+    assert f"is independent, {words}\n" in done.stdout
 
 
 def test_only_the_schema(people, tmp_path, monkeypatch):

@@ -128,6 +128,7 @@ def kinds_with_holes(family: str) -> tuple[str, str]:
     return easy, model.log_prob(queried).kind
 
 
+@pytest.mark.slow
 def test_the_readme_says_which_families_answer_questions_with_holes_exactly():
     always, often, never = found(
         r"Exact in (.*?); in (.*?) where elimination or enumeration can do it, else by particles; "

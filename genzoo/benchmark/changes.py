@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from genzoo.benchmark.entries import Cell
+from genzoo.benchmark.entries import TRUTH, Cell
 from genzoo.benchmark.plan_file import CELL_PARTS, Facts, differences, touched
 from genzoo.benchmark.results import Run
 
@@ -16,7 +16,10 @@ Touch = tuple[str, str, str]  # of what, its label, the fact that changed
 
 WORDS = {  # of what, fact: what changed
     ("run", "judge"): "the code that judges cells",
-    ("data", "fingerprint"): "the rows of {}",
+    ("data", "fingerprint"): "the rows, the split or the schema of {}",
+    ("data", "rows"): "the rows of {}",
+    ("data", "columns"): "the columns of {}",
+    ("data", "split"): "the split of {}",
     ("data", "folds"): "the folds of {}",
     ("data", "target"): "the label of {}",
     ("data", "truth"): "the code of the truth of {}",
@@ -41,7 +44,8 @@ def reused(folder: Path, cells: Sequence[Cell]) -> list[str]:
 
 
 def replaced(earlier: Run, now: Facts, present: Facts, merged: Facts) -> list[str]:
-    """Which cells that had an answer are run anew, and which leave the plan, and why.
+    """Which cells that had an answer are run anew or replaced by folds, which leave the plan, and
+    why.
 
     Args:
         earlier: the run of before.
@@ -52,18 +56,25 @@ def replaced(earlier: Run, now: Facts, present: Facts, merged: Facts) -> list[st
     changed = differences(earlier.plan, present)
     versions = _versions(earlier.plan["versions"], now["versions"])
     asked = {_parts(cell): cell["key"] for cell in now["cells"]}
+    named = {_without_fold(cell) for cell in now["cells"]}
+    folds = {entry["name"]: entry["folds"] for entry in now["datasets"]}
     stays = {cell["key"] for cell in merged["cells"]}
     answered = {r["key"]: r for r in earlier.records() if r["status"] in ("ok", "unsupported")}
     again: dict[frozenset[Touch], list[Facts]] = {}
     gone: dict[frozenset[Touch], list[Facts]] = {}
+    refolded: dict[tuple[int | None, frozenset[Touch]], list[Facts]] = {}
     mixed = 0
     for cell in earlier.plan["cells"]:
         why = frozenset(touched(cell, changed))
-        if _parts(cell) not in asked:
+        of_folds = ("data", cell["dataset"], "folds")
+        if _without_fold(cell) not in named:
             if cell["key"] not in stays:
                 gone.setdefault(why, []).append(cell)
         elif cell["key"] not in answered:
             continue
+        elif of_folds in why:
+            place = folds[cell["dataset"]], why - {of_folds}
+            refolded.setdefault(place, []).append(cell)
         elif cell["key"] != asked[_parts(cell)]:
             again.setdefault(why, []).append(cell)
         else:
@@ -74,15 +85,47 @@ def replaced(earlier: Run, now: Facts, present: Facts, merged: Facts) -> list[st
     ]
     if mixed:
         lines.append(f"run anew, since their code changed while they ran: {_cells(mixed)}")
+    for (k, whys), cells in refolded.items():
+        beside = f" ({_since(whys, versions)} changed too)" if whys else ""
+        by = "one split" if k is None else f"{k} folds"
+        lines.append(f"replaced by {by}: {_which(cells)}{beside}")
     return lines + [
-        f"left out: {_cells(len(cells))} of {listing(c['model'] for c in cells)}, since "
-        f"{_since(whys, versions)} changed: name them again to have them run"
+        f"left out: {_which(cells)}, since {_since(whys, versions)} changed{_to_have(cells, now)}"
         for whys, cells in _alike(gone)
     ]
 
 
 def _parts(cell: Facts) -> tuple[Any, ...]:
     return tuple(cell[part] for part in CELL_PARTS)
+
+
+def _without_fold(cell: Facts) -> tuple[Any, ...]:
+    """What a call names: the folds of a data set come all together."""
+    return tuple(cell[part] for part in CELL_PARTS if part != "fold")
+
+
+def _which(cells: Sequence[Facts]) -> str:
+    """``2 cells of vae on iris``."""
+    models, datasets = (listing(cell[part] for cell in cells) for part in ("model", "dataset"))
+    return f"{_cells(len(cells))} of {models} on {datasets}"
+
+
+def _to_have(cells: Sequence[Facts], now: Facts) -> str:
+    """What a call must name, and this one did not, to have these cells run: nothing brings back the
+    truth of data that have none now."""
+    known = {
+        "model": [TRUTH, *(entry["label"] for entry in now["models"])],
+        "dataset": [entry["name"] for entry in now["datasets"]],
+        "seed": [None, *now["seeds"]],
+    }
+    missing = [
+        f"seed {cell[part]}" if part == "seed" else cell[part]
+        for part, named in known.items()
+        for cell in cells
+        if cell[part] not in named
+    ]
+    them = "it" if len(cells) == 1 else "them"
+    return f": to have {them} run, name {listing(missing)} too" if missing else ""
 
 
 def _alike(

@@ -21,7 +21,8 @@ from genzoo.benchmark.machine import machine
 from genzoo.benchmark.plan import Plan, plain, truth_code
 from genzoo.benchmark.results import PLAN_FORMAT
 from genzoo.datasets.dataset import Dataset
-from genzoo.datasets.own import OwnDataset
+from genzoo.datasets.own import Column, OwnDataset
+from genzoo.datasets.own.columns import from_json
 from genzoo.registry import key_of
 from genzoo.store import versions
 
@@ -29,7 +30,8 @@ CELL_PARTS = ("dataset", "model", "seed", "fold")
 # what an entry's cells follow from; the label stands for all of it
 OF_RUN = ("versions", "judge")
 OF_MODEL = ("family", "params", "code")
-OF_DATA = ("fingerprint", "folds", "target", "truth", "budget")
+OF_DATA = ("folds", "target", "truth", "budget")  # and the parts of what its fingerprint covers
+SPLIT_BY = ("group", "time", "stratify", "label")  # of a file: the first that is given
 
 Facts = dict[str, Any]
 
@@ -134,6 +136,7 @@ def _file_facts(dataset: OwnDataset) -> Facts:
         "path": dataset.path,
         "options": dataset.options,
         "schema": dataset.schema_file,
+        "content": dataset.content,
         "remarks": list(dataset.remarks),
     }
 
@@ -172,7 +175,37 @@ def differences(before: Facts, present: Facts) -> dict[tuple[str, str], set[str]
         for entry in before[part]:
             other = entries[entry[label]]
             found[of, entry[label]] = {fact for fact in facts if entry[fact] != other[fact]}
+            if of == "data":
+                found[of, entry[label]] |= _other_data(entry, other)
     return {where: changed for where, changed in found.items() if changed}
+
+
+def _other_data(before: Facts, now: Facts) -> set[str]:
+    """Which part of what a fingerprint covers is another: the ``rows`` of a file, its ``columns``
+    or its ``split``; ``fingerprint`` where that can't be told. Folds are another split themselves.
+    """
+    if before["fingerprint"] == now["fingerprint"]:
+        return set()
+    files = [entry["file"] or {} for entry in (before, now)]
+    is_said = any(before[fact] != now[fact] for fact in ("folds", "target"))
+    found = set()
+    if all("content" in file for file in files):
+        if files[0]["content"] != files[1]["content"]:
+            found.add("rows")
+        elif _columns(files[0]) != _columns(files[1]):
+            found.add("columns")
+        if before["folds"] == now["folds"] and _rule(files[0]) != _rule(files[1]):
+            found.add("split")
+    return found if found or is_said else {"fingerprint"}
+
+
+def _columns(file: Facts) -> list[Column] | None:
+    return None if file["schema"] is None else from_json(file["schema"], file["path"])
+
+
+def _rule(file: Facts) -> tuple[str, str] | None:
+    """What the rows of a file are split by, and the column."""
+    return next(((by, file["options"][by]) for by in SPLIT_BY if by in file["options"]), None)
 
 
 def touched(cell: Facts, changed: dict[tuple[str, str], set[str]]) -> list[tuple[str, str, str]]:

@@ -35,8 +35,9 @@ def judge(
         notes: what fails in part goes here.
 
     Returns:
-        ``log_prob``, ``stderr`` (nats per row), ``kind``, ``n``; ``c2st``; ``query``, the kind of a
-        value with hidden entries, and its seconds a row. Parts that don't apply are None.
+        ``log_prob``, ``stderr`` (nats per row), ``kind``, ``n``; ``c2st``, or why there is none in
+        ``c2st_refused``; ``query``, the kind of a value with hidden entries, and its seconds a row,
+        or why there is none in ``query_refused``. Parts that don't apply are None.
     """
     start = time.perf_counter()
     rows = dataset.valid[:MOST_ROWS]
@@ -49,17 +50,21 @@ def judge(
         "kind": score.kind,
         "n": len(rows),
         "c2st": None,
+        "c2st_refused": None,
         "query": None,
         "query_seconds": None,
+        "query_refused": None,
     }
 
     def part(what: str, make: Callable[[], None]) -> None:
+        """The likelihood stands without it."""
         try:
             make()
-        except Unsupported:
-            pass
-        except Exception as error:  # the likelihood stands without it
-            notes.append(f"validation, {what}: {type(error).__name__}: {error}".strip())
+        except Unsupported as refusal:
+            record[f"{what}_refused"] = refusal.reason
+        except Exception as error:
+            record[f"{what}_refused"] = f"{type(error).__name__}: {error}".strip()
+            notes.append(f"validation, {what}: {record[f'{what}_refused']}")
 
     def compare_samples() -> None:
         context = Context(found, samples=samples, seed=seed)
@@ -71,7 +76,12 @@ def judge(
         record["c2st"] = asdict(two_sample_test(model, view, context))
 
     def ask() -> None:
-        record["query"], record["query_seconds"] = _query(model, dataset.complete("valid"), seed)
+        complete = dataset.complete("valid")
+        try:
+            record["query"], record["query_seconds"] = _query(model, complete, seed)
+        except Unsupported:
+            record["query"], record["query_seconds"] = "unsupported", 0.0
+            raise
 
     part("c2st", compare_samples)
     part("query", ask)
@@ -85,8 +95,5 @@ def _query(model: GenerativeModel, complete: np.ndarray, seed: int) -> tuple[str
     hidden = numpy_rng(seed, "hidden").random(rows.shape) < HIDDEN
     rows[hidden] = MISSING
     start = time.perf_counter()
-    try:
-        kind = model.log_prob(rows, seed=seed).kind
-    except Unsupported:
-        return "unsupported", 0.0
+    kind = model.log_prob(rows, seed=seed).kind
     return kind, (time.perf_counter() - start) / len(rows)

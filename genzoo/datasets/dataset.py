@@ -186,7 +186,7 @@ class Dataset:
             name: what to call it.
             label: the column (for codes: its index) that holds the class of each row. It becomes
                 the last variable, nominal, and the split is stratified by it; every class has a
-                training row.
+                training row. Of numbers it may hold at most ``MOST_CLASSES`` whole ones.
             valid, test: the shares of rows to select on and to be judged on; at least one row each.
             seed: of the split.
             schema: what the codes mean, with the label last; inferred where None.
@@ -423,11 +423,13 @@ def _with_classes(schema: Schema, column: pd.Series) -> Schema:
     if not last.is_numeric:
         return schema
     values = np.unique(column.dropna().to_numpy())
-    if (values != np.rint(values.astype(float))).any() or len(values) > MOST_CLASSES:
+    broken = values[values != np.rint(values.astype(float))]
+    if len(broken) or len(values) > MOST_CLASSES:
+        expected = "whole numbers as classes" if len(broken) else f"at most {MOST_CLASSES} classes"
+        got = f"numbers such as {broken[0]}" if len(broken) else f"{len(values)} different numbers"
         raise ValueError(
-            f"label: expected at most {MOST_CLASSES} classes; column {last.name!r} holds "
-            f"{len(values)} different numbers, such as {values[0]} (a quantity is no label: leave "
-            f"it among the columns)"
+            f"label: expected {expected}; column {last.name!r} holds {got} (a quantity is no "
+            f"label: leave it among the columns)"
         )
     classes = Variable(
         last.name,

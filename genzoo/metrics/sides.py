@@ -46,8 +46,8 @@ def both_sides(dataset: Dataset, context: Context) -> tuple[np.ndarray, np.ndarr
     test = dataset.complete("test")
     if min(len(samples), len(test)) < FEWEST_ROWS:
         raise Unsupported(
-            f"expected at least {FEWEST_ROWS} test rows and samples; got {len(test)} and "
-            f"{len(samples)}"
+            f"expected at least {FEWEST_ROWS} rows to compare with and as many samples; got "
+            f"{len(test)} and {len(samples)}"
         )
     return test, samples, (dataset.complete_groups("test"), context.sample_groups)
 

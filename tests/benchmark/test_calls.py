@@ -20,8 +20,11 @@ import genzoo
 from genzoo import Independent
 from genzoo.benchmark import locks
 from genzoo.benchmark.sources import ROOT
+from genzoo.datasets import own
 
 HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.usefixtures("cells_run_here")
 
 
 def compare(models, datasets, out, **more):
@@ -84,7 +87,7 @@ NUMPY = genzoo.store.versions()["numpy"]
     [
         ({"models": {"a": OTHER}}, "the parameters of a", 2),
         ({"models": {"a": bad.Learner()}}, "the class of a and the code of a", 2),
-        ({"rows": 299}, "the rows of x", 3),
+        ({"rows": 299}, "the rows, the split or the schema of x", 3),
         ({"budget": {"x": "5 steps"}}, "the budget of x", 2),
         (
             {"models": {"a": OTHER, "b": OTHER}, "budget": "5 steps"},
@@ -112,17 +115,89 @@ def test_why_cells_are_run_anew_is_said(
 
 def test_what_is_left_out_is_said(coin, finished, tmp_path, capsys):
     out = shutil.copytree(finished, tmp_path / "run")
-    again = "name them again to have them run"
     compare({"a": OTHER}, {"x": coin}, out)
     assert said(capsys) == [
         f"1 cell of {today()} is reused",
         "run anew, since the parameters of a changed: 1 cell",
-        f"left out: 1 cell of a, since the parameters of a changed: {again}",
+        "left out: 1 cell of a on y, since the parameters of a changed: to have it run, name y too",
     ]
     compare({"a": OTHER}, {"x": coin}, out, budget="5 steps")
-    assert said(capsys)[-1] == f"left out: 1 cell of b, since the budget of x changed: {again}"
+    assert said(capsys)[-1] == (
+        "left out: 1 cell of b on x, since the budget of x changed: to have it run, name b too"
+    )
     found = {(d, m) for d, m, _ in cells(out)}
     assert found == {("x", "truth"), ("x", "a"), ("y", "truth"), ("y", "b")}
+
+
+def test_what_was_named_in_a_call_is_not_to_be_named_again(coin, tmp_path, capsys):
+    compare({"a": Independent()}, {"x": coin}, tmp_path, seeds=3, progress=False)
+    without_truth = genzoo.Dataset("x", coin.schema, coin.train, coin.valid, coin.test)
+    compare({"a": Independent()}, {"x": without_truth}, tmp_path)
+    assert said(capsys) == [
+        "run anew, since the code of the truth of x changed: 1 cell",
+        "left out: 3 cells of truth and a on x, since the code of the truth of x changed: to have "
+        "them run, name seed 1 and seed 2 too",
+    ]
+    compare({"a": Independent()}, {"x": coin}, tmp_path, progress=False)
+    compare({"a": Independent()}, {"x": without_truth}, tmp_path)
+    assert said(capsys)[-1] == (
+        "left out: 1 cell of truth on x, since the code of the truth of x changed"
+    )
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    """A table with a label and with groups."""
+    path = tmp_path / "t.csv"
+    rows = [f"{i % 3},{i % 5 % 2},g{i % 20},{'pq'[i % 7 % 2]}" for i in range(120)]
+    path.write_text("\n".join(["a,b,who,lab", *rows]) + "\n")
+    return path
+
+
+def on_file(path: Path, out: Path, *, folds: int | None = None, **options):
+    return compare(["independent"], [own.load(path, **options)], out, folds=folds)
+
+
+def test_what_changed_of_a_file_is_said(file, tmp_path, capsys):
+    out = tmp_path / "run"
+
+    def why(**options) -> list[str]:
+        capsys.readouterr()
+        on_file(file, out, **options)
+        return said(capsys)
+
+    def anew(words: str) -> list[str]:
+        return [f"run anew, since {words} changed: 1 cell"]
+
+    assert why(label="lab") == []
+    assert why() == anew("the label of t and the split of t")
+    assert why(stratify="b") == anew("the split of t")
+    assert why(group="who") == anew("the split of t and the columns of t")
+    assert why(group="who", keep=["who"]) == anew("the columns of t")
+    copy = tmp_path / "elsewhere" / "t.csv"
+    copy.parent.mkdir()
+    shutil.copy(file, copy)
+    on_file(copy, out, group="who", keep=["who"])
+    assert said(capsys) == [f"1 cell of {today()} is reused"]
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    assert why(group="who", keep=["who"]) == anew("the rows of t")
+
+
+def test_what_folds_replace_is_said(file, tmp_path, capsys):
+    out = tmp_path / "run"
+    compare(["independent", "ngram"], [own.load(file, label="lab")], out, progress=False)
+    on_file(file, out, label="lab", folds=3)
+    left_out = "1 cell of ngram on t, since the folds of t changed: to have it run, name ngram too"
+    assert said(capsys) == [
+        "replaced by 3 folds: 1 cell of independent on t",
+        f"left out: {left_out}",
+    ]
+    on_file(file, out, folds=2)
+    assert said(capsys) == [
+        "replaced by 2 folds: 3 cells of independent on t (the label of t changed too)"
+    ]
+    on_file(file, out)
+    assert said(capsys) == ["replaced by one split: 2 cells of independent on t"]
 
 
 def test_a_failed_cell_is_tried_again_without_a_reason(coin, tmp_path, capsys):
@@ -191,16 +266,16 @@ def test_code_that_changed_is_not_hidden(package, tmp_path):
     third, lines = call("ngram")
     assert lines == [
         f"1 cell of {today()} is reused",
-        "left out: 1 cell of independent, since the code of independent changed: name them again "
-        "to have them run",
+        "left out: 1 cell of independent on x, since the code of independent changed: to have it "
+        "run, name independent too",
     ]
     assert third == {name: second[name] for name in ("ngram", "mixture")}
     edit(package, "metrics/mmd.py")
     fourth, lines = call("ngram")
     assert lines == [
         "run anew, since the code that judges cells changed: 1 cell",
-        "left out: 1 cell of mixture, since the code that judges cells changed: name them again to "
-        "have them run",
+        "left out: 1 cell of mixture on x, since the code that judges cells changed: to have it "
+        "run, name mixture too",
     ]
     assert set(fourth) == {"ngram"}
     in_copy(package, "-m", "genzoo", "report", str(out))

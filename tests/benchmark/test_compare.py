@@ -24,6 +24,8 @@ from genzoo.benchmark.plan import make_plan
 from genzoo.metrics.variation import variation_of_marginals
 from genzoo.seeding import numpy_rng
 
+pytestmark = pytest.mark.usefixtures("cells_run_here")
+
 
 def compare(models, datasets, out, **more):
     return genzoo.compare(models, datasets, out=out, **{"progress": False, "n_jobs": 1, **more})
@@ -212,6 +214,7 @@ def test_table_and_files(coin, tmp_path):
     assert repr(genzoo.load_run(tmp_path / "run")).endswith("3 of 3 cells)")
 
 
+@pytest.mark.usefixtures("real_workers")
 def test_one_bad_model_does_not_stop_the_others(coin, tmp_path):
     models = {
         "dies": bad.Dies(), "exits": bad.Exits(), "raises": bad.Raises(), "refuses": bad.Refuses(),
@@ -338,6 +341,7 @@ def test_data_that_no_worker_can_read_runs_here(coin, tmp_path):
     assert list(run.table().status) == ["ok", "ok"]
 
 
+@pytest.mark.usefixtures("real_workers")
 def test_workers_are_reused_have_one_thread_and_may_print(coin, tmp_path):
     run = compare({"a": bad.Chatty(), "b": bad.Chatty()}, {"x": coin, "y": coin}, tmp_path)
     notes = [r["notes"] for r in run.records() if r["model"] != "truth"]

@@ -15,6 +15,8 @@ from genzoo.datasets.dataset import split
 from genzoo.report.choice import choose_likelihood
 from genzoo.report.records import read_run
 
+pytestmark = pytest.mark.usefixtures("cells_run_here")
+
 
 @pytest.fixture
 def frame():

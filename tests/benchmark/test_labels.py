@@ -77,6 +77,7 @@ def test_a_family_that_would_take_too_long_is_not_judged_on_fewer_rows(data):
         labels.tell(Independent().fit(data), data, seed=0, seconds_per_row=1.0)
 
 
+@pytest.mark.usefixtures("cells_run_here")
 def test_in_a_run_it_is_left_out_with_the_reason(data, tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "MOST_SECONDS", -1.0)
 

@@ -217,7 +217,16 @@ def test_holes_are_marks():
         (frame(2), {}, "data: expected enough rows for three parts; got 2"),
         (frame(), {"label": "colour"}, "label: expected one of"),
         (frame(), {"label": ["kind"]}, "label: expected one of"),
-        (frame(), {"label": "price"}, "label: expected at most 1024 classes; column 'price'"),
+        (
+            frame(),
+            {"label": "price"},
+            "label: expected whole numbers as classes; column 'price' holds numbers such as ",
+        ),
+        (
+            pd.DataFrame({"kind": ["a", "b"] * 600, "age": range(1200)}),
+            {"label": "age"},
+            "label: expected at most 1024 classes; column 'age' holds 1200 different numbers",
+        ),
         (frame(), {"seed": -1}, "seed: expected a non-negative integer; got -1"),
         (frame(), {"schema": "x"}, "schema: expected a Schema; got str"),
         (frame(), {"schema": SCHEMA}, "data: expected the columns"),

@@ -45,6 +45,7 @@ def test_mnist(mnist, data_folder):
     assert pixels.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
 
 
+@pytest.mark.slow
 def test_binary_pixels_are_draws_from_the_intensities(mnist):
     binary = genzoo.load_dataset("mnist_binary")
     assert set(binary.schema.cards.tolist()) == {2}

@@ -565,6 +565,7 @@ def test_quoted_commas_and_line_breaks(tmp_path):
 # -------------------------------------------------------------------------------- compare
 
 
+@pytest.mark.usefixtures("cells_run_here")
 def test_compare_takes_paths(people, tmp_path):
     words = write(tmp_path / "words.txt", "anna\nbob\neve\n" * 20)
     run = genzoo.compare(

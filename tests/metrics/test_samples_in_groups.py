@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genzoo import Dataset, Independent, Schema, Variable
+from genzoo import MISSING, Dataset, Independent, Schema, Variable
 from genzoo.benchmark import validation
 from genzoo.metrics import Context
 from genzoo.metrics.manifold import manifold
@@ -59,21 +59,20 @@ def with_test_groups(dataset, names):
 
 
 @cache
-def repeated(of, repeats=REPEATS, heed_groups=True):
+def drawn(of):
+    return [simulation.simulated(of, GROUPED, SINGLE, repeat) for repeat in range(REPEATS)]
+
+
+@cache
+def repeated(of):
     """The values and errors of every metric in independent repeats."""
-    found = []
-    for repeat in range(repeats):
-        dataset, context = simulation.simulated(of, GROUPED, SINGLE, repeat)
-        if not heed_groups:
-            dataset = replace(dataset, groups=None)
-            context = replace(context, sample_groups=None)
-        found.append(simulation.judge(of, dataset, context))
-    return found
+    return [simulation.judge(of, dataset, context) for dataset, context in drawn(of)]
 
 
 # ------------------------------------------------------------------------------ a perfect sampler
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 def test_a_perfect_sampler_is_at_the_best_value_with_an_honest_error(key):
     # a mean beyond 4.5 of its standard errors: by Student's t with 23 degrees 2 of 10**4 runs; a
@@ -88,11 +87,16 @@ def test_a_perfect_sampler_is_at_the_best_value_with_an_honest_error(key):
     assert spread / 1.7 < errors < 3 * spread
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["c2st", "mmd", "marginal_tv", "pair_tv", "ngram_tv", "frechet"])
 def test_taken_for_independent_rows_in_groups_tell_a_perfect_sampler_apart(key):
     # what the test above is able to see
-    found = [of_all[key] for of_all in repeated(population(key), heed_groups=False)]
-    values = np.array([m.value for m in found])
+    values = np.array(
+        [
+            judge(key, replace(dataset, groups=None), context.samples, seed=context.seed).value
+            for dataset, context in drawn(population(key))
+        ]
+    )
     bias = values.mean() - population(key).expected[key]
     assert bias > 4.5 * values.std(ddof=1) / np.sqrt(REPEATS)
 
@@ -168,6 +172,59 @@ def test_validation_rows_are_judged_in_their_groups():
     expected = c2st(dataset.valid, samples, dataset.schema, groups=names)
     assert record["c2st"]["value"] == expected.value
     assert record["c2st"]["stderr"] == expected.stderr
+    assert record["c2st_refused"] is None
+
+
+@pytest.mark.parametrize(
+    ("n", "groups", "reason"),
+    [
+        (500, np.arange(500) % 3, "an error needs at least 4 groups, none with more than half of"),
+        (500, np.maximum(np.arange(500) // 50, 6), "got 4, the largest with 350 of 500 rows"),
+        (
+            12,
+            np.arange(12),
+            "expected at least 20 rows to compare with and as many samples; got 12",
+        ),
+    ],
+)
+def test_why_samples_are_not_compared_with_validation_rows_is_recorded(n, groups, reason):
+    dataset, samples = grouped(TABLE)
+    names = dataset.groups | {"valid": 100 + groups}
+    dataset = replace(dataset, valid=dataset.valid[:n], groups=names)
+    notes = []
+    record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
+    assert record["c2st"] is None
+    assert reason in record["c2st_refused"]
+    assert (record["query"], record["query_refused"], notes) == ("exact", None, [])
+
+
+def test_why_hidden_entries_are_not_summed_out_is_recorded(monkeypatch):
+    dataset, samples = grouped(TABLE)
+    model = Independent().fit(dataset)
+    log_prob = Independent.log_prob
+
+    def of_complete_rows(self, rows, **options):
+        if (np.asarray(rows) == MISSING).any():
+            raise Unsupported("complete rows only")
+        return log_prob(self, rows, **options)
+
+    monkeypatch.setattr("genzoo.Independent.log_prob", of_complete_rows)
+    record = validation.judge(model, dataset, samples, seed=0, notes=[])
+    assert (record["query"], record["query_seconds"]) == ("unsupported", 0.0)
+    assert record["query_refused"] == "complete rows only"
+
+
+def test_what_goes_wrong_on_validation_rows_is_recorded_and_noted(monkeypatch):
+    def broken(*arguments):
+        raise RuntimeError("no trees today")
+
+    dataset, samples = grouped(TABLE)
+    monkeypatch.setattr("genzoo.benchmark.validation.two_sample_test", broken)
+    notes = []
+    record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
+    assert record["c2st"] is None
+    assert record["c2st_refused"] == "RuntimeError: no trees today"
+    assert notes == ["validation, c2st: RuntimeError: no trees today"]
 
 
 # -------------------------------------------------------------------------------- each in its way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from genzoo.metrics.two_sample import c2st
 from genzoo.schema import Schema, Variable
@@ -33,6 +34,7 @@ def test_accuracy_is_one_where_supports_differ_and_many_codes_are_fine():
     assert 0 < found.stderr < 0.02
 
 
+@pytest.mark.slow
 def test_the_error_is_no_smaller_than_the_spread_over_repeats():
     # the spread of 40 repeats is 1.6 times its expectation in fewer than 1 of 10**5 runs
     schema = Schema(tuple(Variable(n, cardinality=2) for n in "abc"), "table", (3,))

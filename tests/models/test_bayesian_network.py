@@ -226,7 +226,7 @@ def test_rows_with_different_patterns_are_answered_in_one_call():
 
 def test_prompts_of_long_sequences_need_no_elimination():
     rng = np.random.default_rng(0)
-    data = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(300)]
+    data = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(60)]
     model = BayesianNetwork().fit(data)
     completions = model.sample(5, given="abcab", seed=0)
     assert all(c.startswith("abcab") and len(c) <= 30 for c in completions)
@@ -447,7 +447,7 @@ def test_text_columns_of_many_categories_are_fitted_within_the_budget(structure,
     rows[:, 1] = np.where(rng.random(20_000) < 0.5, rows[:, 0], rows[:, 1])
     rows[:, 2] = rows[:, 0] % 5
     schema = nominal(n_categories, n_categories, 5)
-    model = BayesianNetwork(structure=structure).fit(rows, schema=schema, budget="4s")
+    model = BayesianNetwork(structure=structure).fit(rows, schema=schema, budget="1s")
     assert model.training_.seconds < 20  # loose: it shares the machine; without the bound, minutes
     assert model.n_parameters_ < 2**22
     assert np.isfinite(model.log_prob(rows[:100]).value).all()
@@ -619,8 +619,10 @@ def test_alarm_is_learned_to_within_a_few_hundredths_of_a_nat():
 
 def test_unseen_values_keep_mass_at_the_bottom_of_a_deep_tree():
     # a chain of hundreds of splits, each of which shrinks an unseen value's mass forty times
-    rows = np.repeat(np.arange(600), 20)[:, None].repeat(2, axis=1)
-    schema = nominal(601, 601)
-    model = BayesianNetwork().fit(rows, schema=schema, valid=rows[::7], budget="30s")
-    unseen = np.stack([np.arange(601), np.full(601, 600)], axis=1)
-    assert np.isfinite(model.log_prob(unseen).value).all()
+    n = 250
+    rows = np.repeat(np.arange(n), 20)[:, None].repeat(2, axis=1)
+    model = BayesianNetwork().fit(rows, schema=nominal(n + 1, n + 1), valid=rows[::7], budget="30s")
+    unseen = np.stack([np.arange(n + 1), np.full(n + 1, n)], axis=1)
+    value = model.log_prob(unseen).value
+    assert np.isfinite(value).all()
+    assert value.min() < np.log(np.finfo(float).tiny)  # at the bottom it is as small as can be

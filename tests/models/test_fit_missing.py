@@ -122,6 +122,7 @@ def test_holes_that_depend_on_what_is_observed_leave_no_bias(family):
     assert float(np.exp(counted.log_prob(asked).value[0])) == pytest.approx(seen, abs=0.01)
 
 
+@pytest.mark.slow
 def test_a_large_network_is_learned_without_exact_completions():
     """Elimination over all of alarm is too large: Gibbs sampling takes its place.
 

@@ -105,6 +105,7 @@ def test_more_draws_tighten_the_bound_and_elbo_is_below() -> None:
     assert elbo.value < means[2].value
 
 
+@pytest.mark.slow
 def test_learns_that_columns_depend_on_each_other() -> None:
     schema, rng = table(4, 4, 4), np.random.default_rng(0)
     rows = np.repeat(rng.integers(0, 4, (1500, 1)), 3, axis=1)
@@ -197,8 +198,8 @@ def test_step_budget_counts_all_phases(steps: int) -> None:
 
 def test_seconds_budget_holds_for_all_phases_together() -> None:
     schema = SPACES["strings"]
-    model = GAN().fit(some_rows(schema, 300), schema=schema, budget="3s")
-    assert 2 < model.training_.seconds < 20
+    model = GAN().fit(some_rows(schema, 300), schema=schema, budget="1.5s")
+    assert 1 < model.training_.seconds < 20
 
 
 def test_everything_comes_back_from_disk(small: GAN, tmp_path) -> None:

@@ -31,12 +31,14 @@ class OwnDataset(Dataset):
         path: as it was given.
         options: how it was read: label, group, time, stratify, schema, keep; those that were given.
         schema_file: of a table: the text of a schema file, how each column of the file is treated.
+        content: the digest of what the path holds, whatever becomes of its columns and rows.
         remarks: what the reader must know: columns left out, values folded, rows that repeat.
     """
 
     path: str = ""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     schema_file: str | None = None
+    content: str = ""
     remarks: tuple[str, ...] = ()
 
     def schema_place(self, folder: Path) -> Path | None:
@@ -251,6 +253,7 @@ def split_of(
         path=str(path),
         options=options,
         schema_file=prepared.schema_file,
+        content=prepared.content.digest,
         remarks=(*prepared.remarks(), *_repeats(made)),
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,22 @@ class Content:
     path: Path
     data: Any
     remarks: tuple[str, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the data, in hexadecimal: as it is before columns are treated and rows split,
+        so that one can tell what of a data set changed."""
+        if isinstance(self.data, list):
+            parts = [json.dumps(self.data).encode()]
+        elif isinstance(self.data, np.ndarray):
+            parts = [repr(self.data.shape).encode(), self.data.tobytes()]
+        else:
+            import pandas as pd
+
+            names = json.dumps([str(name) for name in self.data.columns])
+            rows = pd.util.hash_pandas_object(self.data, index=False)
+            parts = [names.encode(), rows.to_numpy().tobytes()]
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def names_a_path(name: Any) -> bool:
