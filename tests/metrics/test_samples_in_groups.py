@@ -105,7 +105,10 @@ def test_taken_for_independent_rows_in_groups_tell_a_perfect_sampler_apart(key):
 def test_rates_are_measured_for_every_metric_and_setting():
     found = simulation.rates(2)
     covered = [r for r in found if r.what.endswith("covered")]
-    assert len(covered) == len(simulation.SETTINGS) * len(KEYS)
+    of_all = [r for r in covered if r.part == simulation.PART]
+    assert len(of_all) == len(simulation.SETTINGS) * len(KEYS)
+    others = {r.part for r in covered} - {simulation.PART}
+    assert others == {simulation.FEW, simulation.IGNORED}
     assert all(0 <= r.value <= 1 and r.repeats == 2 for r in covered)
 
 
