@@ -23,7 +23,7 @@ DASH = "—"
 
 
 def decimals(stderr: float | None, value: float | None = None) -> int:
-    """How many decimals (0 to 4) to show with an error.
+    """How many decimals to show: with an error 0 to 6, without 0 to 4.
 
     Two digits of an error below 0.355 of its power of ten or above 0.95, else one: the rule of
     the Particle Data Group. Without an error, four digits of the value.
@@ -34,7 +34,7 @@ def decimals(stderr: float | None, value: float | None = None) -> int:
     power = math.floor(math.log10(stderr)) + 1
     lead = stderr / 10.0**power  # 0.1 <= lead < 1
     digits = 1 if 0.355 <= lead < 0.95 else 2
-    return min(4, max(0, digits - power - (lead >= 0.95)))
+    return min(6, max(0, digits - power - (lead >= 0.95)))
 
 
 def number(value: float | None, places: int = 2) -> str:
