@@ -20,6 +20,7 @@ from genzoo.model import KINDS, LogProb
 LEVEL = 0.05
 POWER = 0.8  # with which a difference that is called visible would have been proven
 FEWEST_UNITS = FEWEST_BLOCKS  # independent rows, groups or blocks, that a test needs
+SAME = 1e-9  # of a score: what is closer differs by rounding
 RARE = 2.0  # standard deviations of the scores, by which a rare row may be off
 
 
@@ -32,14 +33,16 @@ class Difference:
         n: how many independent rows, or groups of equal size, there are (``effective_units``).
         units: (u,) what each row, or group of rows, says of the mean (jackknife pseudo-values, of
             which ``value`` is the mean); None where only the mean and its error are known.
-        spread: the standard deviation of the two scores over units, the larger one; None where it
-            is not known.
+        n_rows: how many rows there are.
+        spread: the standard deviation of the two scores over rows, the larger one; None where it is
+            not known.
     """
 
     value: float
     stderr: float
     n: float
     units: np.ndarray | None = None
+    n_rows: int = 0
     spread: float | None = None
 
     @property
@@ -62,7 +65,8 @@ class Difference:
         where differences are skewed, in other cases; and of what is not among the test rows. Rows
         of a rare kind that make up for the difference, by ``RARE`` standard deviations of the
         scores each, would be a share s = |value| / (RARE spread) of all: n rows hold none of them
-        in exp(-n s) of cases (the rule of three: Hanley & Lippman-Hand 1983, JAMA 249).
+        in exp(-n s) of cases (the rule of three: Hanley & Lippman-Hand 1983, JAMA 249). Of groups
+        their rows count for that, since rare rows are a matter of rows.
         """
         return self._p(0.0, "two-sided")
 
@@ -71,7 +75,11 @@ class Difference:
         give a value as low (nan for a single row). Tests as in ``p_value``."""
         return self._p(margin, "below")
 
-    def _p(self, mean: float, side: str) -> float:
+    def p_of_rows_at_hand(self) -> float:
+        """Two-sided, as if no kind of row were missing: what ``p_value`` would be without that."""
+        return self._p(0.0, "two-sided", rare=False)
+
+    def _p(self, mean: float, side: str, *, rare: bool = True) -> float:
         from scipy.stats import f, t
 
         gap = self.value - mean
@@ -86,10 +94,18 @@ class Difference:
         if self.units is not None and self.stderr > 0:
             ratio = _likelihood_ratio(self.units - mean)
             found.append(sides / 2 * float(f.sf(ratio, 1, self.n - 1)))
-        if self.spread is not None:
+        if rare and self.spread is not None and not self._is_nothing:
             share = abs(gap) / (RARE * self.spread) if self.spread > 0 else 0.0
-            found.append(math.exp(-self.n * share))
+            found.append(math.exp(-self.n_rows * share))
         return max(found)
+
+    @property
+    def _is_nothing(self) -> bool:
+        """Whether every row has the same score twice, up to the last digits. Both models' masses
+        sum to one, so that what is missing among rows adds up to the same as well."""
+        if self.units is None or not self.spread:
+            return False
+        return bool(np.abs(self.units).max() <= SAME * self.spread)
 
     def p_below_in_cases(self, margin: float) -> float:
         """As ``p_below``, of differences between right and wrong (1, 0 or -1 a row).
@@ -107,13 +123,19 @@ class Difference:
 
     def visible(self, level: float = LEVEL, power: float = POWER) -> float:
         """The true difference that a two-sided test at ``level`` would have proven with ``power``,
-        by the standard error at hand (nan for a single row)."""
+        by the standard error at hand (nan for a single row, and where rows are all alike)."""
         from scipy.stats import t
 
         if self.n < 2:
             return math.nan
-        seen = (t.ppf(1 - level / 2, self.n - 1) + t.ppf(power, self.n - 1)) * self.stderr
-        return max(float(seen), RARE * (self.spread or 0.0) * math.log(1 / level) / self.n)
+        needed = float(t.ppf(1 - level / 2, self.n - 1)) * self.stderr
+        if self.spread is not None:
+            if self.spread == 0:  # rows that are all alike would prove nothing
+                return math.nan
+            # the spread that is found differs from sample to sample too
+            more = 1 + float(t.ppf(power, self.n - 1)) / math.sqrt(2 * self.n_rows)
+            needed = max(needed, RARE * self.spread * more * math.log(1 / level) / self.n_rows)
+        return needed + float(t.ppf(power, self.n - 1)) * self.stderr
 
 
 def _likelihood_ratio(x: np.ndarray) -> float:
@@ -129,7 +151,13 @@ def _likelihood_ratio(x: np.ndarray) -> float:
         return math.inf
     # no weight is above 1
     ends = (1 / n - 1) / high, (1 / n - 1) / low
-    root = brentq(lambda factor: float(np.sum(x / (1 + factor * x))), *ends)
+
+    def slope(factor: float) -> float:
+        return float(np.sum(x / (1 + factor * x)))
+
+    if slope(ends[0]) <= 0 or slope(ends[1]) >= 0:  # 0 lies beside an outermost unit
+        return math.inf
+    root = brentq(slope, *ends)
     return 2 * float(np.sum(np.log1p(root * x)))
 
 
@@ -153,13 +181,13 @@ def paired_difference(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = 
         return Difference(float(np.sum(delta)), math.nan, n)
     score = LogProb.exact(delta).mean(groups)
     units = _pseudo_values(delta, groups)
-    spread = max(_spread(_pseudo_values(x, groups)) for x in (a, b))
-    return Difference(score.value, score.stderr, n, units, spread)
+    spread = max(_spread(x) for x in (a, b))
+    return Difference(score.value, score.stderr, n, units, len(delta), spread)
 
 
 def _spread(x: np.ndarray) -> float:
     """The standard deviation; 0 where all are the same up to the last digits."""
-    return 0.0 if np.ptp(x) <= 1e-9 * np.abs(x).max() else float(np.std(x))
+    return 0.0 if np.ptp(x) <= SAME * np.abs(x).max() else float(np.std(x))
 
 
 def _pseudo_values(x: np.ndarray, groups: np.ndarray | None) -> np.ndarray:

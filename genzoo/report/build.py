@@ -259,6 +259,12 @@ def _section(
     }
 
 
+def _over(facts: dict[str, Any]) -> str:
+    units = facts["units"]
+    of_fold = " in the first fold" if facts.get("folds") else ""
+    return f"{units['n_test']} {units['what']} of test rows{of_fold}"
+
+
 def _facts(dataset: DatasetRecord) -> list[tuple[str, str]]:
     facts = dataset.facts
     shape = " x ".join(str(s) for s in facts["event_shape"])
@@ -272,7 +278,7 @@ def _facts(dataset: DatasetRecord) -> list[tuple[str, str]]:
     units = facts.get("units")
     pairs = [
         ("Rows", rows),
-        ("Errors over", f"{units['n_test']} {units['what']} of test rows" if units else ""),
+        ("Errors over", _over(facts) if units else ""),
         ("Layout", f"{facts['layout']}, {shape}" if "x" in shape else str(facts["layout"])),
         ("Variables", f"{facts['D']}" + (f", of {values} values each" if values else "")),
         ("Entropy of the truth", _entropy(entropy) if entropy else ""),

@@ -8,7 +8,9 @@ What it has chosen never saw the test rows, so these can prove something of it:
   worse by more than a margin (non-inferiority, one-sided);
 - of labels, that it knows more than their shares in training.
 
-All of these tests of a purpose together are one family, with Holm's correction at 5 %. The margin
+All of these tests of a purpose together are one family, with Holm's correction at 5 %. With folds
+the rows that choose are test rows of other folds: then the tests of every choice that there could
+have been are the family. The margin
 is the larger of ``LEAST`` nats a row and ``SHARE`` of what the chosen one gains over
 ``independent`` on validation rows; ``POINT`` of accuracy for labels. A difference of less than
 ``LEAST`` nats on test rows is not worth a choice, however sure.
@@ -74,6 +76,8 @@ class Against:
             estimate; ``not comparable``.
         within: whether it is shown to be within the margin; asked of lighter ones alone.
         loss: the difference that the margin is about: ``difference``, or that of cases told right.
+        differs: whether the difference is proven, however small it may be.
+        rare: whether it would be, were it not for rows of a kind that may be missing.
     """
 
     other: Fit
@@ -81,6 +85,8 @@ class Against:
     verdict: str
     within: bool
     loss: Difference | None
+    differs: bool = False
+    rare: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,9 @@ class Choice:
         margin: within which a lighter one may take its place, in nats a row or as a share of cases.
         units: rows, groups or blocks behind the tests; 0 where no rows were kept.
         effective: how many of equal size tell as much (``statistics.effective_units``).
-        n_tests: how many tests were made, for which Holm corrects.
-        skill: of labels: the chosen one's score less that of their shares in training; else None.
+        n_tests: how many tests were made, for which Holm corrects; with folds, how many there would
+            be of any choice.
+        skill: of labels: the recommended one's score less that of their shares in training.
         skilled: whether that is proven to be above zero.
         rarer: of labels: how many test rows (groups) have another than the commonest; else None.
     """
@@ -142,7 +149,8 @@ class Choice:
         one case of five (``Difference.visible``, at Holm's first step); None where there is no
         such model."""
         level = LEVEL / max(1, self.n_tests)
-        found = [a.difference.visible(level) for a in self.with_verdict("alike") if a.difference]
+        alike = [a for a in self.with_verdict("alike") if not a.differs]
+        found = [a.difference.visible(level) for a in alike if a.difference]
         return max((value for value in found if not math.isnan(value)), default=None)
 
 
@@ -185,9 +193,13 @@ def by_samples(fit: Fit) -> float | None:
 
 
 def n_valid(fit: Fit, *part: str) -> int:
-    """The validation rows that a fit was judged on, over all folds; of the label with the path of
-    that part, ``"label", "valid"``."""
-    return sum(int(c.at(*(part or ("validation",)), "n") or 0) for c in fit.cells)
+    """The validation rows that a fit was judged on, of all folds together; of the label with the
+    path of that part, ``"label", "valid"``. Those of many folds are all rows, each several times.
+    """
+    n = sum(int(c.at(*(part or ("validation",)), "n") or 0) for c in fit.cells)
+    if len(fit.cells) == 1:
+        return n
+    return min(n, sum(int(c.at("n_test") or 0) for c in fit.cells))
 
 
 def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
@@ -253,6 +265,10 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
         chosen, others, difference, within, LEAST, POINT, lambda *_: True, "label_groups",
         skill=skill(chosen), same_score=False,
     )  # fmt: skip
+    if found.better is not None:  # test rows chose it, of all that there are
+        gain = skill(found.better.other)
+        proven = gain is not None and gain.value > 0 and gain.p_value() * len(ranked) < LEVEL
+        found = replace(found, skill=gain, skilled=proven)
     return replace(found, rarer=rarer)
 
 
@@ -329,17 +345,31 @@ def _judged(
     of_skill = skill.p_value() if skill is not None and skill.has_error else math.nan
     tests = [*two_sided, *one_sided, of_skill]
     asked = [p for p in tests if not math.isnan(p)]
-    adjusted = iter(holm(asked))
-    shown = [not math.isnan(p) and next(adjusted) < LEVEL for p in tests]
+    n_tests = len(asked)
+    adjusted = holm(asked)
+    if len(chosen.cells) > 1:
+        # every row that chose is a test row too: the tests of all choices there could have been
+        n_tests *= len(others) + 1
+        adjusted = np.array(asked) * n_tests
+    found = iter(adjusted)
+    shown = [not math.isnan(p) and next(found) < LEVEL for p in tests]
     against = []
     for i, (other, d) in enumerate(zip(others, differences, strict=True)):
         verdict = _verdict(chosen, other, d, shown[i], least, provable)
         is_within = shown[len(others) + i] and (verdict != "worse" or same_score)
         if is_within and verdict != "better":
             verdict = "within"
-        against.append(Against(other, d, verdict, is_within, losses[i]))
+        rare = verdict == "alike" and not shown[i] and _is_rare(d, n_tests, least)
+        against.append(Against(other, d, verdict, is_within, losses[i], shown[i], rare))
     skilled = skill is not None and shown[-1] and skill.value > 0
-    return Choice(chosen, against, margin, *_units(chosen, groups), len(asked), skill, skilled)
+    return Choice(chosen, against, margin, *_units(chosen, groups), n_tests, skill, skilled)
+
+
+def _is_rare(d: Difference | None, n_tests: int, least: float) -> bool:
+    """Whether a difference fails to be proven only by rows of a rare kind that may be missing."""
+    if d is None or not d.has_error or abs(d.value) < least:
+        return False
+    return d.p_of_rows_at_hand() * n_tests < LEVEL
 
 
 def _verdict(

@@ -32,25 +32,25 @@ def finding(run: RunRecord, ranking: Ranking) -> Finding:
     name, entry = ranking.dataset.name, ranking.chosen or ranking.best
     if entry is None:
         return Finding(name, None, "", "no result", "open", ["No family gave a result."])
-    verdict, style = _verdict(ranking)
+    verdict, style = _verdict(run, ranking)
     sentences = _alarm(ranking)
     if ranking.choice is None:
         sentences.append("No model has figures on validation rows, so nothing is chosen or proven.")
     else:
         sentences += _shown(run, ranking, ranking.choice) + _against_truth(ranking, entry)
-        sentences += learned(ranking.choice)
+        sentences += learned(ranking.choice) if ranking.choice.better is None else []
     sentences += _below_baseline(ranking) + _improving(ranking)
     value = with_error(entry.value, entry.stderr, entry.kind)
     return Finding(name, entry.model, value, verdict, style, sentences)
 
 
-def _verdict(ranking: Ranking) -> tuple[str, str]:
+def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
     choice = ranking.choice
     if ranking.alarms:
         return "alarm", "alarm"
     if choice is None:
         return "not chosen", "open"
-    if choice.too_short:
+    if choice.too_short or recommend.too_few(run, ranking.dataset.name):
         return "too few to say", "open"
     verdicts = {a.verdict for a in choice.against}
     if not verdicts:
@@ -172,7 +172,7 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
         sentences.append(f"On {listing(few)} there are too few validation rows to choose by.")
     verdicts: dict[str, list[str]] = {}
     for ranking in rankings:
-        verdicts.setdefault(_verdict(ranking)[1], []).append(ranking.dataset.name)
+        verdicts.setdefault(_verdict(run, ranking)[1], []).append(ranking.dataset.name)
     if where := verdicts.get("proven"):
         sentences.append(f"Its choice is proven better than every rival on {listing(where)}.")
     if where := verdicts.get("partly"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genzoo.report.choice import VERDICTS, Choice, choose_label
+from genzoo.report.choice import FEWEST_RARER, VERDICTS, Choice, choose_label
 from genzoo.report.numbers import DASH, number, with_error
 from genzoo.report.recommend import area, in_percent
 from genzoo.report.records import Fit, RunRecord
@@ -41,11 +41,13 @@ def table(run: RunRecord, dataset: str) -> Table | None:
     choice = choose_label(run, dataset)
     if choice is None:
         return None
+    few = choice.rarer is not None and choice.rarer < FEWEST_RARER
     lines = [_line(choice.chosen, DASH, "validation's choice")]
     for against in choice.against:
         d = against.difference
         behind = DASH if d is None else with_error(d.value, d.stderr)
-        lines.append(_line(against.other, behind, VERDICTS[against.verdict]))
+        verdict = "too few to say" if few else VERDICTS[against.verdict]
+        lines.append(_line(against.other, behind, verdict))
     n = sum(int(c.at("label", "test", "n")) for c in choice.chosen.cells)
     return Table([*lines, _no_skill(choice)], n, _left_out(run, dataset))
 

@@ -92,7 +92,7 @@ def basis(run: RunRecord, dataset: str) -> str:
     units = run.facts(dataset).get("units") or {}
     if n < FEW_TO_CHOOSE_BY:
         words += " So few rows choose almost by chance."
-    elif 0 < units.get("n_valid", 0) < FEWEST_UNITS:
+    elif 0 < units.get("n_valid", 0) * len(choice.chosen.cells) < FEWEST_UNITS:
         words += f" So few {units['what']} choose almost by chance."
     if (n := n_test(choice.chosen)) < FEW_TEST_ROWS:
         words += f" {n} test rows are few: only large differences can be seen"
@@ -167,7 +167,7 @@ def _chosen_on(run: RunRecord, dataset: str, choice: Choice) -> str:
     """``300 validation rows``, ``48 validation rows in 1 group``."""
     units = run.facts(dataset).get("units") or {}
     rows = _rows(n_valid(choice.chosen), "validation")
-    n = units.get("n_valid")
+    n = None if run.facts(dataset).get("folds") else units.get("n_valid")
     return rows if n is None else f"{rows} in {n} {units['what'][: -1 if n == 1 else None]}"
 
 
@@ -292,18 +292,19 @@ def _nearest(worse: list[Against], unit: Unit) -> str:
 
 
 def _gap(against: Against, unit: Unit) -> str:
-    return _beside(against.other, against.difference, unit)
+    remark = ", if rare rows don't make up for it" if against.rare else ""
+    return _beside(against.other, against.difference, unit, remark)
 
 
 def _loss(against: Against, unit: Unit) -> str:
     return _beside(against.other, against.loss, unit)
 
 
-def _beside(other: Fit, d: Difference | None, unit: Unit) -> str:
+def _beside(other: Fit, d: Difference | None, unit: Unit, remark: str = "") -> str:
     if d is None:
         return other.model
     side = "behind" if d.value >= 0 else "ahead"
-    return f"{other.model} ({unit.error(abs(d.value), d.stderr)} {side})"
+    return f"{other.model} ({unit.error(abs(d.value), d.stderr)} {side}{remark})"
 
 
 def _about_bounds(choice: Choice, opened: list[Against]) -> list[str]:
@@ -550,11 +551,13 @@ def _label(run: RunRecord, dataset: str) -> Advice:
             f"than {chosen.model}, which validation chose. {by_chance}"
         )
         return Advice("label", None, words)
-    if choice.better is None and not choice.skilled:
+    if not choice.skilled:
         gain = choice.skill and NATS_OF_LABEL.error(choice.skill.value, choice.skill.stderr)
+        best = choice.recommended
+        who = "Validation chose" if best is chosen else f"Better than {chosen.model} is"
         words = (
-            f"none is shown to know more of it than its shares in training do. Validation chose "
-            f"{chosen.model}, {told(chosen)}, which gains {gain or DASH}. {by_chance}"
+            f"none is shown to know more of it than its shares in training do. {who} "
+            f"{best.model}, {told(best)}, which gains {gain or DASH}. {by_chance}"
         )
         return Advice("label", None, words)
     margin = "one point of accuracy"
@@ -627,7 +630,7 @@ def _speed(choice: Choice, ranked: list[Fit]) -> Advice:
         return Advice("speed", quick.model, f"{words}; what it loses by that is not known.")
     d, best = against.difference, choice.chosen
     side = "below" if d.value >= 0 else "above"
-    how = "proven" if against.verdict in ("worse", "better") else "not proven"
+    how = "proven" if against.differs else "not proven"
     words += (
         f"; on test rows it lies {with_error(abs(d.value), d.stderr)} nats a row {side} "
         f"{best.model}, which takes {seconds(best.cost)} ({how})."

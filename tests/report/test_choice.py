@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,9 @@ from judged import N, judge_labels, judged, with_scores
 
 from genzoo.report.choice import LEAST, choose_label, choose_likelihood, choose_samples
 from genzoo.report.records import read_run
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from rates import folds, proofs
 
 
 @pytest.fixture
@@ -96,11 +101,16 @@ def test_the_fastest_of_several_that_are_shown(run):
 def test_a_difference_that_is_proven_and_tiny_is_not_worth_a_choice(run):
     base = with_scores(run)
     noise = np.random.default_rng(5).standard_normal(N)
-    for shift in (-0.4 * LEAST, 0.4 * LEAST):
-        judged(run, "hmm", valid=-8.1, test=base + shift + 1e-3 * noise, train_seconds=9.0)
+    base = -8 + 0.05 * (base - base.mean())
+    judged(run, "bayesian_network", test=base)
+    for shift, verdict in ((-0.4, "alike"), (0.4, "alike"), (-1.5, "worse"), (1.5, "better")):
+        test = base + shift * LEAST + 1e-3 * noise
+        judged(run, "hmm", valid=-8.1, test=test, train_seconds=9.0)
         choice = likelihood(run)
-        assert verdicts(choice)["hmm"] == "alike"
-        assert choice.recommended.model == "bayesian_network"
+        assert verdicts(choice)["hmm"] == verdict
+        assert next(a for a in choice.against if a.other.model == "hmm").differs
+        other = "hmm" if verdict == "better" else "bayesian_network"
+        assert choice.recommended.model == other
 
 
 def test_nothing_is_proven_against_a_bound_that_lies_lower(run):
@@ -197,7 +207,18 @@ def test_labels_are_chosen_by_their_log_probability_and_compared_on_the_same_row
     choice = choose_label(read_run(run), "flowers")
     assert verdicts(choice)["hmm"] == "within"
     assert choice.recommended.model == "hmm"
+    # 150 rows without a case that differs show nothing of a point
+    judge_few = {"valid": -0.3, "test": -0.3 + spread[:150], "right": right[:150]}
+    for model in ("bayesian_network", "hmm"):
+        judge_labels(run, model, **judge_few)
+    assert verdicts(choose_label(read_run(run), "flowers"))["hmm"] == "alike"
+    judge_labels(run, "bayesian_network", **judge_few, rarer=9)
+    choice = choose_label(read_run(run), "flowers")
+    assert set(verdicts(choice).values()) == {"not comparable"}
+    assert not choice.skilled
     # rows that differ are not compared
+    for model in ("bayesian_network", "hmm"):
+        judge_labels(run, model, valid=-0.3, test=-0.3 + spread, right=right)
     judge_labels(run, "vae", valid=-0.4, test=np.full(N // 2, -0.4), right=np.ones(N // 2, bool))
     choice = choose_label(read_run(run), "flowers")
     assert verdicts(choice)["vae"] == "not comparable"
@@ -218,3 +239,32 @@ def test_samples_are_chosen_by_those_of_validation_rows(run):
 def metric(value):
     return {"value": value, "stderr": 0.02, "unit": "accuracy", "higher_is_better": False,
             "kind": "estimate"}  # fmt: skip
+
+
+# ------------------------------------------------------------------------- rates
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: proofs.independent_rows(rng, 16, proofs.normal),
+        lambda rng: proofs.rare_rows(rng, 8, 60),
+        lambda rng: proofs.in_groups(rng, 8, np.full(6, 100)),
+        lambda rng: proofs.labels(rng, 4, 100, 0.2),
+    ],
+    ids=["16 models", "rare rows", "groups", "labels"],
+)
+def test_false_statements_are_rare(draw):
+    """At most 5 %: more than 24 of 200 repeats come once in 20,000 such tests. (Without a
+    correction for the number of tests 16 models give about 40 %.)"""
+    wrong = 0
+    for i in range(200):
+        scores = draw(np.random.default_rng([1, i]))
+        wrong += proofs.is_wrong(scores, proofs.choice_of(scores))
+    assert wrong <= 24
+
+
+def test_rows_that_choose_in_one_fold_and_judge_in_another_prove_no_more():
+    """As above; Holm over the k - 1 comparisons alone would give 12 % and more."""
+    wrong = sum(folds.is_told_apart(np.random.default_rng([1, i]), 600, 16) for i in range(200))
+    assert wrong <= 24

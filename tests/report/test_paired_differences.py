@@ -43,6 +43,7 @@ def test_a_constant_lead_is_as_sure_as_rows_that_are_not_at_hand_allow() -> None
         assert found.p_value() == pytest.approx(np.exp(-n / 20))
         assert found.p_below(0.2) == pytest.approx(np.exp(-n / 20))
         assert found.p_below(0.1) == 1.0
+    assert paired_difference(rows, rows - 1e-13).p_below(0.01) == 0.0  # the same model
     # rows that are all the same say nothing
     same = np.full(100, -1.0)
     assert paired_difference(same + 0.1, same).p_value() == 1.0
@@ -56,6 +57,69 @@ def test_the_empirical_likelihood_of_two_values_is_that_of_a_binomial() -> None:
     found = paired_difference(x, np.zeros(100))
     assert found.p_value() == pytest.approx(max(expected, stats.ttest_1samp(x, 0).pvalue))
     assert expected > stats.ttest_1samp(x, 0).pvalue
+
+
+def test_one_sided_by_hand() -> None:
+    x = np.repeat([-1.0, 3.0], [90, 10])
+    log = stats.binom.logpmf(10, 100, [0.1, 0.25])
+    expected = stats.f.sf(2 * (log[0] - log[1]), 1, 99) / 2
+    student = stats.ttest_1samp(x, 0, alternative="less").pvalue
+    found = paired_difference(x + 0.0, np.zeros(100))
+    assert found.p_below(0.0) == pytest.approx(max(expected, student))
+
+
+def test_groups_by_hand() -> None:
+    """Leave out one group after the other: the jackknife's error and what each group says."""
+    rng = np.random.default_rng(5)
+    groups = np.repeat(np.arange(9), [3, 5, 8, 13, 21, 34, 55, 89, 144])
+    x = rng.standard_normal(len(groups)) + rng.standard_normal(9)[groups]
+    found = paired_difference(x, np.zeros(len(x)), groups)
+    without = np.array([x[groups != g].mean() for g in range(9)])
+    assert found.units == pytest.approx(9 * x.mean() - 8 * without)
+    assert found.stderr == pytest.approx(np.sqrt(8 / 9 * np.sum((without - x.mean()) ** 2)))
+    sizes = np.bincount(groups)
+    assert found.n == pytest.approx(len(x) ** 2 / np.sum(sizes**2))
+    assert found.p_value() >= 2 * stats.t.sf(abs(found.value) / found.stderr, found.n - 1)
+    assert found.spread == pytest.approx(np.std(x))  # of rows: of these some may be missing
+    assert found.n_rows == len(x)
+
+
+def test_more_rows_lose_no_proof() -> None:
+    groups = np.repeat(np.arange(6), 100)
+    rng = np.random.default_rng(6)
+    rows = 3 * rng.standard_normal(600)
+    lead = 1.0 + 0.01 * rng.standard_normal(600)
+    assert paired_difference(rows + lead, rows, groups).p_value() < 1e-6
+    more = np.concatenate([groups, 6 + np.arange(100)])
+    rows = np.concatenate([rows, 3 * rng.standard_normal(100)])
+    lead = np.concatenate([lead, 1.0 + 0.01 * rng.standard_normal(100)])
+    assert paired_difference(rows + lead, rows, more).p_value() < 1e-6
+
+
+@pytest.mark.parametrize("tiny", [1e-3, 1e-9, 1e-15, 1e-16, 1e-17, 1e-300])
+@pytest.mark.parametrize("n", [30, 100, 300])
+def test_a_row_that_lies_just_on_the_other_side(tiny: float, n: int) -> None:
+    b = -np.linspace(0.5, 1.5, n)
+    b[0] = tiny
+    assert 0 <= paired_difference(np.zeros(n), b).p_value() < 1e-3
+
+
+def test_what_is_visible_is_proven_with_the_power_that_is_said() -> None:
+    """80 %, in 400 repeats within five errors, whichever of the tests decides."""
+    rng = np.random.default_rng(7)
+    for n, spread, noise in ((100, 3.0, 0.03), (300, 3.0, 0.3), (400, 1.0, 2.0)):
+        proven = []
+        sizes = []
+        for _ in range(100):
+            rows = spread * rng.standard_normal(n)
+            other = rows + noise * rng.standard_normal(n)
+            sizes.append(paired_difference(other, rows).visible())
+        size = float(np.median(sizes))
+        for _ in range(400):
+            rows = spread * rng.standard_normal(n)
+            found = paired_difference(rows + size + noise * rng.standard_normal(n), rows)
+            proven.append(found.p_value() < 0.05)
+        assert abs(np.mean(proven) - 0.8) < 0.1, (n, spread, noise)
 
 
 def test_rare_rows_are_not_forgotten() -> None:
