@@ -71,6 +71,9 @@ def test_test_rows_may_show_another_to_be_better(run):
     judged(run, "hmm", valid=-8.5, test=np.full(N, -1.0))
     advice = advice_on(run, "likelihood")
     assert advice.model == "hmm"
+    judged(run, "independent", valid=-7.9, test=np.full(N, -9.0))
+    assert "no family is shown to have learned" not in build(run)["md"].read_text()
+    judged(run, "independent", valid=-11.0)
     assert "Validation chose bayesian_network, but test rows show hmm to be better" in advice.words
     assert "nothing else is claimed of it" in advice.words
     assert "proven" not in advice.words
@@ -143,6 +146,17 @@ def test_the_label_is_told_by_one_that_is_shown_to_know_more_than_its_shares(run
         assert advice.model == ("bayesian_network" if told else None)
         assert advice.words.startswith("none" if not told else "bayesian_network: right in")
         assert "Always the commonest label: 76.0 %" in advice.words
+
+
+def test_a_better_one_must_know_more_than_the_shares_too(run):
+    rng = np.random.default_rng(0)
+    for lead, found in ((-0.1, None), (0.2, "hmm")):
+        for model, valid, mean in (("bayesian_network", -0.2, -0.9), ("hmm", -0.3, -0.55 + lead)):
+            test = mean + 0.3 * rng.standard_normal(N)
+            judge_labels(run, model, valid=valid, test=test, right=rng.random(N) < 0.7)
+        advice = advice_on(run, "label")
+        assert advice.model == found
+        assert ("Better than bayesian_network is hmm" in advice.words) is (found is None)
 
 
 def test_a_lighter_one_without_skill_takes_no_place(run):
@@ -244,6 +258,25 @@ def test_speed(run):
     assert "validation chose it for likelihoods too" in advice_on(run, "speed").words
 
 
+def test_what_is_proven_worse_within_the_margin_is_called_proven(run):
+    base = with_scores(run)
+    noise = np.random.default_rng(5).standard_normal(N)
+    judged(run, "independent", valid=-20.0)  # a margin of 0.12 nats
+    close = base - 0.08 + 1e-3 * (noise - noise.mean())
+    judged(run, "hmm", valid=-8.1, test=close, train_seconds=2.0)
+    judged(run, "bayesian_network", test=base, train_seconds=50.0)
+    assert advice_on(run, "likelihood").model == "hmm"
+    assert "below bayesian_network, which takes 50 s (proven)" in advice_on(run, "speed").words
+
+
+def test_a_difference_that_only_rare_rows_could_make_up_for(run):
+    base = with_scores(run)
+    noise = np.random.default_rng(5).standard_normal(N)
+    judged(run, "hmm", valid=-8.1, test=base - 0.012 + 0.01 * noise, train_seconds=9.0)
+    words = advice_on(run, "likelihood").words
+    assert "nats a row behind, if rare rows don't make up for it)" in words
+
+
 def test_no_family_that_loses_to_the_baseline_is_recommended(run):
     judged(run, "independent", valid=-7.0, test=np.full(N, -7.0), train_seconds=0.1)
     for purpose in ("likelihood", "queries", "speed"):
@@ -273,6 +306,9 @@ def test_too_few_validation_rows_to_choose_by(run, n):
     assert advice.model is None
     assert f"{n} validation rows can't tell families apart" in advice.words
     assert "At least 30 are needed" in advice.words
+    report = build(run)["md"].read_text()
+    assert "On flowers there are too few validation rows to choose by." in report
+    assert "proven better than every rival" not in report
     text = in_words(run, ["flowers"])
     assert f"{n} validation rows are too few to choose by: nothing is recommended" in text
     assert "bayesian_network" not in text
