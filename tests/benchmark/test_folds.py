@@ -120,9 +120,9 @@ def test_a_group_of_most_rows_is_not_what_folds_select_on():
         train, valid, _ = split(620, valid=0.1, test=0.2, seed=0, fold=(i, 4), groups=groups)
         assert 0 < len(valid) <= 80
         assert len(train) > 200
+    three, shares = np.arange(40) // 14, {"valid": 0.1, "test": 0.2, "seed": 0}
     with pytest.raises(ValueError, match="at least 2 beside the test rows of each of 2 folds"):
-        for i in range(2):
-            split(40, valid=0.1, test=0.2, seed=0, fold=(i, 2), groups=np.arange(40) // 14)
+        [split(40, **shares, fold=(i, 2), groups=three) for i in range(2)]
 
 
 def test_without_folds_the_split_is_as_it_was():
