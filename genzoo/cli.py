@@ -186,7 +186,8 @@ def compare(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Save the model that is recommended for likelihoods, or chosen where none is.",
+            help="Save the model that is recommended for likelihoods, or chosen where none is; "
+            "implies --save-models.",
         ),
     ] = None,
     models: Annotated[
@@ -212,7 +213,10 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(help="Worker processes.  [default: one for each core]")
     ] = None,
-    save_models: Annotated[bool, typer.Option(help="Keep the fitted models.")] = False,
+    save_models: Annotated[
+        bool,
+        typer.Option(help="Keep the fitted models; cells finished without are run anew."),
+    ] = False,
 ) -> None:
     """Train families on data sets and compare them; write a report.
 
@@ -296,8 +300,10 @@ def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
 
     record = read_run(run.folder)
     advice = next(a for a in advise(record, dataset) if a.purpose in ("none", "likelihood"))
+    k = record.facts(dataset)["folds"]
+    of_folds = "" if k is None else f": the fit of the first of {k} folds"
     if advice.model is not None:
-        return f"{best}, for likelihoods on {dataset}, is saved in {place}"
+        return f"{best}, for likelihoods on {dataset}, is saved in {place}{of_folds}"
     choice = choose_likelihood(record, dataset)
     assert choice is not None  # or nothing would be saved
     chosen = "validation's choice"
@@ -305,7 +311,7 @@ def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
         chosen = f"put by test rows in the place of {choice.chosen.model}, {chosen}"
     return (
         f"Nothing is recommended for likelihoods on {dataset}: {ascii_marks(advice.words)}\n"
-        f"What is saved in {place} is {best}, {chosen}."
+        f"What is saved in {place} is {best}, {chosen}{of_folds}."
     )
 
 

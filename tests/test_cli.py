@@ -212,6 +212,28 @@ def test_what_is_saved_where_groups_are_too_few_to_prove_anything(tmp_path):
     assert "for likelihoods on few, is saved in" not in done.stdout
 
 
+def test_compare_says_of_which_fold_the_fit_is_that_is_saved(people, tmp_path):
+    best, out = tmp_path / "best", tmp_path / "run"
+    arguments = ("--models", "independent", "--folds", 2, "--jobs", 1, "--out", out)
+    done = invoke("compare", people, *arguments, "--save-best", best)
+    assert done.exit_code == 0, done.stderr
+    words = "is independent, validation's choice: the fit of the first of 2 folds.\n"
+    assert f"What is saved in {best} {words}" in done.stdout
+
+
+def test_compare_says_so_too_of_a_fit_that_is_recommended(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, 900)
+    frame = pd.DataFrame({"x": x, "y": np.where(rng.random(900) < 0.9, x, 0)})
+    frame.to_csv(tmp_path / "many.csv", index=False)
+    best = tmp_path / "best"
+    arguments = (*FAST, "--folds", 5, "--jobs", 1, "--out", tmp_path / "run", "--save-best", best)
+    done = invoke("compare", tmp_path / "many.csv", *arguments)
+    assert done.exit_code == 0, done.stderr
+    words = "bayesian_network, for likelihoods on many, is saved in"
+    assert f"{words} {best}: the fit of the first of 5 folds\n" in done.stdout
+
+
 def test_what_test_rows_put_in_the_place_of_a_choice_is_not_called_validations(
     people, tmp_path, monkeypatch
 ):

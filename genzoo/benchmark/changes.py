@@ -43,6 +43,11 @@ def reused(folder: Path, cells: Sequence[Cell]) -> list[str]:
     return [f"{_cells(len(cells))} of {when} {'is' if len(cells) == 1 else 'are'} reused"]
 
 
+def to_be_saved(cells: Sequence[Cell]) -> list[str]:
+    """How many cells have an answer and no saved model, and are run anew for that alone."""
+    return [f"run anew, to be saved: {_cells(len(cells))}"] if cells else []
+
+
 def replaced(earlier: Run, now: Facts, present: Facts, merged: Facts) -> list[str]:
     """Which cells that had an answer are run anew or replaced by folds, which leave the plan, and
     why.

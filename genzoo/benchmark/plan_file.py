@@ -241,8 +241,7 @@ def union(before: Facts, now: Facts, present: Facts) -> Facts:
     references = {
         (c["dataset"], c["model"], c["fold"]): c
         for c in [*before["references"], *now["references"]]
-        if c["dataset"] in in_use["dataset"]
-        and (c["fold"] is None) is (datasets[c["dataset"]]["folds"] is None)
+        if c["dataset"] in in_use["dataset"] and c["fold"] in _turns(datasets[c["dataset"]])
     }
     keys = {cell["key"] for cell in cells}
     whole = [p for p in (before, now) if {c["key"] for c in p["cells"]} == keys]
@@ -256,6 +255,11 @@ def union(before: Facts, now: Facts, present: Facts) -> Facts:
         "cells": cells,
         "references": sorted(references.values(), key=lambda c: order[0].index(c["dataset"])),
     }
+
+
+def _turns(dataset: Facts) -> Sequence[int | None]:
+    """The folds that cells of a data set may be of, as the plan has it now."""
+    return [None] if dataset["folds"] is None else range(dataset["folds"])
 
 
 def code_changed(plan: Facts) -> list[str]:

@@ -319,20 +319,24 @@ def _matrix(cells: list[Cell], plan: dict[str, Any], width: int) -> str:
             legend += f"; {mark.strip()} {meaning}"
     bad = [cell.record for cell in cells if not cell.ok]
     reasons = [
-        f"{r['model']} on {r['dataset']}, seed {r['seed']}: {r['status']}: {_short(r['reason'])}"
+        f"{r['model']} on {r['dataset']}, seed {r['seed']}{_fold_text(r)}: {r['status']}: "
+        f"{_short(r['reason'])}"
         for r in bad
     ]
     return "\n\n".join([*blocks, "\n".join([legend, *reasons])])
 
 
+def _fold_text(record: dict[str, Any]) -> str:
+    return "" if record["fold"] is None else f", fold {record['fold'] + 1}"
+
+
 def _entry(cells: list[Cell], n_folds: int, *, asked: bool) -> str:
-    """One cell of the matrix: the seed that validation chose, over its folds."""
-    bad = [cell for cell in cells if not cell.ok]
-    if bad:
-        return str(bad[0].record["status"])
+    """One cell of the matrix: of the seeds with an answer in every fold the one that validation
+    chose, as in the report; what went wrong only where there is none."""
     fits = whole_fits(cells, n_folds)
     if not fits:
-        return "not run" if asked else ""
+        bad = [cell for cell in cells if not cell.ok]
+        return str(bad[0].record["status"]) if bad else "not run" if asked else ""
     chosen = likeliest(fits)
     score = score_of(chosen)
     error = "" if math.isnan(score.stderr) else f" ({score.stderr:.2f})"

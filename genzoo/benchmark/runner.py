@@ -73,7 +73,8 @@ def compare(
         out: the run's folder, new or one to add to; ``runs/<profile>`` or ``runs/compare`` where
             None.
         profile: a named comparison, such as ``"quick"``; other arguments replace its parts.
-        save_models: keep the fitted models, for ``Run.load_model``.
+        save_models: keep the fitted models, for ``Run.load_model``. Cells that were finished
+            without are run anew, since only a fit leaves a model.
         n_jobs: worker processes; one for each core where None.
         progress: show bars (on a terminal) or lines.
 
@@ -121,7 +122,8 @@ def _run(folder: Path, plan: Plan, n_workers: int, save_models: bool, progress: 
     waiting = {cell.key for cell in todo}
     reused = [cell for cell in plan.cells if cell.key not in waiting]
     content = plan_file.as_json(plan)
-    news = changes.reused(folder, reused)
+    unsaved = [c for c in plan.cells if c.key in waiting and _has_answer(folder, c, False)]
+    news = changes.reused(folder, reused) + changes.to_be_saved(unsaved)
     if earlier is not None:
         present = plan_file.at_present(earlier.plan, content)
         merged = plan_file.union(earlier.plan, content, present)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import math
 import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -196,7 +197,8 @@ class Dataset:
                 standard errors are taken over blocks of rows that follow each other.
             stratify: (n,) classes: each part has its share of each.
             fold: ``(i, k)``: the test rows are the i-th of k parts (``test`` is not used), so that
-                over the k folds every row is a test row once. Not beside ``time``.
+                over the k folds every row is a test row once, and where ``k * valid`` is at most 1
+                a valid row at most once. Not beside ``time``.
             source, licence: as in the attributes.
 
         At most one of ``groups``, ``time`` and ``stratify`` may be given. Beside ``groups`` or
@@ -292,7 +294,10 @@ def split(
     training rows are at least as many as the classes, each class has one. With ``groups`` (n,), no
     group is in two parts, whose sizes are met as nearly as random groups can. With ``time`` (n,),
     the latest rows are test, those before them valid. With ``fold`` (i, k) the test rows are the
-    i-th of k parts, whatever ``test`` says.
+    i-th of k parts, whatever ``test`` says, and the valid rows are of the parts that follow it:
+    folds whose valid rows were the same would all select on them. Where ``k * valid`` is at most 1
+    no two folds share a valid row, else all rows are in about as many valid parts; as far as
+    rare classes, of which each training part has a row, and groups of unequal sizes allow.
     """
     if fold is not None:
         test = 1 / _check_fold(fold, time)[1]
@@ -320,22 +325,51 @@ def split(
     order, kept = rng.permutation(n), np.empty(0, dtype=np.int64)
     if classes is not None:
         order = order[np.argsort(classes[order], kind="stable")]
-    picked, counts, of_fold = [], [n_valid, n_test], []
     if fold is not None:
-        # by turns through the rows in order of class, the same order for every fold
-        is_test = np.arange(n) % fold[1] == fold[0]
-        of_fold, order, counts = [rng.permutation(order[is_test])], order[~is_test], [n_valid]
+        return _fold_by_turns(order, classes, n_valid, rng, fold)
     if classes is not None:
         first = np.append(True, np.diff(classes[order]) != 0)
-        if len(order) - first.sum() >= sum(counts):
+        if len(order) - first.sum() >= n_valid + n_test:
             kept, order = order[first], order[~first]
-    for count in counts:
-        # every k-th of the rows in order of class: its share of each
-        at = ((np.arange(count) + 0.5) * len(order) / count).astype(np.int64)
+    picked = []
+    for count in (n_valid, n_test):
+        at = _spread(count, len(order))
         picked.append(rng.permutation(order[at]))
         order = np.delete(order, at)
-    valid_rows, test_rows = picked + of_fold
-    return rng.permutation(np.concatenate([kept, order])), valid_rows, test_rows
+    return rng.permutation(np.concatenate([kept, order])), picked[0], picked[1]
+
+
+def _spread(count: int, n: int) -> np.ndarray:
+    """Every k-th of n places, ``count`` in all: of rows in order of class its share of each."""
+    return ((np.arange(count) + 0.5) * n / count).astype(np.int64)
+
+
+def _fold_by_turns(
+    order: np.ndarray,
+    classes: np.ndarray | None,
+    n_valid: int,
+    rng: np.random.Generator,
+    fold: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows in ``order``, that of their classes and the same for every fold, go to the folds' tests
+    by turns; valid rows are of the turns that follow, whole ones before a part of one."""
+    i, k = fold
+    turn = (np.arange(len(order)) - i) % k  # 0: tested in this fold, 1: in the next one
+    kept = np.zeros(len(order), dtype=bool)
+    if classes is not None:
+        # of each class the row that comes last as a valid one stays to train on
+        others = np.flatnonzero(turn > 0)
+        last = others[np.argsort(-turn[others], kind="stable")]
+        first = last[np.unique(classes[order[last]], return_index=True)[1]]
+        kept[first] = len(others) - len(first) >= n_valid
+    is_valid = np.zeros(len(order), dtype=bool)
+    for later in range(1, k):
+        places = np.flatnonzero((turn == later) & ~kept)
+        lacks = n_valid - is_valid.sum()
+        is_valid[places if len(places) <= lacks else places[_spread(lacks, len(places))]] = True
+    parts = ((turn > 0) & ~is_valid, is_valid, turn == 0)
+    train, valid, test = (rng.permutation(order[part]) for part in parts)
+    return train, valid, test
 
 
 def _check_fold(fold: Any, time: np.ndarray | None) -> tuple[int, int]:
@@ -360,25 +394,28 @@ def _split_by_groups(
     rng: np.random.Generator,
     fold: tuple[int, int] | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each group, in random order, goes to the part that lacks most rows; no part stays empty."""
+    """Each group, in random order, goes to the part that lacks most rows; no part stays empty.
+
+    With folds the test parts are made like this, and the valid groups are of the next one.
+    """
     _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     fewest = len(SPLITS) if fold is None else max(len(SPLITS), fold[1])
     if len(sizes) < fewest:
         raise ValueError(f"groups: expected at least {fewest}, one a part; got {len(sizes)}")
     order = rng.permutation(len(sizes))
-    part = np.empty(len(sizes), dtype=np.int64)
-    lacks = np.array([len(groups) - n_valid - n_test, n_valid, n_test])
-    empty = set(range(len(SPLITS)))
+    part = np.zeros(len(sizes), dtype=np.int64)
     if fold is not None:
-        is_test = _fold_of(sizes, order, fold[1]) == fold[0]
-        part[is_test] = SPLITS.index("test")
-        order = order[~is_test[order]]
-        lacks, empty = lacks[:2], {0, 1}
-    for i, group in enumerate(order):
-        open_parts = sorted(empty) if len(order) - i <= len(empty) else range(len(lacks))
-        part[group] = max(open_parts, key=lambda p: lacks[p])
-        lacks[part[group]] -= sizes[group]
-        empty.discard(int(part[group]))
+        turn = (_fold_of(sizes, order, fold[1]) - fold[0]) % fold[1]
+        part[turn == 0] = SPLITS.index("test")
+        part[_valid_groups(sizes, order, turn, n_valid, fold[1])] = SPLITS.index("valid")
+    else:
+        lacks = np.array([len(groups) - n_valid - n_test, n_valid, n_test])
+        empty = set(range(len(SPLITS)))
+        for i, group in enumerate(order):
+            open_parts = sorted(empty) if len(order) - i <= len(empty) else range(len(lacks))
+            part[group] = max(open_parts, key=lambda p: lacks[p])
+            lacks[part[group]] -= sizes[group]
+            empty.discard(int(part[group]))
     train, valid, test = (
         rng.permutation(np.flatnonzero(part[member] == p)) for p in range(len(SPLITS))
     )
@@ -392,6 +429,36 @@ def _fold_of(sizes: np.ndarray, order: np.ndarray, k: int) -> np.ndarray:
         fold[group] = load.argmin()
         load[fold[group]] += sizes[group]
     return fold
+
+
+def _valid_groups(
+    sizes: np.ndarray, order: np.ndarray, turn: np.ndarray, n_valid: int, k: int
+) -> list[int]:
+    """The groups to select on, of those tested in the next folds: what brings their rows nearer to
+    ``n_valid``. ``turn`` (G,): how many folds later each group is tested, 0 in this one.
+
+    Where all of them are too large the smallest is taken: other folds don't select on it. Only one
+    that would be more than a third of the rows beside the test rows is passed over.
+    """
+    others = [int(g) for g in sorted(order, key=lambda g: turn[g]) if turn[g]]
+    if len(others) < 2:
+        raise ValueError(
+            f"groups: expected at least 2 beside the test rows of each of {k} folds, to train and "
+            f"to select on; got {len(others)}: one group may hold too many of the rows"
+        )
+    # so many folds hold the valid rows; n_valid is rounded, which is no reason for one more
+    n_turns = math.ceil((n_valid - 0.5) * k / sizes.sum())
+    found: list[int] = []
+    lacks = n_valid
+    for group in others:
+        if turn[group] <= n_turns and sizes[group] < 2 * lacks and len(found) < len(others) - 1:
+            found.append(group)
+            lacks -= sizes[group]
+    if found:
+        return found
+    rest = sizes[others].sum()
+    small = [group for group in others if 3 * sizes[group] <= rest]
+    return [min(small or others, key=lambda g: (turn[g], sizes[g]))]
 
 
 def _label_last(data: Any, form: str, label: str | int) -> tuple[Any, np.ndarray]:

@@ -28,7 +28,10 @@ SKIPPED = (
     "key", "seed", "fold", "params", "versions", "machine", "notes", "marginals", "traceback",
     "completions", "curve", "metrics_left_out",
 )  # fmt: skip
-UNITS = {"log_prob": "nats per row", "seconds": "s", "memory_mb": "MiB"}
+UNITS = {  # by how a quantity's name ends
+    "log_prob": "nats per row", "accuracy": "share of cases", "majority": "share of cases",
+    "auc": "area", "seconds": "s", "memory_mb": "MiB",
+}  # fmt: skip
 SCORES = ("value", "test_log_prob", "log_prob")  # beside which a record keeps stderr and kind
 MEANS = (  # over folds; of these a table may show the mean
     "train_seconds", "evaluate_seconds", "n_parameters", "peak_memory_mb", "bound.ess_median",
@@ -71,7 +74,8 @@ def every_number(run: RunRecord) -> pd.DataFrame:
         if of_label is not None:
             same = {"dataset": dataset.name, "model": NO_SKILL}
             for name, value in no_skill(of_label).items():
-                lines.append(same | {"quantity": f"label.test.{name}", "value": value})
+                quantity = f"label.test.{name}"
+                lines.append(same | {"quantity": quantity, "value": value, "unit": _unit(quantity)})
     # a whole number stays one beside lines that have none
     return pd.DataFrame(lines, columns=list(FIELDS)).astype({"seed": "Int64", "fold": "Int64"})
 

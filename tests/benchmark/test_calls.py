@@ -206,6 +206,17 @@ def test_a_failed_cell_is_tried_again_without_a_reason(coin, tmp_path, capsys):
     assert said(capsys) == [f"1 cell of {today()} is reused"]
 
 
+def test_what_is_run_anew_to_be_saved_is_said(coin, tmp_path, capsys):
+    compare({"a": Independent()}, {"x": coin}, tmp_path, seeds=3, progress=False)
+    compare({"a": Independent()}, {"x": coin}, tmp_path, seeds=3, save_models=True)
+    assert said(capsys) == [
+        f"1 cell of {today()} is reused",
+        "run anew, to be saved: 3 cells",
+    ]
+    compare({"a": Independent()}, {"x": coin}, tmp_path, seeds=3, save_models=True)
+    assert said(capsys) == [f"4 cells of {today()} are reused"]
+
+
 # -------------------------------------------------------------------- code that changes
 
 CALL = """

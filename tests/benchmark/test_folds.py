@@ -10,6 +10,8 @@ import pytest
 
 import genzoo
 from genzoo import Dataset, Independent
+from genzoo.benchmark.entries import REFERENCES
+from genzoo.benchmark.fits import score_of
 from genzoo.datasets import own
 from genzoo.datasets.dataset import split
 from genzoo.report.choice import choose_likelihood
@@ -59,6 +61,68 @@ def test_every_row_is_a_test_row_once(rule, k):
             assert np.abs(share - 1 / 7).max() < 0.06
             assert set(rule["classes"][parts[0]].tolist()) == set(range(7))
     assert (tested == 1).all()
+
+
+UNEVEN = np.repeat(np.arange(40), np.arange(40) % 5 * 7 + 1)  # 40 groups of 1 to 29 rows
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 7, 10])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"classes": np.arange(600) % 3 // 2},
+        {"groups": np.arange(600) // 4},
+        {"groups": UNEVEN},
+        {"groups": np.arange(600) % 10},
+    ],
+    ids=["rows", "classes", "groups", "uneven", "ten"],
+)
+def test_no_two_folds_select_on_the_same_rows(rule, k):
+    n = len(rule.get("groups", range(600)))
+    selected = np.zeros(n, dtype=int)
+    for i in range(k):
+        parts = split(n, valid=0.1, test=0.2, seed=3, fold=(i, k), **rule)
+        again = split(n, valid=0.1, test=0.2, seed=3, fold=(i, k), **rule)
+        assert [part.tolist() for part in parts] == [part.tolist() for part in again]
+        selected[parts[1]] += 1
+        assert len(parts[0]) > 0
+        assert abs(len(parts[1]) - n / 10) <= (0 if "groups" not in rule else n / 20)
+        if "classes" in rule:
+            assert rule["classes"][parts[1]].sum() == pytest.approx(20, abs=1)
+        if "groups" in rule:
+            groups = [set(rule["groups"][part].tolist()) for part in parts]
+            assert sum(map(len, groups)) == len(set.union(*groups))
+    assert selected.max() == 1
+
+
+@pytest.mark.parametrize("k", [12, 20, 30])
+@pytest.mark.parametrize("rule", [{}, {"groups": np.arange(600) // 4}])
+def test_more_than_ten_folds_select_on_every_row(rule, k):
+    parts = [split(600, valid=0.1, test=0.2, seed=3, fold=(i, k), **rule)[1] for i in range(k)]
+    selected = np.bincount(np.concatenate(parts), minlength=600)
+    assert selected.min() >= 1
+    assert selected.max() - selected.min() <= 1
+
+
+def test_a_rare_class_is_trained_on_in_every_fold():
+    classes = np.repeat(np.arange(5), [2, 3, 2, 3, 90])
+    for k in (2, 5, 10):
+        for i in range(k):
+            train, valid, _ = split(100, valid=0.1, test=0.2, seed=0, fold=(i, k), classes=classes)
+            assert set(classes[train].tolist()) == set(range(5))
+            assert len(valid) == 10
+
+
+def test_a_group_of_most_rows_is_not_what_folds_select_on():
+    groups = np.repeat(np.arange(9), [300, *[40] * 8])
+    for i in range(4):
+        train, valid, _ = split(620, valid=0.1, test=0.2, seed=0, fold=(i, 4), groups=groups)
+        assert 0 < len(valid) <= 80
+        assert len(train) > 200
+    three, shares = np.arange(40) // 14, {"valid": 0.1, "test": 0.2, "seed": 0}
+    with pytest.raises(ValueError, match="at least 2 beside the test rows of each of 2 folds"):
+        [split(40, **shares, fold=(i, 2), groups=three) for i in range(2)]
 
 
 def test_without_folds_the_split_is_as_it_was():
@@ -140,6 +204,29 @@ def test_the_fit_of_the_first_fold_is_saved(path, tmp_path):
     first = next(r for r in run.records() if r["model"] == name and r["fold"] == 0)
     part = own.folds_of(own.load(path), 3)[0]
     assert model.log_prob(part.test).value.mean() == pytest.approx(first["test_log_prob"])
+
+
+def test_fewer_folds_in_the_same_folder_keep_what_samples_are_compared_with(path, tmp_path):
+    compare([str(path)], tmp_path / "run", models=["independent"], folds=5)
+    run = compare([str(path)], tmp_path / "run", models=["independent"], folds=3)
+    assert [r["fold"] for r in run.plan["references"]] == [0, 0, 1, 1, 2, 2]
+    found = read_run(run.folder)
+    for name in REFERENCES:
+        assert len(found.reference(name, "t").cells) == 3
+
+
+def test_the_matrix_shows_the_seed_that_remains_and_lists_what_failed(path, tmp_path):
+    run = compare([str(path)], tmp_path / "run", folds=3, seeds=2, models=["independent"])
+    for record in run.records():
+        if (record["seed"], record["fold"]) == (0, 1):
+            file = run.folder / "cells" / f"{record['key']}.json"
+            broken = {"status": "failed", "test_log_prob": None, "reason": "no"}
+            file.write_text(json.dumps(record | broken))
+    (fit,) = read_run(run.folder).fits("independent", "t")
+    assert fit.seed == 1
+    lines = run.matrix(100).splitlines()
+    assert lines[1].split()[1] == f"{score_of(fit).value:.2f}"
+    assert lines[-1] == "independent on t, seed 0, fold 2: failed: no"
 
 
 def test_what_has_no_folds_is_refused(path, frame, tmp_path):

@@ -176,6 +176,23 @@ def test_seeds_and_folds_are_whole_numbers(tmp_path: Path) -> None:
     assert set(table.fold) == {"", "0", "1"}
 
 
+@pytest.mark.parametrize("folds", [None, 3])
+def test_numbers_of_labels_have_their_units(tmp_path: Path, folds: int | None) -> None:
+    demo = write_demo(tmp_path / "run", datasets=("flowers",), folds=folds)
+    with_labels(demo, (0,), (None,) if folds is None else tuple(range(folds)))
+    numbers = Numbers(load_run(demo).report()["numbers"])
+    for model, seed in (("hmm", 0), ("no skill: the shares in training", None)):
+        for quantity, unit in (
+            ("log_prob", "nats per row"),
+            ("accuracy", "share of cases"),
+            ("auc", "area"),
+        ):
+            assert numbers.of("flowers", model, seed, f"label.test.{quantity}").unit == unit
+    lines = numbers.lines[numbers.lines.quantity.str.startswith("label.")]
+    of_what = lines.quantity.str.extract(r"(log_prob|accuracy|majority|auc)$")[0]
+    assert lines.unit[of_what.notna()].notna().all()
+
+
 def seeds_differ(folder: Path) -> None:
     """Of the HMM on ``flowers`` validation chooses seed 0 for likelihoods and seed 1 for samples;
     of the VAE it judged no samples."""

@@ -205,7 +205,8 @@ def load(path: str | Path, *, name: str | None = None, **options: Any) -> OwnDat
 
 def folds_of(dataset: OwnDataset, k: int) -> list[OwnDataset]:
     """The k folds of a data set: the same path, read anew with the same options; every row is a
-    test row of one fold, and a tenth of the rows are to select on in each.
+    test row of one fold, and a tenth of the rows are to select on in each, in up to ten folds
+    others each time.
 
     Raises:
         ValueError: as ``load``, and for one that is split by time.
