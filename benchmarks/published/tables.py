@@ -101,8 +101,8 @@ SECTIONS = (
 DEFAULTS = (
     "The defaults of `bayesian_network` were chosen with test figures of the ten binary tables "
     f"{listing(BINARY)} in view, so its figures on these are flattered. Since then no default is "
-    "chosen by test figures; the other binary tables, which served for no choice, were not measured "
-    "yet."
+    "chosen by test figures; the other binary tables, which served for no choice, were not yet "
+    "measured."
 )
 BINARY_TEXT = (
     "Mean log-likelihood of the test rows in nats; higher is better. >= is a lower bound. *CLT "
