@@ -86,9 +86,12 @@ def basis(run: RunRecord, dataset: str) -> str:
     if choice.too_short:
         return words + f"and nothing can be proven on {rows}."
     words += (
-        f"proven on {rows}, which chose nothing: at 5 % for all comparisons of a purpose together. "
-        f"What is proven is about these fitted models."
+        f"proven on {rows}, which chose nothing: at 5 % for all comparisons of a purpose together."
+        if len(choice.chosen.cells) == 1
+        else f"proven on {rows}. A row that chooses in one fold is a test row of another, so the "
+        f"5 % is for the comparisons of every choice of a purpose that there could have been."
     )
+    words += " What is proven is about these fitted models."
     units = run.facts(dataset).get("units") or {}
     if n < FEW_TO_CHOOSE_BY:
         words += " So few rows choose almost by chance."

@@ -366,6 +366,13 @@ def test_groups_of_validation_rows_withhold_nothing(run):
     assert "400 test rows in 12 groups" in basis(read_run(run), "flowers")
 
 
+def test_of_folds_it_is_not_said_that_test_rows_chose_nothing(tmp_path):
+    folder = write_demo(tmp_path / "demo", datasets=("flowers",), folds=3)
+    words = basis(read_run(folder), "flowers")
+    assert "which chose nothing" not in words
+    assert "every choice of a purpose that there could have been" in words
+
+
 # ------------------------------------------------------------------------- around them
 
 
