@@ -256,6 +256,7 @@ def shown_rates() -> list[list[tuple[str, str, str]]]:
     old = "repeats with a false proof"
     lines[0] += [(BEFORE, old, s) for s in proofs[0]]
     lines[-1] += [(BEFORE, old, f"{s}, rows as independent") for s in proofs[-1]]
+    lines.append([("folds", FALSE, f"5 folds of 600 rows, k = {k}") for k in (4, 16)])
     sets = "data sets with a false statement"
     lines.append([("fits", sets, f"{D} independent binary columns, 700 rows")
                   for D in (10, 30, 100)])  # fmt: skip
