@@ -10,10 +10,9 @@ What it has chosen never saw the test rows, so these can prove something of it:
 
 All of these tests of a purpose together are one family, with Holm's correction at 5 %. With folds
 the rows that choose are test rows of other folds: then the tests of every choice that there could
-have been are the family. The margin
-is the larger of ``LEAST`` nats a row and ``SHARE`` of what the chosen one gains over
-``independent`` on validation rows; ``POINT`` of accuracy for labels. A difference of less than
-``LEAST`` nats on test rows is not worth a choice, however sure.
+have been are the family. The margin is the larger of ``LEAST`` nats a row and ``SHARE`` of what the
+chosen one gains over ``independent`` on validation rows; ``POINT`` of accuracy for labels. A
+difference of less than ``LEAST`` nats on test rows is not worth a choice, however sure.
 
 What is recommended: the chosen one; a lighter one that is shown to be within the margin (then only
 that is claimed of it); or one that test rows show to be better than the chosen one (then nothing

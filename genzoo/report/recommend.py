@@ -255,7 +255,7 @@ def shown(choice: Choice, unit: Unit, margin: str, *, same_score: bool = True) -
     )
     if worse:
         words.append(f"{name} is proven better than {_names(worse)}{_nearest(worse, unit)}.")
-        if same_score and choice.chosen.kind == "lower_bound":
+        if unit is NATS and choice.chosen.kind == "lower_bound":
             words.append(
                 f"{choice.chosen.model} has a lower bound that lies above the exact "
                 f"{'value' if len(worse) == 1 else 'values'} of {_names(worse)}."

@@ -245,6 +245,7 @@ def test_samples(run):
     assert "trees tell its samples from test rows in 52 ± 2 % of cases" in advice.words
     assert "(the nearest, " in advice.words
     assert " points)" in advice.words
+    assert "bound" not in advice.words  # the chosen one's likelihood is one; its samples are not
 
 
 def test_speed(run):
