@@ -192,6 +192,26 @@ def test_the_readmes_figures_are_those_of_the_results_and_of_as_many_families_as
             assert shown[model][f"`{dataset}`"] == expected, (model, dataset)
 
 
+def test_what_the_readme_says_of_the_results_is_in_them():
+    with (ROOT / "benchmarks/results/quick.csv").open(newline="", encoding="utf-8") as file:
+        results = {(row["model"], row["dataset"]): row for row in csv.DictReader(file)}
+
+    def gap(model: str, dataset: str) -> str:
+        return f"{float(results[model, dataset]['truth_gap']):.2f}"
+
+    assert found(
+        r"the HMM is ([\d.]+) nats from the truth on `casino`, the transformer ([\d.]+) on "
+        r"`grammar`, the n-gram \(validation's choice\) and the Bayesian network ([\d.]+) and "
+        r"([\d.]+) on `alarm`",
+        README,
+    ) == (gap("hmm", "casino"), gap("transformer", "grammar"), gap("ngram", "alarm"),
+          gap("bayesian_network", "alarm"))  # fmt: skip
+    stated = found(r"costs it ([\d.]+) \+- ([\d.]+) nats,.*?minute ([\d.]+) \+- ([\d.]+)", README)
+    rows = [results[model, "tinyshakespeare"] for model in ("ngram", "transformer")]
+    pairs = [(-float(row["test_log_prob"]), float(row["stderr"])) for row in rows]
+    assert stated == tuple(f"{value:.1f}" for pair in pairs for value in pair)
+
+
 def test_the_readme_names_every_data_set_where_it_belongs():
     embedded, downloaded = found(
         r"Embedded, with a fixed split(.*?)Downloaded when first used: (.*?) genzoo data", README

@@ -92,7 +92,8 @@ def choice_of(scores: Scores) -> Choice:
         if scores.right is not None and scores.no_skill is not None:
             parts = {"valid": scores.valid[m], "test": scores.test[m]}
             record["label"] = {
-                part: {"n": len(x), "log_prob": float(x.mean())} for part, x in parts.items()
+                part: {"n": len(x), "log_prob": float(x.mean()), "rarer": len(x)}
+                for part, x in parts.items()
             }
             label = {"label_log_prob": scores.test[m], "label_right": scores.right[m],
                      "label_no_skill": scores.no_skill}  # fmt: skip
@@ -113,7 +114,7 @@ def is_wrong(scores: Scores, choice: Choice) -> bool:
         return float(values[scores.names.index(model)])
 
     chosen = choice.chosen.model
-    if choice.skilled and of(scores.truth, chosen) <= 0:
+    if choice.skilled and of(scores.truth, choice.recommended.model) <= 0:
         return True
     for against in choice.against:
         other = against.other.model

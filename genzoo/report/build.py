@@ -16,11 +16,11 @@ from genzoo import store
 from genzoo.benchmark.statistics import Difference, weakest
 from genzoo.report import figures, findings, labels, numbers, recommend, samples
 from genzoo.report.bounds import bounds
-from genzoo.report.choice import LEAST, POINT, VERDICTS
+from genzoo.report.choice import BASELINE, LEAST, POINT, VERDICTS
 from genzoo.report.numbers import DASH, MARKS, number, with_error
 from genzoo.report.quality import LEGEND, quality
 from genzoo.report.records import TRUTH, Cell, DatasetRecord, RunRecord, read_run
-from genzoo.report.summary import BASELINE, Entry, Ranking, rank
+from genzoo.report.summary import Entry, Ranking, rank
 
 SHADES = 5  # classes of colour between the baseline and the best
 SHORT_FINGERPRINT = 12

@@ -101,8 +101,8 @@ class Choice:
         n_tests: how many tests were made, for which Holm corrects; with folds, how many there would
             be of any choice.
         skill: of labels: the recommended one's score less that of their shares in training.
-        skilled: whether that is proven to be above zero.
-        rarer: of labels: how many test rows (groups) have another than the commonest; else None.
+        skilled: whether it is proven to know more.
+        rarer: of labels: how many test rows (groups) have another than the commonest.
     """
 
     chosen: Fit
@@ -113,7 +113,7 @@ class Choice:
     n_tests: int
     skill: Difference | None = None
     skilled: bool = False
-    rarer: int | None = None
+    rarer: int = 0
 
     @property
     def too_short(self) -> bool:
@@ -221,7 +221,9 @@ def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
         return d, math.nan if d is None or not provable(other, chosen) else d.p_below(margin)
 
     others = [fit for fit, _ in ranked[1:]]
-    return _judged(chosen, others, difference, within, LEAST, margin, provable, "groups")
+    return _judged(
+        chosen, others, difference, within, LEAST, margin, provable, "groups", len(run.seeds)
+    )  # fmt: skip
 
 
 def choose_label(run: RunRecord, dataset: str) -> Choice | None:
@@ -239,9 +241,8 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
     if not ranked:
         return None
     chosen = ranked[0][0]
-    counts = [c.at("label", "test", "rarer") for c in chosen.cells]
-    rarer = None if None in counts else sum(counts)
-    tellable = rarer is None or rarer >= FEWEST_RARER
+    rarer = sum(c.at("label", "test", "rarer") for c in chosen.cells)
+    tellable = rarer >= FEWEST_RARER
 
     def difference(other: Fit) -> Difference | None:
         return _paired(chosen, other, "label_log_prob", "label_groups") if tellable else None
@@ -262,11 +263,16 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
     others = [fit for fit, _ in ranked[1:]]
     found = _judged(
         chosen, others, difference, within, LEAST, POINT, lambda *_: True, "label_groups",
-        skill=skill(chosen), same_score=False,
+        len(run.seeds), skill=skill(chosen), same_score=False,
     )  # fmt: skip
-    if found.better is not None:  # test rows chose it, of all that there are
-        gain = skill(found.better.other)
-        proven = gain is not None and gain.value > 0 and gain.p_value() * len(ranked) < LEVEL
+    best = found.recommended
+    if best is not chosen:
+        gain = skill(best)
+        # of a lighter one that is part of being within the margin; a better one was chosen by test
+        # rows, of all that there are
+        proven = found.substitute is not None or (
+            gain is not None and gain.value > 0 and gain.p_value() * len(ranked) < LEVEL
+        )
         found = replace(found, skill=gain, skilled=proven)
     return replace(found, rarer=rarer)
 
@@ -294,7 +300,9 @@ def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
         return d, math.nan if d is None else d.p_below(POINT)
 
     others = [fit for fit, _ in ranked[1:]]
-    return _judged(chosen, others, difference, within, POINT, POINT, lambda *_: True, "groups")
+    return _judged(
+        chosen, others, difference, within, POINT, POINT, lambda *_: True, "groups", len(run.seeds)
+    )  # fmt: skip
 
 
 def _paired(a: Fit, b: Fit, name: str, groups: str) -> Difference | None:
@@ -313,6 +321,7 @@ def _judged(
     margin: float,
     provable: Callable[[Fit, Fit], bool],
     groups: str,
+    n_seeds: int,
     *,
     skill: Difference | None = None,
     same_score: bool = True,
@@ -326,6 +335,7 @@ def _judged(
         least: a smaller difference is not worth a choice.
         provable: whether a higher value of the first can prove anything against the second.
         groups: the array that says which test rows belong together.
+        n_seeds: of which validation chose one for each family.
         skill: the chosen one's score less that of no skill.
         same_score: whether the margin is one of ``difference``, so that one may be within it and
             proven worse by something less; else what is proven worse is not within it.
@@ -347,8 +357,9 @@ def _judged(
     n_tests = len(asked)
     adjusted = holm(asked)
     if len(chosen.cells) > 1:
-        # every row that chose is a test row too: the tests of all choices there could have been
-        n_tests *= len(others) + 1
+        # every row that chose is a test row too: the tests of all choices there could have been, of
+        # a family and of the seeds of it and of each other
+        n_tests *= (len(others) + 1) * n_seeds**2
         adjusted = np.array(asked) * n_tests
     found = iter(adjusted)
     shown = [not math.isnan(p) and next(found) < LEVEL for p in tests]

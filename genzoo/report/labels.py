@@ -41,7 +41,7 @@ def table(run: RunRecord, dataset: str) -> Table | None:
     choice = choose_label(run, dataset)
     if choice is None:
         return None
-    few = choice.rarer is not None and choice.rarer < FEWEST_RARER
+    few = choice.rarer < FEWEST_RARER
     lines = [_line(choice.chosen, DASH, "validation's choice")]
     for against in choice.against:
         d = against.difference

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genzoo.benchmark.fits import score_of
 from genzoo.benchmark.statistics import FEWEST_UNITS, Difference
 from genzoo.report.choice import (
     BASELINE,
@@ -30,7 +31,6 @@ from genzoo.report.choice import (
 )
 from genzoo.report.numbers import DASH, ascii_marks, listing, number, seconds, with_error
 from genzoo.report.records import Fit, RunRecord, read_run
-from genzoo.report.summary import score_of
 
 FEW_TEST_ROWS = 300  # below: what could not have been seen is said, and folds are offered
 FEW_TO_CHOOSE_BY = 50  # validation rows; below: a word of caution
@@ -113,11 +113,12 @@ def too_few(run: RunRecord, dataset: str) -> str | None:
     ranked = _ranked(run, dataset)
     if not ranked or n_valid(ranked[0]) >= FEWEST_TO_CHOOSE_BY:
         return None
-    return _rows(n_valid(ranked[0]), "validation")
+    return _number_of(n_valid(ranked[0]), "validation rows")
 
 
-def _rows(n: int, part: str) -> str:
-    return f"{n} {part} row{'' if n == 1 else 's'}"
+def _number_of(n: int, what: str) -> str:
+    """``1 group``, ``30 validation rows``; ``what`` is the plural."""
+    return f"{n} {what.removesuffix('s') if n == 1 else what}"
 
 
 def _way_out(run: RunRecord, dataset: str, n: int) -> str:
@@ -169,20 +170,20 @@ def _is_foldable(run: RunRecord, dataset: str) -> bool:
 def _chosen_on(run: RunRecord, dataset: str, choice: Choice) -> str:
     """``300 validation rows``, ``48 validation rows in 1 group``."""
     units = run.facts(dataset).get("units") or {}
-    rows = _rows(n_valid(choice.chosen), "validation")
+    rows = _number_of(n_valid(choice.chosen), "validation rows")
     n = None if run.facts(dataset).get("folds") else units.get("n_valid")
-    return rows if n is None else f"{rows} in {n} {units['what'][: -1 if n == 1 else None]}"
+    return rows if n is None else f"{rows} in {_number_of(n, units['what'])}"
 
 
 def _judged_on(run: RunRecord, dataset: str, choice: Choice) -> str:
     """``1200 test rows``, ``870 test rows in 15 blocks``."""
     units = run.facts(dataset).get("units")
-    rows = _rows(n_test(choice.chosen), "test")
+    rows = _number_of(n_test(choice.chosen), "test rows")
     if run.facts(dataset).get("folds"):
         rows += f" of {run.facts(dataset)['folds']} folds"
     if units is None:
         return rows
-    return f"{rows} in {choice.units} {units['what'][: -1 if choice.units == 1 else None]}"
+    return f"{rows} in {_number_of(choice.units, units['what'])}"
 
 
 # -------------------------------------------------------------------------------- what is shown
@@ -222,16 +223,16 @@ def too_short(run: RunRecord, dataset: str, choice: Choice) -> str:
     """Why nothing can be proven where test rows make too few groups or blocks."""
     facts, what = run.facts(dataset), _what(run, dataset)
     if what == "rows":
-        rows = _rows(choice.units, "test")
+        rows = _number_of(choice.units, "test rows")
         return f"too few rows to say: {rows}, of at least {FEWEST_UNITS} that a proof needs"
     subject = "text" if facts.get("has_text") else "stretch of time"
     start = f"too short a {subject} to say" if what == "blocks" else f"too few {what} to say"
     weigh = ""
     if choice.units >= FEWEST_UNITS:
         weigh = f", which differ so much in size that they tell as much as {choice.effective:.1f}"
+    made = _number_of(choice.units, what)
     return (
-        f"{start}: the test rows make {choice.units} {what[: -1 if choice.units == 1 else None]}"
-        f"{weigh}, of at least {FEWEST_UNITS} that a proof needs"
+        f"{start}: the test rows make {made}{weigh}, of at least {FEWEST_UNITS} that a proof needs"
     )
 
 
@@ -525,9 +526,8 @@ def _label(run: RunRecord, dataset: str) -> Advice:
         return Advice("label", None, "no family could be asked for the label.")
     chosen = choice.chosen
     if (n := n_valid(chosen, "label", "valid")) < FEWEST_TO_CHOOSE_BY:
-        return Advice(
-            "label", None, f"{_rows(n, 'validation')} with a label {_way_out(run, dataset, n)}"
-        )
+        rows = _number_of(n, "validation rows")
+        return Advice("label", None, f"{rows} with a label {_way_out(run, dataset, n)}")
     by_chance = (
         f"Always the commonest label: {_percent(chosen.pooled('label', 'test', 'majority'))} % of "
         f"the same rows, AUC 0.5."
@@ -541,7 +541,7 @@ def _label(run: RunRecord, dataset: str) -> Advice:
         return Advice("label", None, words)
     if choice.too_short:
         return Advice("label", None, f"{too_short(run, dataset, choice)}.")
-    if choice.rarer is not None and choice.rarer < FEWEST_RARER:
+    if choice.rarer < FEWEST_RARER:
         return Advice(
             "label", None,
             f"too few to say: {choice.rarer} test {_what(run, dataset)} have another label than "
@@ -572,7 +572,7 @@ def _label(run: RunRecord, dataset: str) -> Advice:
     if any(f.model == BASELINE for f in (chosen, *(a.other for a in choice.against))):
         lines.append(f"{BASELINE} says the commonest label every time.")
     if n < n_valid(chosen, "validation"):
-        lines.append(f"Chosen on {_rows(n, 'validation')} with a label.")
+        lines.append(f"Chosen on {_number_of(n, 'validation rows')} with a label.")
     silent = _not_asked(run, dataset, choice)
     lines += [silent] if silent else []
     return Advice("label", choice.recommended.model, " ".join(lines))

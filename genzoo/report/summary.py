@@ -13,8 +13,6 @@ from genzoo.benchmark.statistics import Difference, paired_difference
 from genzoo.report.choice import BASELINE, Against, Choice, choose_likelihood, choose_samples
 from genzoo.report.records import TRUTH, Cell, DatasetRecord, Fit, RunRecord
 
-__all__ = ["BASELINE", "Entry", "Ranking", "Rival", "rank", "score_of", "summarise"]
-
 
 @dataclass
 class Entry:

@@ -178,6 +178,22 @@ def test_a_lighter_one_without_skill_takes_no_place(run):
         assert advice_on(run, "label").model == found
 
 
+def test_a_lighter_one_with_skill_is_not_called_better(run):
+    """The chosen one is not shown to know more than the shares; a lighter one is, and loses less
+    than a point to it: it takes the place."""
+    n, rng = 2000, np.random.default_rng(0)
+    right = rng.random(n) < 0.9
+    judged(run, "bayesian_network", train_seconds=50.0)
+    judged(run, "hmm", train_seconds=1.0)
+    for model, valid, noise in (("bayesian_network", -0.3, 6.0), ("hmm", -0.31, 0.3)):
+        test = noise * rng.standard_normal(n)
+        judge_labels(run, model, valid=valid, test=test - test.mean() - 0.45, right=right)
+    advice = advice_on(run, "label")
+    assert advice.model == "hmm"
+    assert "Better than" not in advice.words
+    assert "shown to lose less than one point of accuracy to it" in advice.words
+
+
 def test_few_rows_of_rarer_labels_prove_nothing(run):
     for rarer, found in ((9, None), (10, "bayesian_network")):
         for model, shift in (("bayesian_network", 0.5), ("hmm", 0.0)):
