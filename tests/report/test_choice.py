@@ -244,6 +244,7 @@ def metric(value):
 # ------------------------------------------------------------------------- rates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "draw",
     [
@@ -264,6 +265,7 @@ def test_false_statements_are_rare(draw):
     assert wrong <= 24
 
 
+@pytest.mark.slow
 def test_rows_that_choose_in_one_fold_and_judge_in_another_prove_no_more():
     """At its worst, where a row says the same in both. (Holm over the k - 1 comparisons alone gives
     12 %, of which 10 or fewer of 200 repeats come once in 1,000 such tests.)"""
