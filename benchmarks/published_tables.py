@@ -22,7 +22,7 @@ from published.scores import PROTOCOLS
 
 from genzoo import list_datasets, list_models
 from genzoo.benchmark.machine import n_cores
-from genzoo.budget import Budget
+from genzoo.fitting import Budget
 
 RESULTS = Path(__file__).resolve().parent / "results" / "published"
 DATASETS = (*(f"debd/{name}" for name in records.BINARY), *PROTOCOLS)

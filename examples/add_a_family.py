@@ -7,7 +7,7 @@ private ones below. ``check_model`` then tests the result as it tests genzoo's o
 import numpy as np
 
 import genzoo
-from genzoo.budget import Training
+from genzoo.fitting import Training
 
 
 class Markov(genzoo.GenerativeModel):

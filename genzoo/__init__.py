@@ -9,20 +9,20 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.space.schema import MISSING, Schema, Variable
 
 if TYPE_CHECKING:
     from genzoo.benchmark import compare, load_run
     from genzoo.conformance import ConformanceError, check_model
     from genzoo.datasets.dataset import Dataset
     from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
-    from genzoo.models.bayesian_network import BayesianNetwork
-    from genzoo.models.gan import GAN
-    from genzoo.models.hmm import HMM
+    from genzoo.models.bayesian_network.model import BayesianNetwork
+    from genzoo.models.gan.model import GAN
+    from genzoo.models.hmm.model import HMM
     from genzoo.models.independent import Independent
-    from genzoo.models.mixture import Mixture
-    from genzoo.models.ngram import NGram
-    from genzoo.models.transformer import TransformerLM
+    from genzoo.models.mixture.model import Mixture
+    from genzoo.models.ngram.model import NGram
+    from genzoo.models.transformer.model import TransformerLM
     from genzoo.models.vae import VAE
     from genzoo.queries import classify, impute
     from genzoo.registry import (
@@ -38,18 +38,18 @@ __version__ = "0.1.0"
 
 # name: module that holds it, imported when the name is first used (torch alone takes seconds)
 _HOME = {
-    "BayesianNetwork": "genzoo.models.bayesian_network",
+    "BayesianNetwork": "genzoo.models.bayesian_network.model",
     "ConformanceError": "genzoo.conformance",
     "Dataset": "genzoo.datasets.dataset",
-    "GAN": "genzoo.models.gan",
+    "GAN": "genzoo.models.gan.model",
     "GenerativeModel": "genzoo.model",
-    "HMM": "genzoo.models.hmm",
+    "HMM": "genzoo.models.hmm.model",
     "Independent": "genzoo.models.independent",
     "LogProb": "genzoo.model",
-    "Mixture": "genzoo.models.mixture",
-    "NGram": "genzoo.models.ngram",
+    "Mixture": "genzoo.models.mixture.model",
+    "NGram": "genzoo.models.ngram.model",
     "Score": "genzoo.model",
-    "TransformerLM": "genzoo.models.transformer",
+    "TransformerLM": "genzoo.models.transformer.model",
     "Unsupported": "genzoo.model",
     "VAE": "genzoo.models.vae",
     "classify": "genzoo.queries",

@@ -1,5 +1,5 @@
 """``python -m genzoo``."""
 
-from genzoo.cli import main
+from genzoo.cli.app import main
 
 main()

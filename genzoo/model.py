@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from genzoo import forms
-from genzoo.budget import Budget, Training
-from genzoo.schema import MISSING, Schema
+from genzoo.fitting import Budget, Training
 from genzoo.seeding import check_seed, derive, numpy_rng
+from genzoo.space import forms
+from genzoo.space.schema import MISSING, Schema
 
 if TYPE_CHECKING:
     pass

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from genzoo import forms
 from genzoo.model import GenerativeModel
-from genzoo.schema import MISSING
 from genzoo.seeding import check_seed
+from genzoo.space import forms
+from genzoo.space.schema import MISSING
 
 
 def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:

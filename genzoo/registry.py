@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 MODELS = {
     "independent": "genzoo.models.independent:Independent",
-    "bayesian_network": "genzoo.models.bayesian_network:BayesianNetwork",
-    "mixture": "genzoo.models.mixture:Mixture",
-    "hmm": "genzoo.models.hmm:HMM",
+    "bayesian_network": "genzoo.models.bayesian_network.model:BayesianNetwork",
+    "mixture": "genzoo.models.mixture.model:Mixture",
+    "hmm": "genzoo.models.hmm.model:HMM",
     "vae": "genzoo.models.vae:VAE",
-    "gan": "genzoo.models.gan:GAN",
-    "transformer": "genzoo.models.transformer:TransformerLM",
-    "ngram": "genzoo.models.ngram:NGram",
+    "gan": "genzoo.models.gan.model:GAN",
+    "transformer": "genzoo.models.transformer.model:TransformerLM",
+    "ngram": "genzoo.models.ngram.model:NGram",
 }
 
 # each value is a function that takes the key and returns the Dataset

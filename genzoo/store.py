@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.budget import Training
+from genzoo.fitting import Training
 from genzoo.model import GenerativeModel
-from genzoo.schema import Schema
+from genzoo.space.schema import Schema
 
 COLUMNS_FILE = "columns.json"  # how the columns of the user's file are treated, where it had some
 FORMAT_VERSION = 1

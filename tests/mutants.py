@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from genzoo.budget import Training
+from genzoo.fitting import Training
 from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
 from genzoo.models.independent import Independent
-from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import MISSING
 
 # ------------------------------------------------------------------------- sound toys
 
@@ -302,7 +302,7 @@ class IncrementAfterMove(Weighed):
 
 class UpperBelowLower(Weighed):
     def bidirectional(self, n, *, seed):
-        from genzoo.neural.latent_family import Gap
+        from genzoo.models.neural.latent_family import Gap
 
         lower, upper = Score(-2.0, 0.1, "lower_bound"), Score(-2.5, 0.1, "estimate")
         return Gap(lower, upper, upper.value - lower.value, 0.01, n, self.estimator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genzoo.budget import LEAST_GAIN, PATIENCE, at_rest, converged
+from genzoo.fitting import LEAST_GAIN, PATIENCE, at_rest, converged
 
 VALUES = np.random.default_rng(0).normal(0.0, 1.5, 400)
 

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import genzoo
-from genzoo.cli import app
+from genzoo.cli.app import app
 from genzoo.datasets import own
 
 pytestmark = pytest.mark.usefixtures("cells_run_here")
@@ -238,7 +238,7 @@ def test_what_test_rows_put_in_the_place_of_a_choice_is_not_called_validations(
     people, tmp_path, monkeypatch
 ):
     arguments = ("compare", people, "--label", "class", *FAST, "--save-best", tmp_path / "best")
-    monkeypatch.setattr("genzoo.report.choice.Choice.better", property(lambda c: c.against[0]))
+    monkeypatch.setattr("genzoo.results.choice.Choice.better", property(lambda c: c.against[0]))
     done = invoke(*arguments, "--jobs", 1, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.stderr
     words = "put by test rows in the place of bayesian_network, validation's choice."

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genzoo.coarsen import Coarsening
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.space.coarsen import Coarsening
+from genzoo.space.schema import MISSING, Schema, Variable
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from scipy import stats
 
 import genzoo
 from genzoo import MISSING, Independent, Schema, Variable
-from genzoo.marginals import DISCOUNTS, MOST_ADDED, smoothed
+from genzoo.space.marginals import DISCOUNTS, MOST_ADDED, smoothed
 
 
 def grid(k, missing=False):

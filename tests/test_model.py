@@ -8,7 +8,7 @@ import pytest
 
 import genzoo
 from genzoo import MISSING
-from genzoo.budget import Budget
+from genzoo.fitting import Budget
 
 
 @pytest.fixture

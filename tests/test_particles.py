@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genzoo import MISSING, particles
+from genzoo import MISSING
+from genzoo.models.shared import particles
 
 
 class Prefixes:

@@ -16,8 +16,8 @@ import pytest
 
 from genzoo import HMM, Dataset, Independent, Schema, Variable, list_models
 from genzoo.benchmark.machine import n_cores
-from genzoo.budget import Budget
-from genzoo.schema import MISSING
+from genzoo.fitting import Budget
+from genzoo.space.schema import MISSING
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genzoo import MISSING, Schema, Variable
-from genzoo.forms import decode_frame
-from genzoo.inference import resolution
+from genzoo.space.forms import decode_frame
+from genzoo.space.infer import resolution
 
 
 def frame(n=300, seed=0):

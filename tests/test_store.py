@@ -12,7 +12,7 @@ from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
 import genzoo
-from genzoo.budget import CurvePoint, Training
+from genzoo.fitting import CurvePoint, Training
 from genzoo.store import pack_json, unpack_json, write_atomically
 
 

@@ -21,7 +21,7 @@ from genzoo import MISSING
 from genzoo.benchmark.profiles import PROFILES
 from genzoo.conformance.subject import N_SAMPLES
 from genzoo.datasets.files import sources_of
-from genzoo.neural import gpt
+from genzoo.models.transformer import network as gpt
 from genzoo.registry import DATASETS, MODELS, model_class
 
 ROOT = Path(__file__).parent.parent

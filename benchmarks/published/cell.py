@@ -17,8 +17,8 @@ from genzoo.benchmark.machine import (
     peak_memory_mb,
     reset_peak_memory,
 )
-from genzoo.budget import Budget
 from genzoo.datasets.dataset import Dataset
+from genzoo.fitting import Budget
 from genzoo.store import versions
 from published.scores import judge, protocol_of
 

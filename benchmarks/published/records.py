@@ -25,7 +25,7 @@ from genzoo.benchmark import locks, pool
 from genzoo.benchmark.changes import listing
 from genzoo.benchmark.code import Code, hash_of, joined, modules_code
 from genzoo.benchmark.plan import read_models
-from genzoo.budget import Budget
+from genzoo.fitting import Budget
 from genzoo.model import GenerativeModel
 from genzoo.store import versions, write_atomically
 from published import cell, scores

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genzoo.benchmark.statistics import paired_difference
 from genzoo.datasets.dataset import split
-from genzoo.report.choice import choose_likelihood
-from genzoo.report.records import Cell, DatasetRecord, RunRecord
+from genzoo.results.choice import choose_likelihood
+from genzoo.results.record import Cell, DatasetRecord, RunRecord
+from genzoo.results.statistics import paired_difference
 from rates import Rate, share
 from rates.proofs import WANTED
 

@@ -1,4 +1,4 @@
-"""How often "proven" is wrong, by the rule of ``genzoo.report.choice`` on simulated row scores.
+"""How often "proven" is wrong, by the rule of ``genzoo.results.choice`` on simulated row scores.
 
 Scores of k models on validation and test rows are drawn so that what is true is known; the rule
 then chooses, tests and recommends, through the same code as a report. A repeat counts as wrong when
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from genzoo.benchmark.statistics import holm, paired_difference
 from genzoo.datasets.blocks import LENGTHS, MOST_BLOCKS, autocorrelation_time
-from genzoo.report.choice import POINT, Choice, choose_label, choose_likelihood
-from genzoo.report.records import Cell, DatasetRecord, RunRecord
+from genzoo.results.choice import POINT, Choice, choose_label, choose_likelihood
+from genzoo.results.record import Cell, DatasetRecord, RunRecord
+from genzoo.results.statistics import holm, paired_difference
 from rates import Rate, share
 
 LEVEL = 0.05

@@ -18,8 +18,8 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import Context, Metric
 from genzoo.model import LogProb
 from genzoo.registry import METRICS, look_up
-from genzoo.schema import Schema, Variable
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import Schema, Variable
 
 from . import Rate
 

@@ -6,8 +6,8 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from genzoo.budget import Budget
 from genzoo.datasets.dataset import Dataset
+from genzoo.fitting import Budget
 from genzoo.model import GenerativeModel
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.benchmark.statistics import weakest
 from genzoo.model import LogProb, Score
+from genzoo.results.statistics import weakest
 
 ARRAYS = ("log_prob", "rows", "groups", "label_log_prob", "label_no_skill", "label_right",
           "label_groups")  # fmt: skip

@@ -14,8 +14,8 @@ import numpy as np
 from genzoo.datasets.dataset import Dataset
 from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
 from genzoo.queries import label_log_probs
-from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import MISSING
 
 MOST_ROWS = {"valid": 1000, "test": 2000}
 MOST_SECONDS = 120.0  # for a part; a family that would take longer is not asked

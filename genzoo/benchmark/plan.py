@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from genzoo import forms
 from genzoo.benchmark.code import Code, code_of, hash_of, joined, judging_code
 from genzoo.benchmark.entries import (
     COPYCAT,  # noqa: F401 - the report takes both from here
@@ -24,12 +23,13 @@ from genzoo.benchmark.entries import (
     fresh,
 )
 from genzoo.benchmark.profiles import PROFILES
-from genzoo.budget import Budget
 from genzoo.datasets import own
 from genzoo.datasets.dataset import Dataset
+from genzoo.fitting import Budget
 from genzoo.model import GenerativeModel
 from genzoo.registry import DATASETS, MODELS, key_of, load_dataset, make_model
 from genzoo.seeding import check_seed
+from genzoo.space import forms
 from genzoo.store import versions
 
 

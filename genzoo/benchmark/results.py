@@ -119,8 +119,8 @@ class Run:
         All are of the plan and the cells that are in the folder at this moment.
         """
         from genzoo.report.build import build
-        from genzoo.report.records import read_run
         from genzoo.report.tidy import every_number
+        from genzoo.results.record import read_run
 
         with locks.files(self.folder):
             tables = {
@@ -169,7 +169,7 @@ class Run:
 
     def save_best(self, dataset: str, folder: str | Path) -> str:
         """Save the model that is recommended for likelihoods on a data set: validation's choice,
-        or what test rows put in its place (``genzoo.report.choice``).
+        or what test rows put in its place (``genzoo.results.choice``).
 
         Args:
             dataset: its label in the run, which must have been made with ``save_models=True``.
@@ -188,8 +188,8 @@ class Run:
             return load_run(self.folder)._copy_best(dataset, Path(folder))
 
     def _copy_best(self, dataset: str, target: Path) -> str:
-        from genzoo.report.choice import choose_likelihood
-        from genzoo.report.records import read_run
+        from genzoo.results.choice import choose_likelihood
+        from genzoo.results.record import read_run
 
         names = [d["name"] for d in self.plan["datasets"]]
         if dataset not in names:

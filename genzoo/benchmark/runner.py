@@ -23,9 +23,9 @@ from genzoo.benchmark.machine import n_cores
 from genzoo.benchmark.plan import Plan, make_plan
 from genzoo.benchmark.progress import Display, choose_display
 from genzoo.benchmark.results import Run, load_run
-from genzoo.budget import Budget
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import SCHEMA_FILES, OwnDataset
+from genzoo.fitting import Budget
 from genzoo.registry import load_dataset
 from genzoo.store import check_place, write_atomically
 

@@ -124,7 +124,7 @@ def imported(module: str, path: Path, root: Path = ROOT) -> Iterator[str]:
 
 
 def modules_named(dotted: str, root: Path = ROOT) -> Iterator[str]:
-    """``genzoo.hmm.em`` of ``genzoo.hmm.em.fit``: the longest part that is a module; and where a
+    """``hmm/em.py`` of ``genzoo.models.hmm.em.fit``: the longest part that is a module; and where a
     name of the package's face lives."""
     parts = dotted.split(".")
     if owner(parts[0]) == "installed":

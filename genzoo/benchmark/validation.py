@@ -17,8 +17,8 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.metrics.likelihood import Context
 from genzoo.metrics.two_sample import two_sample_test
 from genzoo.model import GenerativeModel, Unsupported
-from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import MISSING
 
 MOST_ROWS = 500
 N_QUERIES = 2

@@ -9,7 +9,7 @@ import numpy as np
 
 from genzoo.conformance.spaces import Space
 from genzoo.conformance.subject import BUDGET, FLOAT_TOLERANCE, Subject
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.space.schema import MISSING, Schema, Variable
 
 
 def batch_invariance(subject: Subject, name: str) -> str:

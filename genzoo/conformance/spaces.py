@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.schema import MISSING, Schema, Variable
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import MISSING, Schema, Variable
 
 
 @dataclass(frozen=True)

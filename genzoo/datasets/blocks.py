@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from genzoo.schema import MISSING, Schema
+from genzoo.space.schema import MISSING, Schema
 
 LENGTHS = 6  # tau: the standard error is then too small by 4 %
 FEWEST_BLOCKS = 6  # of fewer, Student's t says next to nothing

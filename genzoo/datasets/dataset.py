@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from genzoo import forms
 from genzoo.datasets.blocks import blocks
-from genzoo.schema import MISSING, Schema, Variable
 from genzoo.seeding import check_seed, numpy_rng
+from genzoo.space import forms
+from genzoo.space.schema import MISSING, Schema, Variable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import numpy as np
 
 from genzoo.datasets.dataset import SPLITS, Dataset
 from genzoo.datasets.files import read, sources
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 
 def load(name: str) -> Dataset:

@@ -17,8 +17,8 @@ import numpy as np
 
 from genzoo.datasets.dataset import Dataset, split
 from genzoo.datasets.files import Source, read, sources_of
-from genzoo.schema import Schema, Variable
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import Schema, Variable
 
 N_VALID, N_TEST = 200, 300
 INK = 8  # of 16: a pixel with at least half of its ink is set in digits_binary

@@ -21,7 +21,7 @@ import numpy as np
 
 from genzoo.datasets.dataset import SPLITS, Dataset
 from genzoo.datasets.files import read, sources_of
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.space.schema import MISSING, Schema, Variable
 
 WINDOW = 16
 STRIDE = 4  # between the starts of training windows

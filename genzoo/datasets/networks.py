@@ -17,7 +17,7 @@ import numpy as np
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.synthetic import from_truth
 from genzoo.datasets.truth import TrueNetwork
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 SIZES = (10_000, 2_000, 2_000)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.truth import END, Rule, TrueGrammar, TrueGrid, TrueHMM, Truth
-from genzoo.inference import END_NAME
-from genzoo.schema import Schema, Variable
+from genzoo.space.infer import END_NAME
+from genzoo.space.schema import Schema, Variable
 
 SIZES = {  # train, valid, test
     "casino": (4000, 1000, 2000),

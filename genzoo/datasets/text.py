@@ -9,7 +9,7 @@ import numpy as np
 
 from genzoo.datasets.dataset import SPLITS, Dataset, split
 from genzoo.datasets.files import checked, packaged, sources
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 WINDOW = 64
 

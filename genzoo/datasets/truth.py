@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 
 from genzoo.model import Score
-from genzoo.schema import Schema
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import Schema
 
 ENTROPY_DRAWS = 100_000
 

@@ -8,11 +8,11 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from genzoo import forms
 from genzoo.datasets.dataset import Dataset, split
 from genzoo.datasets.files import read, sources_of
-from genzoo.schema import Schema, Variable
 from genzoo.seeding import numpy_rng
+from genzoo.space import forms
+from genzoo.space.schema import Schema, Variable
 
 ADULT = (
     "age",

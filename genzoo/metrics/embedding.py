@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.schema import Schema
+from genzoo.space.schema import Schema
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from genzoo.metrics.groups import Groups, all_independent, relabelled
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, some_rows, two_sides
 from genzoo.model import GenerativeModel, Unsupported
-from genzoo.schema import Schema
 from genzoo.seeding import derive, numpy_rng
+from genzoo.space.schema import Schema
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

@@ -21,7 +21,7 @@ from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, equal_numbers
 from genzoo.model import GenerativeModel, Unsupported
-from genzoo.schema import Schema
+from genzoo.space.schema import Schema
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

@@ -14,8 +14,8 @@ from genzoo.metrics.groups import all_independent
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers
 from genzoo.model import GenerativeModel
-from genzoo.schema import Schema
 from genzoo.seeding import derive
+from genzoo.space.schema import Schema
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

@@ -25,8 +25,8 @@ from genzoo.metrics.groups import Groups, relabelled
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
 from genzoo.model import GenerativeModel, Unsupported
-from genzoo.schema import Schema
 from genzoo.seeding import numpy_rng
+from genzoo.space.schema import Schema
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

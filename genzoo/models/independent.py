@@ -3,7 +3,7 @@
     p(x) = prod_d p_d(x_d)
 
 Each p_d is estimated from the number of training rows in which variable d has each value, and
-smoothed as these rows, each left out in turn, would have it (``genzoo.marginals``): a value never
+smoothed as these rows, each left out in turn, would have it (``space/marginals.py``): a value never
 seen has mass, and what depends on nothing is described as well as any family can. In strings with
 END a position is counted only in the rows that reach it, and a row's product stops at its first
 END.
@@ -29,12 +29,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from genzoo.budget import Budget, Training
-from genzoo.coarsen import marks
-from genzoo.marginals import smoothed
+from genzoo.fitting import Budget, Training
 from genzoo.model import GenerativeModel, LogProb, Progress
-from genzoo.schema import MISSING
 from genzoo.seeding import numpy_rng
+from genzoo.space.coarsen import marks
+from genzoo.space.marginals import smoothed
+from genzoo.space.schema import MISSING
 
 LEAST = 1e-9  # a pseudo-count, so that what no row tells of is shared out evenly
 MOST_ITERATIONS = 1000  # of EM

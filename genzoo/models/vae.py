@@ -23,7 +23,7 @@ score's part, of u_i dlog q(z_i | x)/dphi, has the mean of du_i/dz_i dz_i/dphi, 
 du_i/dz_i = u_i (1 - u_i) dlog w_i/dz_i.
 
 ``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1, or annealed importance
-sampling where importance sampling fails (``genzoo.neural.latent_family``). The weights that are
+sampling where importance sampling fails (``neural/latent_family.py``). The weights that are
 kept are those with the best bound on validation rows. Dequantisation never enters.
 
 Kingma & Welling (2014), arXiv:1312.6114. Rezende, Mohamed & Wierstra (2014), arXiv:1401.4082.
@@ -41,14 +41,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genzoo import forms
-from genzoo.budget import Budget, Training
+from genzoo.fitting import Budget, Training
 from genzoo.model import Progress, check_integer
-from genzoo.neural.coders import Decoder, Proposal, multiplications
-from genzoo.neural.heads import Heads
-from genzoo.neural.latent import log_prior_ratio
-from genzoo.neural.latent_family import LatentFamily
-from genzoo.neural.training import (
+from genzoo.models.neural.coders import Decoder, Proposal, multiplications
+from genzoo.models.neural.heads import Heads
+from genzoo.models.neural.latent import log_prior_ratio
+from genzoo.models.neural.latent_family import LatentFamily
+from genzoo.models.neural.training import (
     Player,
     Recipe,
     epochs,
@@ -56,8 +55,9 @@ from genzoo.neural.training import (
     load_weights,
     weights_of,
 )
-from genzoo.schema import Schema
 from genzoo.seeding import check_seed, numpy_rng, torch_seeded
+from genzoo.space import forms
+from genzoo.space.schema import Schema
 from genzoo.store import pack_json, unpack_json
 
 # b rises for this share of the training, but no longer than ten passes over the rows (or 100

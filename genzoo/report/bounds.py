@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genzoo.report.numbers import DASH, number, with_error
-from genzoo.report.records import Fit
-from genzoo.report.summary import Entry, Ranking
+from genzoo.results.numbers import DASH, number, with_error
+from genzoo.results.ranking import Entry, Ranking
+from genzoo.results.record import Fit
 
 ESTIMATORS = {
     "elbo": "evidence lower bound",

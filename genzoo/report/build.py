@@ -13,14 +13,16 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genzoo import store
-from genzoo.benchmark.statistics import Difference, weakest
-from genzoo.report import figures, findings, labels, numbers, recommend, samples
+from genzoo.report import figures, findings, labels, samples
 from genzoo.report.bounds import bounds
-from genzoo.report.choice import BASELINE, LEAST, POINT, VERDICTS
-from genzoo.report.numbers import DASH, MARKS, number, with_error
 from genzoo.report.quality import LEGEND, quality
-from genzoo.report.records import TRUTH, Cell, DatasetRecord, RunRecord, read_run
-from genzoo.report.summary import Entry, Ranking, rank
+from genzoo.results import advice as recommend
+from genzoo.results import numbers
+from genzoo.results.choice import BASELINE, LEAST, POINT, VERDICTS
+from genzoo.results.numbers import DASH, MARKS, number, with_error
+from genzoo.results.ranking import Entry, Ranking, rank
+from genzoo.results.record import TRUTH, Cell, DatasetRecord, RunRecord, read_run
+from genzoo.results.statistics import Difference, weakest
 
 SHADES = 5  # classes of colour between the baseline and the best
 SHORT_FINGERPRINT = 12

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from genzoo.report.numbers import number
-from genzoo.schema import Variable
+from genzoo.results.numbers import number
+from genzoo.space.schema import Variable
 
 N_COLOURS = 8
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "", "7 3", "2 3", "9 3 2 3")

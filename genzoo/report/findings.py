@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 
 from genzoo.benchmark.plan_file import code_changed
-from genzoo.report import recommend
 from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
-from genzoo.report.choice import BASELINE, Choice
-from genzoo.report.numbers import count, listing, number, with_error
-from genzoo.report.recommend import NATS, learned
-from genzoo.report.records import TRUTH, RunRecord
-from genzoo.report.summary import Entry, Ranking
+from genzoo.results import advice as recommend
+from genzoo.results.advice import NATS, learned
+from genzoo.results.choice import BASELINE, Choice
+from genzoo.results.numbers import count, listing, number, with_error
+from genzoo.results.ranking import Entry, Ranking
+from genzoo.results.record import TRUTH, RunRecord
 
 
 @dataclass(frozen=True)

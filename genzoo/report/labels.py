@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from genzoo.report.choice import FEWEST_RARER, VERDICTS, Choice, choose_label
-from genzoo.report.numbers import DASH, number, with_error
-from genzoo.report.recommend import area, in_percent
-from genzoo.report.records import Fit, RunRecord
+from genzoo.results.advice import area, in_percent
+from genzoo.results.choice import FEWEST_RARER, VERDICTS, Choice, choose_label
+from genzoo.results.numbers import DASH, number, with_error
+from genzoo.results.record import Fit, RunRecord
 
 NO_SKILL = "no skill: the shares in training"
 

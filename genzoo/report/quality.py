@@ -8,9 +8,9 @@ from typing import Any
 
 from genzoo.benchmark.plan import COPYCAT, HELD_OUT
 from genzoo.registry import LIKELIHOOD_METRICS
-from genzoo.report.numbers import Value, listing
-from genzoo.report.records import Fit, RunRecord
-from genzoo.report.summary import Ranking
+from genzoo.results.numbers import Value, listing
+from genzoo.results.ranking import Ranking
+from genzoo.results.record import Fit, RunRecord
 
 TELLS_APART, SURE = 2.0, 3.0  # standard errors of a difference
 HALF_WAY = 0.5  # from fresh rows to copied ones

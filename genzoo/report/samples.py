@@ -10,9 +10,9 @@ import numpy as np
 from markupsafe import Markup
 
 from genzoo.report import figures, png
-from genzoo.report.numbers import number
-from genzoo.report.records import Cell, DatasetRecord, Fit
-from genzoo.schema import Schema
+from genzoo.results.numbers import number
+from genzoo.results.record import Cell, DatasetRecord, Fit
+from genzoo.space.schema import Schema
 
 LONG_STRING = 32  # longer strings are shown as texts
 N_STRINGS, N_TEXTS, MOST_CHARACTERS = 24, 3, 400

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genzoo.benchmark.plan import REFERENCES
-from genzoo.report.choice import Choice, choose_label, choose_samples
 from genzoo.report.labels import NO_SKILL, no_skill
 from genzoo.report.quality import sample_metrics
-from genzoo.report.records import Cell, Fit, RunRecord
 from genzoo.report.samples import mean_distances
-from genzoo.report.summary import Ranking, rank
+from genzoo.results.choice import Choice, choose_label, choose_samples
+from genzoo.results.ranking import Ranking, rank
+from genzoo.results.record import Cell, Fit, RunRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -149,7 +149,7 @@ import math
 import genzoo
 import parts.inner.deepest
 import tools
-from genzoo.models.hmm import HMM
+from genzoo.models.hmm.model import HMM
 from parts import base
 from parts.more import TABLE, decorated, scaled
 
@@ -304,7 +304,11 @@ def test_what_a_class_of_ones_own_reaches_is_in_its_hash(tmp_path, path, old, ne
 def test_genzoos_modules_are_in_it_but_not_the_front_end(tmp_path):
     code = code_of_mine(tmp_path, MINE)
     modules = {name for name, _, _ in code.files}
-    assert {"genzoo.models.hmm", "genzoo.hmm.em", "genzoo.models.independent"} <= modules
+    assert {
+        "genzoo.models.hmm.model",
+        "genzoo.models.hmm.em",
+        "genzoo.models.independent",
+    } <= modules
     assert not {"genzoo.benchmark.runner", "genzoo.report.build"} & modules
     assert code.modules is None
     assert {"mine", "parts.base", "tools", "deep"} <= modules
@@ -358,7 +362,7 @@ def test_code_in_a_parameter_counts(tmp_path):
 
     assert of(3).digest == of("text").digest == family_code("independent").digest
     assert of(genzoo.HMM()).digest != of(genzoo.HMM(n_states=3)).digest
-    assert "genzoo.models.hmm" in {name for name, _, _ in of(genzoo.HMM()).files}
+    assert "genzoo.models.hmm.model" in {name for name, _, _ in of(genzoo.HMM()).files}
     assert of(Wrapper()).digest != of(genzoo.Independent()).digest
     assert of(lambda x: x + 1).digest != of(lambda x: x + 2).digest
 

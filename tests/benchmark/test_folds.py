@@ -14,8 +14,8 @@ from genzoo.benchmark.entries import REFERENCES
 from genzoo.benchmark.fits import score_of
 from genzoo.datasets import own
 from genzoo.datasets.dataset import split
-from genzoo.report.choice import choose_likelihood
-from genzoo.report.records import read_run
+from genzoo.results.choice import choose_likelihood
+from genzoo.results.record import read_run
 
 pytestmark = pytest.mark.usefixtures("cells_run_here")
 

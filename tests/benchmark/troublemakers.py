@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from genzoo import Independent, LogProb, Score, Unsupported
-from genzoo.budget import Training
+from genzoo.fitting import Training
 from genzoo.metrics.likelihood import Metric
 
 

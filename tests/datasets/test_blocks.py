@@ -13,7 +13,6 @@ from scipy.signal import lfilter
 
 import genzoo
 from genzoo import Dataset, Schema, Variable
-from genzoo.benchmark.statistics import paired_difference
 from genzoo.datasets.blocks import (
     LENGTHS,
     MOST_BLOCKS,
@@ -21,6 +20,7 @@ from genzoo.datasets.blocks import (
     block_length,
     blocks,
 )
+from genzoo.results.statistics import paired_difference
 
 
 def autoregression(rng, n, rho):

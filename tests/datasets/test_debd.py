@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import genzoo
+from genzoo.cli.data import SHAPES
 from genzoo.datasets import debd, files
-from genzoo.datasets.commands import SHAPES
 
 SIZES = {  # columns, rows of train, valid, test
     "debd/nltcs": (16, 16181, 2157, 3236),

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import genzoo
-from genzoo.cli import app
+from genzoo.cli.app import app
 from genzoo.datasets import files
 from genzoo.datasets.download import TRIES, address_of, fetch
 

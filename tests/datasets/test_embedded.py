@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo.datasets.commands import SHAPES
+from genzoo.cli.data import SHAPES
 
 # name: layout, D, smallest and largest cardinality, rows of train, valid and test
 EMBEDDED = {

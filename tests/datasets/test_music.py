@@ -10,10 +10,10 @@ import pytest
 from scipy.io import loadmat
 
 import genzoo
+from genzoo.cli.data import SHAPES
 from genzoo.datasets import files
-from genzoo.datasets.commands import SHAPES
 from genzoo.datasets.music import windows
-from genzoo.schema import MISSING
+from genzoo.space.schema import MISSING
 
 PARTS = ("train", "valid", "test")
 PIECES = {"jsb_chorales": (229, 76, 77), "jsb_voices": (229, 76, 77), "nottingham": (694, 173, 170)}

@@ -10,7 +10,7 @@ import pytest
 
 import genzoo
 from genzoo.datasets import files
-from genzoo.schema import MISSING
+from genzoo.space.schema import MISSING
 
 FINGERPRINTS = {"adult": "d6d77d0da79a", "promoters": "9247a911fdf1", "splice": "ce7c2525febd"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 VARIABLES = (
     Variable("binary", cardinality=2),

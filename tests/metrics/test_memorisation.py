@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics.memorisation import nearness_to_training
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 SCHEMA = Schema(tuple(Variable(i, cardinality=2) for i in range(40)), "table", (40,))
 

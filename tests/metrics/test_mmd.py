@@ -7,7 +7,7 @@ import pytest
 
 from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.mmd import mmd_squared
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 SCHEMA = Schema(
     (Variable("a", cardinality=3), Variable("b", "ordinal", cardinality=5)), "table", (2,)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics.ngrams import unseen_ngrams, variation_of_ngrams
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 
 def strings(words, T=6, seed=0, n=60):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics.two_sample import c2st
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 
 def test_sees_what_is_only_in_the_joint_distribution():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics.variation import variation_of_marginals, variation_of_pairs
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 SCHEMA = Schema((Variable("a", cardinality=4), Variable("b", cardinality=4)), "table", (2,))
 

@@ -12,11 +12,12 @@ import pytest
 from scipy import stats
 
 import genzoo
-from genzoo import MISSING, Schema, Unsupported, Variable, particles
-from genzoo.bayes import inference
-from genzoo.marginals import smoothed
-from genzoo.models import bayesian_network
-from genzoo.models.bayesian_network import BayesianNetwork
+from genzoo import MISSING, Schema, Unsupported, Variable
+from genzoo.models.bayesian_network import inference
+from genzoo.models.bayesian_network import model as bayesian_network
+from genzoo.models.bayesian_network.model import BayesianNetwork
+from genzoo.models.shared import particles
+from genzoo.space.marginals import smoothed
 
 STRUCTURES = ["greedy", "chow_liu"]
 

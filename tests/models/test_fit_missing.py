@@ -22,8 +22,8 @@ from genzoo import (
     TransformerLM,
     Variable,
 )
-from genzoo.hmm.em import ChainEM, Watch, as_sequences
-from genzoo.hmm.order import column_order, mutual_information
+from genzoo.models.hmm.em import ChainEM, Watch, as_sequences
+from genzoo.models.shared.column_order import column_order, mutual_information
 
 FAMILIES = {
     "independent": lambda: Independent(),
@@ -144,7 +144,7 @@ def test_exact_completions_and_gibbs_sampling_agree(structure, monkeypatch):
     rows = punched(chain(3000, seed=5), 0.3, seed=6)
     space = nominal(2, 2, 2).enumerate()
     exact = BayesianNetwork(structure=structure).fit(rows, schema=nominal(2, 2, 2))
-    monkeypatch.setattr("genzoo.bayes.completion.LARGEST_ELIMINATION", 0)
+    monkeypatch.setattr("genzoo.models.bayesian_network.completion.LARGEST_ELIMINATION", 0)
     gibbs = BayesianNetwork(structure=structure).fit(rows, schema=nominal(2, 2, 2))
     assert any("exact" in note for note in exact.training_.notes)
     assert any("Gibbs" in note for note in gibbs.training_.notes)

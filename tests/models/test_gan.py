@@ -9,8 +9,8 @@ from scipy.stats import chi2
 
 import genzoo
 from genzoo import GAN, MISSING, Independent, Schema, Variable
-from genzoo.models.gan import straight_through
-from genzoo.neural.heads import Heads
+from genzoo.models.gan.model import straight_through
+from genzoo.models.neural.heads import Heads
 
 ALPHA = 1e-6  # false-alarm rate of each statistical check here
 

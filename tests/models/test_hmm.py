@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from genzoo.hmm.forward import Chain, Shape
-from genzoo.hmm.order import column_order, mutual_information
-from genzoo.models import hmm
-from genzoo.models.hmm import HMM
+from genzoo.models.hmm import model as hmm
+from genzoo.models.hmm.forward import Chain, Shape
+from genzoo.models.hmm.model import HMM
 from genzoo.models.independent import Independent
+from genzoo.models.shared.column_order import column_order, mutual_information
 from genzoo.registry import load_dataset
-from genzoo.schema import MISSING, Schema, Variable
+from genzoo.space.schema import MISSING, Schema, Variable
 
 CASINO_START = np.array([2 / 3, 1 / 3])
 CASINO_MOVES = np.array([[0.95, 0.05], [0.10, 0.90]])
@@ -239,7 +239,7 @@ def test_em_agrees_with_hmmlearn() -> None:
     """Ten iterations from one start, strings of unlike lengths, weights against repetition."""
     from hmmlearn.hmm import CategoricalHMM
 
-    from genzoo.hmm.em import ChainEM, Watch
+    from genzoo.models.hmm.em import ChainEM, Watch
 
     rng = np.random.default_rng(6)
     lengths = rng.integers(1, 9, 40)

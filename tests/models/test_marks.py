@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from genzoo import HMM, MISSING, BayesianNetwork, Independent, Mixture, Schema, Variable
-from genzoo.bayes import inference
+from genzoo.models.bayesian_network import inference
 
 MODELS = {
     "independent": Independent(),

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from genzoo import MISSING, Mixture, Schema, Variable, load_model
-from genzoo.mixture.events import Space, Told
-from genzoo.mixture.products import Products, grow, single, step, union
+from genzoo.models.mixture.events import Space, Told
+from genzoo.models.mixture.products import Products, grow, single, step, union
 
 
 def codes(*cards: int, layout: str = "table", end: int | None = None) -> Schema:

@@ -14,7 +14,7 @@ import pytest
 
 import genzoo
 from genzoo import MISSING, Dataset, NGram, Schema, Unsupported, Variable
-from genzoo.budget import Budget
+from genzoo.fitting import Budget
 
 WORDS = ["aab", "ab", "abab", "b", "ba", "aabb", "", "abb", "bbab", "aab", "ab", "a", "cab", "aac"]
 

@@ -147,7 +147,7 @@ def test_any_pattern_with_few_completions_is_summed_exactly(fitted) -> None:
 @pytest.mark.parametrize(("fitted", "which"), [(table, 0), (table, 2), (strings, 3)])
 def test_particles_are_unbiased_where_completions_are_many(fitted, which, monkeypatch) -> None:
     """Three tests at 4 standard errors (and float32): one false alarm in 5000 runs."""
-    monkeypatch.setattr(genzoo.particles, "PARTICLES", 8)
+    monkeypatch.setattr(genzoo.models.shared.particles, "PARTICLES", 8)
     model, rows = fitted()
     queried = holes(fitted)[which]
     value = model.log_prob(rows).value
@@ -170,8 +170,10 @@ def test_particles_are_unbiased_where_completions_are_many(fitted, which, monkey
 def test_completions_of_any_pattern_follow_the_conditional(fitted, which, few, monkeypatch) -> None:
     """Sixteen chi-square tests at 1e-6, through the exact sum and through particles."""
     if few:
-        monkeypatch.setattr(genzoo.particles, "PARTICLES", 64 if fitted is table else 16)
-        monkeypatch.setattr(genzoo.particles, "TRUSTED", 0.0)
+        monkeypatch.setattr(
+            genzoo.models.shared.particles, "PARTICLES", 64 if fitted is table else 16
+        )
+        monkeypatch.setattr(genzoo.models.shared.particles, "TRUSTED", 0.0)
     model, rows = fitted()
     queried, n = holes(fitted)[which], 2000
     drawn = model.sample(n, given=queried, seed=3)
@@ -190,7 +192,7 @@ def test_completions_of_any_pattern_follow_the_conditional(fitted, which, few, m
 
 
 def test_completions_on_few_effective_particles_warn(monkeypatch) -> None:
-    monkeypatch.setattr(genzoo.particles, "PARTICLES", 8)
+    monkeypatch.setattr(genzoo.models.shared.particles, "PARTICLES", 8)
     model, _ = table()
     with pytest.warns(UserWarning, match="3 of 3 completions rest on fewer than 10 effective"):
         model.sample(3, given=holes(table)[0])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from genzoo.neural.coders import Decoder, Encoder, multiplications
-from genzoo.neural.heads import Heads
-from genzoo.schema import Schema, Variable
+from genzoo.models.neural.coders import Decoder, Encoder, multiplications
+from genzoo.models.neural.heads import Heads
+from genzoo.space.schema import Schema, Variable
 
 
 def schema(layout: str, shape: tuple[int, ...], card: int = 3, **options) -> Schema:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from genzoo.neural.heads import Heads
-from genzoo.schema import Schema, Variable
+from genzoo.models.neural.heads import Heads
+from genzoo.space.schema import Schema, Variable
 
 MIXED = Schema(
     (

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from genzoo.neural.latent import Bound, default_draws, importance_bound, log_prior_ratio
+from genzoo.models.neural.latent import Bound, default_draws, importance_bound, log_prior_ratio
 
 SIGMAS = 4.5
 BITS, Z = 8, 2

@@ -136,7 +136,7 @@ def test_auto_is_decided_once_and_says_why():
 
 
 def test_auto_anneals_where_importance_sampling_fails(monkeypatch, tmp_path):
-    from genzoo.neural import latent_family
+    from genzoo.models.neural import latent_family
 
     monkeypatch.setattr(latent_family, "FEWEST_EFFECTIVE", 1e9)
     rows = np.random.default_rng(0).integers(0, 2, (80, 5))
@@ -149,7 +149,7 @@ def test_auto_anneals_where_importance_sampling_fails(monkeypatch, tmp_path):
 
 
 def test_auto_does_not_anneal_where_that_would_take_too_long(monkeypatch):
-    from genzoo.neural import latent_family
+    from genzoo.models.neural import latent_family
 
     monkeypatch.setattr(latent_family, "FEWEST_EFFECTIVE", 1e9)
     monkeypatch.setattr(latent_family, "ANNEALED_NUMBERS", 1e6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from genzoo.neural.muon import Muon
+from genzoo.models.neural.muon import Muon
 
 
 def matrices() -> list[torch.nn.Parameter]:

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genzoo.budget import Budget, Training
-from genzoo.neural.training import (
+from genzoo.fitting import Budget, Training
+from genzoo.models.neural.training import (
     DivergedError,
     Player,
     Recipe,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark.code import family_code, judging_code
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 MODELS = ["independent", "bayesian_network", "hmm", "vae", "gan", "transformer"]
 KINDS = {"vae": "lower_bound", "gan": "lower_bound"}

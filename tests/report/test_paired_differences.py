@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genzoo.benchmark.statistics import can_prove, holm, paired_difference, weakest
+from genzoo.results.statistics import can_prove, holm, paired_difference, weakest
 
 
 def test_a_paired_difference_is_the_paired_t_test() -> None:

@@ -10,8 +10,8 @@ from demo_run import edit, edit_plan, write_demo
 from judged import N, judge_labels, judged, with_scores
 
 from genzoo.report import build
-from genzoo.report.recommend import advise, basis, in_words, too_few
-from genzoo.report.records import read_run
+from genzoo.results.advice import advise, basis, in_words, too_few
+from genzoo.results.record import read_run
 
 MODELS = ("independent", "bayesian_network", "hmm", "vae", "gan", "transformer")
 

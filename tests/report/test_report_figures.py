@@ -9,8 +9,9 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from genzoo.report import figures, numbers, png
-from genzoo.schema import Variable
+from genzoo.report import figures, png
+from genzoo.results import numbers
+from genzoo.space.schema import Variable
 
 
 def test_a_png_holds_the_pixels() -> None:

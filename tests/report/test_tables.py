@@ -15,7 +15,7 @@ from judged import judge_labels, judged
 from reading import html_of, markdown_of, section, table_of
 
 from genzoo.benchmark import load_run
-from genzoo.report.numbers import ascii_marks, number, seconds
+from genzoo.results.numbers import ascii_marks, number, seconds
 
 MATRICES = {
     "Nats per row": "test log-probability",

@@ -16,7 +16,7 @@ from genzoo.datasets.own.columns import Column, is_as_written, read_schema, to_j
 from genzoo.datasets.own.read import Content, read
 from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
-from genzoo.forms import form_of
+from genzoo.space.forms import form_of
 from genzoo.store import write_atomically
 
 SCHEMA_FILES = "schema_*.json"  # what ``OwnDataset.write_schema`` writes into a run's folder

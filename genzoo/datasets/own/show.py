@@ -6,7 +6,7 @@ from typing import Any
 
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
-from genzoo.schema import Schema, Variable
+from genzoo.space.schema import Schema, Variable
 
 N_EXAMPLES = 3
 WIDEST = 28

@@ -15,7 +15,7 @@ from genzoo.datasets.own.columns import HOLE_MARKS, UNITS, Column
 if TYPE_CHECKING:
     import pandas as pd
 
-    from genzoo.schema import Schema
+    from genzoo.space.schema import Schema
 
 NANOSECONDS = dict(
     zip(UNITS, (86_400 * 10**9, 3_600 * 10**9, 60 * 10**9, 10**9, 10**6, 10**3), strict=True)

@@ -1,1 +1,0 @@
-"""The parts of a Bayesian network: conditionals, structure, trees, inference, export."""

@@ -1,0 +1,116 @@
+"""Draws of what is missing in many training rows, whatever the pattern of each.
+
+Queries are answered pattern by pattern (``inference.py``), but training rows with holes
+at random have nearly as many patterns as rows. So all variables that have a hole anywhere are
+eliminated once, for all rows together, and what a row has observed of them is a factor of 0 or 1.
+The draws are exact, and the mass of each row's observed entries comes with them.
+
+Where the factors of that would be too large, each missing entry is drawn in turn given all the
+others of its row (Gibbs sampling), from the completions of before.
+
+Geman & Geman (1984), Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of
+images, IEEE PAMI 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from genzoo.models.bayesian_network.inference import Network, _Plan
+from genzoo.space.schema import MISSING
+
+LARGEST_ELIMINATION = 2**11  # entries a row of all factors, up to which draws are exact
+SWEEPS = 1  # of Gibbs sampling for one draw: rounds of learning follow each other, so they add up
+_CELLS_AT_ONCE = 2**22
+
+
+class Completions(Network):
+    """A network, ready to complete rows with holes in some variables.
+
+    Args:
+        network: the network.
+        holes: (D,) bool: the variables that may be ``MISSING``.
+
+    Attributes:
+        exact: whether draws are exact; else they are moves of a Markov chain.
+    """
+
+    def __init__(self, network: Network, holes: np.ndarray) -> None:
+        super().__init__(network.conditionals, network.cards, network.order)
+        self._holes = holes & (network.cards > 1)
+        families = []
+        for v, conditional in enumerate(self.conditionals):
+            family = [*conditional.parents.tolist(), v]
+            families.append((v, tuple(u for u in family if self._holes[u])))
+        found = self._elimination_order([set(scope) for _, scope in families])
+        self.exact = found is not None and found[1] <= LARGEST_ELIMINATION
+        order, size = found if found is not None else ([], 0)
+        none_barred = np.full(len(self.cards), -1)
+        self._all_at_once = _Plan(families, order, [], none_barred, size)
+
+    def redraw(
+        self, rows: np.ndarray, completed: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
+
+        Args:
+            rows: (n, D).
+            completed: (n, D) the completions of before, from which Gibbs sampling goes on.
+            rng: where the draws come from.
+        """
+        drawn = np.where(rows == MISSING, completed, rows)
+        if not self.exact:
+            for _ in range(SWEEPS):
+                self._sweep(rows, drawn, rng)
+            return drawn
+        for at in self._batches(np.flatnonzero((rows == MISSING).any(axis=1))):
+            part = drawn[at]
+            products = self._eliminate(rows[at], self._all_at_once)[1]
+            for v, product in zip(self._all_at_once.order[::-1], products[::-1], strict=True):
+                first = np.arange(len(at)) % len(product.values)  # one for all, or one a row
+                others = [part[:, u] for u in product.scope[:-1]]
+                part[:, v] = _draw(product.values[(first, *others)], rng)
+            drawn[at] = part
+        return drawn
+
+    def log_prob_observed(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) log mass in nats of the observed entries; only where draws are ``exact``."""
+        value = np.empty(len(rows))
+        for at in self._batches(np.arange(len(rows))):
+            value[at] = self._eliminate(rows[at], self._all_at_once)[0]
+        return value
+
+    def _batches(self, index: np.ndarray) -> Iterator[np.ndarray]:
+        step = max(1, _CELLS_AT_ONCE // max(1, self._all_at_once.size))
+        for start in range(0, len(index), step):
+            yield index[start : start + step]
+
+    def _sweep(self, rows: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> None:
+        """Draw each missing entry given the others of its row, in place."""
+        for v in np.flatnonzero(self._holes).tolist():
+            at = np.flatnonzero(rows[:, v] == MISSING)
+            part, own = drawn[at], self.conditionals[v]
+            scores = own.log_masses(part[:, own.parents])  # (m, M)
+            for child in self._children[v]:
+                conditional = self.conditionals[child]
+                for code in range(int(self.cards[v])):
+                    part[:, v] = code
+                    above = part[:, conditional.parents]
+                    scores[:, code] += conditional.log_mass(above, part[:, child])
+            drawn[at, v] = _draw(scores, rng)
+
+    @cached_property
+    def _children(self) -> list[list[int]]:
+        children: list[list[int]] = [[] for _ in self.cards]
+        for child, conditional in enumerate(self.conditionals):
+            for parent in conditional.parents.tolist():
+                children[parent].append(child)
+        return children
+
+
+def _draw(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(m,) a code for each row of log masses (m, M), which need not be normalised."""
+    return (scores - np.log(-np.log(rng.random(scores.shape)))).argmax(axis=1)

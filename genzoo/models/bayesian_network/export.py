@@ -1,0 +1,154 @@
+"""A fitted network in pgmpy's form, and in the BIF format. The only file that imports pgmpy.
+
+Hulten & Domingos (2003), The interchange format for Bayesian networks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genzoo.model import Unsupported
+from genzoo.models.bayesian_network.inference import Network
+from genzoo.seeding import global_rng_untouched
+from genzoo.space.coarsen import Coarsening
+from genzoo.space.schema import Schema, Variable
+
+if TYPE_CHECKING:
+    from pgmpy.models import DiscreteBayesianNetwork
+
+LARGEST_TABLE = 2**12  # entries of a child's table
+
+
+def to_pgmpy(network: Network, coarsening: Coarsening, schema: Schema) -> DiscreteBayesianNetwork:
+    """See ``BayesianNetwork.network_``."""
+    with global_rng_untouched():
+        from pgmpy.factors.discrete import TabularCPD
+        from pgmpy.models import DiscreteBayesianNetwork
+
+        names = schema.names
+        graph = DiscreteBayesianNetwork()
+        graph.add_nodes_from(names)
+        graph.add_edges_from(
+            (names[p], names[c]) for c, own in enumerate(network.conditionals) for p in own.parents
+        )
+        reason = too_large(network, schema)
+        if reason is not None:
+            graph.graph["reason"] = reason
+            return graph
+        states = state_names(coarsening, schema)
+        for child in range(schema.D):
+            parents = network.conditionals[child].parents.tolist()
+            graph.add_cpds(
+                TabularCPD(
+                    names[child],
+                    int(network.cards[child]),
+                    _table(network, child).T,
+                    evidence=[names[p] for p in parents],
+                    evidence_card=[int(network.cards[p]) for p in parents],
+                    state_names={names[v]: states[v] for v in [child, *parents]},
+                )
+            )
+        return graph
+
+
+def to_bif(network: Network, coarsening: Coarsening, schema: Schema, path: Path) -> Path:
+    """See ``BayesianNetwork.export_bif``."""
+    reason = too_large(network, schema)
+    if reason is not None:
+        raise Unsupported(reason)
+    names = _words(schema.names, "x")
+    originals = state_names(coarsening, schema)
+    states = [_words(own, "s") for own in originals]
+    lines = ["network genzoo {", "}"]
+    for name, label, own, original in zip(names, schema.names, states, originals, strict=True):
+        meaning = ", ".join(_plain_text(s) for s in original)
+        lines += [
+            f"variable {name} {{",
+            f"  type discrete [ {len(own)} ] {{ {', '.join(own)} }};",
+            f"  property name = {_plain_text(label)} ;",
+            f"  property states = {meaning} ;",
+            "}",
+        ]
+    for child in range(schema.D):
+        parents = network.conditionals[child].parents.tolist()
+        given = f" | {', '.join(names[p] for p in parents)}" if parents else ""
+        lines.append(f"probability ( {names[child]}{given} ) {{")
+        contexts = np.ndindex(*(int(network.cards[p]) for p in parents))
+        for codes, masses in zip(contexts, _table(network, child), strict=True):
+            of = ", ".join(states[p][code] for p, code in zip(parents, codes, strict=True))
+            values = ", ".join(repr(float(mass)) for mass in masses)
+            lines.append(f"  ({of}) {values};" if parents else f"  table {values};")
+        lines.append("}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def too_large(network: Network, schema: Schema) -> str | None:
+    """Why not all conditionals can be written as tables; None if they can."""
+    for child, conditional in enumerate(network.conditionals):
+        family = [*conditional.parents.tolist(), child]
+        entries = float(np.prod(network.cards[family].astype(float)))
+        if entries > LARGEST_TABLE:
+            return (
+                f"the table of {schema.names[child]!r} with its {len(family) - 1} parents would "
+                f"have {entries:.4g} entries (at most {LARGEST_TABLE} are written): the graph "
+                f"alone is given"
+            )
+    return None
+
+
+def state_names(coarsening: Coarsening, schema: Schema) -> list[list[Any]]:
+    """What the network calls the states of each variable."""
+    return [
+        [_state_name(v, coarsening.codes_of(d, state)) for state in range(int(coarsening.cards[d]))]
+        for d, v in enumerate(schema.variables)
+    ]
+
+
+def _state_name(variable: Variable, codes: np.ndarray) -> Any:
+    low, high = int(codes[0]), int(codes[-1])
+    if variable.missing and low == variable.n_values:
+        return "missing"
+    if variable.edges is not None:
+        return f"{variable.edges[low]!r} .. {variable.edges[high + 1]!r}"
+
+    def value(code: int) -> Any:
+        if variable.categories is not None:
+            return variable.categories[code]
+        return variable.on_grid(np.array([code]))[0].item() if variable.is_grid else code
+
+    return value(low) if low == high else f"{value(low)} .. {value(high)}"
+
+
+def _table(network: Network, child: int) -> np.ndarray:
+    """(contexts, M) masses; the last parent varies fastest."""
+    conditional = network.conditionals[child]
+    cards = network.cards[conditional.parents].tolist()
+    grid = np.indices(cards).reshape(len(cards), int(np.prod(cards))).T
+    return np.exp(conditional.log_masses(grid))
+
+
+def _words(labels: Iterable[Any], prefix: str) -> list[str]:
+    """Distinct words for labels; the format has no quotes, and readers may ignore case."""
+    words: list[str] = []
+    taken: set[str] = set()
+    for label in labels:
+        stem = re.sub(r"\W+", "_", str(label), flags=re.ASCII).strip("_") or prefix
+        stem = stem if stem[0].isalpha() else f"{prefix}{stem}"
+        word, again = stem, 1
+        while word.lower() in taken:
+            again += 1
+            word = f"{stem}_{again}"
+        taken.add(word.lower())
+        words.append(word)
+    return words
+
+
+def _plain_text(label: Any) -> str:
+    """A label without the characters that would end a property or begin a comment."""
+    return re.sub(r"[^\w .,:+-]", "_", str(label))

@@ -1,0 +1,378 @@
+"""Queries by variable elimination, many rows at once: exact, and by particles where it can't be.
+
+Rows with the same pattern of ``MISSING`` share one elimination: factors are arrays over the hidden
+variables of their scope with the rows as first axis, in log space. Hidden variables without an
+observed descendant sum to one and take no part. Completions are drawn backwards through the
+elimination: a variable is drawn given the ones that were eliminated after it, from the factor that
+its elimination summed; then the rest follow from their parents.
+
+A decision tree that is told some of its parents asks fewer of the others. So a row whose pattern
+would need large factors is planned by itself, on its own pruned trees. Where even those are too
+large, the hidden variables are summed by sequential Monte Carlo, parents first: a lower bound
+(``shared/particles.py``).
+
+Zhang & Poole (1994), A simple approach to Bayesian network computations; Dechter (1999), Bucket
+elimination; Boutilier, Friedman, Goldszmidt & Koller (1996), Context-specific independence in
+Bayesian networks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from genzoo.model import LogProb
+from genzoo.models.bayesian_network.conditionals import Conditional, Stopped
+from genzoo.models.shared import particles
+from genzoo.space.schema import MISSING
+
+LARGEST_FACTOR = 2**21  # entries a row
+_LARGE = 2**14  # entries of all factors of a row, above which rows are planned one by one
+_CHUNK = 2**22  # entries of all factors of a batch of rows
+
+
+@dataclass(frozen=True, eq=False)
+class _Factor:
+    """Log values over the hidden variables ``scope``: (B, cards of the scope ...), B 1 or rows."""
+
+    scope: tuple[int, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """How one pattern is answered.
+
+    Attributes:
+        factors: children whose conditionals take part, with the hidden part of their families.
+        order: hidden variables in the order of elimination.
+        rest: hidden variables that follow from their parents afterwards, parents first.
+        barred: (D,) codes that hidden variables may not have, -1 where all may be had.
+        size: entries a row of all factors that elimination makes.
+    """
+
+    factors: list[tuple[int, tuple[int, ...]]]
+    order: list[int]
+    rest: list[int]
+    barred: np.ndarray
+    size: int
+
+
+class Network:
+    """The conditionals of all variables, ready for queries.
+
+    Args:
+        conditionals: one for each variable.
+        cards: (D,).
+        order: (D,) variables, parents before children.
+    """
+
+    def __init__(
+        self, conditionals: Sequence[Conditional], cards: np.ndarray, order: Sequence[int]
+    ) -> None:
+        self.conditionals, self.cards, self.order = conditionals, cards, order
+        self.end = next((c.end for c in conditionals if isinstance(c, Stopped)), None)
+
+    def log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        """Log mass (n,) in nats; ``MISSING`` is summed out.
+
+        Exact, but for patterns that need a factor of more than ``LARGEST_FACTOR`` entries and have
+        more completions than particles: these get a lower bound.
+
+        Args:
+            rows: (n, D).
+            seed: of the bounds.
+        """
+        hidden = self._hidden(rows)
+        value = np.zeros(len(rows))
+        complete = ~hidden.any(axis=1)
+        value[complete] = self._log_prob_complete(np.maximum(rows[complete], 0))
+        plans, large = self._plans(rows, hidden)
+        for index, plan in plans:
+            for chunk in _chunks(index, plan.size):
+                value[chunk] = self._eliminate(rows[chunk], plan)[0]
+        eliminated = np.setdiff1d(np.arange(len(rows)), large)
+        parts = [(eliminated, LogProb.exact(value[eliminated]))]
+        for index, pattern in _patterns(hidden, large):
+            process = self._process(pattern)
+            parts.append((index, particles.log_prob(process, rows[index], index, seed=seed)))
+        return particles.joined(parts, len(rows))
+
+    def _log_prob_complete(self, rows: np.ndarray) -> np.ndarray:
+        value = np.zeros(len(rows))
+        for child, conditional in enumerate(self.conditionals):
+            value += conditional.log_mass(rows[:, conditional.parents], rows[:, child])
+        return value
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows, each variable drawn after its parents."""
+        rows = np.zeros((n, len(self.cards)), dtype=np.int64)
+        self._draw(rows, self.order, rng)
+        return rows
+
+    def complete(
+        self,
+        rows: np.ndarray,
+        rng: np.random.Generator,
+        barred: np.ndarray | None = None,
+        *,
+        seed: int,
+    ) -> np.ndarray:
+        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
+
+        Patterns that are too large for elimination are drawn by particles, with a UserWarning where
+        too few of them are effective.
+
+        Args:
+            rows: (n, D).
+            rng: where the draws come from.
+            barred: (D,) a code of each variable that no drawn entry may have, -1 where there is
+                none: the draws are those given that none has. Where only this makes a pattern too
+                large for elimination, it is left out of account.
+            seed: of the particles.
+        """
+        filled = np.maximum(rows, 0)  # a variable with one code has no other value
+        hidden = self._hidden(rows)
+        plans, large = self._plans(rows, hidden, barred)
+        effective = []
+        for index, pattern in _patterns(hidden, large):
+            process = self._process(pattern)
+            drawn, ess = particles.complete(process, rows[index], index, seed=seed, barred=barred)
+            drawn = np.maximum(drawn, 0)
+            visited = set(process.order)
+            self._draw(drawn, [v for v in self.order if pattern[v] and v not in visited], rng)
+            filled[index] = drawn
+            effective.append(ess)
+        if effective:
+            particles.warn_if_few(np.concatenate(effective))
+        for index, plan in plans:
+            distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
+            which = which.reshape(-1)
+            for chunk in _chunks(np.arange(len(distinct)), plan.size):
+                products = self._eliminate(distinct[chunk], plan)[1]
+                asking = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
+                for here in _chunks(asking, int(self.cards.max())):
+                    at, batch = index[here], which[here] - chunk[0]
+                    drawn = filled[at]
+                    for v, product in zip(plan.order[::-1], products[::-1], strict=True):
+                        first = batch if len(product.values) > 1 else np.zeros_like(batch)
+                        others = [drawn[:, u] for u in product.scope[:-1]]
+                        scores = product.values[(first, *others)]  # (m, cards[v])
+                        noise = -np.log(-np.log(rng.random(scores.shape)))
+                        drawn[:, v] = (scores + noise).argmax(axis=1)
+                    self._draw(drawn, plan.rest, rng)
+                    filled[at] = drawn
+        return filled
+
+    def _draw(self, rows: np.ndarray, variables: Sequence[int], rng: np.random.Generator) -> None:
+        for v in variables:
+            conditional = self.conditionals[v]
+            rows[:, v] = conditional.sample(rows[:, conditional.parents], rng)
+
+    def _hidden(self, rows: np.ndarray) -> np.ndarray:
+        return (rows == MISSING) & (self.cards > 1)
+
+    def _process(self, hidden: np.ndarray) -> particles.Process:
+        """The observed variables of a pattern and those that they descend from, parents first; a
+        hidden variable comes right before the first observed one that needs it."""
+        order: list[int] = []
+        placed: set[int] = set()
+        for v in self.order:
+            if hidden[v] or v in placed:
+                continue
+            needed, open_ = {v}, [v]
+            while open_:
+                above = set(self.conditionals[open_.pop()].parents.tolist()) - needed - placed
+                needed |= above
+                open_ += above
+            order += [u for u in self.order if u in needed]
+            placed |= needed
+        return particles.Process(
+            order, self.cards, lambda n: _Walk(self.conditionals), int(self.cards.max()), self.end
+        )
+
+    def _plans(
+        self, rows: np.ndarray, hidden: np.ndarray, barred: np.ndarray | None = None
+    ) -> tuple[list[tuple[np.ndarray, _Plan]], np.ndarray]:
+        """Indices of the rows with something hidden, with the plan that answers them; and the rows
+        that no plan can answer.
+
+        Where the plan of a pattern is large, each distinct row gets one of its own.
+        """
+        plans: list[tuple[np.ndarray, _Plan]] = []
+        large = [np.arange(0)]
+        none = np.full(len(self.cards), -1)
+        barred = none if barred is None else barred
+
+        def add(index: np.ndarray, plan: _Plan | None) -> None:
+            if plan is None:
+                large.append(index)
+            else:
+                plans.append((index, plan))
+
+        for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
+            plan = self._plan(pattern, barred)
+            if plan is not None and plan.size <= _LARGE:
+                add(index, plan)
+                continue
+            distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
+            which = which.reshape(-1)
+            for i, row in enumerate(distinct):
+                own = self._plan(pattern, barred, row) or self._plan(pattern, none, row)
+                add(index[which == i], own)
+        return plans, np.sort(np.concatenate(large))
+
+    def _plan(
+        self, hidden: np.ndarray, barred: np.ndarray, row: np.ndarray | None = None
+    ) -> _Plan | None:
+        """The plan of a pattern, or of one row of it: what is observed there prunes the trees.
+
+        None where a factor would have more than ``LARGEST_FACTOR`` entries.
+        """
+        parents = [
+            c.parents.tolist() if row is None else c.asked(row[c.parents])
+            for c in self.conditionals
+        ]
+        taking_part = ~hidden | (barred >= 0)  # "not the barred code" is evidence too
+        for v in reversed(self.order):
+            if taking_part[v]:
+                taking_part[parents[v]] = True
+        families = []
+        for v in np.flatnonzero(taking_part).tolist():
+            family = [*parents[v], v]
+            families.append((v, tuple(u for u in family if hidden[u])))
+        found = self._elimination_order([set(scope) for _, scope in families])
+        if found is None:
+            return None
+        order, size = found
+        rest = [v for v in self.order if hidden[v] and not taking_part[v]]
+        return _Plan(families, order, rest, barred, size)
+
+    def _elimination_order(self, scopes: list[set[int]]) -> tuple[list[int], int] | None:
+        """Greedily the variable whose elimination makes the smallest factor, and the entries of all
+        factors; None where one is too large."""
+        neighbours: dict[int, set[int]] = {}
+        for scope in scopes:
+            for v in scope:
+                neighbours.setdefault(v, set()).update(scope)
+        size = {v: self._entries(s) for v, s in neighbours.items()}
+        order, total = [], sum(self._entries(s) for s in scopes)
+        while neighbours:
+            v = min(neighbours, key=lambda u: (size[u], u))
+            if size[v] > LARGEST_FACTOR:
+                return None
+            order.append(v)
+            total += size[v]
+            around = neighbours.pop(v) - {v}
+            for u in around:
+                neighbours[u] = (neighbours[u] | around) - {v}
+                size[u] = self._entries(neighbours[u])
+        return order, total
+
+    def _entries(self, scope: set[int]) -> int:
+        return math.prod(int(self.cards[v]) for v in scope)
+
+    def _eliminate(self, rows: np.ndarray, plan: _Plan) -> tuple[np.ndarray, list[_Factor]]:
+        """(n,) log mass of the observed entries; the factor that each elimination summed.
+
+        Where a row has an entry of the plan's variables observed, its other codes have no mass.
+        """
+        value = np.zeros(len(rows))
+        factors = []
+        for child, scope in plan.factors:
+            factor = self._factor(child, scope, rows)
+            if scope:
+                factors.append(factor)
+            else:
+                value = value + factor.values
+        products = []
+        for v in plan.order:
+            used = [f for f in factors if v in f.scope]
+            factors = [f for f in factors if v not in f.scope]
+            scope = (*sorted({u for f in used for u in f.scope} - {v}), v)
+            product = sum(_spread(f, scope) for f in used)  # an array of its own
+            assert isinstance(product, np.ndarray)
+            seen = rows[:, v, None]
+            if (seen != MISSING).any():
+                may_be = (seen == MISSING) | (seen == np.arange(self.cards[v]))
+                product = product + _spread(_Factor((v,), np.where(may_be, 0.0, -np.inf)), scope)
+            if plan.barred[v] >= 0:
+                product[..., plan.barred[v]] = -np.inf
+            products.append(_Factor(scope, product))
+            summed = _log_sum(product)
+            if len(scope) > 1:
+                factors.append(_Factor(scope[:-1], summed))
+            else:
+                value = value + summed
+        return value, products
+
+    def _factor(self, child: int, scope: tuple[int, ...], rows: np.ndarray) -> _Factor:
+        """The conditional of ``child`` at the rows' observed codes, over its hidden family."""
+        conditional = self.conditionals[child]
+        family = [*conditional.parents.tolist(), child]
+        if all(v in scope for v in family):
+            rows = rows[:1]  # nothing observed: the same for all rows
+        cards = [int(self.cards[v]) for v in scope]
+        grid = np.indices(cards).reshape(len(cards), math.prod(cards))  # (hidden, G)
+        B, G = len(rows), grid.shape[1]
+        codes = np.empty((B, G, len(family)), dtype=np.int64)
+        for j, v in enumerate(family):
+            observed = np.maximum(rows[:, v], 0)[:, None]
+            codes[:, :, j] = grid[scope.index(v)] if v in scope else observed
+        flat = codes.reshape(B * G, -1)
+        values = conditional.log_mass(flat[:, :-1], flat[:, -1])
+        return _Factor(scope, values.reshape(B, *cards))
+
+
+class _Walk:
+    """Particles on their way through a network: nothing is to be remembered but their codes."""
+
+    def __init__(self, conditionals: Sequence[Conditional]) -> None:
+        self.conditionals = conditionals
+
+    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
+        """(N, M) log masses of the codes of v, given those of its parents in ``codes`` (N, D)."""
+        conditional = self.conditionals[v]
+        return conditional.log_masses(codes[:, conditional.parents])
+
+    def follow(self, ancestors: np.ndarray) -> None:
+        """Nothing: the codes are all that the conditionals look at."""
+
+
+def _spread(factor: _Factor, scope: tuple[int, ...]) -> np.ndarray:
+    """A factor's values with an axis for each variable of a larger scope."""
+    places = [scope.index(v) for v in factor.scope]
+    values = factor.values.transpose(0, *(1 + np.argsort(places)))
+    shape = [len(values)] + [1] * len(scope)
+    for place, width in zip(sorted(places), values.shape[1:], strict=True):
+        shape[1 + place] = width
+    return values.reshape(shape)
+
+
+def _log_sum(values: np.ndarray) -> np.ndarray:
+    """log sum exp over the last axis; -inf where all terms are."""
+    top = values.max(axis=-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0]
+
+
+def _patterns(hidden: np.ndarray, index: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The rows ``index`` by their pattern: (indices of the rows, (D,) hidden or not)."""
+    if len(index) == 0:
+        return
+    patterns, which = np.unique(hidden[index], axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    order = np.argsort(which, kind="stable")
+    bounds = np.searchsorted(which[order], np.arange(len(patterns) + 1))
+    for p, pattern in enumerate(patterns):
+        yield index[order[bounds[p] : bounds[p + 1]]], pattern
+
+
+def _chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    step = max(1, _CHUNK // max(1, size))
+    for start in range(0, len(index), step):
+        yield index[start : start + step]

@@ -1,0 +1,281 @@
+"""EM for chains of product emissions: hmmlearn's loop around a batched E-step.
+
+hmmlearn's ``BaseHMM.fit`` alternates ``_do_estep`` and ``_do_mstep`` until its monitor says stop,
+and takes the sequences one at a time; at 100 us each that is minutes for 25,000 short strings.
+``ChainEM`` keeps the loop, the monitor and hmmlearn's names, and computes the E-step for a block of
+sequences at once. It adds what the base class lacks: emission tables that differ between steps and
+channels, a transition matrix per step, and Dirichlet priors on all of them, so that EM climbs the
+posterior density (Dempster, Laird & Rubin 1977, section 4) and no probability becomes zero.
+
+Zeros in the starting point are structural: they stay zero, as hmmlearn has it for transitions.
+
+An entry that is ``MISSING`` is summed out: its emission has the factor 1 in every state, and it
+adds nothing to the expected counts of emissions. That is maximum likelihood for entries missing at
+random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from hmmlearn.base import BaseHMM, ConvergenceMonitor
+from scipy import sparse
+
+from genzoo.models.hmm.forward import Chain, Shape
+from genzoo.space.schema import MISSING
+
+BLOCK = 1 << 13  # sequences times states in a block: its arrays stay in the processor's cache
+# the E-step's precision: errors of 1e-6 in a step's scale, to both sides: in a mean over rows
+# they are far below what EM stops at; ratios are safe, since a state's backward ratio is at most
+# 1 / (the smallest transition probability)
+FLOAT = np.float32
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some sequences, the entries of one step together, longest sequences first.
+
+    Attributes:
+        running: (T,) how many sequences have a step t.
+        codes: (N, C) places in the flattened emission tables, N the sum of ``running``; the place
+            behind the last one where an entry is ``MISSING``.
+        weights: (N, 1) how often each entry's sequence was seen.
+    """
+
+    running: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+
+
+class Sequences:
+    """Sequences by block and by time.
+
+    Args:
+        X: (sum of lengths, C) codes, sequence by sequence.
+        lengths: (n,) steps of each sequence.
+        weights: (n,) how often each sequence was seen.
+        shape: tables and cards; sets the codes' places in the flattened emission tables.
+        S: states of the chain that will read them.
+    """
+
+    def __init__(
+        self, X: np.ndarray, lengths: np.ndarray, weights: np.ndarray, shape: Shape, S: int
+    ) -> None:
+        size = max(128, min(1024, BLOCK // S))
+        self.n_channels = X.shape[1]
+        first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        M = int(shape.cards.max())
+        self.n_codes = M * len(shape.cards)
+        offsets = (M * shape.tables[shape.steps]).astype(np.int32)  # (T, C)
+        order = np.argsort(-np.asarray(lengths), kind="stable")
+        self.blocks: list[Block] = []
+        for b in range(0, len(lengths), size):
+            chosen = order[b : b + size]
+            running = (lengths[chosen, None] > np.arange(lengths[chosen[0]])).sum(axis=0)  # (T,)
+            steps = [X[first[chosen[:m]] + t] for t, m in enumerate(running)]
+            codes = [
+                np.where(x == MISSING, np.int32(self.n_codes), x + offsets[t])
+                for t, x in enumerate(steps)
+            ]
+            weight = np.concatenate([weights[chosen[:m]] for m in running])
+            self.blocks.append(Block(running, np.concatenate(codes), weight[:, None].astype(FLOAT)))
+
+    def one_hot(self, codes: np.ndarray) -> sparse.csr_matrix:
+        """(N, G M + 1): a row per step, a one per channel; the last column is ``MISSING``."""
+        N, C = codes.shape
+        parts = (
+            np.ones(N * C, dtype=FLOAT),
+            codes.ravel(),
+            np.arange(0, N * C + 1, C, dtype=np.int32),
+        )
+        return sparse.csr_matrix(parts, shape=(N, self.n_codes + 1))
+
+
+def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (n, D) as hmmlearn takes them: X (sum of lengths, C) and lengths (n,).
+
+    A string's sequence stops with its first END: what lies behind it carries no probability.
+    """
+    lengths = np.full(len(rows), shape.T)
+    if shape.end is not None:
+        lengths = np.minimum(shape.T, 1 + (np.cumsum(rows == shape.end, axis=1) == 0).sum(axis=1))
+    reached = np.arange(shape.T) < lengths[:, None]
+    return rows[:, shape.steps][reached].astype(np.int32), lengths
+
+
+class Watch(ConvergenceMonitor):
+    """hmmlearn's monitor, which also asks ``keep_going`` after each iteration."""
+
+    def __init__(self, tol: float, n_iter: int, keep_going: Callable[[], bool]) -> None:
+        super().__init__(tol, n_iter, verbose=False)
+        self.keep_going = keep_going
+        self.cut = False
+
+    def report(self, log_prob: float) -> None:
+        self.history.append(log_prob)
+        self.iter += 1
+        self.cut = not self.keep_going()
+
+    @property
+    def converged(self) -> bool:
+        return self.cut or self.iter >= self.n_iter or self.settled
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last iteration gained less than the tolerance."""
+        return len(self.history) > 1 and self.history[-1] - self.history[-2] < self.tol
+
+
+class ChainEM(BaseHMM):
+    """MAP estimation of a ``Chain`` by hmmlearn's EM loop.
+
+    Args:
+        start: the starting point.
+        weights: (n,) how often each sequence was seen.
+        emission_prior: (G, M, S) pseudo-counts of the emissions.
+        transition_prior: pseudo-count shared out over the entries of each row of transitions.
+        monitor: when to stop.
+    """
+
+    def __init__(
+        self,
+        start: Chain,
+        *,
+        weights: np.ndarray,
+        emission_prior: np.ndarray,
+        transition_prior: float,
+        monitor: Watch,
+    ) -> None:
+        super().__init__(n_components=start.S, n_iter=monitor.n_iter, tol=monitor.tol)
+        self.start, self.weights, self.monitor_ = start, weights, monitor
+        self.emission_prior, self.transition_prior = emission_prior, transition_prior / start.S
+        self.log_likelihood = -np.inf  # nats over all sequences, before the last update
+
+    @property
+    def chain(self) -> Chain:
+        """The present estimate."""
+        return Chain(self.start.shape, self.startprob_, self.transmat_, self.emissionprob_)
+
+    def _init(self, X: np.ndarray, lengths: np.ndarray) -> None:
+        self.sequences = Sequences(X, lengths, self.weights, self.start.shape, self.n_components)
+        self.startprob_ = self.start.start
+        self.transmat_ = self.start.transitions
+        self.emissionprob_ = self.start.emissions
+
+    def _check(self) -> None:
+        for name, axis in (("startprob_", 0), ("transmat_", 2), ("emissionprob_", 1)):
+            if not np.allclose(getattr(self, name).sum(axis=axis), 1):
+                raise ValueError(f"{name}: expected sums of 1 along axis {axis}")
+
+    def _compute_lower_bound(self, curr_logprob: float) -> float:
+        self.log_likelihood = curr_logprob
+        return (
+            curr_logprob
+            + _log_density(self.startprob_, self.transition_prior)
+            + _log_density(self.transmat_, self.transition_prior)
+            + _log_density(self.emissionprob_, self.emission_prior)
+        )
+
+    def _do_estep(self, X: np.ndarray, lengths: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
+        """Expected counts, by forward-backward, and the log-likelihood in nats."""
+        S = self.n_components
+        start, transitions = np.zeros(S), np.zeros_like(self.transmat_)
+        emissions = np.zeros((self.sequences.n_codes, S))
+        backwards = np.ascontiguousarray(self.transmat_.transpose(0, 2, 1), dtype=FLOAT)
+        total = 0.0
+        for block, b, log_factor in self._likelihoods(self.sequences):
+            running = block.running
+            offset = np.concatenate([[0], np.cumsum(running)])
+            a, scale = self._forward(running, b)  # p(s_t | x_1 .. x_t), p(x_t | x_1 .. x_{t-1})
+            total += float(
+                ((np.log(scale) + log_factor) * block.weights[:, 0]).sum(dtype=np.float64)
+            )
+            a *= block.weights
+            b /= scale[:, None]
+            later = np.ones(
+                (running[0], S), dtype=FLOAT
+            )  # p(x_{t+1} ..| s_t) / p(x_{t+1} ..| x_1 .. x_t)
+            for t in reversed(range(len(running))):
+                m, at = running[t], slice(offset[t], offset[t + 1])
+                a[at] *= later[:m]
+                if t:
+                    k = t - 1 if len(backwards) > 1 else 0
+                    before = a[offset[t - 1] : offset[t - 1] + m]
+                    b[at] *= later[:m]
+                    transitions[k] += before.T @ b[at]
+                    later[:m] = b[at] @ backwards[k]
+            start += a[: running[0]].sum(axis=0, dtype=np.float64)
+            emissions += (self.sequences.one_hot(block.codes).T @ a)[:-1]
+        transitions *= self.transmat_
+        shape = self.emissionprob_.shape
+        return {"start": start, "trans": transitions, "emit": emissions.reshape(shape)}, total
+
+    def _do_mstep(self, stats: dict[str, np.ndarray]) -> None:
+        self.startprob_ = _posterior_mode(self.startprob_, stats["start"], self.transition_prior, 0)
+        self.transmat_ = _posterior_mode(self.transmat_, stats["trans"], self.transition_prior, 2)
+        self.emissionprob_ = _posterior_mode(
+            self.emissionprob_, stats["emit"], self.emission_prior, 1
+        )
+
+    def log_likelihood_of(self, sequences: Sequences) -> float:
+        """Log-likelihood of other sequences under the present estimate, in nats."""
+        total = 0.0
+        for block, b, log_factor in self._likelihoods(sequences):
+            scale = self._forward(block.running, b)[1]
+            total += float(
+                ((np.log(scale) + log_factor) * block.weights[:, 0]).sum(dtype=np.float64)
+            )
+        return total
+
+    def _likelihoods(
+        self, sequences: Sequences
+    ) -> Iterator[tuple[Block, np.ndarray, np.ndarray | float]]:
+        """Blocks with the likelihood of each step (N, S), up to a factor of known log (N,)."""
+        tables = self.emissionprob_.reshape(-1, self.n_components)
+        missing = np.ones((1, self.n_components))
+        tables = np.concatenate([tables, missing]).astype(FLOAT)
+        if sequences.n_channels == 1:
+            for block in sequences.blocks:
+                yield block, tables[block.codes[:, 0]], 0.0
+            return
+        log_tables = np.log(tables, where=tables > 0, out=np.zeros_like(tables))
+        for block in sequences.blocks:
+            b = sequences.one_hot(block.codes) @ log_tables
+            log_factor = b.max(axis=1)
+            b -= log_factor[:, None]
+            yield block, np.exp(b, out=b), log_factor
+
+    def _forward(self, running: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Filtered states (N, S) and the scale of each step (N,)."""
+        a, scale = np.empty_like(b), np.empty(len(b), dtype=FLOAT)
+        start, transitions = self.startprob_.astype(FLOAT), self.transmat_.astype(FLOAT)
+        before, end = slice(0, 0), 0
+        for t, m in enumerate(running):
+            at = slice(end, end + m)
+            if t == 0:
+                np.multiply(start, b[at], out=a[at])
+            else:
+                k = t - 1 if len(transitions) > 1 else 0
+                np.matmul(a[before][:m], transitions[k], out=a[at])
+                a[at] *= b[at]
+            scale[at] = a[at].sum(axis=1)
+            a[at] /= scale[at, None]
+            before, end = at, end + m
+        return a, scale
+
+
+def _log_density(probabilities: np.ndarray, prior: np.ndarray | float) -> float:
+    """Log Dirichlet density up to a constant: sum of pseudo-count times log probability."""
+    live = probabilities > 0
+    logs = np.log(probabilities, where=live, out=np.zeros_like(probabilities))
+    return float((prior * logs).sum())
+
+
+def _posterior_mode(
+    before: np.ndarray, counts: np.ndarray, prior: np.ndarray | float, axis: int
+) -> np.ndarray:
+    """Counts plus pseudo-counts, normalised; what was zero stays zero."""
+    weights = np.where(before > 0, counts + prior, 0.0)
+    return weights / weights.sum(axis=axis, keepdims=True)

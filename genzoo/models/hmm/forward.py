@@ -1,0 +1,238 @@
+"""A discrete hidden Markov chain over the variables of a row, and its exact inference.
+
+A row is read in T steps of C variables each. With hidden states s_1 .. s_T,
+
+    p(x) = sum_s  pi[s_1] prod_t A_t[s_t, s_{t+1}] prod_t prod_c B_{tc}[x_{tc} | s_t]
+
+The forward algorithm sums over the states in O(T S^2) a row (Rabiner 1989); an entry that is
+``MISSING`` contributes a factor of 1, which sums it out exactly. All recursions run over a batch of
+rows at once, in float64, each step rescaled to sum 1 with the logs of the scales added up.
+
+References:
+    Rabiner 1989, A tutorial on hidden Markov models, Proc. IEEE 77.
+    Scott 2002, Bayesian methods for hidden Markov models, JASA 97 (forward filter, backward
+        sample).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from genzoo.space.schema import MISSING
+
+CELLS_AT_ONCE = 1 << 22  # numbers in a working array: rows are taken in blocks to stay under this
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Which variables a step holds, and which emission table and transition a step uses.
+
+    Attributes:
+        steps: (T, C) index of the variable at each step and channel.
+        tables: (D,) emission table of each variable; variables may share one.
+        cards: (G,) number of codes of each table.
+        n_transitions: 1 where all steps share one transition matrix, else T - 1.
+        end: the code of END in strings, or None.
+    """
+
+    steps: np.ndarray
+    tables: np.ndarray
+    cards: np.ndarray
+    n_transitions: int
+    end: int | None = None
+
+    @property
+    def T(self) -> int:
+        return self.steps.shape[0]
+
+    def transition(self, t: int) -> int:
+        """Index of the matrix that leads from step t - 1 to step t."""
+        return t - 1 if self.n_transitions > 1 else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Fitted probabilities.
+
+    Attributes:
+        shape: where the variables lie.
+        start: (S,) probabilities of the first state.
+        transitions: (1 or T - 1, S, S), rows sum to 1.
+        emissions: (G, M, S) probability of each code given the state, 0 beyond a table's own codes.
+    """
+
+    shape: Shape
+    start: np.ndarray
+    transitions: np.ndarray
+    emissions: np.ndarray
+
+    @property
+    def S(self) -> int:
+        return len(self.start)
+
+    def log_prob(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) log mass in nats of rows (n, D), ``MISSING`` entries summed out."""
+        blocks = [self._filter(rows[b])[1] for b in self._blocks(len(rows))]
+        return np.concatenate(blocks)
+
+    def posteriors(self, rows: np.ndarray) -> np.ndarray:
+        """(n, T, S) p(s_t | observed entries of the row), by forward-backward."""
+        result = np.empty((len(rows), self.shape.T, self.S))
+        for b in self._blocks(len(rows)):
+            filtered, _, likelihoods = self._filter(rows[b], keep=True)
+            later = np.ones_like(filtered[0])
+            for t in reversed(range(self.shape.T)):
+                posterior = filtered[t] * later
+                result[b, t] = posterior / posterior.sum(axis=1, keepdims=True)
+                if t:
+                    later = (likelihoods[t] * later) @ self._into(t).T
+                    later /= later.max(axis=1, keepdims=True)
+        return result
+
+    def viterbi(self, rows: np.ndarray) -> np.ndarray:
+        """(n, T) the most probable path of states given the observed entries (Viterbi 1967)."""
+        T, S = self.shape.T, self.S
+        states = np.empty((len(rows), T), dtype=np.int64)
+        with np.errstate(divide="ignore"):
+            log_start, log_transitions = np.log(self.start), np.log(self.transitions)
+        for b in self._blocks(len(rows), per_row=S * S):
+            best = log_start + self._log_likelihood(rows[b], 0)  # (B, S)
+            came_from = np.empty((T, len(best), S), dtype=np.int64)
+            for t in range(1, T):
+                paths = best[:, :, None] + log_transitions[self.shape.transition(t)]  # (B, S, S)
+                came_from[t] = paths.argmax(axis=1)
+                best = paths.max(axis=1) + self._log_likelihood(rows[b], t)
+            states[b, -1] = best.argmax(axis=1)
+            for t in reversed(range(1, T)):
+                now = states[b, t]
+                states[b, t - 1] = came_from[t][np.arange(len(now)), now]
+        return states
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows."""
+        rows = np.full((n, len(self.shape.tables)), MISSING)
+        for b in self._blocks(n, per_row=self.emissions.shape[1]):
+            self._fill(rows[b], self._prior_path(b, rng), self.emissions, rng)
+        return rows
+
+    def complete(
+        self, given: np.ndarray, barred: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(n, D) exact draws of the ``MISSING`` entries of ``given`` (n, D).
+
+        Args:
+            given: what is observed.
+            barred: (G,) the code of each emission table that no filled-in entry may have, -1 where
+                all may be had: the draws are those given that none has.
+            rng: where the draws come from.
+        """
+        allowed, logs = self.emissions, self._log_emissions
+        tables = np.flatnonzero(barred >= 0)
+        if len(tables):
+            allowed, logs = allowed.copy(), logs.copy()
+            allowed[tables, barred[tables]] = 0.0
+            with np.errstate(divide="ignore"):  # an open entry says that it isn't the barred code
+                logs[tables, -1] = np.log(allowed[tables].sum(axis=1))
+        rows = given.copy()
+        for b in self._blocks(len(given), per_row=self.emissions.shape[1]):
+            self._fill(rows[b], self._posterior_path(given[b], logs, rng), allowed, rng)
+        return rows
+
+    # ---------------------------------------------------------------- parts
+
+    def _blocks(self, n: int, per_row: int = 0) -> Iterator[slice]:
+        per_row = max(per_row, 2 * self.shape.T * self.S)
+        size = max(1, min(1024, CELLS_AT_ONCE // per_row))
+        for first in range(0, n, size):
+            yield slice(first, min(n, first + size))
+
+    def _into(self, t: int) -> np.ndarray:
+        return self.transitions[self.shape.transition(t)]
+
+    def _log_likelihood(
+        self, rows: np.ndarray, t: int, logs: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(B, S) log probability of the entries of step t given each state.
+
+        ``logs`` (G, M + 1, S) is by default ``_log_emissions``.
+        """
+        logs = self._log_emissions if logs is None else logs
+        total = np.zeros((len(rows), self.S))
+        for d in self.shape.steps[t]:
+            total += logs[self.shape.tables[d], rows[:, d]]
+        return total
+
+    @cached_property
+    def _log_emissions(self) -> np.ndarray:
+        """(G, M + 1, S); the last code, which ``MISSING`` = -1 picks, has log probability 0."""
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.emissions)
+        return np.concatenate([logs, np.zeros_like(logs[:, :1])], axis=1)
+
+    def _filter(
+        self, rows: np.ndarray, keep: bool = False, logs: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The forward algorithm.
+
+        Returns:
+            p(s_t | x_1 .. x_t): (T, B, S), or (1, B, S), the last step alone, without ``keep``;
+            (B,) log mass; likelihoods of the steps up to a factor per row, (T or 1, B, S).
+        """
+        T = self.shape.T
+        kept = T if keep else 1
+        filtered = np.empty((kept, len(rows), self.S))
+        likelihoods = np.empty_like(filtered)
+        log_mass = np.zeros(len(rows))
+        for t in range(T):
+            slot = t % kept
+            predicted = filtered[(t - 1) % kept] @ self._into(t) if t else self.start
+            log_likelihood = self._log_likelihood(rows, t, logs)
+            shift = log_likelihood.max(axis=1)
+            np.exp(log_likelihood - shift[:, None], out=likelihoods[slot])
+            joint = predicted * likelihoods[slot]
+            scale = joint.sum(axis=1)
+            log_mass += np.log(scale) + shift
+            np.divide(joint, scale[:, None], out=filtered[slot])
+        return filtered, log_mass, likelihoods
+
+    def _prior_path(self, block: slice, rng: np.random.Generator) -> np.ndarray:
+        """(T, B) states drawn from the chain."""
+        states = np.empty((self.shape.T, block.stop - block.start), dtype=np.int64)
+        states[0] = _draw(np.broadcast_to(self.start, (states.shape[1], self.S)), rng)
+        for t in range(1, self.shape.T):
+            states[t] = _draw(self._into(t)[states[t - 1]], rng)
+        return states
+
+    def _posterior_path(
+        self, rows: np.ndarray, logs: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """(T, B) states drawn given the entries: forward filter, backward sample."""
+        filtered, _, _ = self._filter(rows, keep=True, logs=logs)
+        states = np.empty(filtered.shape[:2], dtype=np.int64)
+        states[-1] = _draw(filtered[-1], rng)
+        for t in reversed(range(1, self.shape.T)):
+            states[t - 1] = _draw(filtered[t - 1] * self._into(t)[:, states[t]].T, rng)
+        return states
+
+    def _fill(
+        self, rows: np.ndarray, states: np.ndarray, emissions: np.ndarray, rng: np.random.Generator
+    ) -> None:
+        """Draw what is ``MISSING`` in rows (B, D), in place, given the states (T, B)."""
+        for t, variables in enumerate(self.shape.steps):
+            for d in variables:
+                table = self.shape.tables[d]
+                drawn = _draw(emissions[table, : self.shape.cards[table], :].T[states[t]], rng)
+                rows[:, d] = np.where(rows[:, d] == MISSING, drawn, rows[:, d])
+
+
+def _draw(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(B,) an index per row of ``weights`` (B, K), with probability proportional to it."""
+    cumulative = np.cumsum(weights, axis=1)
+    # below the total also after rounding, so that an index of weight 0 is never drawn
+    level = rng.random(len(weights)) * cumulative[:, -1]
+    level = np.minimum(level, np.nextafter(cumulative[:, -1], 0))
+    return (level[:, None] >= cumulative).sum(axis=1)

@@ -1,0 +1,1 @@
+"""What the networks share: heads, coders, the training loop, bounds."""

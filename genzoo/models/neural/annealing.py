@@ -1,0 +1,292 @@
+"""Annealed importance sampling and its reverse, for models with a Gaussian latent variable.
+
+Between a start density r(z), which can be drawn from, and the joint p(z) p(x | z) lies the path
+
+    log f_b(z) = (1 - b) log r(z) + b log [p(z) p(x | z)],    0 = b_0 < b_1 < ... < b_T = 1.
+
+*Forward* (Neal 2001). Draw z_0 ~ r. For t = 1 .. T: first add (b_t - b_{t-1}) times
+log [p(z) p(x | z) / r(z)] at z_{t-1} to log w, then move z by a Hamiltonian transition that leaves
+f_{b_t} invariant. The mean of w over C chains is an unbiased estimate of p(x), so its log is, in
+expectation, a lower bound on log p(x).
+
+*Reverse* (Grosse, Ghahramani & Adams 2015). The z behind a row that the model itself drew is an
+exact draw from the posterior. Run the chain backwards from it: for t = T .. 1 first move, then add
+the same increment. The mean of 1 / w is an unbiased estimate of 1 / p(x), so the log of its inverse
+is, in expectation, an upper bound. What lies between both certifies the estimator.
+
+The start is the proposal q(z | x), its standard deviation inflated, or the prior. Chains move in
+u = (z - mean) / sd of the start, where one step size fits all directions. Step sizes, one for each
+row and temperature, are adapted in a pilot run with noise of its own and then frozen: were they to
+adapt in the run that counts, the weights would be biased.
+
+Neal (2001), Annealed importance sampling. Grosse, Ghahramani & Adams (2015), Sandwiching the
+marginal likelihood using bidirectional Monte Carlo, arXiv:1511.02543. Wu, Burda, Salakhutdinov &
+Grosse (2017), On the quantitative analysis of decoder-based generative models, arXiv:1611.04273.
+Neal (2011), MCMC using Hamiltonian dynamics, arXiv:1206.1901.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genzoo.models.neural.latent import Bound, LogLikelihood, Propose, summarised
+from genzoo.seeding import numpy_rng
+
+INFLATION = 1.2  # of the proposal's standard deviation
+LEAPFROG_STEPS = 5
+PILOT_CHAINS = 4
+ACCEPTANCE = 0.65  # aimed at in the pilot (Neal 2011)
+FIRST_STEP, ADAPTATION = 0.3, 0.3
+# A trajectory of length pi / 2 takes a Gaussian's u furthest from where it began, and one of 2 pi
+# back to there, with no rejection to tell: steps are never longer than the former asks for.
+LONGEST_STEP = math.pi / 2 / LEAPFROG_STEPS
+CHUNK_NUMBERS = 2**21  # floats that a decoder and its gradient hold at once
+NOISE_NUMBERS = 2**24  # floats of noise held at once
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Annealing:
+    """How to anneal.
+
+    Attributes:
+        T: temperatures.
+        C: chains a row, at least 2.
+        start: ``"proposal"`` or ``"prior"``.
+    """
+
+    T: int = 100
+    C: int = 8
+    start: str = "proposal"
+
+    @property
+    def gradients(self) -> int:
+        """How many gradients of the decoder a row takes, those of the pilot run included."""
+        return self.T * LEAPFROG_STEPS * (self.C + PILOT_CHAINS)
+
+    def temperatures(self) -> list[float]:
+        """b_0 .. b_T; from the prior denser at first, where the path then changes most."""
+        power = 3 if self.start == "prior" else 1
+        return [(t / self.T) ** power for t in range(self.T + 1)]
+
+    def forward(self, path: _Path, steps: Tensor, noise: _Noise) -> Tensor:
+        """Log weights (C, B) with step sizes (T, B)."""
+        b = self.temperatures()
+        state = path.at(noise.start)
+        log_w = torch.zeros(noise.start.shape[:-1], dtype=torch.float64, device=path.device)
+        for t in range(1, self.T + 1):
+            log_w += (b[t] - b[t - 1]) * state.log_ratio()
+            state, _ = path.move(state, b[t], steps[t - 1], *noise.at(t))
+        return log_w
+
+    def reverse(self, path: _Path, steps: Tensor, noise: _Noise, u: Tensor) -> Tensor:
+        """Log weights (C, B) of chains back from exact posterior draws u (B, Z)."""
+        b = self.temperatures()
+        state = path.at(u.expand(self.C, *u.shape).contiguous())
+        log_w = torch.zeros(state.u.shape[:-1], dtype=torch.float64, device=path.device)
+        for t in range(self.T, 0, -1):
+            state, _ = path.move(state, b[t], steps[t - 1], *noise.at(t))
+            log_w += (b[t] - b[t - 1]) * state.log_ratio()
+        return log_w
+
+    def pilot(self, path: _Path, noise: _Noise) -> Tensor:
+        """(T, B) step sizes, from a run whose weights are thrown away."""
+        b, state = self.temperatures(), path.at(noise.start)
+        log_step = torch.full((noise.start.shape[1],), math.log(FIRST_STEP), device=path.device)
+        steps = []
+        for t in range(1, self.T + 1):
+            steps.append(log_step.exp())
+            state, accepted = path.move(state, b[t], steps[-1], *noise.at(t))
+            log_step = log_step + ADAPTATION * (accepted.mean(dim=0) - ACCEPTANCE)
+            log_step = log_step.clamp(max=math.log(LONGEST_STEP))
+        return torch.stack(steps)
+
+
+@torch.no_grad()
+def annealed_bound(
+    rows: np.ndarray,
+    *,
+    propose: Propose,
+    log_likelihood: LogLikelihood,
+    annealing: Annealing,
+    seed: int,
+    width: int,
+    device: torch.device | str = "cpu",
+    progress: Progress = lambda done: None,
+) -> Bound:
+    """A lower bound on log p(x) for each row. The networks must be in evaluation mode.
+
+    Args:
+        rows: (n, D) codes.
+        propose, log_likelihood, width, device: as in ``importance_bound``.
+        annealing: temperatures, chains and start.
+        progress: called with the share of the rows done.
+    """
+    log_w = np.empty((annealing.C, len(rows)))
+    for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
+        steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
+        weights = annealing.forward(
+            path, steps, path.noise(annealing, chunk, first, seed, "forward")
+        )
+        log_w[:, first : first + len(chunk)] = weights.cpu().numpy()
+        progress((first + len(chunk)) / len(rows))
+    return summarised(log_w)
+
+
+@torch.no_grad()
+def reverse_bound(
+    rows: np.ndarray,
+    z: np.ndarray,
+    *,
+    propose: Propose,
+    log_likelihood: LogLikelihood,
+    annealing: Annealing,
+    seed: int,
+    width: int,
+    device: torch.device | str = "cpu",
+) -> Bound:
+    """An *upper* bound on log p(x) for rows that the model drew from latents z (n, Z)."""
+    log_w = np.empty((annealing.C, len(rows)))
+    for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
+        steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
+        exact = torch.as_tensor(z[first : first + len(chunk)]).to(path.mean)
+        u = (exact - path.mean) * torch.exp(-path.log_sd)
+        noise = path.noise(annealing, chunk, first, seed, "reverse")
+        weights = annealing.reverse(path, steps, noise, u)
+        log_w[:, first : first + len(chunk)] = weights.cpu().numpy()
+    inverse = summarised(-log_w)
+    return Bound(-inverse.value, inverse.stderr, inverse.ess, inverse.K)
+
+
+def _paths(
+    rows: np.ndarray,
+    propose: Propose,
+    log_likelihood: LogLikelihood,
+    annealing: Annealing,
+    width: int,
+    device: torch.device | str,
+) -> Iterator[tuple[int, np.ndarray, _Path]]:
+    """(position of the first row, codes, path) of each chunk of rows."""
+    chains = max(annealing.C, PILOT_CHAINS)
+    x = torch.as_tensor(rows[:1]).to(device)
+    Z = propose(x)[0].shape[-1]
+    B = max(1, min(CHUNK_NUMBERS // (width * chains), NOISE_NUMBERS // (annealing.T * chains * Z)))
+    for first in range(0, len(rows), B):
+        chunk = rows[first : first + B]
+        x = torch.as_tensor(chunk).to(device)
+        mean, log_sd = propose(x)
+        if annealing.start == "prior":
+            mean, log_sd = torch.zeros_like(mean), torch.zeros_like(log_sd)
+        else:
+            log_sd = log_sd + math.log(INFLATION)
+        yield first, chunk, _Path(x, mean, log_sd, log_likelihood)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Where chains are, in u, with what the path needs to know there.
+
+    Attributes:
+        u: (C, B, Z).
+        target: (C, B) log of p(z) p(x | z) as a density of u, short of the constant that r lacks.
+        slope: (C, B, Z) its gradient.
+    """
+
+    u: Tensor
+    target: Tensor
+    slope: Tensor
+
+    def log_ratio(self) -> Tensor:
+        """(C, B) log [p(z) p(x | z) / r(z)]."""
+        return self.target.double() + 0.5 * self.u.double().square().sum(dim=-1)
+
+    def log_density(self, b: float) -> Tensor:
+        """(C, B) log f_b, up to a constant."""
+        return b * self.target - (1 - b) * 0.5 * self.u.square().sum(dim=-1)
+
+    def force(self, b: float) -> Tensor:
+        return b * self.slope - (1 - b) * self.u
+
+
+class _Path:
+    """The path of a few rows, in the coordinates u in which the start is N(0, I)."""
+
+    def __init__(
+        self, x: Tensor, mean: Tensor, log_sd: Tensor, log_likelihood: LogLikelihood
+    ) -> None:
+        self.x, self.mean, self.log_sd = x, mean, log_sd
+        self.log_likelihood, self.device = log_likelihood, mean.device
+
+    def z(self, u: Tensor) -> Tensor:
+        return self.mean + torch.exp(self.log_sd) * u
+
+    def at(self, u: Tensor) -> _State:
+        with torch.enable_grad():
+            u = u.detach().requires_grad_()
+            z = self.z(u)
+            target = (self.log_sd - 0.5 * z.square()).sum(dim=-1) + self.log_likelihood(z, self.x)
+            (slope,) = torch.autograd.grad(target.sum(), u)
+        return _State(u.detach(), target.detach(), slope)
+
+    def move(
+        self, state: _State, b: float, step: Tensor, momentum: Tensor, uniform: Tensor
+    ) -> tuple[_State, Tensor]:
+        """A Hamiltonian transition that leaves f_b invariant; its acceptance probability (C, B)."""
+        eps = step.unsqueeze(-1)  # (B, 1)
+        new, p = state, momentum
+        for _ in range(LEAPFROG_STEPS):
+            p = p + 0.5 * eps * new.force(b)
+            new = self.at(new.u + eps * p)
+            p = p + 0.5 * eps * new.force(b)
+        gain = new.log_density(b) - state.log_density(b)
+        gain = gain + 0.5 * (momentum.square() - p.square()).sum(dim=-1)
+        probability = torch.nan_to_num(gain.clamp(max=0.0).exp(), nan=0.0)
+        accept = uniform < probability
+        wide = accept.unsqueeze(-1)
+        return (
+            _State(
+                torch.where(wide, new.u, state.u),
+                torch.where(accept, new.target, state.target),
+                torch.where(wide, new.slope, state.slope),
+            ),
+            probability,
+        )
+
+    def noise(
+        self, annealing: Annealing, chunk: np.ndarray, first: int, seed: int, what: str
+    ) -> _Noise:
+        """Noise of its own for each row, named by the seed, the run, its position and codes."""
+        C = PILOT_CHAINS if what == "pilot" else annealing.C
+        Z = self.mean.shape[-1]
+        normal = np.empty((len(chunk), annealing.T + 1, C, Z), dtype=np.float32)
+        uniform = np.empty((len(chunk), annealing.T, C), dtype=np.float32)
+        for i, row in enumerate(chunk):
+            rng = numpy_rng(seed, "annealing", what, first + i, row.tobytes().hex())
+            rng.standard_normal(out=normal[i], dtype=np.float32)
+            rng.random(out=uniform[i], dtype=np.float32)
+        return _Noise(
+            torch.as_tensor(normal).movedim(0, 2).to(self.device),
+            torch.as_tensor(uniform).movedim(0, 2).to(self.device),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Noise:
+    """``normal`` (T + 1, C, B, Z): the starts, then the momenta; ``uniform`` (T, C, B)."""
+
+    normal: Tensor
+    uniform: Tensor
+
+    @property
+    def start(self) -> Tensor:
+        return self.normal[0]
+
+    def at(self, t: int) -> tuple[Tensor, Tensor]:
+        return self.normal[t], self.uniform[t - 1]

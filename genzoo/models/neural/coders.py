@@ -1,0 +1,289 @@
+"""Networks from rows to vectors and from latent vectors to rows, by the layout of the rows.
+
+An ``Encoder`` reads the features that ``Heads.onehot`` makes of a row (or a relaxation of them) and
+emits a vector: a posterior's parameters, a critic's score. A ``Decoder`` turns a latent vector into
+the outputs that ``Heads`` reads. Shared by the VAE and the GAN.
+
+- Images: strided convolutions until at most 7 pixels a side remain, and the way back (Radford, Metz
+  & Chintala 2016).
+- Sequences: encoded by residual convolutions over the steps; decoded to a vector for each step,
+  which one output layer for all steps turns into logits.
+- Tables, layouts whose variables differ in kind, and images of at most 2,048 outputs (a binary one
+  of 28 x 28 pixels has 1,568): hidden layers over all variables at once, all but the first
+  residual. On a CPU, convolutions over so few pixels cost more than they bring.
+
+There is no batch normalisation: what a row gets never depends on other rows, in training or after.
+
+Radford, Metz & Chintala (2016), DCGAN, arXiv:1511.06434.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genzoo.models.neural.heads import Heads
+from genzoo.space.schema import Schema
+
+SMALLEST_SIDE = 7
+LARGEST_FLAT = 2048  # outputs; images of so many at most are read as tables
+KERNEL = 5  # steps of a sequence that one convolution sees
+N_BLOCKS = 2  # residual convolutions of a sequence
+LARGEST_LOG_SD = 5.0  # of a proposal, in size
+STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width / 8, then doubled
+
+
+def layout_of(schema: Schema) -> str:
+    """How the networks read a row: the schema's layout, or "table" where that serves better."""
+    kinds = {dataclasses.replace(v, name=0) for v in schema.variables}
+    small = schema.layout == "image" and Heads(schema).n_outputs <= LARGEST_FLAT
+    return "table" if small or len(kinds) > 1 else schema.layout
+
+
+class Encoder(nn.Module):
+    """Features (B, n_inputs), as of ``Heads.onehot``, to vectors (B, n_out).
+
+    Args:
+        schema: of the rows.
+        n_out: length of the vector.
+        width: of the hidden layers.
+        depth: residual hidden layers.
+    """
+
+    def __init__(self, schema: Schema, n_out: int, width: int, depth: int = 1) -> None:
+        super().__init__()
+        heads = Heads(schema)
+        self.event_shape, self.layout = schema.event_shape, layout_of(schema)
+        self.n_features = heads.n_inputs // schema.D  # of a variable, where all are alike
+        self.by_variable = heads.n_categorical > 0  # else feature by feature
+        share = PIXEL_SHARE if self.layout == "image" else STEP_SHARE
+        channels = max(8, width // share)
+        body: list[nn.Module]
+        if self.layout == "image":
+            C, sides = _image_sides(schema)
+            body = [nn.Conv2d(C * self.n_features, channels, 3, padding=1), nn.SiLU()]
+            for _ in sides[1:]:
+                body += [nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1), nn.SiLU()]
+                channels *= 2
+            n_flat = channels * math.prod(sides[-1])
+            body.append(nn.Flatten())
+        elif self.layout == "sequence":
+            T, C = _sequence_shape(schema)
+            body = [nn.Conv1d(C * self.n_features, channels, 1), _Positions(channels, T)]
+            body += [_Convolution(channels) for _ in range(N_BLOCKS)]
+            n_flat = channels * T
+            body.append(nn.Flatten())
+        else:
+            n_flat, body = heads.n_inputs, []
+        first, last = nn.Linear(n_flat, width), nn.Linear(width, n_out)
+        hidden = [_Hidden(width) for _ in range(depth)]
+        self.body = nn.Sequential(*body, first, nn.SiLU(), *hidden, last)
+        # for the optimiser: the layers that read features and write the vector
+        self.outer: list[nn.Module] = [self.body[0], last]
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.body(self._arranged(features))
+
+    def _arranged(self, features: Tensor) -> Tensor:
+        """(B, n_inputs) -> (B, C * F, H, W) for images, (B, C * F, T) for sequences."""
+        if self.layout == "table":
+            return features
+        B, F_ = len(features), self.n_features
+        if self.by_variable:
+            features = features.view(B, -1, F_).transpose(1, 2)  # (B, F, D)
+        features = features.reshape(B, F_, *self.event_shape)
+        if self.layout == "image":
+            return features.flatten(start_dim=1, end_dim=-3)  # a grey image: (B, F, H, W)
+        if len(self.event_shape) == 2:
+            features = features.transpose(2, 3)  # (B, F, C, T)
+        return features.flatten(start_dim=1, end_dim=-2)
+
+
+class Proposal(nn.Module):
+    """A Gaussian near the posterior of the latents: q(z | x).
+
+    Args:
+        schema: of the rows.
+        latent_dim: Z.
+        width: of the hidden layers.
+    """
+
+    blank: Tensor
+
+    def __init__(self, schema: Schema, latent_dim: int, width: int) -> None:
+        super().__init__()
+        self.heads, self.latent_dim = Heads(schema), latent_dim
+        self.encoder = Encoder(schema, 2 * latent_dim, width)
+        self.register_buffer("blank", torch.zeros(self.heads.n_inputs))
+
+    @torch.no_grad()
+    def learn_blank(self, rows: np.ndarray) -> None:
+        """Let the mean features of ``rows`` (n, D) stand for entries that are ``MISSING``."""
+        total = torch.zeros_like(self.blank)
+        count = torch.zeros_like(self.blank)
+        for x in torch.as_tensor(rows).split(4096):
+            here = (x >= 0).float()[:, self.heads._variable_of]
+            total += (self.heads.onehot(x.clamp(min=0)) * here).sum(dim=0)
+            count += here.sum(dim=0)
+        self.blank.copy_(total / count.clamp(min=1.0))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation (B, Z) for codes x (B, D)."""
+        mean, raw = self.encoder(self.heads.onehot(x, self.blank)).chunk(2, dim=-1)
+        return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
+
+
+class Decoder(nn.Module):
+    """Latents (..., Z) to outputs (..., n_outputs), in the layout of ``Heads``.
+
+    Args:
+        schema: of the rows.
+        latent_dim: Z.
+        width: of the hidden layers.
+        depth: residual hidden layers.
+
+    Attributes:
+        numbers: about how many floats one latent occupies on its way through.
+    """
+
+    def __init__(self, schema: Schema, latent_dim: int, width: int, depth: int = 1) -> None:
+        super().__init__()
+        self.heads = Heads(schema)
+        self.layout = layout_of(schema)
+        n_outputs, per_variable = self.heads.n_outputs, self.heads.n_outputs // schema.D
+        share = PIXEL_SHARE if self.layout == "image" else STEP_SHARE
+        channels = max(8, width // share)
+        first = nn.Linear(latent_dim, width)
+        body: list[nn.Module] = [first, nn.SiLU(), *(_Hidden(width) for _ in range(depth))]
+        last: nn.Module
+        if self.layout == "image":
+            C, sides = _image_sides(schema)
+            self.arranged = (C, per_variable, *sides[0])
+            deep = channels * 2 ** (len(sides) - 1)
+            body += [
+                nn.Linear(width, deep * math.prod(sides[-1])),
+                nn.SiLU(),
+                nn.Unflatten(1, (deep, *sides[-1])),
+            ]
+            for side in sides[-2::-1]:
+                body += [_Doubled(deep, deep // 2, side), nn.SiLU()]
+                deep //= 2
+            last = nn.Conv2d(deep, C * per_variable, 3, padding=1, bias=False)
+            self.numbers = 4 * n_outputs + 4 * channels * math.prod(sides[0])
+        elif self.layout == "sequence":
+            T, C = _sequence_shape(schema)
+            body += [nn.Linear(width, T * channels), nn.SiLU(), nn.Unflatten(1, (T, channels))]
+            last = nn.Linear(channels, C * per_variable, bias=False)
+            self.numbers = 4 * n_outputs + 4 * channels * T
+        else:
+            last = nn.Linear(width, n_outputs, bias=False)
+            self.numbers = 4 * n_outputs + 4 * width
+        self.body = nn.Sequential(*body, last)
+        self.bias = nn.Parameter(torch.zeros(n_outputs))
+        self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
+
+    @torch.no_grad()
+    def start_at_marginals(self, rows: np.ndarray) -> None:
+        """Set the outputs' biases to the marginals of ``rows`` (n, D)."""
+        self.bias.copy_(torch.as_tensor(self.heads.marginal_outputs(rows)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        out = self.body(z.reshape(-1, z.shape[-1]))
+        if self.layout == "image":
+            out = out.view(len(out), *self.arranged).movedim(2, -1)  # (N, C, H, W, F)
+        return out.reshape(*z.shape[:-1], -1) + self.bias
+
+    def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
+        """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast.
+
+        In strings the product stops at the first END, for each latent by itself.
+        """
+        return self.heads.row_log_prob(self(z), x)
+
+
+def multiplications(module: nn.Module, *inputs: Tensor) -> int:
+    """How many multiplications of a weight the layers of a module do in one call."""
+    total = 0
+
+    def count(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        nonlocal total
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        # a transposed convolution spreads each input, the others gather for each output
+        places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
+        total += places.numel() * weight[0].numel()
+
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, layers)]
+    try:
+        with torch.no_grad():
+            module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
+class _Hidden(nn.Module):
+    """A residual hidden layer."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + F.silu(self.linear(h))
+
+
+class _Convolution(nn.Module):
+    """A residual convolution over the steps of a sequence (B, channels, T)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(channels, channels, KERNEL, padding=KERNEL // 2)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + F.silu(self.conv(h))
+
+
+class _Positions(nn.Module):
+    """Adds a vector for each position to a sequence (B, channels, T)."""
+
+    def __init__(self, channels: int, T: int) -> None:
+        super().__init__()
+        self.at = nn.Parameter(torch.zeros(channels, T))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + self.at
+
+
+class _Doubled(nn.Module):
+    """Twice the resolution, cut to the size that was halved on the way in."""
+
+    def __init__(self, n_in: int, n_out: int, side: tuple[int, int]) -> None:
+        super().__init__()
+        self.side = side
+        self.conv = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.conv(h)[..., : self.side[0], : self.side[1]]
+
+
+def _image_sides(schema: Schema) -> tuple[int, list[tuple[int, int]]]:
+    """Channels, and (H, W) at each resolution, the full one first."""
+    *channels, H, W = schema.event_shape
+    sides = [(H, W)]
+    while max(sides[-1]) > SMALLEST_SIDE:
+        sides.append(((sides[-1][0] + 1) // 2, (sides[-1][1] + 1) // 2))
+    return math.prod(channels), sides
+
+
+def _sequence_shape(schema: Schema) -> tuple[int, int]:
+    """Steps and channels."""
+    T, *channels = schema.event_shape
+    return T, math.prod(channels)

@@ -1,0 +1,463 @@
+"""One training loop for all networks; it knows nothing of what it trains.
+
+A *player* is a module and a loss. One player makes an ordinary fit; several, taking turns within a
+step, make an adversarial one. The loop brings:
+
+- Muon (Jordan et al. 2024) for hidden matrices, AdamW for embeddings, output layers, norms, biases;
+- warm-up, then linear decay to zero, over the steps or over the wall clock of the budget;
+- gradient clipping, and optionally an exponential moving average of the weights;
+- validation, the best checkpoint (the one that is returned), and early stopping: on a plateau it
+  goes back to the best checkpoint and cools the learning rate down to zero from there, so that an
+  early stop is annealed too, then ends;
+- divergence: a loss or gradient that is not finite sends it back to the best checkpoint with a
+  smaller learning rate; the third time it raises ``DivergedError``. A model with non-finite weights
+  is never returned.
+
+Jordan et al. (2024), Muon: an optimizer for hidden layers, kellerjordan.github.io/posts/muon.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genzoo.fitting import LAST_PART, Budget, CurvePoint, Training, converged
+from genzoo.models.neural.muon import Muon
+from genzoo.seeding import torch_generator, torch_seeded
+
+MOST_DIVERGENCES = 3
+AFTER_DIVERGENCE = 0.3  # what is left of the learning rate
+PLATEAU = 0.25  # of the steps up to the best checkpoint
+COOL_DOWN = 0.5  # of the steps up to the best checkpoint
+SHORTEST_COOL_DOWN = 50
+# With a budget in seconds.
+EVALUATION_SHARE, FEWEST_EVALUATIONS = 0.1, 20
+FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
+
+
+class DivergedError(RuntimeError):
+    """Training gave a loss or gradient that is not finite, again and again; ``step`` says where."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(
+            f"training diverged at step {step}: the loss or its gradient is not finite, also after "
+            f"going back to the best checkpoint with smaller learning rates"
+        )
+        self.step = step
+
+
+@dataclass
+class Player:
+    """A module, and the loss that its parameters minimise.
+
+    Args:
+        module: what is trained.
+        loss: (batch, generator on the batch's device) -> scalar; nats per row where it is a
+            negative log-likelihood or its bound.
+        outer: input and output layers, whose matrices go to AdamW (``nn.Embedding`` always does).
+        repeats: turns a step; each draws a batch of its own.
+        lr_scale: factor on both learning rates.
+    """
+
+    module: nn.Module
+    loss: Callable[[Tensor, torch.Generator], Tensor]
+    outer: Sequence[nn.Module | nn.Parameter] = ()
+    repeats: int = 1
+    lr_scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Args:
+        steps: of the optimiser, where the budget names neither steps nor seconds.
+        most_steps: of the optimiser with a budget in seconds; the schedule follows whichever of
+            the two is further used up. None: as many as the time allows.
+        batch_size: what ``draw_batch`` draws; the loop itself does not read it.
+        muon_lr: learning rate of hidden matrices; None gives them to AdamW too.
+        adam_lr: of everything else.
+        betas: of AdamW.
+        weight_decay: decoupled, of matrices and larger tensors.
+        warmup: share of the budget in which the learning rate rises.
+        clip: largest norm of a player's gradient.
+        evaluate_every: steps from one validation to the next. With a budget in seconds evaluations
+            are spaced out to take at most a tenth of the time, and come at least twenty times.
+        patience: evaluations without a new best that make a plateau, if they also take a quarter of
+            the steps up to the best one; None never stops early.
+        ema: decay of the moving average of the weights; 0 for none.
+    """
+
+    steps: int = 2000
+    most_steps: int | None = None
+    batch_size: int = 64
+    muon_lr: float | None = 0.01
+    adam_lr: float = 0.003
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.01
+    warmup: float = 0.05
+    clip: float = 1.0
+    evaluate_every: int = 50
+    patience: int | None = 10
+    ema: float = 0.0
+
+
+def epochs(rows: Tensor, batch_size: int) -> Callable[[torch.Generator], Tensor]:
+    """``draw_batch`` for rows (n, D): shuffled anew each epoch; a batch may span two epochs."""
+    size = min(batch_size, len(rows))
+    order = torch.empty(0, dtype=torch.int64)
+
+    def draw_batch(generator: torch.Generator) -> Tensor:
+        nonlocal order
+        if len(order) < size:
+            order = torch.cat([order, torch.randperm(len(rows), generator=generator)])
+        chosen, order = order[:size], order[size:]
+        return rows[chosen]
+
+    return draw_batch
+
+
+def pick_device(device: str) -> torch.device:
+    """The torch device for ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``...
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    return _fabric(device).device
+
+
+def _fabric(device: str) -> Any:
+    from lightning_fabric import Fabric
+
+    kind, _, index = device.partition(":")
+    try:
+        return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
+    except Exception as error:
+        raise ValueError(
+            f'device: expected "auto", "cpu", "cuda", "cuda:0" or "mps", and one that this machine '
+            f"has; got {device!r} ({error})"
+        ) from error
+
+
+def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:
+    """A module's weights as arrays, by name, to be saved."""
+    return {f"{prefix}{name}": value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def load_weights(
+    module: nn.Module, arrays: dict[str, np.ndarray], device: str, prefix: str = ""
+) -> None:
+    """The inverse of ``weights_of``: into the module, on the device, in evaluation mode."""
+    module.load_state_dict(
+        {name.removeprefix(prefix): torch.as_tensor(array) for name, array in arrays.items()
+         if name.startswith(prefix)}
+    )  # fmt: skip
+    module.to(pick_device(device)).eval()
+
+
+def fit_network(
+    players: Sequence[Player],
+    *,
+    draw_batch: Callable[[torch.Generator], Tensor],
+    evaluate: Callable[[], np.ndarray],
+    recipe: Recipe,
+    budget: Budget,
+    seed: int,
+    progress: Callable[[float, str], None],
+    device: str = "auto",
+) -> Training:
+    """Train the players' modules in place; they end with the weights of the best evaluation.
+
+    Args:
+        draw_batch: a batch of training data, drawn with a generator on the CPU; the loop moves it
+            to the device.
+        evaluate: the value of each validation row (n_valid,), the same rows in every call; higher
+            is better (nats for the families here). Called without gradients, modules in evaluation
+            mode, averaged weights in place.
+        seed: the same seed, step budget and machine give the same weights, bit for bit.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+
+    Returns:
+        The record. ``converged``: stopped early on a plateau, or the last quarter of the run has
+        three evaluations or more and gained nothing by ``fitting.converged``.
+
+    Raises:
+        DivergedError: see the module.
+        ValueError: for a device that is not there.
+    """
+    with torch_seeded(seed, "training"):  # dropout draws from torch's global generator
+        return _Loop(players, draw_batch, evaluate, recipe, budget, seed, progress, device).run()
+
+
+class _Loop:
+    def __init__(
+        self,
+        players: Sequence[Player],
+        draw_batch: Callable[[torch.Generator], Tensor],
+        evaluate: Callable[[], np.ndarray],
+        recipe: Recipe,
+        budget: Budget,
+        seed: int,
+        progress: Callable[[float, str], None],
+        device: str,
+    ) -> None:
+        self.players, self.draw_batch, self.evaluate = players, draw_batch, evaluate
+        self.recipe, self.progress, self.seconds = recipe, progress, budget.seconds
+        self.steps = budget.steps or (recipe.steps if budget.seconds is None else None)
+        self.fabric = _fabric(device)
+        for player in players:
+            self.fabric.setup_module(player.module)  # moves it; losses call the module itself
+        self.batches = torch_generator(seed, "batches")
+        self.noise = torch_generator(seed, "noise", device=self.fabric.device)
+        self.optimizers = [self._optimizers(player) for player in players]
+        self.weights = [
+            p for player in players for p in player.module.parameters() if p.requires_grad
+        ]
+        self.average = [p.detach().clone() for p in self.weights] if recipe.ema else None
+        self.step = 0
+        self.damping = 1.0  # of the learning rate, after a divergence
+        self.cooling: tuple[int, int, float] | None = None  # from step, for steps, from factor
+        self.evaluation_seconds = 0.0
+        self.train_sum, self.train_count = 0.0, 0
+        self.start = time.perf_counter()
+        self.record = Training(stopped_by="steps" if budget == Budget() else "budget")
+
+    # ---------------------------------------------------------------- optimisers and schedule
+
+    def _optimizers(self, player: Player) -> list[Any]:
+        recipe = self.recipe
+        outer = {id(p) for m in player.module.modules() if isinstance(m, nn.Embedding)
+                 for p in m.parameters()}  # fmt: skip
+        for part in player.outer:
+            outer |= {id(p) for p in (part.parameters() if isinstance(part, nn.Module) else [part])}
+        hidden: list[nn.Parameter] = []
+        matrices: list[nn.Parameter] = []
+        vectors: list[nn.Parameter] = []
+        for p in player.module.parameters():
+            if not p.requires_grad:
+                continue
+            if p.ndim == 2 and id(p) not in outer and recipe.muon_lr is not None:
+                hidden.append(p)
+            else:
+                (matrices if p.ndim >= 2 else vectors).append(p)
+        made: list[torch.optim.Optimizer] = []
+        if hidden:
+            lr = (recipe.muon_lr or 0.0) * player.lr_scale
+            made.append(Muon(hidden, lr=lr, weight_decay=recipe.weight_decay))
+        if matrices or vectors:
+            groups: list[dict[str, Any]] = [
+                {"params": matrices},
+                {"params": vectors, "weight_decay": 0.0},
+            ]
+            lr = recipe.adam_lr * player.lr_scale
+            made.append(
+                torch.optim.AdamW(
+                    [g for g in groups if g["params"]], lr=lr, betas=recipe.betas,
+                    weight_decay=recipe.weight_decay, fused=True,
+                )
+            )  # fmt: skip
+        for optimizer in made:
+            for group in optimizer.param_groups:
+                group["full_lr"] = group["lr"]
+        return [self.fabric.setup_optimizers(optimizer) for optimizer in made]
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self.start
+
+    def _done(self) -> float:
+        """Share of the budget that is used up, in [0, 1]."""
+        if self.steps is not None:
+            return self.step / self.steps
+        assert self.seconds is not None
+        # what the last evaluation will take is not there to train in
+        done = self._elapsed() / max(1e-9, self.seconds - self.evaluation_seconds)
+        return min(1.0, max(done, self.step / (self.recipe.most_steps or math.inf)))
+
+    def _factor(self) -> float:
+        """Of the learning rate, at this step."""
+        done = self._done() + (0.5 / self.steps if self.steps is not None else 1e-3)
+        factor = min(1.0, done / self.recipe.warmup if self.recipe.warmup else 1.0)
+        factor = min(factor, max(0.0, 1.0 - done) / (1.0 - self.recipe.warmup)) * self.damping
+        if self.cooling is not None:
+            since, length, top = self.cooling
+            factor = min(factor, top * (1 - (self.step - since + 0.5) / length))
+        return factor
+
+    # ---------------------------------------------------------------- the loop
+
+    def run(self) -> Training:
+        self._train_mode(True)
+        self.best, self.best_step, self.since_best, self.late = -math.inf, 0, 0, 0
+        self.best_values = self.values_before = np.array([-math.inf])
+        self.checkpoint = self._copy()
+        self._evaluate()
+        while not self._finished():
+            factor = self._factor()
+            try:
+                value = self._turns(factor)
+            except FloatingPointError:
+                self._recover()
+                continue
+            self.step += 1
+            self.train_sum, self.train_count = self.train_sum + value, self.train_count + 1
+            if self.average is not None:
+                # short memory at first, or the average would remember the initial weights
+                decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+                torch._foreach_lerp_(self.average, [p.detach() for p in self.weights], 1 - decay)
+            if self._time_to_evaluate():
+                self._evaluate()
+                self._watch_plateau(factor)
+            self.progress(min(1.0, self._done()), f"step {self.step}, valid {self.best:.3f}")
+        if self.record.curve[-1].step != self.step:
+            self._evaluate()
+        self._restore()
+        self._train_mode(False)
+        self.record.steps, self.record.seconds = self.step, self._elapsed()
+        self.record.converged = self.record.stopped_by == "converged" or (
+            self.late >= FEWEST_LATE and converged(self.values_before, self.best_values)
+        )
+        return self.record
+
+    def _time_to_evaluate(self) -> bool:
+        regular = self.step % self.recipe.evaluate_every == 0
+        if self.seconds is None:
+            return regular
+        since = self._elapsed() - self.record.curve[-1].seconds
+        return since > self.seconds / FEWEST_EVALUATIONS or (
+            regular and since > self.evaluation_seconds / EVALUATION_SHARE
+        )
+
+    def _finished(self) -> bool:
+        if self.cooling is not None and self.step - self.cooling[0] >= self.cooling[1]:
+            self.record.stopped_by = "converged"
+            return True
+        if self.steps is None and self.step == self.recipe.most_steps:
+            self.record.stopped_by = "steps"
+            return True
+        return self.step > 0 and self._done() >= 1.0  # at least one step, however short the budget
+
+    def _turns(self, factor: float) -> float:
+        """One step of every player; the first one's mean loss."""
+        first = 0.0
+        for k, (player, optimizers) in enumerate(zip(self.players, self.optimizers, strict=True)):
+            self._freeze_all_but(player)
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["full_lr"] * factor
+            parameters = [p for p in player.module.parameters() if p.requires_grad]
+            for _ in range(player.repeats):
+                batch = self.draw_batch(self.batches).to(self.fabric.device)
+                for optimizer in optimizers:
+                    optimizer.zero_grad()
+                loss = player.loss(batch, self.noise)
+                self.fabric.backward(loss)
+                norm = nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+                value = float(loss.detach())
+                if not (math.isfinite(value) and bool(torch.isfinite(norm))):
+                    self._freeze_all_but(None)
+                    raise FloatingPointError
+                for optimizer in optimizers:
+                    optimizer.step()
+                if k == 0:
+                    first += value / player.repeats
+        self._freeze_all_but(None)
+        return first
+
+    def _freeze_all_but(self, player: Player | None) -> None:
+        """Keep gradients from flowing into the others' parameters (None: let them flow again)."""
+        if len(self.players) == 1:
+            return
+        own = None if player is None else {id(p) for p in player.module.parameters()}
+        for p in self.weights:
+            p.requires_grad_(own is None or id(p) in own)
+
+    def _evaluate(self) -> None:
+        start = time.perf_counter()
+        self._train_mode(False)
+        self._swap_average()
+        with torch.no_grad():
+            values = self.evaluate()
+        value = float(values.mean())
+        if value > self.best or (self.step == 0 and not math.isnan(value)):
+            self.best, self.best_step, self.checkpoint = value, self.step, self._copy()
+            self.best_values, self.since_best = values, 0
+        else:
+            self.since_best += 1
+        if self.step == 0 or self._done() <= 1 - LAST_PART:
+            self.values_before = self.best_values
+        else:
+            self.late += 1
+        self._swap_average()
+        self._train_mode(True)
+        self.evaluation_seconds = time.perf_counter() - start
+        train = -self.train_sum / self.train_count if self.train_count else None
+        if len(self.players) > 1:
+            train = None  # an adversarial loss is no likelihood
+        self.train_sum, self.train_count = 0.0, 0
+        self.record.curve.append(
+            CurvePoint(self.step, self._elapsed(), train, value if math.isfinite(value) else None)
+        )
+
+    def _watch_plateau(self, factor: float) -> None:
+        patience = self.recipe.patience
+        if patience is None or self.cooling is not None:
+            return
+        long_ago = self.step - self.best_step >= PLATEAU * self.best_step
+        if self.since_best >= patience and long_ago:
+            self._go_back()
+            length = max(SHORTEST_COOL_DOWN, round(COOL_DOWN * self.best_step))
+            self.cooling = (self.step, length, factor)
+
+    def _recover(self) -> None:
+        diverged = len(self.record.notes) + 1
+        if diverged >= MOST_DIVERGENCES or self.best == -math.inf:
+            self._restore()
+            raise DivergedError(self.step)
+        self.record.notes.append(
+            f"diverged at step {self.step}; went back to step {self.best_step} with "
+            f"{AFTER_DIVERGENCE} times the learning rate"
+        )
+        self.damping *= AFTER_DIVERGENCE
+        self._go_back()
+
+    # ---------------------------------------------------------------- weights
+
+    def _train_mode(self, on: bool) -> None:
+        for player in self.players:
+            player.module.train(on)
+
+    def _copy(self) -> list[dict[str, Tensor]]:
+        return [
+            {k: v.detach().clone() for k, v in player.module.state_dict().items()}
+            for player in self.players
+        ]
+
+    def _restore(self) -> None:
+        for player, state in zip(self.players, self.checkpoint, strict=True):
+            player.module.load_state_dict(state)
+
+    def _go_back(self) -> None:
+        """To the best checkpoint, without the optimisers' memory of the way since."""
+        self._restore()
+        for optimizers in self.optimizers:
+            for optimizer in optimizers:
+                optimizer.optimizer.state.clear()
+        if self.average is not None:
+            self.average = [p.detach().clone() for p in self.weights]
+
+    def _swap_average(self) -> None:
+        if self.average is not None:
+            with torch.no_grad():
+                for p, a in zip(self.weights, self.average, strict=True):
+                    kept = p.detach().clone()
+                    p.copy_(a)
+                    a.copy_(kept)

@@ -1,0 +1,450 @@
+"""Interpolated n-grams: each variable given the few before it that tell most of it.
+
+    p(x) = prod_d p(x_d | h_d),   p(x | h) = own(h, x) + left(h) p(x | h less its last place)
+
+Counts of long contexts are sharp where there are many and useless where there are few, so each
+context hands a part of its mass to the one shorter, down to the uniform distribution: by
+Witten-Bell or by modified Kneser-Ney (``smoothing.py``). Every value has mass, and a
+context that was never seen is the one shorter.
+
+A context of a string is the characters before, whatever their position. On tables each column has
+its own counts and its own context, chosen among the columns before it; on images all pixels share
+their counts, and a context is filled from the pixels around that come before
+(``contexts.py``). Smoothing, and the length of the context of each group of variables
+that share counts, are chosen on validation rows; their counts never enter. Groups learn from each
+other how long contexts pay, so that chance lengthens none where nothing depends
+(``smoothing.py``). Witten-Bell, whose strength is fitted at each length, is taken where
+it beats Kneser-Ney by two standard errors.
+
+Numbers with many levels are modelled in bins, and each bin's mass is spread over its values
+(``space/coarsen.py``).
+
+``log_prob`` is exact for complete rows and for prefixes (in the order of reading). Other patterns
+of ``MISSING`` are summed out exactly while few combinations of missing values have to be held at a
+time (``elimination.py``), else bounded by sequential Monte Carlo (``shared/particles.py``).
+
+Training rows may have ``MISSING`` entries: a symbol is counted in contexts as far as they are
+observed (available cases). That is consistent where holes come completely at random, or depend on
+what stands in every context; otherwise biased. In strings with END a position is counted only where
+the one before it is observed, since a hole may hide that the string ended there.
+
+Where a ``Dataset`` has its text, windows are counted in the whole of it, and ``score_text`` gives
+every character its full context.
+
+References:
+    Chen & Goodman (1999), An empirical study of smoothing techniques for language modeling,
+        Computer Speech and Language 13.
+    Witten & Bell (1991), The zero-frequency problem, IEEE Trans. Inf. Theory 37.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from genzoo.fitting import Budget, CurvePoint, Training
+from genzoo.model import LogProb, Progress, Score, check_integer
+from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, bins, choose
+from genzoo.models.ngram.elimination import Conditionals, Plan, patterns
+from genzoo.models.ngram.smoothing import STRENGTHS, Events, Tree, grow
+from genzoo.models.shared import particles
+from genzoo.models.shared.text import ScoresText, per_character
+from genzoo.seeding import check_seed, numpy_rng
+from genzoo.space.coarsen import Coarsening
+from genzoo.space.schema import MISSING
+
+VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on
+CHUNK_NUMBERS = 2**23  # context values of a batch of rows
+SMOOTHINGS = ("witten_bell", "kneser_ney")
+
+
+class NGram(ScoresText):
+    """An interpolated n-gram over the variables of a row.
+
+    Args:
+        context: places of the context, at most 16 (fewer are used where there are no more
+            variables); None chooses on validation, for each group of variables that share counts.
+        smoothing: ``"witten_bell"``, ``"kneser_ney"``, or None: chosen on validation.
+        strength: of Witten-Bell's backing off: 1 is the original, more gives more mass to shorter
+            contexts; None: chosen on validation, for each length, from 1/4 to 128. Kneser-Ney has
+            none.
+
+    ``fit`` takes rows with ``MISSING`` entries (code -1): available cases, for entries missing
+    completely at random.
+
+    Attributes:
+        smoothing_: the chosen one.
+        strengths_: (K + 1,) of Witten-Bell, by the length of the context; ones for Kneser-Ney.
+        lengths_: the length of the context of each group.
+
+    ``training_`` counts lengths of contexts as steps; its curve is the validation value with the
+    contexts chosen among those up to that length.
+    """
+
+    fits_missing = True
+
+    def __init__(
+        self,
+        *,
+        context: int | None = None,
+        smoothing: str | None = None,
+        strength: float | None = None,
+    ) -> None:
+        self.context = context
+        self.smoothing = smoothing
+        self.strength = strength
+
+    def _check_params(self) -> None:
+        check_integer("context", self.context, least=0, optional=True)
+        if self.context is not None and self.context > MOST_LENGTH:
+            raise ValueError(f"context: expected at most {MOST_LENGTH}; got {self.context}")
+        if self.smoothing not in (None, *SMOOTHINGS):
+            raise ValueError(
+                f"smoothing: expected witten_bell, kneser_ney or None; got {self.smoothing!r}"
+            )
+        s = self.strength
+        number = isinstance(s, (int, float, np.number)) and not isinstance(s, bool)
+        if s is not None and not (number and 0 < s < np.inf):
+            raise ValueError(f"strength: expected a positive number or None; got {s!r}")
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit(
+        self,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        *,
+        seed: int,
+        budget: Budget,
+        progress: Progress,
+    ) -> Training:
+        began = time.perf_counter()
+        assert valid is not None  # the class selects
+        rows, valid = self._settle_end(rows), self._settle_end(valid)
+        self.coarsening_ = bins(self.schema_, rows)
+        codes = self.coarsening_.to_bins(rows)
+        self.contexts_ = choose(self.schema_, codes, self.coarsening_.cards, seed=seed)
+        progress(0.1, "contexts chosen")
+        most = self.contexts_.sources.shape[1]
+        if self.context is not None:
+            most = min(most, int(self.context))
+        train = self._text_events("train") or self.contexts_.events(codes, self._countable(codes))
+        held_out = self._text_events("valid")
+        if held_out is None:
+            n = max(1, VALIDATION_EVENTS // self.schema_.D)
+            some = numpy_rng(seed, "ngram", "valid").permutation(len(valid))[:n]
+            chosen = self.coarsening_.to_bins(valid[np.sort(some)])
+            held_out = self.contexts_.events(chosen, self._answerable(chosen))
+        per_row = self.schema_.D / max(1, len(held_out.x))
+        shares = float(self.coarsening_.log_shares(valid).mean())
+        curve: list[CurvePoint] = []
+        stopped = False
+
+        def stop(j: int, log_mass: float) -> bool:
+            nonlocal stopped
+            progress(0.1 + 0.9 * (j + 1) / (most + 1), f"contexts of {j}")
+            seconds = time.perf_counter() - began
+            curve.append(CurvePoint(j + 1, seconds, None, log_mass * per_row + shares))
+            stopped = j < most and budget.seconds is not None and seconds >= budget.seconds
+            return stopped
+
+        group = self.contexts_.group
+        cards = self.coarsening_.cards[np.unique(group, return_index=True)[1]]
+        self.tree_, rules = grow(
+            train,
+            held_out,
+            cards,
+            self.contexts_.B,
+            self.contexts_.edge,
+            most,
+            self._smoothings(),
+            fixed=self.context is not None,
+            stop=stop,
+        )
+        self.smoothing_ = rules[0].name
+        self.strengths_ = np.array([rule.strength for rule in rules])
+        return Training(
+            steps=len(curve),
+            curve=curve,
+            converged=not stopped,
+            stopped_by="budget" if stopped else "converged",
+        )
+
+    def _smoothings(self) -> dict[str, tuple[float, ...]]:
+        """What to choose from: smoothings, and the strengths of each."""
+        strengths = STRENGTHS if self.strength is None else (float(self.strength),)
+        both = {"kneser_ney": (1.0,), "witten_bell": strengths}
+        return both if self.smoothing is None else {self.smoothing: both[self.smoothing]}
+
+    def _countable(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) the entries that are observed, and reached beyond doubt."""
+        countable = self.schema_.reached(rows) & (rows != MISSING)
+        if self.schema_.end is not None:
+            countable[:, 1:] &= rows[:, :-1] != MISSING
+        return countable
+
+    def _answerable(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) the countable entries with no ``MISSING`` entry in their context."""
+        padded, sources = self.contexts_.padded(rows), self.contexts_.sources
+        whole = np.ones(rows.shape, dtype=bool)
+        for column in sources.T:
+            whole &= padded[:, column] != MISSING
+        return self._countable(rows) & whole
+
+    def _text_events(self, part: str) -> Events | None:
+        stretches = self._text_codes(part)
+        return None if stretches is None else _of_text(stretches, UNKNOWN)
+
+    # ---------------------------------------------------------------- queries
+
+    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        codes = self.coarsening_.to_bins(rows)
+        shares = self.coarsening_.log_shares(rows)
+        holes = self._has_holes(codes)
+        prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
+        parts = []
+        if len(prefix):
+            parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
+        many = []
+        for index in patterns(codes[other]) if len(other) else []:
+            index = other[index]
+            plan = Plan(self._conditionals(), codes[index[0]] == MISSING)
+            if plan.is_small:
+                parts.append((index, LogProb.exact(plan.run(codes[index])[0])))
+            else:
+                many.append(index)
+        if many:
+            index = np.sort(np.concatenate(many))
+            bound = particles.log_prob(self._process(), codes[index], index, seed=seed)
+            parts.append((index, bound))
+        result = particles.joined(parts, len(rows))
+        return LogProb(
+            result.value + shares, result.kind, result.stderr, result.estimator, result.ess
+        )
+
+    def _has_holes(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) whether something is missing before an observed entry, in the order of reading."""
+        observed = rows[:, self.contexts_.order] != MISSING
+        return (observed[:, 1:] & ~observed[:, :-1]).any(axis=1)
+
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) log mass of each bin given its context; 0 for ``MISSING`` and after an END."""
+        terms = np.zeros(rows.shape)
+        counted = self.schema_.reached(rows) & (rows != MISSING)
+        step = max(1, CHUNK_NUMBERS // (self.schema_.D * max(1, self.tree_.K)))
+        for i in range(0, len(rows), step):
+            part = slice(i, i + step)
+            terms[part][counted[part]] = self._log_masses(
+                self.contexts_.events(rows[part], counted[part])
+            )
+        return terms
+
+    def _log_masses(self, events: Events) -> np.ndarray:
+        """(E,) log mass of each event's symbol."""
+        return np.log(self.tree_.mass(events.group, _values(events, self.tree_.K), events.x))
+
+    def _masses(self, v: int, rows: np.ndarray) -> np.ndarray:
+        """(n, M) masses of the bins of variable v, given those that it looks at in rows (n, D)."""
+        padded, contexts = self.contexts_.padded(rows), self.contexts_
+        values = padded[:, contexts.sources[v, : self.tree_.K]].astype(np.int64)
+        masses = self.tree_.masses(np.full(len(rows), contexts.group[v]), values)
+        end = self.schema_.end
+        if end is not None and v:
+            ended = rows[:, v - 1] == end
+            masses[ended] = 0.0
+            masses[ended, end] = 1.0
+        return masses
+
+    def _conditionals(self) -> Conditionals:
+        contexts, D = self.contexts_, self.schema_.D
+        looks_at = []
+        for v, sources in enumerate(contexts.sources):
+            used = sources[: self.tree_.lengths[contexts.group[v]]]
+            if self.schema_.end is not None and v:
+                used = np.append(used, v - 1)
+            looks_at.append(np.unique(used[used < D]))
+
+        def masses(v: int, rows: np.ndarray) -> np.ndarray:
+            return self._masses(v, rows)[:, : int(self.coarsening_.cards[v])]
+
+        return Conditionals(contexts.order, self.coarsening_.cards, looks_at, masses)
+
+    def _process(self) -> particles.Process:
+        return particles.Process(
+            order=self.contexts_.order.tolist(),
+            cards=self.coarsening_.cards,
+            walk=lambda n: _Walk(self),
+            numbers=self.schema_.D + self.contexts_.B + self.tree_.M,
+            end=self.schema_.end,
+        )
+
+    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
+        rng = numpy_rng(seed, "ngram", "sample")
+        if given is None:
+            given = np.full((n, self.schema_.D), MISSING)
+        rows = self._without_holes(self.coarsening_.to_bins(given), seed)
+        uniform = rng.random(rows.shape)
+        for v in self.contexts_.order.tolist():
+            open_ = np.flatnonzero(rows[:, v] == MISSING)
+            for part in np.array_split(open_, 1 + len(open_) * self.contexts_.B // CHUNK_NUMBERS):
+                cumulative = np.cumsum(self._masses(v, rows[part]), axis=1)
+                level = uniform[part, v][:, None] * cumulative[:, -1:]
+                rows[part, v] = (cumulative <= level).sum(axis=1)
+        return np.where(given == MISSING, self.coarsening_.to_codes(rows, rng), given)
+
+    def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
+        """Rows of bins whose observed entries are a prefix: what is missing before the last of them
+        drawn, given all of them."""
+        holes = np.flatnonzero(self._has_holes(given))
+        if len(holes) == 0:
+            return given
+        filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
+        rng = numpy_rng(seed, "ngram", "holes")
+        many = []
+        for index in patterns(given[holes]):
+            index = holes[index]
+            plan = Plan(self._conditionals(), given[index[0]] == MISSING)
+            if plan.is_small:
+                filled[index] = plan.run(given[index], barred, rng)[1]
+            else:
+                many.append(index)
+        if many:
+            index = np.sort(np.concatenate(many))
+            filled[index], ess = particles.complete(
+                self._process(), given[index], index, seed=seed, barred=barred
+            )
+            particles.warn_if_few(ess)
+        return filled
+
+    # ---------------------------------------------------------------- text
+
+    def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
+        """Nats per character of a text of any length.
+
+        Args:
+            text: one or more characters of the alphabet.
+            context: characters of a sliding window, at most T, that begins anew as a row does;
+                None: no window, every character is given all the context that the model uses.
+            stride: characters from one window to the next, at most ``context``; None: half of it.
+
+        Returns:
+            Score: mean log mass a character, exact; ``stderr`` as in ``ScoresText.score_text``.
+
+        Raises:
+            Unsupported: if the rows are not strings.
+            ValueError: for a character outside the alphabet, an empty text, a bad window.
+        """
+        if context is not None or stride is not None:
+            return super().score_text(text, context, stride)
+        codes = self._text_to_score(text)
+        first = UNKNOWN if self.schema_.end is None else self.contexts_.edge
+        terms = self._log_masses(_of_text([codes], first))
+        starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
+        return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
+
+    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
+        """The prompt and what the model writes after it, each character given its full context.
+
+        Args:
+            prompt: characters of the alphabet; may be empty.
+            n_chars: how many to add (fewer where an END comes, or T characters are reached where
+                strings have an END).
+            seed: the same seed writes the same text.
+
+        Raises:
+            Unsupported: if the rows are not strings.
+            ValueError: for a character outside the alphabet, and for a prompt of over T characters
+                where strings have an END.
+        """
+        codes, total = self._start_of(prompt, n_chars)
+        end = self.schema_.end
+        rng = numpy_rng(check_seed(seed), "ngram", "complete")
+        before = [UNKNOWN if end is None else self.contexts_.edge]
+        for _ in range(total - len(codes)):
+            known = (before + codes)[: -self.tree_.K - 1 : -1]
+            values = np.full((1, self.tree_.K), UNKNOWN)
+            values[0, : len(known)] = known
+            cumulative = np.cumsum(self.tree_.masses(np.zeros(1, dtype=np.int64), values)[0])
+            code = int((cumulative <= rng.random() * cumulative[-1]).sum())
+            if code == end:
+                break
+            codes.append(code)
+        return self._spell(codes)
+
+    # ---------------------------------------------------------------- state
+
+    def _state(self) -> dict[str, np.ndarray]:
+        contexts = self.contexts_
+        return {
+            **self.coarsening_.state(),
+            **self.tree_.state(),
+            "order": contexts.order,
+            "group": contexts.group,
+            "sources": contexts.sources,
+            "edge_and_B": np.array([contexts.edge, contexts.B]),
+            "smoothing": np.array(SMOOTHINGS.index(self.smoothing_)),
+            "strengths": self.strengths_,
+        }
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self.coarsening_ = Coarsening.from_state(arrays)
+        self.tree_ = Tree.from_state(arrays)
+        edge, B = arrays["edge_and_B"].tolist()
+        self.contexts_ = Contexts(arrays["order"], arrays["group"], arrays["sources"], edge, B)
+        self.smoothing_ = SMOOTHINGS[int(arrays["smoothing"])]
+        self.strengths_ = arrays["strengths"]
+
+    @property
+    def lengths_(self) -> np.ndarray:
+        """(G,) the length of the full context of each group of variables."""
+        return self.tree_.lengths
+
+    @property
+    def n_parameters_(self) -> int:
+        """Distinct pairs of a context and a symbol that were counted, and the shares in bins."""
+        pairs = sum(len(level.pairs) for level in self.tree_.levels)
+        return pairs + self.coarsening_.n_parameters
+
+
+class _Walk:
+    """Particles on their way through the variables: all they need is their codes."""
+
+    def __init__(self, model: NGram) -> None:
+        self.model = model
+
+    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
+        """(N, cards[v]) log masses of the bins of v, given those before it in ``codes`` (N, D)."""
+        card = int(self.model.coarsening_.cards[v])
+        with np.errstate(divide="ignore"):
+            return np.log(self.model._masses(v, codes)[:, :card])
+
+    def follow(self, ancestors: np.ndarray) -> None:
+        """Nothing is kept between the steps."""
+
+
+def _values(events: Events, K: int) -> np.ndarray:
+    """(E, K) context values."""
+    values = np.empty((len(events.x), K), dtype=np.int64)
+    for j in range(K):
+        values[:, j] = events.values(j)
+    return values
+
+
+def _of_text(stretches: list[np.ndarray], first: int) -> Events:
+    """Every character of some stretches after those before it.
+
+    Args:
+        stretches: codes.
+        first: stands before the first of a stretch; before that nothing is known.
+    """
+
+    def values(j: int) -> np.ndarray:
+        parts = []
+        for codes in stretches:
+            before = np.concatenate([np.full(j, UNKNOWN), [first], codes[:-1]])
+            parts.append(before[: len(codes)])
+        return np.concatenate(parts)
+
+    x = np.concatenate(stretches)
+    return Events(x, np.zeros(len(x), dtype=np.int64), values)

@@ -1,0 +1,196 @@
+"""The numbers of a report: each family's entry on each data set, ranked, with what is proven."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from genzoo.benchmark.fits import likeliest, score_of
+from genzoo.results.choice import BASELINE, Against, Choice, choose_likelihood, choose_samples
+from genzoo.results.record import TRUTH, Cell, DatasetRecord, Fit, RunRecord
+from genzoo.results.statistics import Difference, paired_difference
+
+
+@dataclass
+class Entry:
+    """One model on one data set, as the fit that validation chose among its seeds.
+
+    Attributes:
+        cells: all of them, those of ``fit`` first.
+        fit: None where no seed gave an answer (in every fold).
+        value, stderr: mean test log-probability in nats per row, and its sampling error over test
+            rows.
+        kind: the weakest kind among the folds.
+        mean, spread: of the value over the seeds: mean and standard deviation; None for one seed.
+        gap: the truth's advantage, paired over test rows; None where the truth is unknown.
+    """
+
+    model: str
+    dataset: str
+    cells: list[Cell]
+    fit: Fit | None = None
+    value: float | None = None
+    stderr: float | None = None
+    kind: str = "exact"
+    bits_per_dim: float | None = None
+    mean: float | None = None
+    spread: float | None = None
+    n_fits: int = 0
+    gap: Difference | None = None
+
+    @property
+    def ok(self) -> list[Cell]:
+        """The cells with a result, those of ``fit`` first."""
+        return [c for c in self.cells if c.ok and _number(c.record.get("test_log_prob"))]
+
+    @property
+    def log_prob(self) -> np.ndarray | None:
+        return None if self.fit is None else self.fit.array("log_prob")
+
+    @property
+    def status(self) -> str:
+        """``ok``, the status of the first cell that is not, or ``not run``."""
+        if self.fit is not None:
+            return "ok"
+        failed = [c for c in self.cells if not c.ok]
+        return str(failed[0].record["status"]) if failed else "not run"
+
+    @property
+    def reason(self) -> str:
+        reasons = [str(c.record["reason"]) for c in self.cells if c.record.get("reason")]
+        return reasons[0] if reasons else ""
+
+    @property
+    def improving(self) -> bool:
+        """Whether its training was still improving when the budget ended."""
+        return self.fit is not None and self.fit.improving
+
+    def mean_of(self, name: str) -> float | None:
+        """The mean over the folds of a number of the record."""
+        return None if self.fit is None else self.fit.mean(name)
+
+
+@dataclass
+class Rival:
+    """A ranked entry against the one that validation chose.
+
+    ``difference`` is the chosen one less this one, paired over test rows; ``verdict`` is
+    ``chosen``, or one of ``choice.VERDICTS``; None where there is no choice.
+    """
+
+    entry: Entry
+    rank: int
+    difference: Difference | None
+    verdict: str | None
+
+
+@dataclass
+class Ranking:
+    """The families on one data set, the highest value first.
+
+    ``sampled`` holds of each family the fit whose samples are shown and judged: the one that
+    validation chose for samples, which may be of another seed than the one that is ranked.
+    """
+
+    dataset: DatasetRecord
+    rivals: list[Rival]
+    failed: list[Entry]
+    truth: Entry | None
+    choice: Choice | None
+    sampled: list[Fit]
+    alarms: list[Cell] = field(default_factory=list)
+
+    @property
+    def best(self) -> Entry | None:
+        """The entry with the highest value."""
+        return self.rivals[0].entry if self.rivals else None
+
+    @property
+    def chosen(self) -> Entry | None:
+        """The entry that validation chose."""
+        return next((r.entry for r in self.rivals if r.verdict == "chosen"), None)
+
+    @property
+    def baseline(self) -> Entry | None:
+        return next((r.entry for r in self.rivals if r.entry.model == BASELINE), None)
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [r.entry for r in self.rivals]
+
+
+def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
+    """Rank the families on a data set by their test values; ``genzoo.results.choice`` says what is
+    proven of the one that validation chose."""
+    truth = summarise(run, TRUTH, dataset.name)
+    entries = [summarise(run, m, dataset.name) for m in run.asked(dataset.name)]
+    for entry in entries:
+        entry.gap = _gap(truth, entry)
+    done = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0.0))
+    # a rounded record may leave values equal: then the exact one is named first
+    done.sort(key=lambda e: (-round(e.value or 0.0, 9), e.kind != "exact"))
+    choice = choose_likelihood(run, dataset.name)
+    against = {} if choice is None else {a.other.model: a for a in choice.against}
+    rivals = []
+    for i, entry in enumerate(done):
+        is_chosen = choice is not None and entry.model == choice.chosen.model
+        found = against.get(entry.model)
+        rivals.append(Rival(entry, i + 1, _of(found), "chosen" if is_chosen else _said(found)))
+    cells = [c for e in entries for c in e.cells]
+    return Ranking(
+        dataset,
+        rivals,
+        [e for e in entries if e.value is None],
+        truth if truth.value is not None else None,
+        choice,
+        _sampled(run, dataset.name, done),
+        [c for c in cells if c.at("alarm", "raised")],
+    )
+
+
+def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Fit]:
+    """Of each entry the fit that the advice on samples speaks of; the ranked one where validation
+    rows did not judge its samples."""
+    choice = choose_samples(run, dataset)
+    fits = [] if choice is None else [choice.chosen, *(a.other for a in choice.against)]
+    chosen = {fit.model: fit for fit in fits}
+    return [chosen.get(e.model, e.fit) for e in entries if e.fit is not None]
+
+
+def _of(found: Against | None) -> Difference | None:
+    return None if found is None else found.difference
+
+
+def _said(found: Against | None) -> str | None:
+    return None if found is None else found.verdict
+
+
+def summarise(run: RunRecord, model: str, dataset: str) -> Entry:
+    """A model's cells on one data set as one entry."""
+    fits = run.fits(model, dataset)
+    entry = Entry(model, dataset, run.of(model, dataset), n_fits=len(fits))
+    if not fits:
+        return entry
+    fit = entry.fit = likeliest(fits)
+    entry.cells.sort(key=lambda c: c not in fit.cells)
+    score = score_of(fit)
+    entry.value, entry.stderr, entry.kind = score.value, score.stderr, score.kind
+    entry.bits_per_dim = fit.over_rows("bits_per_dim")
+    if len(fits) > 1:
+        values = [score_of(f).value for f in fits]
+        entry.mean, entry.spread = float(np.mean(values)), float(np.std(values, ddof=1))
+    return entry
+
+
+def _gap(truth: Entry, entry: Entry) -> Difference | None:
+    a, b = truth.log_prob, entry.log_prob
+    if a is None or b is None or a.shape != b.shape or entry.fit is None:
+        return None
+    return paired_difference(a, b, entry.fit.groups_of("groups"))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

@@ -1,0 +1,1 @@
+"""The space of rows: variables, schemas, and the forms in which people hold data."""

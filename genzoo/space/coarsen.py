@@ -1,0 +1,137 @@
+"""Long ordinals in few bins, with every bin's mass spread over its codes exactly.
+
+Families that keep a table per variable can't afford 256 cells of a price. They model its bin
+instead: ``log p(code) = log p(bin) + log share(code | bin)``. The shares are part of the model, so
+the mass over codes sums to one whatever the family does with the bins.
+
+Bins are runs of neighbouring codes of about equal mass in the training rows. A missing mark keeps
+a bin of its own. A code's share is that of its smoothed mass in its bin's (``space/marginals.py``),
+so that a family which finds no dependence is as good as independence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from genzoo.space.marginals import smoothed
+from genzoo.space.schema import MISSING, Schema, Variable
+
+
+def marks(schema: Schema) -> np.ndarray:
+    """(D,) each variable's missing mark, which no completion may hold; -1 where there is none.
+
+    A column of nothing but the mark has no other code to fill in, and gives -1 too.
+    """
+    last = [v.n_values if v.missing and v.n_values > 0 else -1 for v in schema.variables]
+    return np.array(last, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Coarsening:
+    """A map from codes to bins for each variable.
+
+    Attributes:
+        bin_of: (D, M) the bin of each code; codes beyond a variable's own have bin 0.
+        log_share: (D, M) log mass of each code within its bin, in nats; -inf beyond.
+        cards: (D,) number of bins of each variable: its cardinality where it is not coarsened.
+    """
+
+    bin_of: np.ndarray
+    log_share: np.ndarray
+    cards: np.ndarray
+
+    @classmethod
+    def fit(cls, schema: Schema, rows: np.ndarray, most_bins: int) -> Coarsening:
+        """Bins for the ordinals of ``schema`` that have more than ``most_bins`` values.
+
+        Args:
+            schema: of the rows.
+            rows: (n, D) training rows; entries that are ``MISSING`` are not counted.
+            most_bins: largest number of bins of a variable, its missing mark not counted.
+        """
+        M = int(schema.cards.max())
+        bin_of = np.zeros((schema.D, M), dtype=np.int64)
+        log_share = np.full((schema.D, M), -np.inf)
+        cards = schema.cards.copy()
+        for d, variable in enumerate(schema.variables):
+            card, k = variable.cardinality, variable.n_values
+            bins = np.arange(card)
+            log_share[d, :card] = 0.0
+            if variable.kind == "ordinal" and k > most_bins:
+                counts = np.bincount(rows[rows[:, d] != MISSING, d], minlength=card)
+                bins[:k] = _equal_mass(counts[:k], most_bins)
+                bins[k:] = bins[k - 1] + 1
+                log_share[d, :k] = _log_shares(counts[:k], bins[:k], variable)
+                cards[d] = bins[-1] + 1
+            bin_of[d, :card] = bins
+        return cls(bin_of, log_share, cards)
+
+    def to_bins(self, rows: np.ndarray) -> np.ndarray:
+        """(n, D) bins of codes; ``MISSING`` stays."""
+        return np.where(rows == MISSING, MISSING, self.bin_of[np.arange(rows.shape[1]), rows])
+
+    def log_shares(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) log mass of the codes given their bins; an entry that is ``MISSING`` adds nothing.
+
+        A row's log mass is that of its bins plus this.
+        """
+        shares = self.log_share[np.arange(rows.shape[1]), rows]
+        return np.where(rows == MISSING, 0.0, shares).sum(axis=1)
+
+    def to_codes(self, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) codes drawn inside bins (n, D) without ``MISSING``."""
+        codes = bins.copy()
+        for d, card in enumerate(self.cards):
+            own = int(np.isfinite(self.log_share[d]).sum())
+            if card == own:
+                continue
+            starts = np.searchsorted(self.bin_of[d, :own], np.arange(card + 1))
+            # one running sum over all bins: a uniform in a bin's own stretch picks its code
+            cumulative = np.cumsum(np.exp(self.log_share[d, :own]))
+            low = np.concatenate([[0.0], cumulative])[starts]
+            point = low[bins[:, d]] + rng.random(len(bins)) * np.diff(low)[bins[:, d]]
+            code = np.searchsorted(cumulative, point, side="right")
+            codes[:, d] = np.clip(code, starts[bins[:, d]], starts[bins[:, d] + 1] - 1)
+        return codes
+
+    def marks(self, schema: Schema) -> np.ndarray:
+        """(D,) the bins of ``marks(schema)``; -1 where there is none."""
+        return np.where(marks(schema) >= 0, self.cards - 1, -1)
+
+    def codes_of(self, d: int, bin_: int) -> np.ndarray:
+        """The codes of variable d that lie in a bin."""
+        own = int(np.isfinite(self.log_share[d]).sum())
+        return np.flatnonzero(self.bin_of[d, :own] == bin_)
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {"bin_of": self.bin_of, "log_share": self.log_share, "bins": self.cards}
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, np.ndarray]) -> Coarsening:
+        return cls(arrays["bin_of"], arrays["log_share"], arrays["bins"])
+
+    @property
+    def n_parameters(self) -> int:
+        """Free numbers among the shares."""
+        return int(np.isfinite(self.log_share).sum() - self.cards.sum())
+
+
+def _equal_mass(counts: np.ndarray, most_bins: int) -> np.ndarray:
+    """(k,) bins 0, 1, ... of k neighbouring values, of about equal mass."""
+    bins = np.zeros(len(counts), dtype=np.int64)
+    left, mass, current = int(counts.sum()), 0, 0
+    for v, count in enumerate(counts):
+        target = (left + mass) / (most_bins - current)  # of the bin that is being filled
+        if mass > 0 and mass + count / 2 > target and current < most_bins - 1:
+            current, mass = current + 1, 0
+        bins[v] = current
+        mass, left = mass + int(count), left - int(count)
+    return bins
+
+
+def _log_shares(counts: np.ndarray, bins: np.ndarray, variable: Variable) -> np.ndarray:
+    """(k,) log share of each value in its bin."""
+    masses = smoothed(counts, variable)
+    return np.log(masses) - np.log(np.bincount(bins, weights=masses)[bins])

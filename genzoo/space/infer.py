@@ -1,0 +1,232 @@
+"""Reading a schema off some data: kinds, categories, grids and cells.
+
+Numbers lie on a grid where the data's own resolution gives at most ``MOST_LEVELS`` levels, else on
+at most ``MOST_CELLS`` cells between quantiles of the training rows; a value that takes more than
+``HEAVY`` of those rows gets a cell of its own, as narrow as the resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genzoo.space.forms import as_floats, form_of
+from genzoo.space.schema import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Schema, Variable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_LEVELS = 1024
+MOST_CELLS = 256
+HEAVY = 0.05
+MOST_CODES = 2**20
+LARGEST = LARGEST_NUMBER / 10  # cells end a little beyond the largest number
+SMALLEST_SPREAD = 1 / LARGEST
+END_NAME = "<end>"
+
+
+def infer(data: Any, *, train: np.ndarray | None = None) -> Schema:
+    """See ``Schema.infer``."""
+    form = form_of(data)
+    if form == "frame":
+        return _infer_frame(data, train)
+    if form == "strings":
+        return _infer_strings(data)
+    if form == "images":
+        return _infer_images(data)
+    if (data < MISSING).any():
+        i, d = (int(v) for v in np.argwhere(data < MISSING)[0])
+        raise ValueError(
+            f"data: expected codes from 0, or MISSING (-1); got {data[i, d]} in row {i}"
+        )
+    unseen = np.flatnonzero(data.max(axis=0) == MISSING)
+    if len(unseen):
+        raise ValueError(
+            f"data: column {unseen[0]} holds nothing but MISSING (-1): give a schema that says "
+            f"what values it has"
+        )
+    if data.max() >= MOST_CODES:
+        raise ValueError(
+            f"data: expected codes below {MOST_CODES}; got {data.max()} (numbers that are no "
+            f"codes: pass a DataFrame)"
+        )
+    cards = np.maximum(2, 1 + data.max(axis=0).astype(np.int64))
+    variables = tuple(Variable(f"x{d}", "nominal", int(c)) for d, c in enumerate(cards))
+    return Schema(variables, "table", (len(variables),))
+
+
+def _infer_strings(data: list[str]) -> Schema:
+    lengths = {len(text) for text in data}
+    T = max(lengths)
+    if T == 0:
+        raise ValueError("data: expected at least one string that is not empty")
+    symbols = sorted(set("".join(data)))
+    end = None if lengths == {T} else len(symbols)
+    categories = tuple(symbols) if end is None else (*symbols, END_NAME)
+    variables = tuple(Variable(f"t{t}", "nominal", categories=categories) for t in range(T))
+    return Schema(variables, "sequence", (T,), end=end)
+
+
+def _infer_images(data: np.ndarray) -> Schema:
+    levels = np.unique(data).astype(int)
+    # dark images may still get bright pixels later; sparse scales (0 and 255; 0 .. 16) stay sparse
+    top = 255 if levels[-1] > 127 else int(levels[-1])
+    step = int(np.gcd.reduce(np.diff(levels))) if len(levels) > 1 else 1
+    offset = int(levels[0]) % step
+    card = max(2, (top - offset) // step + 1)
+    shape = data.shape[1:]
+    variables = tuple(
+        Variable(
+            "p" + "_".join(map(str, at)), "ordinal", card, offset=offset, step=step, dtype="uint8"
+        )
+        for at in np.ndindex(*shape)
+    )
+    return Schema(variables, "image", shape)
+
+
+def _infer_frame(data: pd.DataFrame, train: np.ndarray | None) -> Schema:
+    names = list(data.columns)
+    for name in names:
+        if not isinstance(name, (str, int)):
+            raise ValueError(f"data: expected column names of type str or int; got {name!r}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"data: expected distinct column names; got {names}")
+    variables = tuple(_infer_column(name, data[name], train) for name in names)
+    return Schema(variables, "table", (len(variables),))
+
+
+def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) -> Variable:
+    import pandas as pd
+
+    where = f"data: column {name!r}"
+    dtype = str(column.dtype)
+    hole = column.isna().to_numpy()
+    missing = bool(hole.any())
+    present = column[~hole]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories.tolist()
+        kind = "ordinal" if column.cat.ordered else "nominal"
+        return _nominal(where, name, kind, categories, missing, "category")
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return _nominal(where, name, "nominal", [False, True], missing, dtype)
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        if len(present) == 0:
+            return Variable(name, "nominal", 1, missing=True, dtype=dtype, categories=())
+        chosen = np.ones(len(column), dtype=bool)
+        if train is not None:
+            chosen = np.zeros(len(column), dtype=bool)
+            chosen[train] = True
+        return _numeric(where, name, present, chosen[~hole], missing, dtype)
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in dtype:
+        raise ValueError(f"{where}: dates are not supported; expected numbers or categories")
+    try:
+        categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
+    except TypeError:
+        value = present.iloc[0]
+        raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
+    return _nominal(where, name, "nominal", categories, missing, dtype)
+
+
+def _nominal(
+    where: str, name: str | int, kind: str, categories: list[Any], missing: bool, dtype: str
+) -> Variable:
+    for value in categories:
+        if not isinstance(value, (str, int, float, bool)):
+            raise ValueError(
+                f"{where}: expected text, numbers or booleans; got {value!r} "
+                f"of type {type(value).__name__}"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{where}: expected finite numbers; got {value}")
+    cardinality = len(categories) + missing
+    if cardinality > MOST_CODES:
+        raise ValueError(
+            f"{where}: expected at most {MOST_CODES} different values; got {cardinality}"
+        )
+    return Variable(
+        name, kind, cardinality, categories=tuple(categories), missing=missing, dtype=dtype
+    )
+
+
+def _numeric(
+    where: str, name: str | int, present: pd.Series, train: np.ndarray, missing: bool, dtype: str
+) -> Variable:
+    values = as_floats(present, where)
+    lowest, highest = float(values.min()), float(values.max())
+    most = max(-lowest, highest)
+    if most > LARGEST or 0 < highest - lowest < SMALLEST_SPREAD:
+        raise ValueError(
+            f"{where}: expected numbers up to {LARGEST:g} in size that spread over "
+            f"{SMALLEST_SPREAD:g} or more; got {lowest!r} .. {highest!r}"
+        )
+    step = resolution(values)
+    levels = int(np.rint((highest - lowest) / step)) + 1
+    if levels <= MOST_LEVELS:
+        return Variable(
+            name,
+            "ordinal",
+            levels + missing,
+            offset=lowest,
+            step=step,
+            missing=missing,
+            dtype=dtype,
+        )
+    if not train.any():
+        train = np.ones(len(values), dtype=bool)
+    index, counts = np.unique(np.rint((values[train] - lowest) / step), return_counts=True)
+    bounds = _cell_bounds(index, counts)
+    # bounds lie between grid points, so no value sits on one and rounding can't move it across
+    edges = tuple(np.unique(lowest + step * bounds).tolist())
+    return Variable(
+        name,
+        "ordinal",
+        len(edges) - 1 + missing,
+        offset=lowest,
+        step=step,
+        edges=edges,
+        missing=missing,
+        dtype=dtype,
+    )
+
+
+def resolution(values: np.ndarray) -> float:
+    """The largest step of which all differences are multiples, from the decimals written.
+
+    Values with more than ``MOST_DECIMALS`` decimals count as continuous: a millionth of the range.
+    No step is finer than twice the spacing of float64 at the largest value, whole numbers aside.
+    """
+    unique = np.unique(values)
+    largest = float(np.abs(unique).max())
+    spacing = np.spacing(np.abs(unique))
+    for decimals in range(MOST_DECIMALS + 1):
+        if largest * 10.0**decimals >= (2**53 if decimals == 0 else 2**51):
+            break
+        whole = np.rint(unique * 10.0**decimals)
+        rounding = np.minimum(4 * spacing, 0.25 * 10.0**-decimals)
+        if (np.abs(whole / 10.0**decimals - unique) <= rounding).all():
+            divisor = int(np.gcd.reduce(np.diff(whole.astype(np.int64)))) if len(whole) > 1 else 1
+            return float(Decimal(divisor).scaleb(-decimals))
+    spread = float(unique[-1] - unique[0]) or max(1.0, largest)
+    step = float(Decimal(1).scaleb(math.floor(math.log10(spread)) - 6))
+    return max(step, 2 * float(spacing.max()))
+
+
+def _cell_bounds(index: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Cell bounds, in grid units, half-way between grid points; at most MOST_CELLS + 1 of them."""
+    heavy = counts > HEAVY * counts.sum()
+    own = np.concatenate([index[heavy] - 0.5, index[heavy] + 0.5])
+    ends = np.array([index[0] - 0.5, index[-1] + 0.5])
+    light, light_counts = index[~heavy], counts[~heavy]
+    fixed = np.unique(np.concatenate([own, ends]))
+    between = np.empty(0)
+    n_quantiles = MOST_CELLS - len(fixed) + 1
+    if len(light) > 1 and n_quantiles > 0:
+        share = np.cumsum(light_counts)[:-1] / light_counts.sum()
+        gaps = np.floor((light[:-1] + light[1:]) / 2) + 0.5
+        wanted = np.arange(1, n_quantiles + 1) / (n_quantiles + 1)
+        at = np.unique(np.minimum(np.searchsorted(share, wanted), len(gaps) - 1))
+        between = gaps[at]
+    return np.unique(np.concatenate([fixed, between]))

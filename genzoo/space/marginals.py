@@ -1,0 +1,149 @@
+"""Smoothed masses of one variable's codes, from how often each was seen.
+
+A pseudo-count in each of a thousand codes is more than the data say. How much is to be smoothed,
+and how, is chosen for each variable by the likelihood of its rows, each left out in turn.
+
+    nominal   p(v) = (c_v - d_v + (A + sum_u d_u) / M) / (n + A),   d_v = min(c_v, d):
+
+              of each value that was seen a part d of a row, and A rows more, go to all M alike: the
+              mean of a Pitman-Yor process, and with d = 0 a pseudo-count of A / M.
+
+    ordinal   p(v) = sum_k w_k p_k(v): codes that lie together have about the same mass, but for
+              some that stand out (zero, round numbers). The p_k are the counts as they are, what
+              stands out of them, the rest spread by kernels of some widths, and the uniform
+              distribution. A kernel is wide where the rows are sparse (Abramson 1982). The weights
+              are stacked (Smyth & Wolpert 1999): EM on what each p_k gives a row without itself.
+
+Cells between quantiles of the training rows hold a few of these each, wherever they lie, so their
+counts say next to nothing. Their widths do: kernels spread by width, and so does the uniform
+distribution. (600 rows in 256 cells lose 0.16 nats to the truth by their counts, 0.02 by widths.)
+
+A missing mark is apart from the values. Two codes have a pseudo-count of 1, which one variable's
+rows can hardly better (on training folds of eight binary tables it was within 0.005 nats a row of
+any other choice, and on ``ad`` with its 1,556 columns 0.01 ahead).
+
+Pitman & Yor (1997), The two-parameter Poisson-Dirichlet distribution, Ann. Probab. 25. Abramson
+(1982), On bandwidth variation in kernel estimates, Ann. Stat. 10. Smyth & Wolpert (1999), Linearly
+combining density estimators via stacking, Machine Learning 36.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genzoo.space.schema import Variable
+
+DISCOUNTS = (0.0, 0.25, 0.5, 0.75, 0.9)  # d
+MOST_ADDED = 16  # A, as a multiple of M
+NEIGHBOURS = 20  # rows around a code that tell how many to expect in it
+STANDS_OUT = 3.0  # standard deviations of a count above those around it, and as many rows
+NARROWEST, WIDER = 0.5, 4  # the first width of a kernel, in codes, and from one to the next
+ITERATIONS = 100  # of EM
+
+
+def smoothed(
+    counts: np.ndarray, variable: Variable | None = None, *, of_two: float = 1.0
+) -> np.ndarray:
+    """(M,) masses of the codes, positive, that sum to one.
+
+    Args:
+        counts: (M,) how many rows have each code; need not be whole numbers.
+        variable: whose codes they are; None for one whose codes don't lie in a row.
+        of_two: the pseudo-count where there are but two codes.
+    """
+    if variable is not None and variable.missing and len(counts) > 2:
+        values, mark = smoothed(np.array([counts[:-1].sum(), counts[-1]]), of_two=of_two)
+        return np.append(values * _of_values(counts[:-1], variable, of_two), mark)
+    return _of_values(counts, variable, of_two)
+
+
+def _of_values(counts: np.ndarray, variable: Variable | None, of_two: float) -> np.ndarray:
+    if len(counts) <= 2 or counts.sum() == 0:
+        return (counts + of_two) / (counts.sum() + of_two * len(counts))
+    if variable is None or variable.kind == "nominal":
+        return _nominal(counts)
+    widths = variable.log_widths()[: len(counts)]
+    return _ordinal(counts, np.exp(widths - widths.max()))
+
+
+def _nominal(counts: np.ndarray) -> np.ndarray:
+    M, n = len(counts), counts.sum()
+    seen = counts[counts > 0]
+    others = np.maximum(seen - 1, 0)  # of the same code, where a row of it is left out
+
+    def left_out(added: float, d: float) -> float:
+        taken = np.minimum(seen, d).sum() - np.minimum(seen, d) + np.minimum(others, d)
+        own = others - np.minimum(others, d) + (added + taken) / M
+        return float(seen @ np.log(own / (n - seen + others + added)))
+
+    totals = 2.0 ** np.arange(np.log2(MOST_ADDED * M))
+    added, d = max(((a, d) for d in DISCOUNTS for a in totals), key=lambda pair: left_out(*pair))
+    taken = np.minimum(counts, d)
+    return (counts - taken + (added + taken.sum()) / M) / (n + added)
+
+
+def _ordinal(counts: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    k, n = len(counts), counts.sum()
+    expected = _around(counts, widths) * widths
+    outstanding = counts > expected + STANDS_OUT * np.sqrt(expected) + STANDS_OUT
+    excess = np.where(outstanding, counts - expected, 0.0)
+    rest = counts - excess
+    seen = np.flatnonzero(counts)
+    row = np.minimum(counts[seen], 1) / counts[seen]  # a row of each code, as a share of its count
+    parts = [(part, part, np.ones(len(seen))) for part in (counts, excess)]
+    parts += [(rest, spread, kept) for spread, kept in _spread(rest, widths, seen)]
+    even = widths / widths.sum()
+    masses, left_out = [even], [even[seen]]
+    for part, spread, kept in parts:
+        total, own = part.sum(), part[seen] * row
+        masses.append(spread / max(total, 1e-9))
+        others = np.maximum(spread[seen] - own * kept, 0)
+        left_out.append(others / np.maximum(total - own, 1e-9))
+    weights = _stacked(np.array(left_out), counts[seen])
+    # and a row that may be anywhere
+    return (n * (weights @ np.array(masses)) + 1 / k) / (n + 1)
+
+
+def _around(counts: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """(k,) rows to a width around each code, as far as it takes to meet ``NEIGHBOURS``."""
+    k, at = len(counts), np.arange(len(counts))
+    rows, room = (np.append(0.0, np.cumsum(a)) for a in (counts, widths))
+    density, wanted, reach = np.zeros(k), np.ones(k, dtype=bool), 1
+    while wanted.any():
+        low, high = np.maximum(at - reach, 0), np.minimum(at + reach + 1, k)
+        others = np.maximum(rows[high] - rows[low] - counts, 0)
+        enough = wanted & ((others >= NEIGHBOURS) | (high - low == k))
+        density[enough] = others[enough] / (room[high] - room[low] - widths)[enough]
+        wanted &= ~enough
+        reach *= 2
+    return density
+
+
+def _spread(
+    counts: np.ndarray, widths: np.ndarray, seen: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Counts (k,) as each of some kernels spreads them over neighbours, and how much of a row
+    stays at its code, for the codes that were seen (m,)."""
+    k, itself = len(counts), np.arange(len(seen))
+    density = _around(counts, np.ones(k))[seen] / max(counts.mean(), 1e-9)
+    distance = (np.arange(k)[:, None] - seen) * np.sqrt(np.maximum(density, 1e-3))
+    n_kernels = int(np.ceil(np.log(k / 3 / NARROWEST) / np.log(WIDER)))
+    kernel = np.exp(-0.5 * (distance / (NARROWEST * WIDER ** (n_kernels - 1))) ** 2)
+    results = []
+    for _ in range(n_kernels):
+        total = widths @ kernel
+        spread = widths * (kernel @ (counts[seen] / total))
+        results.append((spread, widths[seen] * kernel[seen, itself] / total))
+        for _ in range(2 * int(np.log2(WIDER))):  # the next narrower one is a power of this one
+            np.square(kernel, out=kernel)
+    return results
+
+
+def _stacked(masses: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(K,) weights of a mixture, by EM from equal ones: ``masses`` (K, m) of what was seen
+    ``counts`` (m,) times."""
+    weights = np.full(len(masses), 1 / len(masses))
+    for _ in range(ITERATIONS):
+        shares = weights[:, None] * masses
+        weights = shares @ (counts / shares.sum(axis=0)) / counts.sum()
+    return weights
