@@ -32,8 +32,9 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 import mutants  # noqa: E402 - found by the line above
 
 from genzoo.conformance import Subject, run_checks  # noqa: E402
+from genzoo.keys import MODELS  # noqa: E402
 from genzoo.model import GenerativeModel  # noqa: E402
-from genzoo.registry import MODELS, make_model  # noqa: E402
+from genzoo.registry import make_model  # noqa: E402
 
 RESULTS = HERE / "results" / "conformance_power.csv"
 FIELDS = ("model", "sound", "check", "runs", "fits", "alarms", "level", "cpu_seconds", "found")

@@ -7,18 +7,19 @@ private ones below. ``check_model`` then tests the result as it tests genzoo's o
 import numpy as np
 
 import genzoo
-from genzoo.fitting import Training
+from genzoo.parameters import POSITIVE
 
 
 class Markov(genzoo.GenerativeModel):
     """p(x) = p(x_1) prod_d p(x_d | x_d-1), each table smoothed by a pseudo-count."""
 
+    parameters = {"pseudo_count": POSITIVE}
     selects = False  # nothing is chosen on validation rows, so none are held out
 
     def __init__(self, *, pseudo_count=0.5):
         self.pseudo_count = pseudo_count
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         cards = self.schema_.cards
         M = cards.max()
         counts = np.where(np.arange(M) < cards[:, None], self.pseudo_count, 0.0)
@@ -28,8 +29,7 @@ class Markov(genzoo.GenerativeModel):
         np.add.at(table, (d, before[i, d], rows[i, d]), 1)
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(table) - np.log(table.sum(axis=2, keepdims=True))
-        progress(1.0, "counted")
-        return Training(steps=1)
+        fit.did("steps")
 
     def _sample(self, n, given, *, seed):
         if given is not None:

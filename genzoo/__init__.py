@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genzoo.benchmark import compare, load_run
     from genzoo.conformance import ConformanceError, check_model
     from genzoo.datasets.dataset import Dataset
-    from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
+    from genzoo.model import GenerativeModel
     from genzoo.models.bayesian_network.model import BayesianNetwork
     from genzoo.models.gan.model import GAN
     from genzoo.models.hmm.model import HMM
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
         list_metrics,
         list_models,
         load_dataset,
+        load_model,
         make_model,
     )
-    from genzoo.store import load_model
+    from genzoo.values import LogProb, Score, Unsupported
 
 __version__ = "0.1.0"
 
@@ -45,12 +46,12 @@ _HOME = {
     "GenerativeModel": "genzoo.model",
     "HMM": "genzoo.models.hmm.model",
     "Independent": "genzoo.models.independent",
-    "LogProb": "genzoo.model",
+    "LogProb": "genzoo.values",
     "Mixture": "genzoo.models.mixture.model",
     "NGram": "genzoo.models.ngram.model",
-    "Score": "genzoo.model",
+    "Score": "genzoo.values",
     "TransformerLM": "genzoo.models.transformer.model",
-    "Unsupported": "genzoo.model",
+    "Unsupported": "genzoo.values",
     "VAE": "genzoo.models.vae",
     "classify": "genzoo.queries",
     "check_model": "genzoo.conformance",
@@ -60,7 +61,7 @@ _HOME = {
     "list_metrics": "genzoo.registry",
     "list_models": "genzoo.registry",
     "load_dataset": "genzoo.registry",
-    "load_model": "genzoo.store",
+    "load_model": "genzoo.registry",
     "load_run": "genzoo.benchmark",
     "make_model": "genzoo.registry",
 }

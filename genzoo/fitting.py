@@ -1,28 +1,64 @@
-"""How long a fit may take, the record of what it did, and whether it had converged."""
+"""What one fit may spend and what it did: ``Budget``, ``Clock``, ``Training``, and ``Fit``, the one
+context that a family's ``_fit`` gets for seed, clock, progress and learning curve.
+
+Every family stops by the same rules:
+
+- before a unit of work (a step, an iteration, a split, a round) it asks ``fit.may(unit)``, which
+  changes nothing; after it, ``fit.did(unit)``; where there is no room it says ``fit.stop(unit)``;
+- without a budget in seconds the answer never depends on the clock;
+- ``training_.work`` holds how many units of each kind were done and ``training_.stops`` where a
+  limit ended them, so ``Budget.replay(training_)`` does the same work again, however fast the
+  machine is then.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from genzoo.seeding import Key, derive, numpy_rng, torch_generator
+
+if TYPE_CHECKING:
+    import torch
 
 LAST_PART = 0.25  # of a run: what it gained there says whether it had converged
 LEAST_GAIN = 0.01  # nats a row
 PATIENCE = 3  # iterations of EM that don't improve validation
 
+Progress = Callable[[float, str], None]
+StoppedBy = Literal["converged", "budget", "steps"]
+
 _FORM = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|seconds?|steps?)\s*", re.IGNORECASE)
+
+
+def now() -> float:
+    """Seconds on the clock of all budgets; tests put another in its place."""
+    return time.perf_counter()
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit on training: seconds of wall clock, or optimiser steps, or neither (the default)."""
+    """A limit on training: seconds of wall clock, or optimiser steps, or neither (the default).
+
+    Attributes:
+        seconds: of wall clock.
+        steps: of the optimiser; iterations of EM count as steps.
+        stops: where an earlier fit was ended by its limit: (unit of work, how many had been done).
+            These are repeated, and the clock is not asked.
+
+    >>> Budget.parse("60s")
+    Budget(seconds=60.0, steps=None, stops=None)
+    """
 
     seconds: float | None = None
     steps: int | None = None
+    stops: tuple[tuple[str, int], ...] | None = None
 
     @classmethod
     def parse(cls, budget: str | Budget | None) -> Budget:
@@ -47,10 +83,64 @@ class Budget:
             return cls(steps=int(number))
         return cls(seconds=number)
 
+    @classmethod
+    def replay(cls, training: Training, budget: str | Budget | None = None) -> Budget:
+        """The work that a fit did, to be done once more.
+
+        Args:
+            training: its ``training_``.
+            budget: what it had been given: families choose their sizes by it.
+        """
+        return replace(cls.parse(budget), stops=tuple((u, int(k)) for u, k in training.stops))
+
     def __str__(self) -> str:
         if self.seconds is not None:
             return f"{self.seconds:g}s"
         return f"{self.steps} steps" if self.steps is not None else "default"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A stretch of time. Every question is pure: it reads the clock and changes nothing.
+
+    Attributes:
+        began: when the stretch began, by ``now``.
+        ends: when it is over; inf without a limit.
+
+    >>> Clock(began=now()).over
+    False
+    """
+
+    began: float
+    ends: float = math.inf
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the stretch began."""
+        return now() - self.began
+
+    @property
+    def left(self) -> float:
+        """Seconds until it is over, not below 0; inf without a limit."""
+        return max(0.0, self.ends - now())
+
+    @property
+    def over(self) -> bool:
+        return self.left <= 0.0
+
+    @property
+    def done(self) -> float:
+        """The share of the stretch that is spent, in [0, 1]; 0 without a limit."""
+        length = self.ends - self.began
+        return min(1.0, self.spent / length) if length > 0 else 1.0
+
+    def part(self, share: float) -> Clock:
+        """The first ``share`` of this stretch."""
+        return Clock(self.began, self.began + share * (self.ends - self.began))
+
+    def rest(self) -> Clock:
+        """From now to the end of this stretch."""
+        return Clock(now(), self.ends)
 
 
 @dataclass(frozen=True)
@@ -67,18 +157,27 @@ class CurvePoint:
 class Training:
     """What a fit did.
 
-    ``converged`` says that the validation rows had no more to gain to speak of (``converged`` and
-    ``at_rest`` below), ``stopped_by`` what ended the fit: ``"converged"``, ``"budget"`` (the
-    caller's limit) or ``"steps"`` (the family's own default number ran out). ``notes`` are remarks
-    for the reader of a report.
+    Attributes:
+        steps: its main unit of work: optimiser steps, iterations of EM, edges and splits.
+        seconds: of wall clock.
+        curve: the learning curve.
+        converged: whether the validation rows had no more to gain to speak of (``converged`` and
+            ``at_rest`` below).
+        stopped_by: what ended the fit: ``"converged"``, ``"budget"`` (the caller's limit) or
+            ``"steps"`` (the family's own default number ran out).
+        notes: remarks for the reader of a report.
+        work: how many units of each kind were done.
+        stops: where a limit ended some work: [unit, how many had been done by then].
     """
 
     steps: int = 0
     seconds: float = 0.0
     curve: list[CurvePoint] = field(default_factory=list)
     converged: bool = True
-    stopped_by: str = "converged"
+    stopped_by: StoppedBy = "converged"
     notes: list[str] = field(default_factory=list)
+    work: dict[str, int] = field(default_factory=dict)
+    stops: list[tuple[str, int]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         record = asdict(self)
@@ -89,8 +188,155 @@ class Training:
         return record
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Training:
-        return cls(**{**record, "curve": [CurvePoint(**point) for point in record["curve"]]})
+    def from_json(cls, record: Mapping[str, Any]) -> Training:
+        """The inverse of ``to_json``, also for records without ``work`` and ``stops``."""
+        curve = [CurvePoint(**point) for point in record["curve"]]
+        stops = [(unit, count) for unit, count in record.get("stops", ())]
+        return cls(**{**record, "curve": curve, "stops": stops})
+
+
+class Fit:
+    """One fit: what it may spend, and the record of what it does.
+
+    Args:
+        seed: of the fit.
+        budget: the caller's.
+        report: the caller's progress, (fraction done, message).
+        clock: the stretch of time that it has; None: it begins now, and ends with the budget's
+            seconds.
+
+    Attributes:
+        clock: ``spent``, ``left``, ``over``, ``done``, ``part(share)``, ``rest()``.
+        text: ``Dataset.text`` of the data set that is fitted, or None.
+        training: the record, which ``fit`` leaves as ``model.training_``.
+
+    >>> fit = Fit(seed=0, budget=Budget(steps=2))
+    >>> while fit.may("steps"):
+    ...     fit.did("steps")
+    >>> fit.training.steps, fit.training.work
+    (2, {'steps': 2})
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        budget: Budget | None = None,
+        report: Progress | None = None,
+        *,
+        clock: Clock | None = None,
+        text: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        self.seed, self.budget, self.text = seed, budget or Budget(), text
+        seconds = math.inf if self.budget.seconds is None else self.budget.seconds
+        began = now()
+        self.clock = clock or Clock(began, began + seconds)
+        self.training = Training()
+        self._report = report
+        self._stops = None if self.budget.stops is None else frozenset(self.budget.stops)
+
+    # ---------------------------------------------------------------- randomness
+
+    def rng(self, *keys: Key) -> np.random.Generator:
+        """A NumPy generator of this fit for the stream that ``keys`` name."""
+        return numpy_rng(self.seed, *keys)
+
+    def torch_rng(self, *keys: Key, device: str | torch.device = "cpu") -> torch.Generator:
+        """A torch generator of this fit, on ``device``, for the stream that ``keys`` name."""
+        return torch_generator(self.seed, *keys, device=device)
+
+    # ---------------------------------------------------------------- limits and work
+
+    @property
+    def limited(self) -> bool:
+        """Whether the caller set a limit."""
+        return self.budget != Budget()
+
+    def may(self, unit: str, *, clock: Clock | None = None, expected: float = 0.0) -> bool:
+        """Whether another unit of work has room. Asking changes nothing.
+
+        Args:
+            unit: of work, such as ``"steps"`` or ``"splits"``.
+            clock: the stretch that it must fit in; None: the whole fit's.
+            expected: seconds that it will take.
+        """
+        done = self.training.work.get(unit, 0)
+        if self._stops is not None:
+            return (unit, done) not in self._stops
+        if self.budget.steps is not None:
+            return unit != "steps" or done < self.budget.steps
+        if self.budget.seconds is None:
+            return True
+        left = (clock or self.clock).left
+        return left > 0.0 and expected <= left
+
+    def did(self, unit: str, n: int = 1) -> None:
+        """Note n units of work; ``"steps"`` counts as the training's steps too."""
+        work = self.training.work
+        work[unit] = work.get(unit, 0) + n
+        if unit == "steps":
+            self.training.steps += n
+
+    def stop(self, unit: str, by: StoppedBy = "budget") -> None:
+        """Note that a limit ended the work of this unit before it was done."""
+        self.training.stops.append((unit, self.training.work.get(unit, 0)))
+        self.training.converged, self.training.stopped_by = False, by
+
+    def part(self, name: str, share: float) -> Fit:
+        """A fit of its own with what is left of the first ``share`` of this one's budget.
+
+        Its record is its own, its progress is mapped into this one's, its seed is derived.
+
+        Args:
+            name: of the part; its units of work are replayed by it.
+            share: of the whole budget, by which this part is to be over, in (0, 1].
+        """
+        budget, since = Budget(), self._done()
+        if self._stops is not None:
+            stops = [(u.partition("/")[2], k) for u, k in self._stops if u.startswith(f"{name}/")]
+            budget = replace(self.budget, stops=tuple(sorted(stops)))
+        elif self.budget.steps is not None:
+            steps = round(share * self.budget.steps) - self.training.work.get("steps", 0)
+            budget = Budget(steps=max(0, steps))
+        elif self.budget.seconds is not None:
+            budget = Budget(seconds=max(0.01, self.clock.part(share).left))
+
+        def report(done: float, message: str) -> None:
+            self.report(since + (share - since) * done, f"{name}: {message}")
+
+        return Fit(derive(self.seed, name), budget, report, text=self.text)
+
+    def take(self, name: str, part: Fit) -> None:
+        """Note the work of a part under its name, its steps among this fit's."""
+        for unit, count in part.training.work.items():
+            self.did(f"{name}/{unit}", count)
+        self.did("steps", part.training.steps)
+        self.training.stops += [(f"{name}/{unit}", k) for unit, k in part.training.stops]
+
+    def _done(self) -> float:
+        if self.budget.steps is not None:
+            return min(1.0, self.training.work.get("steps", 0) / self.budget.steps)
+        return self.clock.done
+
+    # ---------------------------------------------------------------- what others see
+
+    def report(self, done: float, message: str) -> None:
+        """Tell the caller's progress: the share of the fit that is done, and a message."""
+        if self._report is not None:
+            self._report(min(1.0, max(0.0, done)), message)
+
+    def point(self, train: float | None, valid: float | None, step: int | None = None) -> None:
+        """A point of the learning curve at this moment.
+
+        Args:
+            train, valid: mean nats per row, or None.
+            step: None: the steps that were done so far.
+        """
+        at = self.training.steps if step is None else step
+        self.training.curve.append(CurvePoint(at, self.clock.spent, train, valid))
+
+    def note(self, text: str) -> None:
+        """A remark for the reader of a report."""
+        self.training.notes.append(text)
 
 
 def converged(before: np.ndarray, after: np.ndarray) -> bool:

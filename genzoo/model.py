@@ -1,218 +1,112 @@
-"""The one interface: ``GenerativeModel`` (``fit``, ``sample``, ``log_prob``).
-
-How to write a family: subclass ``GenerativeModel``, keep each constructor argument under its own
-name, and write five methods on checked rows of codes (``genzoo.models.independent`` is the
-template):
-
-    _fit(rows, valid, *, seed, budget, progress) -> Training
-    _sample(n, given, *, seed) -> rows
-    _log_prob(rows, *, seed) -> LogProb
-    _state() -> dict of arrays
-    _restore(arrays)
-
-The public methods check and encode once, so these five can trust their input: ``rows`` is int64 of
-shape (n, D), every code is legal, ``self.schema_`` is set. ``given`` is None or (n, D) rows with
-``MISSING`` in the places to fill in. What a family can't do raises ``Unsupported`` with its reason.
-"""
+"""The one interface: ``GenerativeModel`` (``fit``, ``sample``, ``log_prob``)."""
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import inspect
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from genzoo.fitting import Budget, Training
+from genzoo import store
+from genzoo.datasets.dataset import Dataset
+from genzoo.fitting import Budget, Fit, Progress, Training
+from genzoo.keys import MODELS
+from genzoo.parameters import Rule
 from genzoo.seeding import check_seed, derive, numpy_rng
-from genzoo.space import forms
+from genzoo.space import forms, strings
 from genzoo.space.schema import MISSING, Schema
+from genzoo.values import LogDensity, LogProb, Unsupported
 
-if TYPE_CHECKING:
-    pass
-
-KINDS = ("exact", "lower_bound", "estimate")
 HOLD_OUT = 0.1
 MOST_REDRAWS = 100
 
-Progress = Callable[[float, str], None]
 
-
-class Unsupported(Exception):  # noqa: N818 - a refusal with a reason, not a fault
-    """A family can't answer this question; ``reason`` says why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Score:
-    """A mean log-likelihood in nats, its standard error and its kind.
-
-    ``stderr`` is sd / sqrt(n) over the rows, so Monte Carlo error is included.
-    """
-
-    value: float
-    stderr: float
-    kind: str
-
-    def bits_per_dim(self, schema: Schema) -> float:
-        """-value / (D ln 2): lower is better."""
-        return -self.value / (schema.D * np.log(2))
-
-    def __float__(self) -> float:
-        return self.value
-
-    def __str__(self) -> str:
-        mark = {"exact": "", "lower_bound": ">= ", "estimate": "~ "}[self.kind]
-        error = "" if np.isnan(self.stderr) else f" +- {self.stderr:.4f}"  # nan: a single row
-        return f"{mark}{self.value:.4f}{error} nats"
-
-
-@dataclass(frozen=True, eq=False)
-class LogProb:
-    """Log-probabilities of rows.
-
-    Attributes:
-        value: (n,) log mass in nats.
-        kind: ``"exact"``; ``"lower_bound"`` (its expectation is at most the log mass); or
-            ``"estimate"`` (no promise).
-        stderr: (n,) Monte Carlo standard error of each value; zero where exact.
-        estimator: how a value that is not exact was found, such as ``"iwae"`` or ``"ais"``.
-        ess: (n,) effective number of draws behind each value, or None where there are none.
-    """
-
-    value: np.ndarray
-    kind: str
-    stderr: np.ndarray
-    estimator: str | None = None
-    ess: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind: expected one of {', '.join(KINDS)}; got {self.kind!r}")
-
-    @classmethod
-    def exact(cls, value: np.ndarray) -> LogProb:
-        value = np.asarray(value, dtype=np.float64)
-        return cls(value, "exact", np.zeros_like(value))
-
-    def mean(self, groups: np.ndarray | None = None) -> Score:
-        """The mean over rows, with its sampling error (nan for a single row).
-
-        Args:
-            groups: (n,) which group each row is from, integers or strings (a piece of music, a
-                customer): rows of one group are not independent, so the error is taken over groups.
-        """
-        return self.per(np.ones(len(self.value)), groups)
-
-    def per(self, units: Any, groups: np.ndarray | None = None) -> Score:
-        """Nats per unit: all nats over all units, such as characters or steps.
-
-        The error is that of a ratio of sums by the delete-one jackknife (Efron & Stein 1981, Ann.
-        Stat. 9), over groups of rows where these are given, which holds where some groups are much
-        larger than others; for rows of one unit each it is sd / sqrt(n). nan for a single row or
-        group, and where all units are one group's.
-
-        Args:
-            units: (n,) how many units each row has; not negative, and some positive.
-            groups: (n,) which group each row is from; None: each row is one.
-        """
-        units = _per_row(units, "units", len(self.value), "iufb", "a number")
-        total = float(units.sum())
-        if not (np.isfinite(units).all() and (units >= 0).all() and total > 0):
-            raise ValueError("units: expected numbers that are not negative, and some positive")
-        mean = float(np.sum(self.value)) / total
-        residuals = self.value - mean * units
-        if groups is not None:
-            names = _per_row(groups, "groups", len(self.value), "iuU", "an integer or a string")
-            _, place = np.unique(names, return_inverse=True)
-            residuals = np.bincount(place, weights=residuals)
-            units = np.bincount(place, weights=units)
-        n, others = len(residuals), total - units
-        if n < 2 or not (others > 0).all():
-            return Score(mean, np.nan, self.kind)
-        # what the ratio becomes without one of them, less the ratio itself
-        moved = residuals / others
-        return Score(mean, float(np.sqrt((n - 1) / n * np.sum(moved**2))), self.kind)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.value, dtype=dtype) if copy else np.asarray(self.value, dtype=dtype)
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-
-@dataclass(frozen=True, eq=False)
-class LogDensity:
-    """Log densities of rows: log mass less the log volume of the row's cells.
-
-    ``comparable`` (n,) is False where a number lay beyond the range or between grid points: such a
-    row's density is not comparable with that of another model.
-    """
-
-    value: np.ndarray
-    kind: str
-    stderr: np.ndarray
-    comparable: np.ndarray
-
-
-class GenerativeModel:
+class GenerativeModel(abc.ABC):
     """A distribution over rows of a finite product space, learned from rows.
 
-    Subclasses follow scikit-learn's convention: the constructor stores each argument unchanged
-    under its own name and does nothing else, and what ``fit`` learns lives in attributes whose
-    names end with an underscore (the next ``fit`` deletes them).
+    How to write a family (``genzoo.models.independent`` is the template): subclass, keep each
+    constructor argument unchanged under its own name, say in ``parameters`` what values it may
+    have, and write five methods on checked rows of codes:
+
+        _fit(rows, valid, fit)            learn; ``fit`` (``genzoo.fitting.Fit``) has the seed, the
+                                          clock, progress, the learning curve and the record
+        _sample(n, given, *, seed)        -> rows (n, D)
+        _log_prob(rows, *, seed)          -> LogProb
+        _state()                          -> dict of arrays: all that was learned
+        _restore(arrays)                  the inverse
+
+    - The public methods check and encode once, so these five trust their input: ``rows`` is int64
+      of shape (n, D) with legal codes, END fills every place after the first END, and
+      ``self.schema_`` is set. ``valid`` holds rows to select on; None where ``selects`` is False.
+    - ``MISSING`` in ``_log_prob`` means "sum this variable out", in ``given`` "fill this in";
+      ``given`` is None or (n, D). What the family can't do raises ``Unsupported(reason)``.
+    - ``sample`` and ``log_prob`` describe one distribution: smoothing belongs to the model. Every
+      legal row has mass, and no other row has any: a string's product stops at its first END
+      (``self.schema_.reached``).
+    - ``LogProb.kind`` says what a value is: ``exact``, ``lower_bound`` or ``estimate``.
+    - Before a unit of work ask ``fit.may("steps")``, after it say ``fit.did("steps")``, and
+      ``fit.stop("steps")`` where a limit ended it. Set ``fit.training.converged`` honestly.
+    - Randomness comes from ``fit.rng("name")`` in ``_fit`` and from ``seed`` elsewhere. What is
+      learned lives in attributes that end with an underscore (the next ``fit`` deletes them).
+    - ``genzoo.check_model(MyFamily())`` then says whether the promises hold.
+
+    >>> import genzoo
+    >>> model = genzoo.Independent().fit(["ab", "a", "abb"], seed=0)
+    >>> model.sample(2, seed=1)
+    ['aba', 'a']
+    >>> model.log_prob(["ab"]).kind
+    'exact'
 
     Attributes:
         schema_: the ``Schema`` of the data that was fitted.
-        training_: the ``Training`` record: steps, seconds, learning curve, converged or not.
+        training_: the ``Training`` record: work, seconds, learning curve, converged or not.
+        parameters: the values that each constructor argument may have.
         selects: whether the family selects anything on validation rows; where it does and the
             caller gives none, ``fit`` holds out a tenth of the rows.
         fits_missing: whether ``fit`` takes rows with ``MISSING`` entries (code -1). They are taken
             as missing at random.
     """
 
+    parameters: ClassVar[Mapping[str, Rule]] = {}
     selects: ClassVar[bool] = True
     fits_missing: ClassVar[bool] = False
 
     schema_: Schema
     training_: Training
     _form: str
-    _text: dict[str, list[str]] | None = None
 
     # ---------------------------------------------------------------- what a family writes
 
-    def _check_params(self) -> None:
-        """Raise ValueError if a constructor argument is out of range."""
+    @abc.abstractmethod
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        """Learn from rows (n, D), selecting on ``valid`` (n_valid, D)."""
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
-        raise NotImplementedError
-
+    @abc.abstractmethod
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
-        raise NotImplementedError
+        """(n, D) rows; ``given`` (n, D) with what is ``MISSING`` in it filled in."""
 
+    @abc.abstractmethod
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        raise NotImplementedError
+        """The log mass of each row, with what is ``MISSING`` summed out."""
 
+    @abc.abstractmethod
     def _state(self) -> dict[str, np.ndarray]:
-        raise NotImplementedError
+        """All that was learned."""
 
+    @abc.abstractmethod
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
-        raise NotImplementedError
+        """Become what ``_state`` described."""
+
+    def _check_params(self) -> None:
+        """ValueError for an argument out of range; extend it for what no ``Rule`` can say."""
+        for name, rule in self.parameters.items():
+            rule.check(name, getattr(self, name))
 
     # ---------------------------------------------------------------- what users call
 
@@ -245,8 +139,7 @@ class GenerativeModel:
         Raises:
             ValueError: for bad data or parameters, before any work is done.
         """
-        from genzoo.datasets.dataset import Dataset
-
+        self._check_contract()
         self._check_params()
         seed, budget = check_seed(seed), Budget.parse(budget)
         if not (progress is None or isinstance(progress, bool) or callable(progress)):
@@ -267,18 +160,32 @@ class GenerativeModel:
             schema, rows, held_out, form = self._read(data, schema, valid, seed)
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
-        self.schema_, self._form, self._text = schema, form, text
-        start = time.perf_counter()
+        self.schema_, self._form = schema, form
+        rows = strings.settled(rows, schema.end)
+        held_out = None if held_out is None else strings.settled(held_out, schema.end)
+        with _reporter(progress, type(self).__name__) as report:
+            run = Fit(seed, budget, report, text=text)
+            self._fit(rows, held_out, run)
+            run.report(1.0, "done")
         try:
-            with _reporter(progress, type(self).__name__) as report:
-                self.training_ = self._fit(
-                    rows, held_out, seed=seed, budget=budget, progress=report
-                )
-                report(1.0, "done")
-        finally:
-            del self._text
-        self.training_.seconds = time.perf_counter() - start
+            store.check_arrays(self._state())
+        except ValueError as error:
+            raise FloatingPointError(f"{type(self).__name__} fit: {error}") from None
+        run.training.seconds = run.clock.spent
+        self.training_ = run.training
         return self
+
+    def _check_contract(self) -> None:
+        """TypeError for a family that was written for an older interface."""
+        signature = inspect.signature(self._fit)
+        try:
+            signature.bind("rows", "valid", "fit")
+        except TypeError:
+            raise TypeError(
+                f"{type(self).__name__}._fit: expected _fit(self, rows, valid, fit) -> None, where "
+                f"fit.seed, fit.budget, fit.report and fit.training are what used to be passed and "
+                f"returned; got _fit{signature}"
+            ) from None
 
     def _read(
         self, data: Any, schema: Schema | None, valid: Any, seed: int
@@ -356,7 +263,7 @@ class GenerativeModel:
     def _completed(self, data: Any, *, seed: int) -> Any:
         """See ``genzoo.impute``."""
         self._check_fitted("impute")
-        observed = self._settle_end(forms.encode(self.schema_, data, given=True, name="data"))
+        observed = self._settled(forms.encode(self.schema_, data, given=True, name="data"))
         rows = self._filled(observed, seed)
         form = forms.form_of(data)
         if form == "codes":
@@ -378,14 +285,10 @@ class GenerativeModel:
         observed = self.schema_.encode(given, given=True)
         if len(observed) not in (1, n):
             raise ValueError(f"given: expected 1 row or n = {n} rows; got {len(observed)}")
-        return self._settle_end(np.repeat(observed, n // len(observed), axis=0))
+        return self._settled(np.repeat(observed, n // len(observed), axis=0))
 
-    def _settle_end(self, rows: np.ndarray) -> np.ndarray:
-        """After an observed END nothing is open: MISSING there is END."""
-        end = self.schema_.end
-        if end is None:
-            return rows
-        return np.where(np.cumsum(rows == end, axis=1) > 0, end, rows)
+    def _settled(self, rows: np.ndarray) -> np.ndarray:
+        return strings.settled(rows, self.schema_.end)
 
     def _checked_rows(self, rows: np.ndarray, n: int, observed: np.ndarray | None) -> np.ndarray:
         rows = self.schema_.check_rows(rows, name=f"{type(self).__name__} sample")
@@ -487,7 +390,7 @@ class GenerativeModel:
         )
 
     def _log_prob_of(self, rows: np.ndarray, seed: int) -> LogProb:
-        result = self._log_prob(self._settle_end(rows), seed=check_seed(seed))
+        result = self._log_prob(self._settled(rows), seed=check_seed(seed))
         if result.value.shape != (len(rows),) or result.stderr.shape != (len(rows),):
             raise RuntimeError(
                 f"{type(self).__name__} log_prob: expected shape ({len(rows)},); "
@@ -504,8 +407,6 @@ class GenerativeModel:
         return replace(result, value=np.minimum(result.value, 0.0))
 
     def _read_rows(self, data: Any) -> np.ndarray:
-        from genzoo.datasets.dataset import Dataset
-
         if isinstance(data, Dataset):
             raise ValueError(
                 "data: expected rows; got a Dataset: write data.train, data.valid or data.test"
@@ -531,10 +432,47 @@ class GenerativeModel:
         return self.log_prob(data).mean().value
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted model to a folder: JSON and safetensors, no pickle."""
-        from genzoo import store
+        """Write the fitted model to a folder: JSON and safetensors, no pickle.
 
-        store.save(self, folder)
+        The folder is made, or replaced where it holds a model. Before anything is written the model
+        is read back from what is to be written: what can be saved can be loaded.
+
+        Raises:
+            ValueError: if the model is not fitted; if ``load_model`` would refuse it (NaN or inf in
+                an array of its state, a parameter without a JSON form, ...); if ``folder`` can't be
+                made or holds something that is not a saved model.
+        """
+        self._check_fitted("save")
+        place = store.check_target(folder, "folder")
+        key = registered_key(type(self))
+        saved = store.Saved(
+            family=key or type(self).__qualname__,
+            registered=key is not None,
+            params=self.get_params(deep=False),
+            form=self._form,
+            schema=json.loads(self.schema_.to_json()),
+            training=self.training_.to_json(),
+            arrays=self._state(),
+        )
+        content = saved.packed()
+        try:
+            again = store.Saved.unpacked(*content)
+            type(self)(**again.params)._put(again)
+        except Exception as error:
+            raise ValueError(
+                f"model: expected one that can be loaded again; got {self!r}, for which load_model "
+                f"says {type(error).__name__}: {error}"
+            ) from error
+        store.write_model(place, *content)
+
+    def _put(self, saved: store.Saved) -> None:
+        """Become the model that was saved; its parameters are this one's already."""
+        if saved.form not in ("rows", "frame", "data"):
+            raise ValueError(f"form: expected one of rows, frame, data; got {saved.form!r}")
+        self._check_params()
+        self.schema_ = Schema.from_json(json.dumps(saved.schema))
+        self.training_, self._form = Training.from_json(saved.training), saved.form
+        self._restore(saved.arrays)
 
     @property
     def n_parameters_(self) -> int:
@@ -597,28 +535,14 @@ class GenerativeModel:
             raise ValueError(f"{method}: this {type(self).__name__} is not fitted; call fit first")
 
 
-def check_integer(name: str, value: object, *, least: int = 1, optional: bool = False) -> None:
-    """ValueError unless a parameter is an integer of at least ``least``, or None if optional."""
-    if optional and value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        what = "a positive integer" if least == 1 else f"an integer of at least {least}"
-        raise ValueError(f"{name}: expected {what}{' or None' * optional}; got {value!r}")
+def registered_key(cls: type) -> str | None:
+    """The key under which a class is registered, or None."""
+    path = f"{cls.__module__}:{cls.__qualname__}"
+    return next((key for key, value in MODELS.items() if value == path), None)
 
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or (type(a) is type(b) and bool(np.all(a == b)))
-
-
-def _per_row(values: Any, name: str, n: int, kinds: str, what: str) -> np.ndarray:
-    values = np.asarray(values)
-    if values.dtype == object and all(isinstance(v, str) for v in values.ravel()):
-        values = values.astype(str)
-    if values.shape != (n,) or values.dtype.kind not in kinds:
-        raise ValueError(
-            f"{name}: expected {what} for each of {n} rows; got {values.dtype} {values.shape}"
-        )
-    return values
 
 
 def _refuse_missing(schema: Schema, rows: np.ndarray, name: str, why: str) -> None:

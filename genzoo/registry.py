@@ -1,121 +1,49 @@
-"""What there is, by key: literal dicts of ``key: "module:attribute"``, imported on use.
-
-A new family, data set or metric is one file and one line here. Third parties need no line: every
-function that takes a key also takes the object itself.
-"""
+"""Models, data sets and metrics by key, imported on use; saved models by their folder."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections import ChainMap
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from genzoo import store
+from genzoo.keys import DATASETS, METRICS, MODELS
+from genzoo.model import GenerativeModel
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
-    from genzoo.model import GenerativeModel
-
-MODELS = {
-    "independent": "genzoo.models.independent:Independent",
-    "bayesian_network": "genzoo.models.bayesian_network.model:BayesianNetwork",
-    "mixture": "genzoo.models.mixture.model:Mixture",
-    "hmm": "genzoo.models.hmm.model:HMM",
-    "vae": "genzoo.models.vae:VAE",
-    "gan": "genzoo.models.gan.model:GAN",
-    "transformer": "genzoo.models.transformer.model:TransformerLM",
-    "ngram": "genzoo.models.ngram.model:NGram",
-}
-
-# each value is a function that takes the key and returns the Dataset
-DATASETS = {
-    "adult": "genzoo.datasets.uci:adult",
-    "alarm": "genzoo.datasets.networks:load",
-    "asia": "genzoo.datasets.networks:load",
-    "breast_cancer": "genzoo.datasets.tables:load",
-    "casino": "genzoo.datasets.synthetic:load",
-    "child": "genzoo.datasets.networks:load",
-    "debd/accidents": "genzoo.datasets.debd:load",
-    "debd/ad": "genzoo.datasets.debd:load",
-    "debd/baudio": "genzoo.datasets.debd:load",
-    "debd/bbc": "genzoo.datasets.debd:load",
-    "debd/bnetflix": "genzoo.datasets.debd:load",
-    "debd/book": "genzoo.datasets.debd:load",
-    "debd/c20ng": "genzoo.datasets.debd:load",
-    "debd/cr52": "genzoo.datasets.debd:load",
-    "debd/cwebkb": "genzoo.datasets.debd:load",
-    "debd/dna": "genzoo.datasets.debd:load",
-    "debd/jester": "genzoo.datasets.debd:load",
-    "debd/kdd": "genzoo.datasets.debd:load",
-    "debd/kosarek": "genzoo.datasets.debd:load",
-    "debd/msnbc": "genzoo.datasets.debd:load",
-    "debd/msweb": "genzoo.datasets.debd:load",
-    "debd/nips": "genzoo.datasets.debd:load",
-    "debd/nltcs": "genzoo.datasets.debd:load",
-    "debd/plants": "genzoo.datasets.debd:load",
-    "debd/pumsb_star": "genzoo.datasets.debd:load",
-    "debd/tmovie": "genzoo.datasets.debd:load",
-    "debd/tretail": "genzoo.datasets.debd:load",
-    "diabetes": "genzoo.datasets.tables:load",
-    "digits": "genzoo.datasets.images:load",
-    "digits_binary": "genzoo.datasets.images:load",
-    "fashion_mnist": "genzoo.datasets.images:load_28",
-    "grammar": "genzoo.datasets.synthetic:load",
-    "insurance": "genzoo.datasets.networks:load",
-    "iris": "genzoo.datasets.tables:load",
-    "jsb_chorales": "genzoo.datasets.music:load",
-    "jsb_voices": "genzoo.datasets.music:load",
-    "kmnist": "genzoo.datasets.images:load_28",
-    "mnist": "genzoo.datasets.images:load_28",
-    "mnist_binary": "genzoo.datasets.images:load_28",
-    "names": "genzoo.datasets.text:load",
-    "nottingham": "genzoo.datasets.music:load",
-    "promoters": "genzoo.datasets.uci:promoters",
-    "rings": "genzoo.datasets.synthetic:load",
-    "sachs": "genzoo.datasets.networks:load",
-    "splice": "genzoo.datasets.uci:splice",
-    "tinyshakespeare": "genzoo.datasets.text:load",
-    "wine": "genzoo.datasets.tables:load",
-}
-
-# of a model's log masses of the test rows; these stand in the ranking
-LIKELIHOOD_METRICS = {
-    "test_log_prob": "genzoo.metrics.likelihood:test_log_prob",
-    "bits_per_dim": "genzoo.metrics.likelihood:bits_per_dim",
-    "truth_gap": "genzoo.metrics.likelihood:truth_gap",
-}
-
-# of rows, drawn by a model or taken from the data
-SAMPLE_METRICS = {
-    "c2st": "genzoo.metrics.two_sample:two_sample_test",
-    "mmd": "genzoo.metrics.mmd:mmd",
-    "precision": "genzoo.metrics.manifold:precision",
-    "recall": "genzoo.metrics.manifold:recall",
-    "density": "genzoo.metrics.manifold:density",
-    "coverage": "genzoo.metrics.manifold:coverage",
-    "marginal_tv": "genzoo.metrics.variation:marginal_tv",
-    "pair_tv": "genzoo.metrics.variation:pair_tv",
-    "ngram_tv": "genzoo.metrics.ngrams:ngram_tv",
-    "novelty": "genzoo.metrics.ngrams:novelty",
-    "frechet": "genzoo.metrics.frechet:frechet",
-    "memorisation": "genzoo.metrics.memorisation:memorisation",
-}
-
-METRICS = ChainMap(SAMPLE_METRICS, LIKELIHOOD_METRICS)  # a view of both
 
 
 def list_models() -> list[str]:
-    """The keys of the model families."""
+    """The keys of the model families.
+
+    >>> import genzoo
+    >>> genzoo.list_models()[:3]
+    ['independent', 'bayesian_network', 'mixture']
+    """
     return list(MODELS)
 
 
 def list_datasets() -> list[str]:
-    """The keys of the data sets."""
+    """The keys of the data sets.
+
+    >>> import genzoo
+    >>> "digits" in genzoo.list_datasets()
+    True
+    """
     return sorted(DATASETS)
 
 
 def list_metrics() -> list[str]:
-    """The keys of the metrics."""
+    """The keys of the metrics.
+
+    >>> import genzoo
+    >>> "bits_per_dim" in genzoo.list_metrics()
+    True
+    """
     return list(METRICS)
 
 
@@ -139,12 +67,6 @@ def model_class(key: str) -> type[GenerativeModel]:
     return look_up(MODELS, key, "model")
 
 
-def key_of(cls: type) -> str | None:
-    """The key under which a class is registered, or None."""
-    path = f"{cls.__module__}:{cls.__qualname__}"
-    return next((key for key, value in MODELS.items() if value == path), None)
-
-
 def make_model(name: str, **params: Any) -> GenerativeModel:
     """An unfitted model.
 
@@ -154,6 +76,10 @@ def make_model(name: str, **params: Any) -> GenerativeModel:
 
     Raises:
         ValueError: for an unknown name or parameter, or a value out of range.
+
+    >>> import genzoo
+    >>> genzoo.make_model("independent", pseudo_count=0.5)
+    Independent(pseudo_count=0.5)
     """
     return model_class(name)().set_params(**params)
 
@@ -163,5 +89,50 @@ def load_dataset(name: str) -> Dataset:
 
     Raises:
         ValueError: for an unknown name.
+
+    >>> import genzoo
+    >>> genzoo.load_dataset("iris").train.shape
+    (105, 5)
     """
     return look_up(DATASETS, name, "dataset")(name)
+
+
+def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> GenerativeModel:
+    """A saved model, ready to sample and score.
+
+    Args:
+        folder: what ``model.save(folder)`` wrote.
+        cls: the class, for a family that is not in the registry.
+
+    Raises:
+        ValueError: if the folder holds no saved model, a damaged one, one of a newer format, or
+            one of an unregistered family and no ``cls`` was given.
+
+    >>> import genzoo, tempfile
+    >>> folder = tempfile.mkdtemp() + "/model"
+    >>> genzoo.Independent().fit(["ab", "a"]).save(folder)
+    >>> genzoo.load_model(folder)
+    Independent()
+    """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"folder: expected a path; got {folder!r}")
+    folder = Path(folder)
+    saved = store.read_model(folder)
+    if cls is None:
+        if not saved.registered or saved.family not in MODELS:
+            raise ValueError(
+                f"cls: {saved.family!r} is not a registered family; pass its class, "
+                f"load_model(folder, cls={saved.family})"
+            )
+        cls = model_class(saved.family)
+    elif not (isinstance(cls, type) and issubclass(cls, GenerativeModel)):
+        raise ValueError(f"cls: expected a GenerativeModel class; got {cls!r}")
+    try:
+        model = cls(**saved.params)
+    except TypeError as error:
+        raise ValueError(
+            f"cls: {cls.__name__} does not take the saved parameters: {error}"
+        ) from error
+    with store.damage(folder):
+        model._put(saved)
+    return model

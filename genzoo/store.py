@@ -1,7 +1,7 @@
 """Saved models: a folder with ``model.json`` and ``arrays.safetensors``, no pickle anywhere.
 
-Loading runs no code from the folder: the family is looked up in the registry, or is the class
-that the caller passes; a name in a file is never imported.
+Loading runs no code from the folder: it holds JSON and numbers, and a name in it is never imported.
+What the parts mean is for others to say; here they are written, read and checked for damage.
 """
 
 from __future__ import annotations
@@ -14,21 +14,16 @@ import reprlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genzoo.fitting import Training
-from genzoo.model import GenerativeModel
-from genzoo.space.schema import Schema
-
 COLUMNS_FILE = "columns.json"  # how the columns of the user's file are treated, where it had some
 FORMAT_VERSION = 1
-FORMS = ("rows", "frame", "data")  # in which samples go back
 
 
 def pack_json(value: Any) -> np.ndarray:
@@ -116,20 +111,95 @@ def check_target(folder: Any, argument: str) -> Path:
     return place
 
 
-def save(model: GenerativeModel, folder: str | Path) -> None:
-    """Write a fitted model to ``folder``, which is made, or replaced where it holds a model.
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """What a saved model is made of.
 
-    Before anything is written the model is read back from what is to be written: what can be saved
-    can be loaded.
+    Attributes:
+        family: its key in the registry, or the name of its class.
+        registered: whether it is a key.
+        params: the constructor's arguments.
+        form: in which samples go back.
+        schema, training: what their ``to_json`` gave, as JSON's types.
+        arrays: what was learned.
+    """
+
+    family: str
+    registered: bool
+    params: dict[str, Any]
+    form: str
+    schema: dict[str, Any]
+    training: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    def packed(self) -> tuple[bytes, bytes]:
+        """The contents of ``model.json`` and ``arrays.safetensors``.
+
+        Raises:
+            ValueError: for what has no JSON form, and for NaN and inf.
+        """
+        from safetensors.numpy import save as to_bytes
+
+        for name, value in [*self.params.items(), ("training_", self.training)]:
+            _json(name, value)
+        # safetensors writes an array's memory as it lies: a transposed view would come back wrong
+        arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in self.arrays.items()}
+        check_arrays(arrays)
+        try:
+            content = to_bytes(arrays)
+        except Exception as error:
+            raise ValueError(
+                f"model: expected arrays under names that can be loaded again; "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "arrays"}
+        record = {
+            "format_version": FORMAT_VERSION,
+            **own,
+            "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(self.schema))},
+            "versions": versions(),
+        }
+        return json.dumps(record, indent=1).encode(), content
+
+    @classmethod
+    def unpacked(cls, text: bytes, content: bytes) -> Saved:
+        """The inverse of ``packed``.
+
+        Raises:
+            Exception: of many kinds, for what is damaged.
+        """
+        record = json.loads(text)
+        kinds = {
+            "family": str, "registered": bool, "params": dict, "form": str, "schema": dict,
+            "training": dict,
+        }  # fmt: skip
+        parts = {name: _of_type(record, name, kind) for name, kind in kinds.items()}
+        return cls(**parts, arrays=_read_arrays(record, content))
+
+
+def read_model(folder: Path) -> Saved:
+    """The parts of a saved model.
 
     Raises:
-        ValueError: if the model is not fitted; if ``load_model`` would refuse it (NaN or inf in an
-            array of its state, a parameter without a JSON form, ...); if ``folder`` can't be made
-            or holds something that is not a saved model.
+        ValueError: if the folder holds no saved model, a damaged one or one of a newer format.
     """
-    model._check_fitted("save")
-    folder = check_target(folder, "folder")
-    text, content = _saved(model)
+    missing = [n for n in ("model.json", "arrays.safetensors") if not (folder / n).is_file()]
+    if missing:
+        raise ValueError(f"folder: expected a saved model; {folder} lacks {', '.join(missing)}")
+    with damage(folder):
+        text = (folder / "model.json").read_bytes()
+        format_version = _of_type(json.loads(text), "format_version", int)
+    if format_version > FORMAT_VERSION:
+        raise ValueError(
+            f"folder: {folder} has format {format_version}; this version reads up to "
+            f"{FORMAT_VERSION}: update genzoo"
+        )
+    with damage(folder):
+        return Saved.unpacked(text, (folder / "arrays.safetensors").read_bytes())
+
+
+def write_model(folder: Path, text: bytes, content: bytes) -> None:
+    """What ``Saved.packed`` gave, into a folder of ``check_target``."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -144,44 +214,6 @@ def save(model: GenerativeModel, folder: str | Path) -> None:
         raise
 
 
-def _saved(model: GenerativeModel) -> tuple[bytes, bytes]:
-    """The contents of ``model.json`` and ``arrays.safetensors``."""
-    from safetensors.numpy import save as to_bytes
-
-    from genzoo.registry import key_of
-
-    params, training = model.get_params(deep=False), model.training_.to_json()
-    for name, value in [*params.items(), ("training_", training)]:
-        _json(name, value)
-    # safetensors writes an array's memory as it lies, so a transposed view would come back wrong
-    arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in model._state().items()}
-    for name, array in arrays.items():
-        _check_array(name, array)
-    schema = json.loads(model.schema_.to_json())
-    try:
-        content = to_bytes(arrays)
-        record = {
-            "format_version": FORMAT_VERSION,
-            "family": key_of(type(model)) or type(model).__qualname__,
-            "registered": key_of(type(model)) is not None,
-            "params": params,
-            "form": model._form,
-            "schema": schema,
-            "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(schema))},
-            "training": training,
-            "versions": versions(),
-        }
-        text = json.dumps(record, indent=1).encode()
-        parts = _Parts.of(json.loads(text), content)
-        parts.put_into(type(model)(**parts.params))
-    except Exception as error:
-        raise ValueError(
-            f"model: expected one that can be loaded again; got {model!r}, for which load_model "
-            f"says {type(error).__name__}: {error}"
-        ) from error
-    return text, content
-
-
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
@@ -191,86 +223,8 @@ def _holds_other_things(folder: Path) -> bool:
     return bool(names - {"model.json", "arrays.safetensors", COLUMNS_FILE})
 
 
-def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> GenerativeModel:
-    """A saved model, ready to sample and score.
-
-    Args:
-        folder: what ``model.save(folder)`` wrote.
-        cls: the class, for a family that is not in the registry.
-
-    Raises:
-        ValueError: if the folder holds no saved model, a damaged one, one of a newer format, or
-            one of an unregistered family and no ``cls`` was given.
-    """
-    from genzoo.registry import MODELS, model_class
-
-    if not isinstance(folder, (str, os.PathLike)):
-        raise ValueError(f"folder: expected a path; got {folder!r}")
-    folder = Path(folder)
-    missing = [n for n in ("model.json", "arrays.safetensors") if not (folder / n).is_file()]
-    if missing:
-        raise ValueError(f"folder: expected a saved model; {folder} lacks {', '.join(missing)}")
-    with _damage(folder):
-        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        format_version = _of_type(record, "format_version", int)
-    if format_version > FORMAT_VERSION:
-        raise ValueError(
-            f"folder: {folder} has format {format_version}; this version reads up to "
-            f"{FORMAT_VERSION}: update genzoo"
-        )
-    with _damage(folder):
-        family = _of_type(record, "family", str)
-        registered = _of_type(record, "registered", bool)
-        parts = _Parts.of(record, (folder / "arrays.safetensors").read_bytes())
-    if cls is None:
-        if not registered or family not in MODELS:
-            raise ValueError(
-                f"cls: {family!r} is not a registered family; pass its class, "
-                f"load_model(folder, cls={family})"
-            )
-        cls = model_class(family)
-    elif not (isinstance(cls, type) and issubclass(cls, GenerativeModel)):
-        raise ValueError(f"cls: expected a GenerativeModel class; got {cls!r}")
-    try:
-        model = cls(**parts.params)
-    except TypeError as error:
-        raise ValueError(
-            f"cls: {cls.__name__} does not take the saved parameters: {error}"
-        ) from error
-    with _damage(folder):
-        parts.put_into(model)
-    return model
-
-
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """What a saved model is made of, checked as far as its class needs not be known."""
-
-    params: dict[str, Any]
-    form: str
-    schema: Schema
-    training: Training
-    arrays: dict[str, np.ndarray]
-
-    @classmethod
-    def of(cls, record: dict[str, Any], content: bytes) -> _Parts:
-        """From what ``model.json`` says, and ``arrays.safetensors`` holds."""
-        params = _of_type(record, "params", dict)
-        form = _of_type(record, "form", str)
-        if form not in FORMS:
-            raise ValueError(f"form: expected one of {', '.join(FORMS)}; got {form!r}")
-        schema = Schema.from_json(json.dumps(_of_type(record, "schema", dict)))
-        training = Training.from_json(_of_type(record, "training", dict))
-        return cls(params, form, schema, training, _read_arrays(record, content))
-
-    def put_into(self, model: GenerativeModel) -> None:
-        model._check_params()
-        model.schema_, model.training_, model._form = self.schema, self.training, self.form
-        model._restore(self.arrays)
-
-
 @contextlib.contextmanager
-def _damage(folder: Path) -> Iterator[None]:
+def damage(folder: Path) -> Iterator[None]:
     """Whatever a damaged file leads to ends as a ValueError with the folder named."""
     try:
         yield
@@ -296,14 +250,15 @@ def _read_arrays(record: dict[str, Any], content: bytes) -> dict[str, np.ndarray
         if saved != found:
             raise ValueError(f"{name}: expected SHA-256 {saved}; got {found}")
     arrays = from_bytes(content)
-    for name, array in arrays.items():
-        _check_array(name, array)
+    check_arrays(arrays)
     return arrays
 
 
-def _check_array(name: str, array: np.ndarray) -> None:
-    """ValueError unless it holds numbers that the format has, or -inf, the logarithm of a zero."""
-    if array.dtype.kind not in "biufc" or array.dtype.itemsize > 8:
-        raise ValueError(f"{name}: expected numbers of at most 8 bytes; got {array.dtype}")
-    if array.dtype.kind == "f" and not (array < np.inf).all():
-        raise ValueError(f"{name}: expected numbers or -inf; got NaN or inf")
+def check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
+    """ValueError unless all are numbers that the format has, or -inf, the logarithm of a zero."""
+    for name, array in arrays.items():
+        array = np.asarray(array)
+        if array.dtype.kind not in "biufc" or array.dtype.itemsize > 8:
+            raise ValueError(f"{name}: expected numbers of at most 8 bytes; got {array.dtype}")
+        if array.dtype.kind == "f" and not (array < np.inf).all():
+            raise ValueError(f"{name}: expected numbers or -inf; got NaN or inf")

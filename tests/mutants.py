@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from genzoo.fitting import Training
-from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.models.independent import Independent
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb, Score, Unsupported
 
 # ------------------------------------------------------------------------- sound toys
 
@@ -34,19 +35,19 @@ class LatentClasses(GenerativeModel):
     def __init__(self, *, n_classes: int = 16) -> None:
         self.n_classes = n_classes
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         cards, D = self.schema_.cards, self.schema_.D
         legal = np.arange(cards.max()) < cards[:, None]
-        centres = rows[numpy_rng(seed, "centres").integers(0, len(rows), self.n_classes)]
+        centres = rows[fit.rng("centres").integers(0, len(rows), self.n_classes)]
         near = np.exp(-1.5 * (rows[None] != centres[:, None]).sum(axis=2))  # (H, n)
         counts = np.where(legal, 0.05, 0.0) * near.sum(axis=1)[:, None, None]
         for d in range(D):
             onehot = rows[:, d, None] == np.arange(cards.max())
             counts[:, d] += (near * self.schema_.reached(rows)[:, d]) @ onehot
-        progress(0.5, "counted")
+        fit.report(0.5, "counted")
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(counts) - np.log(counts.sum(axis=2, keepdims=True))
-        return Training(steps=1)
+        fit.did("steps")
 
     def log_likelihood(self, rows):
         """(H, n) log p(x | h); what is MISSING is summed out, where there is no END."""
@@ -483,9 +484,9 @@ class LeavesATrace(Independent):
 
 
 class GlobalRandom(Independent):
-    def _fit(self, rows, valid, **options):
+    def _fit(self, rows, valid, fit):
         np.random.random()
-        return super()._fit(rows, valid, **options)
+        super()._fit(rows, valid, fit)
 
 
 def seed_torch(seed):
@@ -500,9 +501,9 @@ class SeedsNumPyInFit(Independent):
 
     reseed = staticmethod(np.random.seed)
 
-    def _fit(self, rows, valid, **options):
+    def _fit(self, rows, valid, fit):
         self.reseed(0)
-        return super()._fit(rows, valid, **options)
+        super()._fit(rows, valid, fit)
 
 
 class SeedsRandomInFit(SeedsNumPyInFit):
@@ -537,45 +538,43 @@ class DrawsGlobally(Independent):
 
 
 class RemembersOldFits(Independent):
-    def _fit(self, rows, valid, **options):
+    def _fit(self, rows, valid, fit):
         self._rows = np.concatenate([getattr(self, "_rows", rows[:0]), rows])
-        return super()._fit(self._rows, valid, **options)
+        super()._fit(self._rows, valid, fit)
 
 
 class TrainsOnValidation(Independent):
     selects = True
 
-    def _fit(self, rows, valid, **options):
-        return super()._fit(np.concatenate([rows, np.repeat(valid, 9, axis=0)]), valid, **options)
+    def _fit(self, rows, valid, fit):
+        super()._fit(np.concatenate([rows, np.repeat(valid, 9, axis=0)]), valid, fit)
 
 
 class TakesHolesForZeros(Independent):
     fits_missing = True
 
-    def _fit(self, rows, valid, **options):
-        return super()._fit(np.maximum(rows, 0), valid, **options)
+    def _fit(self, rows, valid, fit):
+        super()._fit(np.maximum(rows, 0), valid, fit)
 
 
 class ZeroForUnseen(Independent):
-    def _fit(self, rows, valid, **options):
-        training = super()._fit(rows, valid, **options)
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
         for d in range(self.schema_.D):
             unseen = np.setdiff1d(np.arange(self.schema_.cards[d]), rows[:, d])
             self.log_table_[d, unseen] = -np.inf
-        return training
 
 
 class SaysNothing(Independent):
-    def _fit(self, rows, valid, *, seed, budget, progress):
-        return super()._fit(
-            rows, valid, seed=seed, budget=budget, progress=lambda fraction, message: None
-        )
+    def _fit(self, rows, valid, fit):
+        fit.report = lambda fraction, message: None
+        super()._fit(rows, valid, fit)
 
 
 class NoRecord(Independent):
-    def _fit(self, rows, valid, **options):
-        super()._fit(rows, valid, **options)
-        return Training()
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
+        fit.training = Training()
 
 
 class SavesFloat32(Independent):

@@ -170,7 +170,7 @@ def test_an_unfitted_model_is_not_saved(tmp_path):
 class Holder(genzoo.Independent):
     """Saves whatever ``extra_`` holds beside the baseline's table."""
 
-    extra_: dict = {}  # noqa: RUF012 - as if it were fitted
+    extra_: dict = {}
 
     def _state(self):
         return {**super()._state(), **self.extra_}

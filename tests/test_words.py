@@ -21,8 +21,9 @@ from genzoo import MISSING
 from genzoo.benchmark.profiles import PROFILES
 from genzoo.conformance.subject import N_SAMPLES
 from genzoo.datasets.files import sources_of
+from genzoo.keys import DATASETS, MODELS
 from genzoo.models.transformer import network as gpt
-from genzoo.registry import DATASETS, MODELS, model_class
+from genzoo.registry import model_class
 
 ROOT = Path(__file__).parent.parent
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())

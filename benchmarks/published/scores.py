@@ -20,9 +20,10 @@ import numpy as np
 
 from genzoo import classify
 from genzoo.datasets.dataset import Dataset
-from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING, Schema
+from genzoo.values import LogProb, Score, Unsupported
 
 LIMITS = {"valid": 60.0, "test": 120.0}  # seconds of CPU for the rows of a part
 PILOT_ROWS = 100  # on which the time that a row takes is measured

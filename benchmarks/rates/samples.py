@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
+from genzoo.keys import METRICS
 from genzoo.metrics import Context, Metric
-from genzoo.model import LogProb
-from genzoo.registry import METRICS, look_up
+from genzoo.registry import look_up
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import Schema, Variable
+from genzoo.values import LogProb
 
 from . import Rate
 

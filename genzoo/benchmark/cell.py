@@ -24,12 +24,14 @@ from genzoo.benchmark.entries import COPYCAT, Cell, fresh
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
 from genzoo.datasets.blocks import FEWEST_BLOCKS
 from genzoo.datasets.dataset import Dataset
+from genzoo.keys import LIKELIHOOD_METRICS, METRICS, SAMPLE_METRICS
 from genzoo.metrics import likelihood
 from genzoo.metrics.likelihood import Context, alarm
-from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
-from genzoo.registry import LIKELIHOOD_METRICS, METRICS, SAMPLE_METRICS, look_up
+from genzoo.model import GenerativeModel
+from genzoo.registry import look_up
 from genzoo.seeding import derive, numpy_rng
 from genzoo.store import versions
+from genzoo.values import LogProb, Score, Unsupported
 
 N_GALLERY = 64
 N_SAMPLES = 2000  # rows drawn from each model: for the metrics of samples, marginals, the gallery

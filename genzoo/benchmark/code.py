@@ -18,8 +18,8 @@ import numpy as np
 
 from genzoo.benchmark import sources
 from genzoo.benchmark.reach import Reach
+from genzoo.keys import LIKELIHOOD_METRICS, METRICS, MODELS, SAMPLE_METRICS
 from genzoo.model import GenerativeModel
-from genzoo.registry import LIKELIHOOD_METRICS, METRICS, MODELS, SAMPLE_METRICS
 
 LENGTH = 20  # of a hash, in hexadecimal digits
 JUDGES = ("genzoo.benchmark.cell", "genzoo.benchmark.validation")

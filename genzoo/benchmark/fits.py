@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.model import LogProb, Score
 from genzoo.results.statistics import weakest
+from genzoo.values import Kind, LogProb, Score
 
 ARRAYS = ("log_prob", "rows", "groups", "label_log_prob", "label_no_skill", "label_right",
           "label_groups")  # fmt: skip
@@ -89,7 +89,7 @@ class Fit:
         return self.cells[0].seed
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """The weakest kind of its test values."""
         return weakest([c.record.get("kind") or "exact" for c in self.cells])
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
-from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.queries import label_log_probs
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb, Score, Unsupported
 
 MOST_ROWS = {"valid": 1000, "test": 2000}
 MOST_SECONDS = 120.0  # for a part; a family that would take longer is not asked

@@ -26,8 +26,9 @@ from genzoo.benchmark.profiles import PROFILES
 from genzoo.datasets import own
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget
-from genzoo.model import GenerativeModel
-from genzoo.registry import DATASETS, MODELS, key_of, load_dataset, make_model
+from genzoo.keys import DATASETS, MODELS
+from genzoo.model import GenerativeModel, registered_key
+from genzoo.registry import load_dataset, make_model
 from genzoo.seeding import check_seed
 from genzoo.space import forms
 from genzoo.store import versions
@@ -144,7 +145,7 @@ def read_models(models: Any) -> list[ModelEntry]:
         labelled = [(str(label), _one_model(model)) for label, model in models.items()]
     elif isinstance(models, (list, tuple)):
         objects = [_one_model(model) for model in models]
-        names = [key_of(type(m)) or type(m).__name__ for m in objects]
+        names = [registered_key(type(m)) or type(m).__name__ for m in objects]
         several = Counter(names)
         # two models of one family are told apart by their parameters
         labelled = [
@@ -159,7 +160,7 @@ def read_models(models: Any) -> list[ModelEntry]:
     entries = []
     for label, model in labelled:
         model._check_params()
-        family = key_of(type(model)) or type(model).__qualname__
+        family = registered_key(type(model)) or type(model).__qualname__
         params = model.get_params(deep=False)
         code = code_of(type(model), params)
         plain_params = {name: plain(value) for name, value in params.items()}

@@ -23,7 +23,7 @@ from genzoo.benchmark.results import PLAN_FORMAT
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import Column, OwnDataset
 from genzoo.datasets.own.columns import from_json
-from genzoo.registry import key_of
+from genzoo.model import registered_key
 from genzoo.store import versions
 
 CELL_PARTS = ("dataset", "model", "seed", "fold")
@@ -77,7 +77,7 @@ def _model_facts(entry: ModelEntry) -> Facts:
     return {
         "label": entry.label,
         "family": entry.family,
-        "key": key_of(cls),
+        "key": registered_key(cls),
         "params": entry.params,
         "changed": {k: v for k, v in entry.params.items() if v != plain(defaults[k].default)},
         **_code_facts(entry.code),

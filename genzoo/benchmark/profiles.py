@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genzoo.registry import MODELS
+from genzoo.keys import MODELS
 
 
 @dataclass(frozen=True)

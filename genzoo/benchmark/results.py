@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from genzoo.benchmark import locks
 from genzoo.benchmark.fits import Cell, cell_files, likeliest, read_cells, score_of, whole_fits
-from genzoo.store import COLUMNS_FILE, check_target, load_model, write_atomically
+from genzoo.registry import load_model
+from genzoo.store import COLUMNS_FILE, check_target, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd

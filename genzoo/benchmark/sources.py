@@ -19,7 +19,7 @@ ROOT = Path(genzoo.__file__).resolve().parent.parent
 FRONT_END = tuple(f"{PACKAGE}.{name}" for name in ("benchmark", "cli", "conformance", "report"))
 # its tables name code by key: whoever looks something up takes the code that it finds into account
 REGISTRY, TABLES = (
-    f"{PACKAGE}.registry",
+    f"{PACKAGE}.keys",
     ("DATASETS", "LIKELIHOOD_METRICS", "METRICS", "MODELS", "SAMPLE_METRICS"),
 )
 INSTALLED = ("site-packages", "dist-packages")

@@ -16,9 +16,10 @@ import numpy as np
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics.likelihood import Context
 from genzoo.metrics.two_sample import two_sample_test
-from genzoo.model import GenerativeModel, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
+from genzoo.values import Unsupported
 
 MOST_ROWS = 500
 N_QUERIES = 2

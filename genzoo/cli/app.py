@@ -339,7 +339,7 @@ def _show_file(file: str, options: dict[str, Any]) -> OwnDataset:
     """Read a file of the user's own and show what its columns are taken for."""
     from genzoo.datasets import own
     from genzoo.datasets.own.show import as_text
-    from genzoo.registry import DATASETS
+    from genzoo.keys import DATASETS
 
     if file in DATASETS and not Path(file).exists():
         raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
@@ -409,7 +409,8 @@ def fit(
     Example: genzoo fit vae digits --out models/vae --budget 60s --set latent_dim=16
     """
     from genzoo.datasets import own
-    from genzoo.registry import DATASETS, load_dataset, make_model
+    from genzoo.keys import DATASETS
+    from genzoo.registry import load_dataset, make_model
     from genzoo.store import COLUMNS_FILE, check_target, write_atomically
 
     check_target(out, "--out")
@@ -468,7 +469,8 @@ def sample(
     import pandas as pd
 
     from genzoo.datasets.own import untreat
-    from genzoo.store import check_place, load_model
+    from genzoo.registry import load_model
+    from genzoo.store import check_place
 
     if out is not None and out.is_dir():
         raise ValueError(f"--out: expected a file; {out} is a folder")
@@ -513,7 +515,7 @@ def score(
 
     Example: genzoo score models/vae digits
     """
-    from genzoo.store import load_model
+    from genzoo.registry import load_model
 
     model = load_model(folder)
     rows = _rows_to_score(model, _columns_of(folder), dataset, split)
@@ -561,7 +563,8 @@ def _rows_to_score(
 ) -> Any:
     from genzoo.datasets import own
     from genzoo.datasets.dataset import SPLITS
-    from genzoo.registry import DATASETS, load_dataset
+    from genzoo.keys import DATASETS
+    from genzoo.registry import load_dataset
     from genzoo.space.forms import is_frame
 
     if own.names_a_path(name) and name not in DATASETS:

@@ -74,7 +74,8 @@ SHAPES = {
 def _sources(name: str) -> list[Source]:
     """The files of a data set; ValueError for an unknown name."""
     from genzoo.datasets.files import sources_of
-    from genzoo.registry import DATASETS, check_key
+    from genzoo.keys import DATASETS
+    from genzoo.registry import check_key
 
     check_key(DATASETS, name, "NAME")
     return sources_of(name)

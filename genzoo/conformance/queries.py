@@ -8,8 +8,8 @@ import numpy as np
 
 from genzoo.conformance.masses import LEAST_BOUND_MASS, agreement
 from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, pooled, rows_of
-from genzoo.model import Unsupported
 from genzoo.space.schema import MISSING
+from genzoo.values import Unsupported
 
 N_COMPLETIONS = 4000
 FEW_COMPLETIONS = 150  # of a Monte Carlo kind, where one may cost a hundred draws

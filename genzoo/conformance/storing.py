@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from genzoo.conformance.subject import Subject
-from genzoo.registry import key_of
+from genzoo.model import registered_key
 
 EXECUTABLE_HEADS = (b"\x80", b"PK", b"\x93NUMPY")  # pickle, zip (torch.save, npz), npy
 
 _LOADER = """
 import importlib, sys
 import numpy as np
-from genzoo.store import load_model
+from genzoo.registry import load_model
 folder, module, name = sys.argv[1:4]
 cls = None
 if module:
@@ -35,11 +35,11 @@ np.savez(folder + "/../answer.npz", value=value, drawn=model.sample(30, seed=8))
 
 def save_and_load(subject: Subject) -> str:
     """A saved model holds no pickle and comes back the same, in a fresh process where possible."""
-    from genzoo.store import load_model
+    from genzoo.registry import load_model
 
     space, model = subject.fitted("table")
     cls = type(model)
-    registered = key_of(cls) is not None
+    registered = registered_key(cls) is not None
     importable = "<locals>" not in cls.__qualname__ and cls.__module__ != "__main__"
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")

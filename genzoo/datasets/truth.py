@@ -15,9 +15,9 @@ from typing import Protocol
 
 import numpy as np
 
-from genzoo.model import Score
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import Schema
+from genzoo.values import Score
 
 ENTROPY_DRAWS = 100_000
 

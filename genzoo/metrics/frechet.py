@@ -16,9 +16,10 @@ from genzoo.metrics.embedding import embed
 from genzoo.metrics.groups import Groups, all_independent, relabelled
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, some_rows, two_sides
-from genzoo.model import GenerativeModel, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.schema import Schema
+from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

@@ -15,7 +15,7 @@ from typing import Self
 
 import numpy as np
 
-from genzoo.model import Unsupported
+from genzoo.values import Unsupported
 
 FEWEST_GROUPS = 4
 

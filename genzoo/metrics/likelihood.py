@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.model import GenerativeModel, LogProb, Unsupported
+from genzoo.model import GenerativeModel
+from genzoo.values import LogProb, Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

@@ -20,8 +20,9 @@ import numpy as np
 from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, equal_numbers
-from genzoo.model import GenerativeModel, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.space.schema import Schema
+from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

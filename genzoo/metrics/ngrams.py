@@ -13,8 +13,9 @@ import numpy as np
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
 from genzoo.metrics.variation import chance_corrected_variation
-from genzoo.model import GenerativeModel, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.space.schema import Schema
+from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

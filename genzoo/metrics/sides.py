@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genzoo.metrics.groups import Groups
-from genzoo.model import Unsupported
 from genzoo.seeding import numpy_rng
+from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

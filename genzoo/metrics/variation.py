@@ -24,9 +24,10 @@ from scipy import sparse
 from genzoo.metrics.groups import Groups, relabelled
 from genzoo.metrics.likelihood import Context, Metric
 from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
-from genzoo.model import GenerativeModel, Unsupported
+from genzoo.model import GenerativeModel
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import Schema
+from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset

@@ -29,12 +29,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from genzoo.fitting import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress
+from genzoo.fitting import Fit
+from genzoo.model import GenerativeModel
+from genzoo.parameters import Interval
 from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import marks
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb
 
 LEAST = 1e-9  # a pseudo-count, so that what no row tells of is shared out evenly
 MOST_ITERATIONS = 1000  # of EM
@@ -51,31 +53,18 @@ class Independent(GenerativeModel):
     ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
     """
 
+    parameters = {"pseudo_count": Interval(float, 0, closed="neither", optional=True)}
     selects = False
     fits_missing = True
 
     def __init__(self, *, pseudo_count: float | None = None) -> None:
         self.pseudo_count = pseudo_count
 
-    def _check_params(self) -> None:
-        a = self.pseudo_count
-        if a is not None and not (isinstance(a, (int, float)) and 0 < a < np.inf):
-            raise ValueError(f"pseudo_count: expected a positive number or None; got {a!r}")
-
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         cards = self.schema_.cards
         legal = np.arange(cards.max()) < cards[:, None]  # (D, M)
         a = 0.0 if self.pseudo_count is None else self.pseudo_count
         counts = np.where(legal, a, 0.0)
-        rows = self._settle_end(rows)
         i, d = np.nonzero(self.schema_.reached(rows) & (rows != MISSING))
         np.add.at(counts, (d, rows[i, d]), 1.0)
         if self.schema_.end is not None and (rows == MISSING).any():
@@ -85,8 +74,8 @@ class Independent(GenerativeModel):
                 own[: variable.cardinality] = smoothed(own[: variable.cardinality], variable)
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(counts) - np.log(counts.sum(axis=1, keepdims=True))  # (D, M)
-        progress(1.0, "counted")
-        return Training(steps=1)
+        fit.did("steps")
+        fit.report(1.0, "counted")
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         end, table = self.schema_.end, self.log_table_

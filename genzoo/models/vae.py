@@ -41,8 +41,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genzoo.fitting import Budget, Training
-from genzoo.model import Progress, check_integer
+from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.coders import Decoder, Proposal, multiplications
 from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.latent import log_prior_ratio
@@ -55,6 +54,7 @@ from genzoo.models.neural.training import (
     load_weights,
     weights_of,
 )
+from genzoo.parameters import check_integer
 from genzoo.seeding import check_seed, numpy_rng, torch_seeded
 from genzoo.space import forms
 from genzoo.space.schema import Schema
@@ -138,15 +138,8 @@ class VAE(LatentFamily):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         assert valid is not None  # the class selects
         plan = _plan(len(rows), rows.shape[1], budget)
         latent_dim, width = self.latent_dim or plan.latent_dim, self.width or plan.width
@@ -187,7 +180,7 @@ class VAE(LatentFamily):
             device=self.device,
         )
         training.notes.append(self._decide(valid, seed, len(valid)))
-        return training
+        fit.training = training
 
     def _build(self, latent_dim: int, width: int, depth: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width), int(depth))
@@ -229,7 +222,7 @@ class VAE(LatentFamily):
     def encode(self, data: Any) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of q(z | x), (n, Z) each, for data as in ``log_prob``."""
         self._check_fitted("encode")
-        rows = self._settle_end(self._read_rows(data))
+        rows = self._settled(self._read_rows(data))
         mean, log_sd = self._posterior(rows)
         return mean.cpu().numpy(), log_sd.exp().cpu().numpy()
 

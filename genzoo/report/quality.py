@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genzoo.benchmark.plan import COPYCAT, HELD_OUT
-from genzoo.registry import LIKELIHOOD_METRICS
+from genzoo.keys import LIKELIHOOD_METRICS
 from genzoo.results.numbers import Value, listing
 from genzoo.results.ranking import Ranking
 from genzoo.results.record import Fit, RunRecord

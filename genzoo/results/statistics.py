@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS
-from genzoo.model import KINDS, LogProb
+from genzoo.values import KINDS, Kind, LogProb
 
 LEVEL = 0.05
 POWER = 0.8  # with which a difference that is called visible would have been proven
@@ -225,7 +225,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
-def weakest(kinds: Sequence[str]) -> str:
+def weakest(kinds: Sequence[Kind]) -> Kind:
     """The kind of a number made of several: ``estimate`` < ``lower_bound`` < ``exact``."""
     return max(kinds, key=KINDS.index)
 

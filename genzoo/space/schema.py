@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genzoo.space import strings
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -396,8 +398,7 @@ class Schema:
             )
         rows = rows.astype(np.int64)
         if self.end is not None:
-            after_end = np.cumsum(rows == self.end, axis=1) > 0
-            wrong = after_end & (rows != self.end) & (rows != MISSING)
+            wrong = strings.ended(rows, self.end) & (rows != self.end) & (rows != MISSING)
             if wrong.any():
                 i, d = (int(v) for v in np.argwhere(wrong)[0])
                 raise ValueError(
@@ -408,10 +409,7 @@ class Schema:
 
     def reached(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) bool: the entries that carry probability, up to and including the first END."""
-        if self.end is None:
-            return np.ones(rows.shape, dtype=bool)
-        is_end = rows == self.end
-        return (np.cumsum(is_end, axis=1) - is_end) == 0
+        return strings.reached(rows, self.end)
 
     def enumerate(self) -> np.ndarray:
         """(n, D) every row of the space.

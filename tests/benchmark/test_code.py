@@ -15,7 +15,7 @@ import pytest
 import genzoo
 from genzoo.benchmark.code import code_of, family_code, judging_code
 from genzoo.benchmark.sources import ROOT
-from genzoo.registry import MODELS
+from genzoo.keys import MODELS
 
 FAMILIES = set(MODELS)
 JUDGE = "judge"
@@ -50,22 +50,23 @@ def package(tmp_path) -> Path:
 @pytest.mark.parametrize(
     ("path", "changed"),
     [
-        ("models/hmm.py", {"hmm"}),
-        ("hmm/em.py", {"hmm"}),
-        ("hmm/order.py", {"hmm", "ngram"}),
+        ("models/hmm/model.py", {"hmm"}),
+        ("models/hmm/em.py", {"hmm"}),
+        ("models/shared/column_order.py", {"hmm", "ngram"}),
         ("models/independent.py", {"independent", "bayesian_network", "gan"}),
-        ("neural/muon.py", NEURAL),
-        ("neural/__init__.py", NEURAL),
-        ("particles.py", {"bayesian_network", "transformer", "ngram"}),
+        ("models/neural/muon.py", NEURAL),
+        ("models/neural/__init__.py", NEURAL),
+        ("models/shared/particles.py", {"bayesian_network", "transformer", "ngram"}),
         ("metrics/frechet.py", {JUDGE}),
         ("queries.py", {JUDGE}),
         ("benchmark/validation.py", {JUDGE}),
         ("benchmark/cell.py", {JUDGE}),
-        ("schema.py", {*FAMILIES, JUDGE}),
+        ("space/schema.py", {*FAMILIES, JUDGE}),
         ("seeding.py", {*FAMILIES, JUDGE}),
-        ("registry.py", {*FAMILIES, JUDGE}),
+        ("keys.py", {*FAMILIES, JUDGE}),
+        ("registry.py", {JUDGE}),
         ("datasets/uci.py", set()),
-        ("cli.py", set()),
+        ("cli/app.py", set()),
         ("report/build.py", set()),
         ("benchmark/pool.py", set()),
         ("benchmark/progress.py", set()),
@@ -81,7 +82,9 @@ def test_imports_in_functions_count_and_those_for_type_checkers_do_not(package):
     inside = "\n\ndef _later():\n    from genzoo.report import png\n"
     typed = "\nif TYPE_CHECKING:\n    from genzoo.report import figures\nelse:\n    "
     typed += "import genzoo.datasets.debd\n"
-    (package / "models/hmm.py").write_text((package / "models/hmm.py").read_text() + inside + typed)
+    (package / "models/hmm/model.py").write_text(
+        (package / "models/hmm/model.py").read_text() + inside + typed
+    )
     for path, changed in (
         ("report/png.py", {"hmm"}),
         ("report/figures.py", set()),
@@ -92,21 +95,19 @@ def test_imports_in_functions_count_and_those_for_type_checkers_do_not(package):
 
 def test_a_line_for_a_new_data_set_changes_nothing(package):
     line = '    "new": "genzoo.datasets.uci:new",\n'
-    assert (
-        changed_by(package, {"registry.py": ("DATASETS = {\n", f"DATASETS = {{\n{line}")}) == set()
-    )
+    assert changed_by(package, {"keys.py": ("DATASETS = {\n", f"DATASETS = {{\n{line}")}) == set()
 
 
 def test_a_new_metric_changes_what_judges(monkeypatch):
     before = digests()
-    monkeypatch.setitem(genzoo.registry.METRICS, "mine", "troublemakers:first_sample")
+    monkeypatch.setitem(genzoo.keys.METRICS, "mine", "troublemakers:first_sample")
     after = digests()
     assert {name for name in before if before[name] != after[name]} == {JUDGE}
 
 
 def test_a_module_that_is_gone_changes_what_had_it(package):
     before = digests(package.parent)
-    (package / "models/hmm.py").unlink()
+    (package / "models/hmm/model.py").unlink()
     after = digests(package.parent)
     assert {name for name in before if before[name] != after[name]} == {"hmm"}
 
@@ -193,10 +194,10 @@ HELD = Held()
 class Mine(base.Base):
     computed = math.floor(2.5) + TABLE[0]
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         from late import when_called
 
-        return super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+        super()._fit(rows, valid, fit)
 
     @property
     def asked(self):
@@ -372,7 +373,7 @@ def test_code_knows_whether_its_files_changed(package, tmp_path):
     mine = code_of_mine(tmp_path, MINE)
     assert family.is_current()
     assert mine.is_current()
-    (package / "hmm/em.py").write_text("# nothing\n")
+    (package / "models/hmm/em.py").write_text("# nothing\n")
     (tmp_path / "tools.py").unlink()
     assert not family.is_current()
     assert not mine.is_current()
@@ -380,6 +381,6 @@ def test_code_knows_whether_its_files_changed(package, tmp_path):
 
 
 def test_a_file_that_is_no_python_is_named(package):
-    (package / "hmm/em.py").write_text("def broken(:\n")
+    (package / "models/hmm/em.py").write_text("def broken(:\n")
     with pytest.raises(ValueError, match=r"em\.py: expected Python"):
         family_code("hmm", package.parent)

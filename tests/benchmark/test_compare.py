@@ -94,7 +94,7 @@ def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
     class Local(Independent):
         """Runs in this process, which knows the metric."""
 
-    metrics = genzoo.registry.SAMPLE_METRICS
+    metrics = genzoo.keys.SAMPLE_METRICS
     monkeypatch.setitem(metrics, "broken", "troublemakers:broken_metric")
     monkeypatch.setitem(metrics, "seen", "troublemakers:first_sample")
     record = compare([Local()], [coin], tmp_path, seeds=[3]).records()[-1]
@@ -115,10 +115,8 @@ def test_a_metric_is_what_it_is_registered_as_wherever_it_lies(coin, tmp_path, m
 
     likelihood = genzoo.metrics.likelihood
     monkeypatch.setattr(likelihood, "first_code", bad.first_sample, raising=False)
-    monkeypatch.setitem(genzoo.registry.LIKELIHOOD_METRICS, "worst", "troublemakers:worst_row")
-    monkeypatch.setitem(
-        genzoo.registry.SAMPLE_METRICS, "first", f"{likelihood.__name__}:first_code"
-    )
+    monkeypatch.setitem(genzoo.keys.LIKELIHOOD_METRICS, "worst", "troublemakers:worst_row")
+    monkeypatch.setitem(genzoo.keys.SAMPLE_METRICS, "first", f"{likelihood.__name__}:first_code")
     assert {"worst", "first"} < set(genzoo.list_metrics())
     run = compare([Local()], [coin], tmp_path)
     record = run.records()[-1]

@@ -10,7 +10,7 @@ from troublemakers import Learner
 import genzoo
 from genzoo.benchmark.plan import make_plan, read_models
 from genzoo.benchmark.profiles import PROFILES
-from genzoo.registry import DATASETS, MODELS
+from genzoo.keys import DATASETS, MODELS
 
 
 def plan(models=("independent",), datasets=("asia",), seeds=1, budget=None, profile=None):

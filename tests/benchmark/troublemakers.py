@@ -10,12 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from genzoo import Independent, LogProb, Score, Unsupported
-from genzoo.fitting import Training
 from genzoo.metrics.likelihood import Metric
 
 
 class Raises(Independent):
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         raise RuntimeError("this family breaks")
 
 
@@ -25,12 +24,12 @@ class Refuses(Independent):
 
 
 class Dies(Independent):
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Exits(Independent):
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         os.write(2, b"last words")
         os._exit(7)
 
@@ -54,13 +53,12 @@ class TooGood(Independent):
 class Chatty(Independent):
     """Prints, and notes the process and the threads that it has."""
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         import torch
 
         print("between the messages", flush=True)
-        training = super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
-        training.notes = [f"pid {os.getpid()}", f"threads {torch.get_num_threads()}"]
-        return training
+        super()._fit(rows, valid, fit)
+        fit.training.notes = [f"pid {os.getpid()}", f"threads {torch.get_num_threads()}"]
 
 
 class Slow(Independent):
@@ -70,11 +68,11 @@ class Slow(Independent):
         super().__init__(pseudo_count=pseudo_count)
         self.seconds = seconds
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         end = time.monotonic() + self.seconds
         while time.monotonic() < end:
             time.sleep(0.05)
-        return super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+        super()._fit(rows, valid, fit)
 
 
 class Learner(Independent):
@@ -82,9 +80,9 @@ class Learner(Independent):
 
     selects = True
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
-        training = super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
-        return Training(steps=training.steps, converged=False, stopped_by="budget")
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
+        fit.stop("steps")
 
 
 class Bounded(Independent):
@@ -97,9 +95,9 @@ class Bounded(Independent):
         super().__init__(pseudo_count=pseudo_count)
         self.gap = gap
 
-    def _fit(self, rows, valid, *, seed, budget, progress):
+    def _fit(self, rows, valid, fit):
         self.calibration_ = {"before": -4.0, "after": -3.0, "marginal_weight": 0.25}
-        return super()._fit(rows, valid, seed=seed, budget=budget, progress=progress)
+        super()._fit(rows, valid, fit)
 
     def _log_prob(self, rows, *, seed):
         exact = super()._log_prob(rows, seed=seed)

@@ -13,7 +13,7 @@ import pytest
 import genzoo
 from genzoo import BayesianNetwork, Independent
 from genzoo.metrics.likelihood import Context, alarm, truth_gap
-from genzoo.model import LogProb
+from genzoo.values import LogProb
 
 SEEDS, N_TEST = 300, 500
 

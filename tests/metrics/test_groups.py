@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics.groups import Groups, relabelled
-from genzoo.model import LogProb, Unsupported
+from genzoo.values import LogProb, Unsupported
 
 SIZES = (1, 2, 3, 5, 8, 13, 21)
 

@@ -8,8 +8,8 @@ import pytest
 from genzoo.metrics import Context
 from genzoo.metrics.likelihood import alarm, bits_per_dim, truth_gap
 from genzoo.metrics.likelihood import test_log_prob as log_prob_of_test_rows
-from genzoo.model import LogProb, Unsupported
 from genzoo.space.schema import Schema, Variable
+from genzoo.values import LogProb, Unsupported
 
 
 class Coin:

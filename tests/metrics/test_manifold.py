@@ -10,8 +10,8 @@ import pytest
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import Context
 from genzoo.metrics.manifold import manifold, precision
-from genzoo.model import LogProb
 from genzoo.space.schema import Schema, Variable
+from genzoo.values import LogProb
 
 SCHEMA = Schema(tuple(Variable(n, "ordinal", cardinality=10**6) for n in "abc"), "table", (3,))
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from genzoo.datasets.dataset import Dataset
+from genzoo.keys import METRICS
 from genzoo.metrics import Context
-from genzoo.model import LogProb, Unsupported
-from genzoo.registry import METRICS, load_dataset, look_up
+from genzoo.registry import load_dataset, look_up
+from genzoo.values import LogProb, Unsupported
 
 N = 500
 PERFECT = {"c2st": 0.5, "density": 1.0, "memorisation": 0.5}

@@ -12,13 +12,14 @@ import pytest
 
 from genzoo import MISSING, Dataset, Independent, Schema, Variable
 from genzoo.benchmark import validation
+from genzoo.keys import METRICS
 from genzoo.metrics import Context
 from genzoo.metrics.manifold import manifold
 from genzoo.metrics.mmd import mmd_squared
 from genzoo.metrics.two_sample import c2st
 from genzoo.metrics.variation import variation_of_marginals
-from genzoo.model import LogProb, Unsupported
-from genzoo.registry import METRICS, look_up
+from genzoo.registry import look_up
+from genzoo.values import LogProb, Unsupported
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))

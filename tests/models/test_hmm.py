@@ -432,7 +432,7 @@ def test_the_iteration_limit_is_no_convergence() -> None:
 
 
 def test_save_and_load_keeps_states_and_samples(tmp_path) -> None:
-    from genzoo.store import load_model
+    from genzoo.registry import load_model
 
     for name in ("strings", "frame"):
         model = fitted(name)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.model import Unsupported
 from genzoo.models.bayesian_network.inference import Network
 from genzoo.seeding import global_rng_untouched
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import Schema, Variable
+from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork

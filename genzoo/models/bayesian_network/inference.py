@@ -24,10 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.model import LogProb
 from genzoo.models.bayesian_network.conditionals import Conditional, Stopped
 from genzoo.models.shared import particles
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb
 
 LARGEST_FACTOR = 2**21  # entries a row
 _LARGE = 2**14  # entries of all factors of a row, above which rows are planned one by one

@@ -68,8 +68,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.fitting import Budget, CurvePoint, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, check_integer
+from genzoo.fitting import Budget, CurvePoint, Fit, Progress, Training
+from genzoo.model import GenerativeModel
 from genzoo.models.bayesian_network import export
 from genzoo.models.bayesian_network.completion import Completions
 from genzoo.models.bayesian_network.conditionals import (
@@ -96,9 +96,11 @@ from genzoo.models.bayesian_network.structure import (
 )
 from genzoo.models.bayesian_network.trees import LARGEST_TREE, Forest
 from genzoo.models.independent import Independent
+from genzoo.parameters import check_integer
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
@@ -242,18 +244,9 @@ class BayesianNetwork(GenerativeModel):
 
     # ---------------------------------------------------------------- learning
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         training = Training()
-        rows = self._settle_end(rows)
-        valid = None if valid is None else self._settle_end(valid)
         average = None
         if (rows == MISSING).any() or (valid is not None and (valid == MISSING).any()):
             rounds = _Rounds(self, rows, valid, seed, budget, progress)
@@ -268,7 +261,7 @@ class BayesianNetwork(GenerativeModel):
         self._assemble()
         training.steps = max(1, training.steps)
         training.notes.append(f"{self.kind_}: {detail}")
-        return training
+        fit.training = training
 
     def _search(
         self,

@@ -51,8 +51,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.fitting import Budget, Training
-from genzoo.model import Progress, check_integer
+from genzoo.fitting import Budget, Fit, Progress, Training
 from genzoo.models.independent import Independent
 from genzoo.models.neural.coders import Decoder, Encoder, Proposal, multiplications
 from genzoo.models.neural.heads import N_COMPONENTS, Heads
@@ -67,6 +66,7 @@ from genzoo.models.neural.training import (
     pick_device,
     weights_of,
 )
+from genzoo.parameters import check_integer
 from genzoo.seeding import derive, numpy_rng, torch_generator, torch_seeded
 from genzoo.space.schema import Schema
 from genzoo.store import pack_json, unpack_json
@@ -161,15 +161,8 @@ class GAN(LatentFamily):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         assert valid is not None
         start = time.perf_counter()
         n_valid = len(valid)
@@ -211,7 +204,7 @@ class GAN(LatentFamily):
                 if budget.seconds is not None:
                     since += CALIBRATION
         training.notes += [*self._remarks(), self._decide(valid, seed, n_valid)]
-        return training
+        fit.training = training
 
     def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
         self.sizes_ = (latent_dim, width)

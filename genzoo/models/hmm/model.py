@@ -56,14 +56,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.fitting import Budget, CurvePoint, Training, at_rest
-from genzoo.model import GenerativeModel, LogProb, Progress, check_integer
+from genzoo.fitting import Budget, CurvePoint, Fit, Progress, Training, at_rest
+from genzoo.model import GenerativeModel
 from genzoo.models.hmm.forward import Chain, Shape
 from genzoo.models.shared.column_order import column_order
+from genzoo.parameters import check_integer
 from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import MISSING, Schema
+from genzoo.values import LogProb
 
 if TYPE_CHECKING:
     from genzoo.models.hmm.em import ChainEM, Sequences
@@ -141,18 +143,10 @@ class HMM(GenerativeModel):
         if count is not None and not (isinstance(count, (int, float)) and 0 < count < np.inf):
             raise ValueError(f"pseudo_count: expected a positive number or None; got {count!r}")
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         began = time.perf_counter()
         assert valid is not None
-        rows, valid = self._settle_end(rows), self._settle_end(valid)
         ergodic = self.transitions == "ergodic" or (
             self.transitions == "auto" and self.schema_.layout == "sequence"
         )
@@ -178,7 +172,7 @@ class HMM(GenerativeModel):
             )
             for point in training.curve
         ]
-        return training
+        fit.training = training
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         bins = self.coarsening_.to_bins(rows)
@@ -214,7 +208,7 @@ class HMM(GenerativeModel):
 
     def _bins_of(self, data: Any, method: str) -> np.ndarray:
         self._check_fitted(method)
-        return self.coarsening_.to_bins(self._settle_end(self._read_rows(data)))
+        return self.coarsening_.to_bins(self._settled(self._read_rows(data)))
 
     def _places(self) -> np.ndarray:
         """(T,) at which step of the chain the steps of the layout come."""

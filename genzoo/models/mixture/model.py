@@ -35,14 +35,16 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.fitting import Budget, Training
-from genzoo.model import GenerativeModel, LogProb, Progress, check_integer
+from genzoo.fitting import Fit
+from genzoo.model import GenerativeModel
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products
 from genzoo.models.mixture.search import MOST_NUMBERS, Search
+from genzoo.parameters import check_integer
 from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb
 
 FEWEST_ROWS_PER_BIN = 40
 FEWEST_BINS = 8
@@ -91,18 +93,10 @@ class Mixture(GenerativeModel):
         if count is not None and not (isinstance(count, (int, float)) and 0 < count < np.inf):
             raise ValueError(f"pseudo_count: expected a positive number or None; got {count!r}")
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         began = time.perf_counter()
         assert valid is not None
-        rows, valid = self._settle_end(rows), self._settle_end(valid)
         bins = int(np.clip(len(rows) // FEWEST_ROWS_PER_BIN, FEWEST_BINS, MOST_BINS))
         self.coarsening_ = Coarsening.fit(self.schema_, rows, bins)
         told, held_out = (
@@ -128,7 +122,7 @@ class Mixture(GenerativeModel):
             )
             for point in training.curve
         ]
-        return training
+        fit.training = training
 
     @property
     def _space(self) -> Space:
@@ -193,7 +187,7 @@ class Mixture(GenerativeModel):
             data: as in ``log_prob``; ``MISSING`` entries are summed out.
         """
         self._check_fitted("responsibilities")
-        rows = self._settle_end(self._read_rows(data))
+        rows = self._settled(self._read_rows(data))
         joint = self.products_.joint(Told.of(self._space, self.coarsening_.to_bins(rows)))
         shares = np.exp(joint - joint.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)

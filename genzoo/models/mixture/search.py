@@ -19,8 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from genzoo.fitting import Budget, CurvePoint, Training, at_rest
-from genzoo.model import Progress
+from genzoo.fitting import Budget, CurvePoint, Progress, StoppedBy, Training, at_rest
 from genzoo.models.mixture.events import Told
 from genzoo.models.mixture.products import Products, grow, single, step, union
 from genzoo.seeding import numpy_rng
@@ -73,7 +72,8 @@ class Search:
     ) -> None:
         self.told, self.valid, self.seed = told, valid, seed
         self.began, self.budget, self.progress = began, budget, progress
-        self.steps, self.work, self.stopped_by = 0, 0.0, "converged"
+        self.steps, self.work = 0, 0.0
+        self.stopped_by: StoppedBy = "converged"
         self.one = single(told.space, told)
         self.setup = time.perf_counter()
 

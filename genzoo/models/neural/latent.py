@@ -31,8 +31,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.model import LogProb
 from genzoo.seeding import numpy_rng
+from genzoo.values import LogProb
 
 PRIOR_EVERY = 16  # one draw in so many comes from the prior
 CHUNK_NUMBERS = 2**22  # floats that a decoder holds at once

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.model import GenerativeModel, LogProb, Score, check_integer
+from genzoo.model import GenerativeModel
 from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
 from genzoo.models.neural.heads import VALUE, Heads
 from genzoo.models.neural.latent import (
@@ -28,8 +28,10 @@ from genzoo.models.neural.latent import (
     posterior_draws,
     refined,
 )
+from genzoo.parameters import check_integer
 from genzoo.seeding import check_seed, derive, numpy_rng, torch_generator
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb, Score
 
 ESTIMATORS = ("auto", "elbo", "iwae", "ais")
 STARTS = ("proposal", "prior")

@@ -43,16 +43,17 @@ import time
 
 import numpy as np
 
-from genzoo.fitting import Budget, CurvePoint, Training
-from genzoo.model import LogProb, Progress, Score, check_integer
+from genzoo.fitting import CurvePoint, Fit, Training
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, bins, choose
 from genzoo.models.ngram.elimination import Conditionals, Plan, patterns
 from genzoo.models.ngram.smoothing import STRENGTHS, Events, Tree, grow
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText, per_character
+from genzoo.parameters import check_integer
 from genzoo.seeding import check_seed, numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb, Score
 
 VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on
 CHUNK_NUMBERS = 2**23  # context values of a batch of rows
@@ -110,18 +111,10 @@ class NGram(ScoresText):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         began = time.perf_counter()
         assert valid is not None  # the class selects
-        rows, valid = self._settle_end(rows), self._settle_end(valid)
         self.coarsening_ = bins(self.schema_, rows)
         codes = self.coarsening_.to_bins(rows)
         self.contexts_ = choose(self.schema_, codes, self.coarsening_.cards, seed=seed)
@@ -129,8 +122,10 @@ class NGram(ScoresText):
         most = self.contexts_.sources.shape[1]
         if self.context is not None:
             most = min(most, int(self.context))
-        train = self._text_events("train") or self.contexts_.events(codes, self._countable(codes))
-        held_out = self._text_events("valid")
+        train = self._text_events(fit, "train") or self.contexts_.events(
+            codes, self._countable(codes)
+        )
+        held_out = self._text_events(fit, "valid")
         if held_out is None:
             n = max(1, VALIDATION_EVENTS // self.schema_.D)
             some = numpy_rng(seed, "ngram", "valid").permutation(len(valid))[:n]
@@ -164,7 +159,7 @@ class NGram(ScoresText):
         )
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
-        return Training(
+        fit.training = Training(
             steps=len(curve),
             curve=curve,
             converged=not stopped,
@@ -192,8 +187,8 @@ class NGram(ScoresText):
             whole &= padded[:, column] != MISSING
         return self._countable(rows) & whole
 
-    def _text_events(self, part: str) -> Events | None:
-        stretches = self._text_codes(part)
+    def _text_events(self, fit: Fit, part: str) -> Events | None:
+        stretches = self._text_codes(fit, part)
         return None if stretches is None else _of_text(stretches, UNKNOWN)
 
     # ---------------------------------------------------------------- queries

@@ -38,9 +38,9 @@ from typing import Protocol
 
 import numpy as np
 
-from genzoo.model import LogProb
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
+from genzoo.values import LogProb
 
 PARTICLES = 256  # a row
 FILTERS = 8  # among which they are divided where they are not enough for all completions

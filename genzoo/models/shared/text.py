@@ -11,7 +11,9 @@ import math
 import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS, MOST_BLOCKS
-from genzoo.model import GenerativeModel, LogProb, Score, Unsupported
+from genzoo.fitting import Fit
+from genzoo.model import GenerativeModel
+from genzoo.values import LogProb, Score, Unsupported
 
 # Measured on the training text of Tiny Shakespeare: blocks of 64, 1,000, 4,000, 8,000 and 16,000
 # characters give an n-gram errors of 0.003, 0.006, 0.011, 0.014 and 0.019 nats per character.
@@ -114,14 +116,14 @@ class ScoresText(GenerativeModel):
         categories = self.schema_.variables[0].categories or ()
         return "".join(categories[c] for c in codes)
 
-    def _text_codes(self, part: str) -> list[np.ndarray] | None:
+    def _text_codes(self, fit: Fit, part: str) -> list[np.ndarray] | None:
         """A Dataset's text in that part as codes, a stretch each; None where there is none.
 
         Only windows of a longer text have it, not strings with an END.
         """
-        if self._text is None or self.schema_.alphabet is None or self.schema_.end is not None:
+        if fit.text is None or self.schema_.alphabet is None or self.schema_.end is not None:
             return None
-        return [self._codes(stretch, "text") for stretch in self._text[part]] or None
+        return [self._codes(stretch, "text") for stretch in fit.text[part]] or None
 
 
 def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:

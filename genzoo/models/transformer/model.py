@@ -33,8 +33,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.fitting import Budget, Training
-from genzoo.model import LogProb, Progress, check_integer
+from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.heads import is_long
 from genzoo.models.neural.training import (
     Player,
@@ -47,10 +46,12 @@ from genzoo.models.neural.training import (
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
+from genzoo.parameters import check_integer
 from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING, Schema
 from genzoo.store import pack_json, unpack_json
+from genzoo.values import LogProb
 
 BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inference
 MOST_VALID_ROWS = 512
@@ -147,17 +148,10 @@ class TransformerLM(ScoresText):
 
     # ---------------------------------------------------------------- fitting
 
-    def _fit(
-        self,
-        rows: np.ndarray,
-        valid: np.ndarray | None,
-        *,
-        seed: int,
-        budget: Budget,
-        progress: Progress,
-    ) -> Training:
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        seed, budget, progress = fit.seed, fit.budget, fit.report
         assert valid is not None  # the class selects
-        text = [s for s in self._text_codes("train") or () if len(s) >= self.schema_.D] or None
+        text = [s for s in self._text_codes(fit, "train") or () if len(s) >= self.schema_.D] or None
         n = len(rows) if text is None else max(len(rows), sum(map(len, text)) // self.schema_.D)
         chosen = numpy_rng(seed, "transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[:MOST_VALID_ROWS])]
@@ -176,7 +170,7 @@ class TransformerLM(ScoresText):
         def evaluate() -> np.ndarray:
             return self._terms(held_out).sum(axis=1)
 
-        return fit_network(
+        fit.training = fit_network(
             [Player(network, loss, outer=network.outer())],
             draw_batch=draw_batch,
             evaluate=evaluate,

@@ -1,0 +1,38 @@
+"""The END rule of strings, once: a row's product stops at its first END, and nothing follows it.
+
+``end`` is the code of END, or None where rows are no strings that end: then all is reached.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def reached(rows: np.ndarray, end: int | None) -> np.ndarray:
+    """(n, D) bool: the entries that carry probability, up to and including the first END.
+
+    >>> reached(np.array([[0, 2, 2], [1, 0, 1]]), end=2)
+    array([[ True,  True, False],
+           [ True,  True,  True]])
+    """
+    if end is None:
+        return np.ones(rows.shape, dtype=bool)
+    is_end = rows == end
+    return (np.cumsum(is_end, axis=1) - is_end) == 0
+
+
+def ended(rows: np.ndarray, end: int | None) -> np.ndarray:
+    """(n, D) bool: the entries at or after the first END."""
+    if end is None:
+        return np.zeros(rows.shape, dtype=bool)
+    return np.cumsum(rows == end, axis=1) > 0
+
+
+def settled(rows: np.ndarray, end: int | None) -> np.ndarray:
+    """Rows with END in every place after the first END: nothing is open there, whatever stood.
+
+    >>> settled(np.array([[0, 2, -1], [1, 0, -1]]), end=2)
+    array([[ 0,  2,  2],
+           [ 1,  0, -1]])
+    """
+    return rows if end is None else np.where(ended(rows, end), end, rows)
