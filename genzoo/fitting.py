@@ -152,6 +152,14 @@ class CurvePoint:
     train: float | None
     valid: float | None
 
+    def plus(self, train: float, valid: float) -> CurvePoint:
+        """The point with nats added that a search didn't see, such as those within bins."""
+        return replace(
+            self,
+            train=None if self.train is None else self.train + train,
+            valid=None if self.valid is None else self.valid + valid,
+        )
+
 
 @dataclass
 class Training:
@@ -248,8 +256,8 @@ class Fit:
 
     @property
     def limited(self) -> bool:
-        """Whether the caller set a limit."""
-        return self.budget != Budget()
+        """Whether the caller set a limit, of seconds or steps; to repeat a fit is none."""
+        return replace(self.budget, stops=None) != Budget()
 
     def may(self, unit: str, *, clock: Clock | None = None, expected: float = 0.0) -> bool:
         """Whether another unit of work has room. Asking changes nothing.
@@ -290,7 +298,7 @@ class Fit:
             name: of the part; its units of work are replayed by it.
             share: of the whole budget, by which this part is to be over, in (0, 1].
         """
-        budget, since = Budget(), self._done()
+        budget, since = Budget(), self.done()
         if self._stops is not None:
             stops = [(u.partition("/")[2], k) for u, k in self._stops if u.startswith(f"{name}/")]
             budget = replace(self.budget, stops=tuple(sorted(stops)))
@@ -312,10 +320,11 @@ class Fit:
         self.did("steps", part.training.steps)
         self.training.stops += [(f"{name}/{unit}", k) for unit, k in part.training.stops]
 
-    def _done(self) -> float:
+    def done(self, otherwise: float = 0.0) -> float:
+        """The share of the caller's limit that is spent; ``otherwise`` where there is none."""
         if self.budget.steps is not None:
             return min(1.0, self.training.work.get("steps", 0) / self.budget.steps)
-        return self.clock.done
+        return otherwise if self.budget.seconds is None else self.clock.done
 
     # ---------------------------------------------------------------- what others see
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from genzoo.models.hmm import model as hmm
 from genzoo.models.hmm.forward import Chain, Shape
 from genzoo.models.hmm.model import HMM
+from genzoo.models.hmm.search import Limits
 from genzoo.models.independent import Independent
 from genzoo.models.shared.column_order import column_order, mutual_information
 from genzoo.registry import load_dataset
@@ -381,12 +381,12 @@ def test_a_step_budget_repeats_a_search_that_was_cut() -> None:
 
 def test_without_a_budget_the_work_is_limited(monkeypatch) -> None:
     rows, schema = chained_rows((3,) * 6, 400, seed=14), codes(*[3] * 6)
-    monkeypatch.setattr(hmm, "MOST_WORK", 5e5)  # two or three iterations
+    monkeypatch.setattr(HMM, "limits", Limits(work=5e5))  # two or three iterations
     cut = HMM(n_states=8).fit(rows, schema=schema, seed=3)
     assert cut.training_.stopped_by == "steps"
     assert cut.training_.notes == ["the search ended before every start was tried"]
     # the number of states is chosen so that EM can run on all rows
-    monkeypatch.setattr(hmm, "MOST_WORK", 1e6)
+    monkeypatch.setattr(HMM, "limits", Limits(work=1e6))
     assert HMM().fit(rows, schema=schema, seed=3).n_states_ <= 2
 
 
@@ -455,7 +455,10 @@ def test_parameters_are_counted() -> None:
     [
         ({"n_states": 0}, "n_states: expected a positive integer"),
         ({"n_states": 2.5}, "n_states"),
-        ({"transitions": "sideways"}, "transitions: expected auto, ergodic or left_right"),
+        (
+            {"transitions": "sideways"},
+            "transitions: expected one of 'auto', 'ergodic', 'left_right'; got",
+        ),
         ({"n_restarts": 0}, "n_restarts"),
         ({"n_iter": True}, "n_iter"),
         ({"pseudo_count": 0.0}, "pseudo_count"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.models.mixture.events import Space, Told
 from genzoo.space.marginals import smoothed
 
@@ -48,13 +49,8 @@ class Products:
         constant = constant + self.log_weights
         result = np.empty(told.ones.shape[0])
         for part, block in told.blocks(self.K, np.float64):
-            result[part] = _log_sum_exp(block @ added + constant)
+            result[part] = np.logaddexp.reduce(block @ added + constant, axis=1)
         return result
-
-
-def _log_sum_exp(joint: np.ndarray) -> np.ndarray:
-    most = joint.max(axis=1)
-    return most + np.log(np.exp(joint - most[:, None]).sum(axis=1))
 
 
 def union(mixtures: list[Products]) -> Products:
@@ -126,12 +122,11 @@ def grow(
     Returns:
         The mixture, and (P, K) what each component was before.
     """
-    index = rng.choice(len(told.weights), K - mixture.K, p=told.weights / told.n)
+    index = draws.repeated(told.weights, K - mixture.K, rng)
     chosen = Told(
         told.space, told.columns, told.base, told.base_of, told.ones[index], told.weights[index]
     )
-    joint = mixture.joint(chosen)
-    parents = (joint - np.log(-np.log(rng.random(joint.shape)))).argmax(axis=1)
+    parents = draws.gumbel_argmax(mixture.joint(chosen), rng)
     before, codes = mixture.theta[:, parents], told.codes_of(index)
     known = np.add.reduceat(codes, told.space.first[:-1], axis=0)[told.space.variable] > 0
     pulled = np.where(known, (1 - pull) * before + pull * codes, before)
