@@ -135,7 +135,9 @@ class Coarsening:
             curve: of a search that saw bins alone.
             rows, valid: (n, D) the training and validation rows of codes.
         """
-        of_rows, of_valid = (float(self.log_shares(x).mean()) for x in (rows, valid))
+        of_rows, of_valid = 0.0, float(self.log_shares(valid).mean())
+        if any(point.train is not None for point in curve):
+            of_rows = float(self.log_shares(rows).mean())
         return [point.plus(of_rows, of_valid) for point in curve]
 
     def marks(self, schema: Schema) -> np.ndarray:

@@ -264,7 +264,7 @@ def test_a_factor_that_is_too_large_gives_a_bound():
 def test_particles_agree_with_enumeration(fit, structure, n_particles, monkeypatch):
     """The means of 300 bounds within 5 standard errors: 48 tests, a false alarm in 30,000 runs."""
     monkeypatch.setattr(inference, "LARGEST_FACTOR", 0)
-    monkeypatch.setattr(particles, "PARTICLES", n_particles)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(n_particles))
     model = fit(structure)
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
@@ -294,8 +294,7 @@ def test_completions_by_particles_follow_the_conditional(
 ):
     """Sixteen chi-square tests, each with a false alarm at 1e-6."""
     monkeypatch.setattr(inference, "LARGEST_FACTOR", 0)
-    monkeypatch.setattr(particles, "PARTICLES", n_particles)
-    monkeypatch.setattr(particles, "TRUSTED", 0.0)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(n_particles, trusted=0.0))
     model = fit(structure)
     queried = np.array(queried)
     space = model.schema_.enumerate()

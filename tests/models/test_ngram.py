@@ -258,9 +258,12 @@ def test_a_budget_stops_the_search():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"context": -1}, "context: expected an integer of at least 0 or None; got -1"),
-        ({"context": 99}, "context: expected at most 16; got 99"),
-        ({"smoothing": "laplace"}, "smoothing: expected witten_bell, kneser_ney or None"),
+        ({"context": -1}, r"context: expected an integer in \[0, 16\] or None; got -1"),
+        ({"context": 99}, r"context: expected an integer in \[0, 16\] or None; got 99"),
+        (
+            {"smoothing": "laplace"},
+            "smoothing: expected one of 'witten_bell', 'kneser_ney', None; got 'laplace'",
+        ),
         ({"strength": 0}, "strength: expected a positive number or None; got 0"),
         ({"strength": True}, "strength: expected a positive number or None; got True"),
     ],

@@ -211,8 +211,7 @@ class _Search:
 
     def _run(self, trial: _Trial, data: _Data, n_iter: int) -> None:
         """EM from where the trial stands, until it settles or there is no room."""
-        if not self._has_room(trial.S, data):
-            self._stop()
+        if not self._goes_on(trial.S, data):
             trial.settled = trial.settled and len(self.some_rows) == len(data)
             return
         values: list[float] = []
@@ -223,12 +222,8 @@ class _Search:
             values.append(self._note(trial, em, data))
             self.seconds_per_row[trial.S] = (self.fit.clock.spent - since) / len(data)
             since = self.fit.clock.spent
-            if watch.over or at_rest(values, SETTLED):
-                return False
-            if self._has_room(trial.S, data):
-                return True
-            self._stop()
-            return False
+            over = watch.over or at_rest(values, SETTLED)
+            return not over and self._goes_on(trial.S, data)
 
         watch = Watch(0.0, n_iter, keep_going)
         em = ChainEM(
@@ -261,17 +256,22 @@ class _Search:
 
     def _has_room(self, S: int, data: _Data) -> bool:
         """Whether there is room for another iteration; the first is always done."""
-        if self.stopped or not self.fit.training.steps:
-            return not self.stopped
+        if self.stopped:
+            return False
+        if not self.fit.training.steps:
+            return True
         if not self.fit.limited and self._effort(S, data) > self.settings.limits.work - self.work:
             return False
         return self.fit.may("steps", expected=self._expected_seconds_per_row(S) * len(data))
 
-    def _stop(self) -> None:
-        """There was no room: the search ends."""
+    def _goes_on(self, S: int, data: _Data) -> bool:
+        """Begin another iteration; False, and the search ends, where there is no room for it."""
+        if self._has_room(S, data):
+            return True
         if not self.stopped:
             self.stopped = True
             self.fit.stop("steps", "budget" if self.fit.limited else "steps")
+        return False
 
     def _expected_seconds_per_row(self, S: int) -> float:
         """As measured; with states not yet tried, from those tried, at least in proportion."""

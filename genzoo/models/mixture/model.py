@@ -97,7 +97,7 @@ class Mixture(GenerativeModel):
         assert valid is not None  # the class selects
         self.coarsening_ = Coarsening.fit(self.schema_, rows, default_bins(len(rows)))
         n_codes = int(self._space.first[-1])
-        if (self.n_components or 1) * n_codes > max(n_codes, self.limits.numbers):
+        if self.n_components is not None and self.n_components * n_codes > self.limits.numbers:
             raise ValueError(
                 f"n_components: expected at most {self.limits.numbers // n_codes} for variables "
                 f"with {n_codes} codes in all; got {self.n_components}"

@@ -6,13 +6,14 @@ scored.
 
 from __future__ import annotations
 
+import abc
 import math
 
 import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS, MOST_BLOCKS
 from genzoo.fitting import Fit
-from genzoo.model import GenerativeModel
+from genzoo.space.schema import Schema
 from genzoo.values import LogProb, Score, Unsupported
 
 # Measured on the training text of Tiny Shakespeare: blocks of 64, 1,000, 4,000, 8,000 and 16,000
@@ -21,12 +22,19 @@ from genzoo.values import LogProb, Score, Unsupported
 BLOCK_CHARACTERS = 4000
 
 
-class ScoresText(GenerativeModel):
-    """A model of strings that scores text of any length."""
+class ScoresText(abc.ABC):
+    """What a model of strings needs to score text of any length; named after ``GenerativeModel``
+    among the bases, which brings all that is asked of the model but ``_terms``."""
 
+    schema_: Schema
+
+    @abc.abstractmethod
+    def _check_fitted(self, method: str) -> None:
+        """ValueError, naming the method, unless the model is fitted."""
+
+    @abc.abstractmethod
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) log mass of each code given those before it in its row, 0 after an END."""
-        raise NotImplementedError
 
     def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
         """Nats per character of a text of any length, with a sliding window.
