@@ -52,6 +52,11 @@ class Coarsening:
         bin_of: (D, M) the bin of each code; codes beyond a variable's own have bin 0.
         log_share: (D, M) log mass of each code within its bin, in nats; -inf beyond.
         cards: (D,) number of bins of each variable: its cardinality where it is not coarsened.
+
+    >>> schema = Schema((Variable("x", "ordinal", 100, offset=0, step=1),), "table", (1,))
+    >>> made = Coarsening.fit(schema, np.arange(100)[:, None], most_bins=4)
+    >>> made.to_bins(np.array([[0], [30], [99]])).ravel()
+    array([0, 1, 3])
     """
 
     bin_of: np.ndarray

@@ -97,6 +97,10 @@ def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Rows (n, D) as hmmlearn takes them: X (sum of lengths, C) and lengths (n,).
 
     A string's sequence stops with its first END: what lies behind it carries no probability.
+
+    >>> shape = Shape(np.arange(3)[:, None], np.zeros(3, dtype=int), np.array([3]), 1, end=2)
+    >>> as_sequences(shape, np.array([[0, 2, 2], [1, 0, 1]]))[1]
+    array([2, 3])
     """
     lengths = np.full(len(rows), shape.T)
     if shape.end is not None:

@@ -64,6 +64,12 @@ class Chain:
         start: (S,) probabilities of the first state.
         transitions: (1 or T - 1, S, S), rows sum to 1.
         emissions: (G, M, S) probability of each code given the state, 0 beyond a table's own codes.
+
+    >>> shape = Shape(np.array([[0], [1]]), np.array([0, 0]), np.array([2]), 1)
+    >>> chain = Chain(shape, np.array([1.0, 0.0]), np.array([[[0.0, 1.0], [1.0, 0.0]]]),
+    ...               np.array([[[0.9, 0.2], [0.1, 0.8]]]))
+    >>> np.exp(chain.log_prob(np.array([[0, 1]]))).round(3)
+    array([0.72])
     """
 
     shape: Shape

@@ -47,6 +47,9 @@ class Space:
         cards: (D,) number of codes of each variable.
         end: END's code, or None.
         barred: (D,) the code b of "it is not b": END's; in a table the missing mark; -1 for none.
+
+    >>> Space(np.array([2, 3]), None, np.array([-1, -1])).read(np.array([[1, -1]]))[0]
+    array([[1, 3]])
     """
 
     cards: np.ndarray

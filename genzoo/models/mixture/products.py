@@ -25,6 +25,11 @@ class Products:
     Attributes:
         log_weights: (K,) log pi, in nats.
         theta: (P, K) the mass of each code, variable by variable.
+
+    >>> space = Space(np.array([2]), None, np.array([-1]))
+    >>> mixture = Products(np.log([0.5, 0.5]), np.array([[0.9, 0.3], [0.1, 0.7]]))
+    >>> np.exp(mixture.log_prob(Told.of(space, np.array([[0], [1]])))).round(3)
+    array([0.6, 0.4])
     """
 
     log_weights: np.ndarray
@@ -54,7 +59,12 @@ class Products:
 
 
 def union(mixtures: list[Products]) -> Products:
-    """The mixture, in equal parts, of mixtures: their components side by side."""
+    """The mixture, in equal parts, of mixtures: their components side by side.
+
+    >>> a, b = Products(np.zeros(1), np.ones((1, 1))), Products(np.zeros(1), np.ones((1, 1)))
+    >>> np.exp(union([a, b]).log_weights)
+    array([0.5, 0.5])
+    """
     return Products(
         np.concatenate([mixture.log_weights for mixture in mixtures]) - np.log(len(mixtures)),
         np.concatenate([mixture.theta for mixture in mixtures], axis=1),

@@ -30,7 +30,7 @@ SIZES_PATIENCE = 2  # sizes that don't
 # Nats a validation row: a smaller gain in an iteration ends EM. With 0.001 names lost 0.06 nats in
 # the same time; with 0.0002 a fit took half as long again and won nothing.
 SETTLED = 5e-4
-MOST_ITERATIONS = 200  # at a size
+MOST_ITERATIONS = 200  # at a size, in case that gains stay just above what counts as settled
 OVERHEAD = 30  # multiplications in the time that one exponential and what is around it take
 
 

@@ -87,7 +87,11 @@ class Contexts:
 
 
 def groups(schema: Schema) -> np.ndarray:
-    """(D,) the channel of each variable where its variables are alike; else all differ."""
+    """(D,) the channel of each variable where its variables are alike; else all differ.
+
+    >>> groups(Schema.infer(["ab", "ba"]))
+    array([0, 0])
+    """
     own = np.arange(schema.D)
     if schema.layout == "table":
         return own

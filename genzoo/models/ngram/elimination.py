@@ -16,7 +16,8 @@ import numpy as np
 from genzoo import draws
 from genzoo.space.schema import MISSING
 
-MOST_STATES = 4096  # combinations of held values of a row
+# Combinations of held values of a row: with more, more patterns are exact, and slower.
+MOST_STATES = 4096
 CHUNK_NUMBERS = 2**22  # masses computed at a time
 
 
@@ -132,7 +133,11 @@ class Plan:
 
 
 def patterns(rows: np.ndarray) -> list[np.ndarray]:
-    """Indices of the rows of each pattern of missing entries."""
+    """Indices of the rows of each pattern of missing entries.
+
+    >>> patterns(np.array([[0, -1], [1, 1], [2, -1]]))
+    [array([1]), array([0, 2])]
+    """
     _, which = np.unique(rows == MISSING, axis=0, return_inverse=True)
     which = which.reshape(-1)
     order = np.argsort(which, kind="stable")

@@ -56,8 +56,8 @@ from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb, Score
 
-VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on
-CHUNK_NUMBERS = 2**23  # context values of a batch of rows
+VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on: time
+CHUNK_NUMBERS = 2**23  # context values of a batch of rows: memory
 SMOOTHINGS = ("witten_bell", "kneser_ney")
 
 
@@ -83,7 +83,7 @@ class NGram(GenerativeModel, ScoresText):
     ``training_`` counts lengths of contexts as steps; its curve is the validation value with the
     contexts chosen among those up to that length.
 
-    >>> model = NGram(context=1, smoothing="kneser_ney").fit(["abab", "baba", "ab"] * 5)
+    >>> model = NGram(context=1, smoothing="kneser_ney").fit(["abab", "baba"] * 5)
     >>> model.complete("b", 2, seed=1)
     'bab'
     """

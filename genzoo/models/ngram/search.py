@@ -24,8 +24,8 @@ PATIENCE = 2  # lengths that no group chooses, whatever the smoothing, before th
 # training rows of ad, cr52, cwebkb, c20ng, dna, tretail, plants, nltcs, alarm and breast_cancer,
 # and on independent columns.
 CREDIT = 0.5
-ITERATIONS = 200  # of EM
-MOST_PAIRS = 10_000_000  # of a context and a symbol, all lengths together
+ITERATIONS = 200  # of EM, on as many weights as there are lengths
+MOST_PAIRS = 10_000_000  # of a context and a symbol, all lengths together: memory
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ def grow(
         The tree, and the rule of each length.
     """
     growth = _Growth(train, valid, cards, B, edge, settings.smoothings)
-    last = 0.0  # seconds of the last length; the next takes about as long
+    last = 0.0  # seconds of the last length; the next is expected to take as many
     for j in range(settings.most + 1):
         if j and not fit.may("lengths", expected=last):
             fit.stop("lengths")

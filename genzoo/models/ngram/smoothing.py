@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DENSE = 1 << 22  # keys up to here are counted in an array, not sorted
+DENSE = 1 << 22  # keys up to here are counted in an array, not sorted: memory for time
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,11 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
 
 
 class Keys:
-    """Sorted distinct integers, found by an array where they lie close together."""
+    """Sorted distinct integers, found by an array where they lie close together.
+
+    >>> Keys(np.array([3, 7])).find(np.array([7, 4]))
+    array([ 1, -1])
+    """
 
     def __init__(self, keys: np.ndarray) -> None:
         self.keys = keys
@@ -104,7 +108,11 @@ class Keys:
 
 
 def distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted distinct non-negative integers of ``keys`` (n,), and (n,) which one each is."""
+    """The sorted distinct non-negative integers of ``keys`` (n,), and (n,) which one each is.
+
+    >>> distinct(np.array([7, 3, 7]))
+    (array([3, 7]), array([1, 0, 1], dtype=int32))
+    """
     if len(keys) and int(keys.max()) < max(DENSE, 2 * len(keys)):
         seen = np.zeros(int(keys.max()) + 1, dtype=bool)
         seen[keys] = True

@@ -92,6 +92,15 @@ class Process:
         numbers: floats that a particle holds, which set the size of batches.
         end: the code END of strings; after it, conditionals must have all their mass on END.
         limits: on the particles of a row.
+
+    >>> class Coins:  # independent fair coins
+    ...     def log_probs(self, v, codes):
+    ...         return np.log(np.full((len(codes), 2), 0.5))
+    ...     def follow(self, ancestors):
+    ...         pass
+    >>> process = Process(range(3), np.full(3, 2), lambda n: Coins(), numbers=2)
+    >>> np.exp(log_prob(process, np.array([[-1, 0, 1]]), np.arange(1), seed=0).value)
+    array([0.25])
     """
 
     order: Sequence[int]

@@ -13,6 +13,7 @@ import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS, MOST_BLOCKS
 from genzoo.fitting import Fit
+from genzoo.parameters import Interval
 from genzoo.space.schema import Schema
 from genzoo.values import LogProb, Score, Unsupported
 
@@ -56,15 +57,18 @@ class ScoresText(abc.ABC):
         Raises:
             Unsupported: if the rows are not strings.
             ValueError: for a character outside the alphabet, an empty text, a bad window.
+
+        >>> import genzoo
+        >>> model = genzoo.NGram(context=1).fit(["abab", "baba"] * 9)
+        >>> str(model.score_text("abab", context=2))
+        '-0.1772 nats'
         """
         codes = self._text_to_score(text)
         T = self.schema_.D
         context = T if context is None else context
-        if not (isinstance(context, (int, np.integer)) and 1 <= context <= T):
-            raise ValueError(f"context: expected an integer in 1 .. {T}; got {context!r}")
+        Interval(int, 1, T).check("context", context)
         stride = max(1, context // 2) if stride is None else stride
-        if not (isinstance(stride, (int, np.integer)) and 1 <= stride <= context):
-            raise ValueError(f"stride: expected an integer in 1 .. {context}; got {stride!r}")
+        Interval(int, 1, context).check("stride", stride)
 
         ends = np.append(np.arange(context, len(codes), stride), len(codes))
         starts = np.maximum(0, ends - context)
@@ -109,8 +113,7 @@ class ScoresText(abc.ABC):
             Unsupported, ValueError: as ``complete`` says.
         """
         self._check_text("complete")
-        if isinstance(n_chars, bool) or not isinstance(n_chars, (int, np.integer)) or n_chars < 0:
-            raise ValueError(f"n_chars: expected a non-negative integer; got {n_chars!r}")
+        Interval(int, 0).check("n_chars", n_chars)
         T = self.schema_.D
         codes = self._codes(prompt, "prompt").tolist()
         total = len(codes) + int(n_chars)
@@ -140,6 +143,9 @@ def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:
 
     The standard error is that of blocks of stretches, as long as ``MOST_BLOCKS`` of them allow and
     of ``BLOCK_CHARACTERS`` at least; nan where the text has no ``FEWEST_BLOCKS`` such blocks.
+
+    >>> per_character(np.array([-3.0, -1.0]), np.array([3, 1])).value
+    -1.0
     """
     length = int(n_scored.sum())
     value = float(terms.sum() / length)
