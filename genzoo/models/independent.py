@@ -66,6 +66,7 @@ class Independent(GenerativeModel):
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(counts) - np.log(counts.sum(axis=1, keepdims=True))
         fit.did("steps")
+        fit.report(1.0, "counted")
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         end, log_table = self.schema_.end, self.log_table_
