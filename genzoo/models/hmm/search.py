@@ -64,7 +64,7 @@ class Settings:
     pseudo_count: float | None
     n_restarts: int
     n_iter: int
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,7 +54,7 @@ class Settings:
     n_components: int | None
     pseudo_count: float | None
     n_restarts: int
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
 
 
 @dataclass(eq=False)
