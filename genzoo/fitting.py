@@ -277,6 +277,25 @@ class Fit:
         left = (clock or self.clock).left
         return left > 0.0 and expected <= left
 
+    def goes_on(self, unit: str, *, expected: float = 0.0, affordable: bool = True) -> bool:
+        """Begin another unit of work, or note that a limit ended it: then, and ever after, False.
+
+        Args:
+            unit: of work.
+            expected: seconds that it will take.
+            affordable: whether the family's own limit has room, which holds without a budget.
+        """
+        if self.stopped(unit):
+            return False
+        if (self.limited or affordable) and self.may(unit, expected=expected):
+            return True
+        self.stop(unit, "budget" if self.limited else "steps")
+        return False
+
+    def stopped(self, unit: str) -> bool:
+        """Whether a limit ended the work of this unit."""
+        return any(stopped == unit for stopped, _ in self.training.stops)
+
     def did(self, unit: str, n: int = 1) -> None:
         """Note n units of work; ``"steps"`` counts as the training's steps too."""
         work = self.training.work

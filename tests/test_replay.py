@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genzoo import HMM, Mixture, NGram, Schema, Variable
-from genzoo.fitting import Budget, Training
+from genzoo.fitting import Budget, Fit, Training
 from genzoo.models.hmm.em import ChainEM
 from genzoo.models.mixture import search as mixture
 from genzoo.models.ngram import search as ngram
@@ -94,3 +94,24 @@ def test_no_iteration_is_begun_that_is_not_expected_to_fit(name, monkeypatch):
     training = FAMILIES[name][0].fit(rows, schema=schema, budget="22s").training_
     assert len(training.stops) == 1
     assert 10 <= training.seconds <= 22
+
+
+def test_a_unit_that_a_limit_ended_is_never_begun_again(monkeypatch):
+    seconds = 0.0
+    monkeypatch.setattr("genzoo.fitting.now", lambda: seconds)
+    fit = Fit(budget=Budget(seconds=10.0))
+    assert fit.goes_on("steps", expected=4.0, affordable=False)  # a budget is the only limit
+    fit.did("steps")
+    seconds = 7.0
+    assert not fit.goes_on("steps", expected=4.0)
+    assert not fit.goes_on("steps", expected=0.0)
+    assert fit.training.stops == [("steps", 1)]
+    assert (fit.training.converged, fit.training.stopped_by) == (False, "budget")
+    assert fit.goes_on("lengths", expected=2.0)
+    assert fit.done() == 0.7
+    free = Fit()
+    assert free.goes_on("steps", expected=1e9)
+    assert free.done(otherwise=0.3) == 0.3
+    assert not free.goes_on("steps", affordable=False)
+    assert (free.stopped("steps"), free.training.stopped_by) == (True, "steps")
+    assert not Fit(budget=Budget.replay(free.training)).limited

@@ -37,7 +37,6 @@ VALIDATION_STEPS = 200_000  # of the validation rows, which every iteration scor
 # holds the slow drift of what no row depends on, as the transitions around a constant column.
 SETTLED = 1e-4
 EMISSION_EFFORT = 4  # multiplications in the time of one in the (sparse) product with emissions
-UNFINISHED = "the search ended before every start was tried"
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class _Search:
         self, shape: Shape, rows: np.ndarray, valid: np.ndarray, settings: Settings, fit: Fit
     ) -> None:
         self.shape, self.settings, self.fit = shape, settings, fit
-        self.work, self.stopped = 0.0, False
+        self.work = 0.0
         self.seconds_per_row: dict[int, float] = {}
         self.marginals = marginals(shape, rows)
         distinct, weights = weighted(rows)
@@ -158,7 +157,7 @@ class _Search:
             larger = [(S, best.strength) for S in sizes if S > best.S]
             best = self._rising(larger, best, SIZES_PATIENCE)
         for _ in range(asked.n_restarts - 1):
-            if not self.stopped:
+            if not self.fit.stopped("steps"):
                 best = max(best, self._try(best.S, best.strength), key=lambda trial: trial.valid)
         if best.valid > reached:
             self._run(best, self.all_rows, asked.n_iter)
@@ -167,12 +166,14 @@ class _Search:
         return best.best
 
     def _record(self, best: _Trial) -> None:
-        training = self.fit.training
+        training, stopped = self.fit.training, self.fit.stopped("steps")
         training.curve, training.converged = best.curve, best.settled
-        limited = self.stopped and self.fit.limited
-        training.stopped_by = "converged" if best.settled else "budget" if limited else "steps"
-        if self.stopped:
-            self.fit.note(UNFINISHED)
+        if best.settled:
+            training.stopped_by = "converged"
+        elif not stopped:  # by the number of iterations
+            training.stopped_by = "steps"
+        if stopped:
+            self.fit.note("the search ended before every start was tried")
 
     def _affordable(self, S: int) -> bool:
         limits = self.settings.limits
@@ -191,7 +192,7 @@ class _Search:
         """Try settings in turn until ``patience`` in a row are no better than the best so far."""
         worse = 0
         for S, strength in settings:
-            if best is not None and (self.stopped or worse == patience):
+            if best is not None and (self.fit.stopped("steps") or worse == patience):
                 break
             trial = self._try(S, strength)
             if best is None or trial.valid > best.valid:
@@ -254,24 +255,15 @@ class _Search:
         fit.report(done, f"{trial.S} states: {valid:.3f} nats per validation row")
         return valid
 
-    def _has_room(self, S: int, data: _Data) -> bool:
-        """Whether there is room for another iteration; the first is always done."""
-        if self.stopped:
-            return False
-        if not self.fit.training.steps:
-            return True
-        if not self.fit.limited and self._effort(S, data) > self.settings.limits.work - self.work:
-            return False
-        return self.fit.may("steps", expected=self._expected_seconds_per_row(S) * len(data))
-
     def _goes_on(self, S: int, data: _Data) -> bool:
         """Begin another iteration; False, and the search ends, where there is no room for it."""
-        if self._has_room(S, data):
+        if not self.fit.training.steps:
             return True
-        if not self.stopped:
-            self.stopped = True
-            self.fit.stop("steps", "budget" if self.fit.limited else "steps")
-        return False
+        return self.fit.goes_on(
+            "steps",
+            expected=self._expected_seconds_per_row(S) * len(data),
+            affordable=self.work + self._effort(S, data) <= self.settings.limits.work,
+        )
 
     def _expected_seconds_per_row(self, S: int) -> float:
         """As measured; with states not yet tried, from those tried, at least in proportion."""

@@ -94,7 +94,7 @@ class _Search:
 
     def __init__(self, told: Told, valid: Told, settings: Settings, fit: Fit) -> None:
         self.told, self.valid, self.settings, self.fit = told, valid, settings, fit
-        self.work, self.stopped = 0.0, False
+        self.work = 0.0
         self.one = single(told.space, told)
         self.setup = fit.clock.spent
 
@@ -111,7 +111,7 @@ class _Search:
         if len(members) > 1:
             fit.point(None, score)
             fit.note(f"{len(members)} starts of {members[0].K} components are united")
-        if self.stopped:
+        if fit.stopped("steps"):
             fit.note("the search ended before every start was tried")
         return union(members)
 
@@ -244,19 +244,9 @@ class _Search:
         valid = 2 * (self.valid.work + OVERHEAD * self.valid.ones.shape[0])
         return K * (train + valid)
 
-    def _has_room(self, K: int) -> bool:
-        """Whether there is room for another iteration with K components."""
-        work = self._work(K)
-        if self.stopped or not (self.fit.limited or self.work + work <= self.settings.limits.work):
-            return False
-        each = (self.fit.clock.spent - self.setup) / self.work if self.work else 0.0
-        return self.fit.may("steps", expected=each * work)
-
     def _goes_on(self, K: int) -> bool:
         """Begin another iteration with K components; False, and the search ends, without room."""
-        if self._has_room(K):
-            return True
-        if not self.stopped:
-            self.stopped = True
-            self.fit.stop("steps", "budget" if self.fit.limited else "steps")
-        return False
+        work = self._work(K)
+        each = (self.fit.clock.spent - self.setup) / self.work if self.work else 0.0
+        affordable = self.work + work <= self.settings.limits.work
+        return self.fit.goes_on("steps", expected=each * work, affordable=affordable)

@@ -295,8 +295,7 @@ def grow(
     growth = _Growth(train, valid, cards, B, edge, settings.smoothings)
     last = 0.0  # seconds of the last length; the next is expected to take as many
     for j in range(settings.most + 1):
-        if j and not fit.may("lengths", expected=last):
-            fit.stop("lengths")
+        if j and not fit.goes_on("lengths", expected=last):
             break
         since = fit.clock.spent
         if not growth.lengthen():
