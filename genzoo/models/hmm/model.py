@@ -81,6 +81,7 @@ class HMM(GenerativeModel):
         n_states_: S.
         chain_: the fitted probabilities, a ``Chain`` of ``forward.py``. In strings with END its
             last state, number ``n_states_``, is the absorbing one.
+        limits: what a search may take, a ``Limits`` of ``search.py``.
 
     ``training_`` counts EM iterations over all starts as steps; its curve is that of the start that
     won. ``train`` is the likelihood before a step's update, on the rows then in use.

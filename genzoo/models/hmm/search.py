@@ -143,9 +143,9 @@ class _Search:
 
     def run(self) -> Chain:
         asked = self.settings
-        sizes = [asked.n_states or 0]
-        if asked.n_states is None:
-            sizes = [S for S in SIZES if self._affordable(S)]
+        sizes = [S for S in SIZES if self._affordable(S)]
+        if asked.n_states is not None:
+            sizes = [asked.n_states]
         strengths = STRENGTHS if asked.pseudo_count is None else (float(asked.pseudo_count),)
         first = self._rising([(S, strengths[0]) for S in sizes], None, SIZES_PATIENCE)
         reached = first.valid

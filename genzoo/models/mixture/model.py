@@ -65,6 +65,7 @@ class Mixture(GenerativeModel):
     Attributes:
         n_components_: K.
         weights_: (K,) pi.
+        limits: what a search may take, a ``Limits`` of ``search.py``.
 
     ``training_`` counts EM iterations over all starts as steps; its curve is that of the first
     start, and its last point the union's. ``train`` is the likelihood before a step's update.
