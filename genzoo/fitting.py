@@ -14,6 +14,7 @@ Every family stops by the same rules:
 from __future__ import annotations
 
 import contextlib
+import inspect
 import math
 import re
 import time
@@ -390,3 +391,19 @@ def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress
             yield lambda fraction, message: bar.update(
                 task, completed=fraction, description=f"{title}: {message}"
             )
+
+
+def check_signature(method: Callable[..., Any], family: str) -> None:
+    """TypeError for a family whose ``_fit`` was written for an older interface.
+
+    >>> check_signature(lambda rows, valid, fit: None, "Mine")
+    """
+    signature = inspect.signature(method)
+    try:
+        signature.bind("rows", "valid", "fit")
+    except TypeError:
+        raise TypeError(
+            f"{family}._fit: expected _fit(self, rows, valid, fit) -> None, where fit.seed, "
+            f"fit.budget, fit.report and fit.training are what used to be passed and returned; "
+            f"got _fit{signature}"
+        ) from None

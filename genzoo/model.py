@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import abc
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from genzoo import store
 from genzoo.datasets.dataset import Dataset
-from genzoo.fitting import Budget, Fit, Progress, Training, reporting
+from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
 from genzoo.keys import MODELS
 from genzoo.parameters import Parametrised
 from genzoo.seeding import check_seed, derive, numpy_rng
@@ -61,7 +61,7 @@ class GenerativeModel(Parametrised, abc.ABC):
     >>> import genzoo
     >>> model = genzoo.Independent().fit(["ab", "a", "abb"], seed=0)
     >>> model.sample(2, seed=1)
-    ['aba', 'a']
+    ['', 'ab']
     >>> model.log_prob(["ab"]).kind
     'exact'
 
@@ -134,8 +134,14 @@ class GenerativeModel(Parametrised, abc.ABC):
 
         Raises:
             ValueError: for bad data or parameters, before any work is done.
+            FloatingPointError: where what was learned holds NaN or inf.
+
+        >>> import genzoo
+        >>> model = genzoo.NGram().fit(["ab", "ba", "abab"], valid=["aba"], seed=1)
+        >>> model.schema_.alphabet, model.training_.converged
+        (('a', 'b'), True)
         """
-        self._check_contract()
+        check_signature(self._fit, type(self).__name__)
         self._check_params()
         seed, budget = check_seed(seed), Budget.parse(budget)
         if not (progress is None or isinstance(progress, bool) or callable(progress)):
@@ -143,21 +149,14 @@ class GenerativeModel(Parametrised, abc.ABC):
                 f"progress: expected True, None or a function of (fraction, message); "
                 f"got {progress!r}"
             )
+        learn = partial(self._learn, seed=seed, budget=budget, progress=progress)
         if isinstance(data, Dataset):
             if schema is not None or valid is not None:
                 raise ValueError(
                     "fit: a Dataset brings its own schema and valid rows; give neither"
                 )
-            return self._learn(
-                data.schema,
-                data.train,
-                data.complete("valid"),
-                Codes.key,
-                text=data.text,
-                seed=seed,
-                budget=budget,
-                progress=progress,
-            )
+            to_select = data.complete("valid")
+            return learn(data.schema, data.train, to_select, Codes.key, text=data.text)
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
         form = forms.read(data)
@@ -171,9 +170,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         held_out = rows[chosen] if self.selects else None
         if valid is not None:
             held_out = self._rows_to_fit(schema, forms.read(valid, "valid"))
-        return self._learn(
-            schema, rows[train], held_out, form.key, seed=seed, budget=budget, progress=progress
-        )
+        return learn(schema, rows[train], held_out, form.key)
 
     def sample(self, n: int, *, given: Any = None, seed: int = 0) -> Any:
         """Draw n rows, in the form of the data that was fitted.
@@ -193,6 +190,11 @@ class GenerativeModel(Parametrised, abc.ABC):
         Raises:
             Unsupported: if the family can't complete this pattern.
             ValueError: for bad input.
+
+        >>> import genzoo
+        >>> model = genzoo.Independent().fit(["anna", "bob", "eve"])
+        >>> [name[:2] for name in model.sample(3, given="an", seed=1)]
+        ['an', 'an', 'an']
         """
         self._check_fitted("sample")
         seed = check_seed(seed)
@@ -218,6 +220,11 @@ class GenerativeModel(Parametrised, abc.ABC):
         Raises:
             Unsupported: if the family can't sum out this pattern.
             ValueError: for bad data.
+
+        >>> import genzoo
+        >>> model = genzoo.Independent().fit(np.array([[0, 1], [1, 1], [0, 0], [1, 0]]))
+        >>> model.log_prob(np.array([[0, 1], [0, -1]])).value.round(3)
+        array([-1.386, -0.693])
         """
         self._check_fitted("log_prob")
         return self._log_prob_of(self._read_rows(data), check_seed(seed))
@@ -241,6 +248,11 @@ class GenerativeModel(Parametrised, abc.ABC):
                 are loose by different amounts, which no error tells.
             ValueError: for bad input, and where an entry of ``data`` contradicts ``given``: such
                 an event has no mass.
+
+        >>> import genzoo
+        >>> model = genzoo.Independent().fit(np.array([[0, 1], [1, 1], [0, 0], [1, 0]]))
+        >>> model.conditional_log_prob(np.array([[0, 1]]), given=np.array([0, -1])).value.round(3)
+        array([-0.693])
         """
         self._check_fitted("conditional_log_prob")
         seed, rows = check_seed(seed), self._read_rows(data)
@@ -264,18 +276,28 @@ class GenerativeModel(Parametrised, abc.ABC):
 
         Raises:
             ValueError: for bad data, and for entries that are ``MISSING``.
+
+        >>> import genzoo, pandas as pd
+        >>> data = pd.DataFrame({"height": [1.5, 2.0]})
+        >>> genzoo.Independent().fit(data).log_density(data).value.round(3)  # 1 / 2 over 0.5 m
+        array([0., 0.])
         """
         self._check_fitted("log_density")
         form = self._form_of(data)
         rows = self._read_rows(form)
-        _refuse_missing(self.schema_, rows, form.name, "a density is that of a complete row")
+        self.schema_.check_complete(rows, form.name, "a density is that of a complete row")
         mass = self._log_prob_of(rows, check_seed(seed))
         comparable = np.logical_not(form.off_grid(self.schema_).any(axis=1))
         density = mass.value - self.schema_.log_volume(rows)
         return LogDensity(density, mass.kind, mass.stderr, comparable)
 
     def score(self, data: Any, y: Any = None) -> float:
-        """Mean log mass in nats per row (higher is better), as scikit-learn wants it."""
+        """Mean log mass in nats per row (higher is better), as scikit-learn wants it.
+
+        >>> import genzoo
+        >>> round(genzoo.Independent().fit(["a", "b"]).score(["a", "b"]), 3)
+        -0.693
+        """
         return self.log_prob(data).mean().value
 
     def save(self, folder: str | Path) -> None:
@@ -288,6 +310,12 @@ class GenerativeModel(Parametrised, abc.ABC):
             ValueError: if the model is not fitted; if ``load_model`` would refuse it (NaN or inf in
                 an array of its state, a parameter without a JSON form, ...); if ``folder`` can't be
                 made or holds something that is not a saved model.
+
+        >>> import genzoo, tempfile
+        >>> folder = tempfile.mkdtemp() + "/model"
+        >>> genzoo.Independent().fit(["ab", "a"]).save(folder)
+        >>> genzoo.load_model(folder).sample(1, given="ab")
+        ['ab']
         """
         self._check_fitted("save")
         place = store.check_target(folder, "folder")
@@ -314,37 +342,25 @@ class GenerativeModel(Parametrised, abc.ABC):
 
     @property
     def n_parameters_(self) -> int:
-        """The number of fitted numbers; families with a better count override this."""
+        """The number of fitted numbers; families with a better count override this.
+
+        >>> import genzoo
+        >>> genzoo.Independent().fit(np.array([[0, 1], [1, 0]])).n_parameters_
+        2
+        """
         return sum(int(np.size(a)) for a in self._state().values())
-
-    def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import Tags, TargetTags
-
-        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "training_")
 
     # ---------------------------------------------------------------- below the public methods
 
-    def _check_contract(self) -> None:
-        """TypeError for a family that was written for an older interface."""
-        signature = inspect.signature(self._fit)
-        try:
-            signature.bind("rows", "valid", "fit")
-        except TypeError:
-            raise TypeError(
-                f"{type(self).__name__}._fit: expected _fit(self, rows, valid, fit) -> None, where "
-                f"fit.seed, fit.budget, fit.report and fit.training are what used to be passed and "
-                f"returned; got _fit{signature}"
-            ) from None
-
     def _rows_to_fit(self, schema: Schema, form: Form) -> np.ndarray:
         """Rows to fit on: complete, or with holes where the family can take them."""
         rows = schema.encode(form)
         if not self.fits_missing:
-            why = f"{type(self).__name__} is fitted to complete rows"
-            _refuse_missing(schema, rows, form.name, why)
+            family = type(self).__name__
+            schema.check_complete(rows, form.name, f"{family} is fitted to complete rows")
         return rows
 
     def _learn(
@@ -416,10 +432,11 @@ class GenerativeModel(Parametrised, abc.ABC):
         if (known != MISSING).all():
             return known
         rows = self._drawn(len(known), known, seed)
-        barred = (known == MISSING) & (marks(self.schema_) >= 0)
+        mark = marks(self.schema_)
+        barred = (known == MISSING) & (mark >= 0)
         bad = np.arange(0)
         for attempt in range(MOST_REDRAWS):
-            bad = np.flatnonzero((barred & (rows == marks(self.schema_))).any(axis=1))
+            bad = np.flatnonzero((barred & (rows == mark)).any(axis=1))
             if len(bad) == 0:
                 return rows
             again = derive(seed, "without marks", attempt)
@@ -461,15 +478,11 @@ class GenerativeModel(Parametrised, abc.ABC):
 
 
 def registered_key(cls: type) -> str | None:
-    """The key under which a class is registered, or None."""
+    """The key under which a class is registered, or None.
+
+    >>> import genzoo
+    >>> registered_key(genzoo.Independent)
+    'independent'
+    """
     path = f"{cls.__module__}:{cls.__qualname__}"
     return next((key for key, value in MODELS.items() if value == path), None)
-
-
-def _refuse_missing(schema: Schema, rows: np.ndarray, name: str, why: str) -> None:
-    if (rows == MISSING).any():
-        i, d = (int(v) for v in np.argwhere(rows == MISSING)[0])
-        raise ValueError(
-            f"{name}: row {i}, variable {schema.names[d]!r} is MISSING (code -1 or a NaN in a "
-            f"column without a missing mark); expected complete rows: {why}"
-        )

@@ -183,6 +183,11 @@ class Parametrised:
             raise
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
     def __repr__(self) -> str:
         signature = inspect.signature(type(self).__init__).parameters
         changed = [

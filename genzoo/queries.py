@@ -37,9 +37,9 @@ def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:
     >>> data = pd.DataFrame({"age": [30, 31, 60, 61] * 20, "city": [*"RROO"] * 20})
     >>> model = genzoo.BayesianNetwork().fit(data)
     >>> genzoo.impute(model, pd.DataFrame({"age": [30, None], "city": [None, "O"]}), seed=1)
-        age city
-    0  30.0    R
-    1  60.0    O
+       age city
+    0   30    R
+    1   60    O
     """
     schema, seed = _schema_of(model, "impute"), check_seed(seed)
     form = forms.read(data)

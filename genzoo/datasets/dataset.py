@@ -50,6 +50,10 @@ class Dataset:
 
     Raises:
         ValueError: naming the argument, what was expected and what came.
+
+    >>> rows = np.array([[0, 1], [1, 0], [1, 1]])
+    >>> Dataset("mine", Schema.infer(rows), rows, rows[:1], rows[1:])
+    Dataset('mine': table of 2, 3/1/2 rows)
     """
 
     name: str
@@ -125,12 +129,23 @@ class Dataset:
 
     def complete(self, part: str) -> np.ndarray:
         """The rows of a part without ``MISSING``: what families select on and samples are compared
-        with."""
+        with.
+
+        >>> rows = np.array([[0, 1], [1, 0]])
+        >>> data = Dataset("mine", Schema.infer(rows), rows, rows, np.array([[0, -1], [0, 1]]))
+        >>> data.complete("test")
+        array([[0, 1]])
+        """
         rows, complete = getattr(self, part), self._is_complete(part)
         return rows if complete.all() else rows[complete]
 
     def complete_groups(self, part: str) -> np.ndarray | None:
-        """(n,) the group of each row that ``complete`` gives, None where rows are independent."""
+        """(n,) the group of each row that ``complete`` gives, None where rows are independent.
+
+        >>> rows, groups = np.array([[0, 1], [1, 0], [1, 1]]), np.array([7, 8, 9])
+        >>> Dataset.from_data(rows, "mine", groups=groups).complete_groups("test").shape
+        (1,)
+        """
         return None if self.groups is None else self.groups[part][self._is_complete(part)]
 
     def _is_complete(self, part: str) -> np.ndarray:
@@ -138,7 +153,13 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of the schema, the three parts, their text and their groups."""
+        """SHA-256, in hexadecimal, of the schema, the three parts, their text and their groups.
+
+        >>> rows = np.array([[0, 1], [1, 0], [1, 1]])
+        >>> a, b = (Dataset.from_data(rows, "mine", seed=seed) for seed in (0, 1))
+        >>> len(a.fingerprint), a.fingerprint == b.fingerprint
+        (64, False)
+        """
         digest = hashlib.sha256(self.schema.to_json().encode())
         for part in SPLITS:
             rows = getattr(self, part)
@@ -203,6 +224,12 @@ class Dataset:
 
         Raises:
             ValueError: naming the argument, what was expected and what came.
+
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"class": [0, 1] * 50, "age": range(100)})
+        >>> data = Dataset.from_data(frame, "mine", label="class")
+        >>> data, data.schema.names
+        (Dataset('mine': table of 2, 70/10/20 rows), ['age', 'class'])
         """
         form = forms.read(data)
         seed = check_seed(seed)
@@ -293,6 +320,9 @@ def split(
     folds whose valid rows were the same would all select on them. Where ``k * valid`` is at most 1
     no two folds share a valid row, else all rows are in about as many valid parts; as far as
     rare classes, of which each training part has a row, and groups of unequal sizes allow.
+
+    >>> [len(part) for part in split(10, valid=0.1, test=0.2, seed=0)]
+    [7, 1, 2]
     """
     if fold is not None:
         test = 1 / _check_fold(fold, time)[1]

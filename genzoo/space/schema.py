@@ -51,6 +51,11 @@ class Schema:
 
     Raises:
         ValueError: if the parts contradict each other.
+
+    >>> age = Variable("age", "ordinal", 100, offset=0, step=1)
+    >>> schema = Schema((age, Variable("city", categories=["Oslo", "Rome"])), "table", (2,))
+    >>> schema.D, schema.names, schema.cards
+    (2, ['age', 'city'], array([100,   2]))
     """
 
     variables: tuple[Variable, ...]
@@ -114,7 +119,11 @@ class Schema:
 
     @cached_property
     def alphabet(self) -> tuple[str, ...] | None:
-        """The characters, without END, where rows stand for strings; else None."""
+        """The characters, without END, where rows stand for strings; else None.
+
+        >>> Schema.infer(["ab", "a"]).alphabet
+        ('a', 'b')
+        """
         first = self.variables[0].categories
         if self.layout != "sequence" or len(self.event_shape) != 1 or first is None:
             return None
@@ -125,7 +134,11 @@ class Schema:
 
     @cached_property
     def is_bare(self) -> bool:
-        """Whether the codes stand for nothing but themselves."""
+        """Whether the codes stand for nothing but themselves.
+
+        >>> Schema.infer(np.array([[0, 1]])).is_bare
+        True
+        """
         return all(v.categories is None and not v.is_numeric for v in self.variables)
 
     def encode(self, data: Any, *, given: bool = False) -> np.ndarray:
@@ -135,7 +148,8 @@ class Schema:
             data: a DataFrame (raw values), an integer array (n, D) (codes), a list of str, or uint8
                 images (n, H, W) or (n, C, H, W).
             given: read the data as something to complete: a NaN is ``MISSING``, a string is a
-                prefix, and a dict {column: value} or a DataFrame may leave out columns.
+                prefix, a dict {column: value} or a DataFrame may leave out columns, and one row
+                may stand alone.
 
         Returns:
             (n, D) int64. A number beyond the range takes the end code, one between grid points the
@@ -144,6 +158,10 @@ class Schema:
 
         Raises:
             ValueError: for data that is not of this space; the message names what was expected.
+
+        >>> schema = Schema.infer(["ab", "a"])
+        >>> schema.encode(["b"]), schema.encode(["b"], given=True)
+        (array([[1, 2]]), array([[ 1, -1]]))
         """
         form = forms.read_given(data, self.event_shape) if given else forms.read(data)
         rows = form.encode(self, given=given)
@@ -153,6 +171,13 @@ class Schema:
         """Rows of codes as data: the inverse of ``encode``, ``encode(decode(rows)) == rows``.
 
         A cell that holds several values is decoded as one of them, drawn by ``seed``.
+
+        Raises:
+            ValueError: for rows that are not complete rows of this space.
+
+        >>> schema = Schema.infer(["ab", "a"])
+        >>> schema.decode(np.array([[1, 0], [1, 2]]))
+        ['ba', 'b']
         """
         rows = self.check_rows(rows, name="rows")
         return forms.spoken_of(self).decode(self, rows, seed=seed)
@@ -167,13 +192,22 @@ class Schema:
 
         Raises:
             ValueError: for empty or unreadable data.
+
+        >>> Schema.infer(np.zeros((5, 28, 28), np.uint8)).event_shape
+        (28, 28)
         """
         return cls(*forms.read(data).infer(train))
 
     def check_rows(
         self, rows: np.ndarray, *, allow_missing: bool = False, name: str = "data"
     ) -> np.ndarray:
-        """``rows`` as int64 of shape (n, D), or a ValueError that names ``name``."""
+        """``rows`` as int64 of shape (n, D), or a ValueError that names ``name``.
+
+        >>> schema = Schema.infer(np.array([[0, 1]]))
+        >>> schema.check_rows(np.array([[0, 2]]))
+        Traceback (most recent call last):
+        ValueError: data: expected codes 0 .. 1 for variable 'x1'; got 2 in row 0
+        """
         rows = np.asarray(rows)
         if not np.issubdtype(rows.dtype, np.integer):
             raise ValueError(f"{name}: expected an integer array of codes; got dtype {rows.dtype}")
@@ -205,8 +239,25 @@ class Schema:
                 )
         return rows
 
+    def check_complete(self, rows: np.ndarray, name: str, why: str) -> None:
+        """ValueError for an entry of rows (n, D) that is ``MISSING``.
+
+        >>> schema = Schema.infer(np.array([[0, 1]]))
+        >>> schema.check_complete(np.array([[0, 1]]), "data", "no hole can be fitted")
+        """
+        if (rows == MISSING).any():
+            i, d = (int(v) for v in np.argwhere(rows == MISSING)[0])
+            raise ValueError(
+                f"{name}: row {i}, variable {self.names[d]!r} is MISSING (code -1 or a NaN in a "
+                f"column without a missing mark); expected complete rows: {why}"
+            )
+
     def reached(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) bool: the entries that carry probability, up to and including the first END."""
+        """(n, D) bool: the entries that carry probability, up to and including the first END.
+
+        >>> Schema.infer(["ab", "a"]).reached(np.array([[2, 2]]))
+        array([[ True, False]])
+        """
         return strings.reached(rows, self.end)
 
     def enumerate(self) -> np.ndarray:
@@ -214,6 +265,9 @@ class Schema:
 
         Raises:
             ValueError: if there are more than 2**20.
+
+        >>> Schema.infer(["ab", "a"]).enumerate().tolist()
+        [[2, 2], [0, 2], [1, 2], [0, 0], [0, 1], [1, 0], [1, 1]]
         """
         size = math.prod(int(c) for c in self.cards)
         if self.end is not None:
@@ -237,7 +291,12 @@ class Schema:
             yield rows
 
     def log_volume(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) sum of the log widths of a row's cells; log density = log mass - log volume."""
+        """(n,) sum of the log widths of a row's cells; log density = log mass - log volume.
+
+        >>> cells = Variable("v", "ordinal", edges=[0, 1, 11])
+        >>> Schema((cells,), "table", (1,)).log_volume(np.array([[0], [1]])).round(2)
+        array([0. , 2.3])
+        """
         rows = self.check_rows(rows)
         volume = np.zeros(len(rows))
         for d, variable in enumerate(self.variables):
@@ -246,7 +305,12 @@ class Schema:
         return volume
 
     def to_json(self) -> str:
-        """The schema as JSON; variables that are equal but for their names are written once."""
+        """The schema as JSON; variables that are equal but for their names are written once.
+
+        >>> schema = Schema.infer(["ab", "a"])
+        >>> Schema.from_json(schema.to_json()) == schema
+        True
+        """
         kinds: list[dict[str, Any]] = []
         index: dict[str, int] = {}
         variables = []
