@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from genzoo.cli.data import app as data_app
+from genzoo.space import forms
 
 if TYPE_CHECKING:
     from genzoo.benchmark.results import Run
@@ -468,7 +469,6 @@ def sample(
     """
     from genzoo.datasets.own import untreat
     from genzoo.registry import load_model
-    from genzoo.space import forms
     from genzoo.store import check_place
 
     if out is not None and out.is_dir():
@@ -526,8 +526,6 @@ def score(
 
 def _count_unknown(model: GenerativeModel, rows: Any) -> None:
     """Say how many rows hold numbers that the model's schema doesn't know."""
-    from genzoo.space import forms
-
     form = forms.read(rows)
     unknown = form.off_grid(model.schema_)
     n = int(unknown.any(axis=1).sum())
@@ -562,7 +560,6 @@ def _rows_to_score(
     from genzoo.datasets.dataset import SPLITS
     from genzoo.keys import DATASETS
     from genzoo.registry import load_dataset
-    from genzoo.space import forms
 
     if own.names_a_path(name) and name not in DATASETS:
         if split is not None:

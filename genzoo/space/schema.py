@@ -23,6 +23,8 @@ from genzoo.space.variable import MISSING, Variable, plain
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["LAYOUTS", "MISSING", "Schema", "Variable"]
+
 LAYOUTS = ("table", "sequence", "image")
 LARGEST_ENUMERATION = 2**20
 

@@ -19,6 +19,9 @@ from genzoo.space.forms.strings import Strings
 if TYPE_CHECKING:
     from genzoo.space.schema import Schema
 
+__all__ = ["FORMS", "Codes", "Form", "Frame", "Images", "Strings", "named", "read", "read_given",
+           "spoken_of"]  # fmt: skip
+
 FORMS: tuple[type[Form], ...] = (Frame, Codes, Strings, Images)
 
 
