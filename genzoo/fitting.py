@@ -13,10 +13,12 @@ Every family stops by the same rules:
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -215,6 +217,7 @@ class Fit:
 
     Attributes:
         clock: ``spent``, ``left``, ``over``, ``done``, ``part(share)``, ``rest()``.
+        reported: the share of the fit that was last reported as done, in [0, 1].
         text: ``Dataset.text`` of the data set that is fitted, or None.
         training: the record, which ``fit`` leaves as ``model.training_``.
 
@@ -239,6 +242,7 @@ class Fit:
         began = now()
         self.clock = clock or Clock(began, began + seconds)
         self.training = Training()
+        self.reported = 0.0
         self._report = report
         self._stops = None if self.budget.stops is None else frozenset(self.budget.stops)
 
@@ -296,6 +300,11 @@ class Fit:
         """Whether a limit ended the work of this unit."""
         return any(stopped == unit for stopped, _ in self.training.stops)
 
+    def recorded(self, unit: str) -> int | None:
+        """In a replay, after how many units of this kind they are to end; None elsewhere, and where
+        no limit had ended them."""
+        return min((k for own, k in self._stops or () if own == unit), default=None)
+
     def did(self, unit: str, n: int = 1) -> None:
         """Note n units of work; ``"steps"`` counts as the training's steps too."""
         work = self.training.work
@@ -308,29 +317,31 @@ class Fit:
         self.training.stops.append((unit, self.training.work.get(unit, 0)))
         self.training.converged, self.training.stopped_by = False, by
 
-    def part(self, name: str, share: float) -> Fit:
+    def part(self, name: str, share: float, *, seed: int | None = None) -> Fit:
         """A fit of its own with what is left of the first ``share`` of this one's budget.
 
-        Its record is its own, its progress is mapped into this one's, its seed is derived.
+        Its record is its own, and its progress is mapped into this one's.
 
         Args:
             name: of the part; its units of work are replayed by it.
             share: of the whole budget, by which this part is to be over, in (0, 1].
+            seed: of the part; None: derived from its name.
         """
-        budget, since = Budget(), self.done()
+        budget, since = self.budget, self.reported
+        if budget.steps is not None:
+            steps = round(share * budget.steps) - self.training.work.get("steps", 0)
+            budget = replace(budget, steps=max(0, steps))
+        elif budget.seconds is not None and self._stops is None:
+            budget = replace(budget, seconds=max(0.01, self.clock.part(share).left))
         if self._stops is not None:
             stops = [(u.partition("/")[2], k) for u, k in self._stops if u.startswith(f"{name}/")]
-            budget = replace(self.budget, stops=tuple(sorted(stops)))
-        elif self.budget.steps is not None:
-            steps = round(share * self.budget.steps) - self.training.work.get("steps", 0)
-            budget = Budget(steps=max(0, steps))
-        elif self.budget.seconds is not None:
-            budget = Budget(seconds=max(0.01, self.clock.part(share).left))
+            budget = replace(budget, stops=tuple(sorted(stops)))
 
         def report(done: float, message: str) -> None:
             self.report(since + (share - since) * done, f"{name}: {message}")
 
-        return Fit(derive(self.seed, name), budget, report, text=self.text)
+        seed = derive(self.seed, name) if seed is None else seed
+        return Fit(seed, budget, report, text=self.text)
 
     def take(self, name: str, part: Fit) -> None:
         """Note the work of a part under its name, its steps among this fit's."""
@@ -348,9 +359,11 @@ class Fit:
     # ---------------------------------------------------------------- what others see
 
     def report(self, done: float, message: str) -> None:
-        """Tell the caller's progress: the share of the fit that is done, and a message."""
+        """Tell the caller's progress: the share of the fit that is done, which never falls, and a
+        message."""
+        self.reported = min(1.0, max(self.reported, done))
         if self._report is not None:
-            self._report(min(1.0, max(0.0, done)), message)
+            self._report(self.reported, message)
 
     def point(self, train: float | None, valid: float | None, step: int | None = None) -> None:
         """A point of the learning curve at this moment.
@@ -396,3 +409,40 @@ def at_rest(values: Sequence[float], least: float) -> bool:
     best = max(range(len(values)), key=lambda i: (values[i], i))
     little = 0 <= values[-1] - values[-2] < least
     return little or len(values) - 1 - best >= PATIENCE
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress]:
+    """``progress`` as a function that is always there: the caller's, a bar, or silence.
+
+    >>> with reporting(None, "HMM") as report:
+    ...     report(0.5, "half-way")
+    """
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda fraction, message: None
+    else:
+        from rich.progress import Progress as Bar
+
+        with Bar() as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda fraction, message: bar.update(
+                task, completed=fraction, description=f"{title}: {message}"
+            )
+
+
+def check_signature(method: Callable[..., Any], family: str) -> None:
+    """TypeError for a family whose ``_fit`` was written for an older interface.
+
+    >>> check_signature(lambda rows, valid, fit: None, "Mine")
+    """
+    signature = inspect.signature(method)
+    try:
+        signature.bind("rows", "valid", "fit")
+    except TypeError:
+        raise TypeError(
+            f"{family}._fit: expected _fit(self, rows, valid, fit) -> None, where fit.seed, "
+            f"fit.budget, fit.report and fit.training are what used to be passed and returned; "
+            f"got _fit{signature}"
+        ) from None

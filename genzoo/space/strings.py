@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-UNKNOWN = -1  # an entry that is not known: ``MISSING``, which ``schema`` defines
+from genzoo.space.variable import MISSING
 
 
 def reached(rows: np.ndarray, end: int | None) -> np.ndarray:
@@ -24,7 +24,12 @@ def reached(rows: np.ndarray, end: int | None) -> np.ndarray:
 
 
 def ended(rows: np.ndarray, end: int | None) -> np.ndarray:
-    """(n, D) bool: the entries at or after the first END."""
+    """(n, D) bool: the entries at or after the first END.
+
+    >>> ended(np.array([[0, 2, 2], [1, 0, 1]]), end=2)
+    array([[False,  True,  True],
+           [False, False, False]])
+    """
     if end is None:
         return np.zeros(rows.shape, dtype=bool)
     return np.cumsum(rows == end, axis=1) > 0
@@ -55,7 +60,7 @@ def ends_between(rows: np.ndarray, end: int | None) -> tuple[np.ndarray, np.ndar
     """
     D = rows.shape[1]
     place = np.arange(D)
-    symbol = (rows != UNKNOWN) & (rows != end)
+    symbol = (rows != MISSING) & (rows != end)
     earliest = np.where(symbol, place + 1, 0).max(axis=1, initial=0)
     return earliest, np.where(rows == end, place, D).min(axis=1, initial=D)
 

@@ -164,7 +164,7 @@ class Mixture(GenerativeModel):
             data: as in ``log_prob``; ``MISSING`` entries are summed out.
         """
         self._check_fitted("responsibilities")
-        rows = self._settled(self._read_rows(data))
+        rows = self._read_rows(data)
         joint = self.products_.joint(Told.of(self._space, self.coarsening_.to_bins(rows)))
         return np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
 
