@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from genzoo.models.shared.distinct import weighted
+from genzoo.models.shared.distinct import by_pattern, weighted
 
 
 @pytest.mark.parametrize("largest", [1, 127, 128, 40_000, 2**31 + 5])
@@ -26,3 +26,14 @@ def test_each_row_is_there_once_with_its_count(largest: int) -> None:
 
 def test_no_rows_and_no_columns() -> None:
     assert [a.shape for a in weighted(np.zeros((0, 3), dtype=np.int64))] == [(0, 3), (0,)]
+
+
+def test_rows_of_a_pattern_are_together_in_their_order() -> None:
+    missing = np.random.default_rng(0).random((200, 3)) < 0.5
+    found = by_pattern(missing)
+    assert len(found) == 8
+    assert sorted(np.concatenate([index for index, _ in found]).tolist()) == list(range(200))
+    for index, pattern in found:
+        assert (np.diff(index) > 0).all()
+        assert (missing[index] == pattern).all()
+    assert by_pattern(missing[:0]) == []

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from genzoo import draws
-from genzoo.space.schema import MISSING
 
 # Combinations of held values of a row: with more, more patterns are exact, and slower.
 MOST_STATES = 4096
@@ -130,15 +129,3 @@ class Plan:
         """(len(held), states) the value of each held variable in each combination."""
         shape = [int(self.model.cards[u]) for u in held]
         return np.indices(shape).reshape(len(held), math.prod(shape))
-
-
-def patterns(rows: np.ndarray) -> list[np.ndarray]:
-    """Indices of the rows of each pattern of missing entries.
-
-    >>> patterns(np.array([[0, -1], [1, 1], [2, -1]]))
-    [array([1]), array([0, 2])]
-    """
-    _, which = np.unique(rows == MISSING, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    order = np.argsort(which, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)

@@ -45,10 +45,11 @@ from genzoo import draws
 from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, choose, groups
-from genzoo.models.ngram.elimination import Conditionals, Plan, patterns
+from genzoo.models.ngram.elimination import Conditionals, Plan
 from genzoo.models.ngram.search import STRENGTHS, Settings, grow
 from genzoo.models.ngram.smoothing import Events, Tree
 from genzoo.models.shared import particles
+from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
 from genzoo.parameters import Interval, Options
 from genzoo.seeding import check_seed, numpy_rng
@@ -174,7 +175,7 @@ class NGram(GenerativeModel, ScoresText):
         if len(prefix):
             parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
         many = []
-        for index in patterns(codes[other]) if len(other) else []:
+        for index, _ in by_pattern(codes[other] == MISSING):
             index = other[index]
             plan = Plan(self._conditionals(), codes[index[0]] == MISSING)
             if plan.is_small:
@@ -267,7 +268,7 @@ class NGram(GenerativeModel, ScoresText):
         filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
         rng = numpy_rng(seed, "ngram", "holes")
         many = []
-        for index in patterns(given[holes]):
+        for index, _ in by_pattern(given[holes] == MISSING):
             index = holes[index]
             plan = Plan(self._conditionals(), given[index[0]] == MISSING)
             if plan.is_small:
