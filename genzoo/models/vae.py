@@ -23,7 +23,7 @@ score's part, of u_i dlog q(z_i | x)/dphi, has the mean of du_i/dz_i dz_i/dphi, 
 du_i/dz_i = u_i (1 - u_i) dlog w_i/dz_i.
 
 ``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1, or annealed importance
-sampling where importance sampling fails (``neural/latent_family.py``). The weights that are
+sampling where importance sampling fails (``neural/latent.py``). The weights that are
 kept are those with the best bound on validation rows. Dequantisation never enters.
 
 Kingma & Welling (2014), arXiv:1312.6114. Rezende, Mohamed & Wierstra (2014), arXiv:1401.4082.
@@ -44,8 +44,8 @@ from torch import Tensor, nn
 from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.coders import Decoder, Proposal, multiplications
 from genzoo.models.neural.heads import Heads
-from genzoo.models.neural.latent import log_prior_ratio
-from genzoo.models.neural.latent_family import LatentFamily
+from genzoo.models.neural.importance import log_prior_ratio
+from genzoo.models.neural.latent import LatentFamily
 from genzoo.models.neural.training import (
     Player,
     Recipe,

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
-from genzoo.models.neural.latent import importance_bound, posterior_draws, refined
+from genzoo.models.neural.importance import importance_bound, posterior_draws, refined
 
 D, Z = 12, 2
 WEIGHTS = torch.tensor(np.random.default_rng(3).normal(size=(Z, D)) * 1.5, dtype=torch.float32)

@@ -55,8 +55,8 @@ from genzoo.fitting import Budget, Fit, Progress, Training
 from genzoo.models.independent import Independent
 from genzoo.models.neural.coders import Decoder, Encoder, Proposal, multiplications
 from genzoo.models.neural.heads import N_COMPONENTS, Heads
-from genzoo.models.neural.latent import MOST_DRAWS, Bound, log_prior_ratio
-from genzoo.models.neural.latent_family import LatentFamily
+from genzoo.models.neural.importance import MOST_DRAWS, Bound, log_prior_ratio
+from genzoo.models.neural.latent import LatentFamily
 from genzoo.models.neural.training import (
     Player,
     Recipe,

@@ -35,7 +35,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.models.neural.latent import Bound, LogLikelihood, Propose, summarised
+from genzoo.models.neural.importance import Bound, LogLikelihood, Propose, summarised
 from genzoo.seeding import numpy_rng
 
 INFLATION = 1.2  # of the proposal's standard deviation
