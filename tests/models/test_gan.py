@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 import genzoo
 from genzoo import GAN, MISSING, Independent, Schema, Variable
-from genzoo.models.gan.model import straight_through
+from genzoo.models.gan.networks import straight_through
 from genzoo.models.neural.heads import Heads
 
 ALPHA = 1e-6  # false-alarm rate of each statistical check here
@@ -232,7 +232,10 @@ def test_an_empty_given_is_no_condition_and_holes_are_refused_in_fit() -> None:
         ({"critic_steps": True}, "critic_steps: expected a positive integer"),
         ({"penalty": -1.0}, "penalty: expected a positive number; got -1.0"),
         ({"n_importance": 1}, "n_importance: expected an integer of at least 2"),
-        ({"estimator": "parzen"}, "estimator: expected one of auto, elbo, iwae, ais; got 'parzen'"),
+        (
+            {"estimator": "parzen"},
+            "estimator: expected one of 'auto', 'elbo', 'iwae', 'ais'; got 'parzen'",
+        ),
         ({"device": 3}, "device: expected"),
     ],
 )

@@ -287,7 +287,10 @@ def test_train_mode_is_off_and_the_learning_curve_in_nats_per_row():
         ({"width": 2.5}, "width: expected a positive integer"),
         ({"n_importance": 1}, "n_importance: expected an integer of at least 2 or None; got 1"),
         ({"n_importance": True}, "n_importance: expected an integer"),
-        ({"estimator": "exact"}, "estimator: expected one of auto, elbo, iwae, ais; got 'exact'"),
+        (
+            {"estimator": "exact"},
+            "estimator: expected one of 'auto', 'elbo', 'iwae', 'ais'; got 'exact'",
+        ),
         ({"device": 3}, "device: expected"),
     ],
 )

@@ -13,7 +13,13 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from genzoo.models.neural.importance import Bound, default_draws, importance_bound, log_prior_ratio
+from genzoo.models.neural.importance import (
+    Bound,
+    LatentModel,
+    default_draws,
+    importance_bound,
+    log_prior_ratio,
+)
 
 SIGMAS = 4.5
 BITS, Z = 8, 2
@@ -49,8 +55,9 @@ def exact() -> np.ndarray:
 
 
 def bound(rows: np.ndarray = ROWS, **options) -> Bound:
-    settings = {"K": 64, "seed": 0, "width": BITS, **options}
-    return importance_bound(rows, propose=propose, log_likelihood=log_likelihood, **settings)
+    width = options.pop("width", BITS)
+    settings = {"K": 64, "seed": 0, **options}
+    return importance_bound(rows, LatentModel(propose, log_likelihood, width), **settings)
 
 
 def test_quadrature_itself_sums_to_one():
@@ -107,17 +114,12 @@ def test_linear_gaussian_model_whose_exact_value_is_known():
         return -0.5 * distance - 5 * np.log(noise * np.sqrt(2 * np.pi))
 
     truth = multivariate_normal(np.zeros(5), (weight.T @ weight).numpy() + noise**2 * np.eye(5))
-    wide = importance_bound(
-        rows,
-        propose=lambda x: (
-            x.double() @ weight.T @ cov / noise**2,
-            (1.2 * cov.diagonal().sqrt()).log().expand(len(x), 3),
-        ),
-        log_likelihood=gaussian,
-        K=4000,
-        seed=0,
-        width=5,
-    )
+
+    def inflated(x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = x.double() @ weight.T @ cov / noise**2
+        return mean, (1.2 * cov.diagonal().sqrt()).log().expand(len(x), 3)
+
+    wide = importance_bound(rows, LatentModel(inflated, gaussian, 5), K=4000, seed=0)
     gap = (wide.value - truth.logpdf(rows)) / wide.stderr
     assert np.abs(gap).max() < SIGMAS
     assert wide.stderr.max() < 0.1
@@ -133,10 +135,8 @@ def test_an_exact_proposal_needs_two_draws():
         return mean, torch.full_like(mean, -1.0)
 
     for estimator in ("iwae", "elbo"):
-        found = importance_bound(
-            ROWS, propose=posterior, log_likelihood=shifted, K=2, seed=0, width=8,
-            estimator=estimator,
-        )  # fmt: skip
+        model = LatentModel(posterior, shifted, 8)
+        found = importance_bound(ROWS, model, K=2, seed=0, estimator=estimator)
         assert found.value == pytest.approx(-np.log(8), abs=1e-5)
         assert found.stderr == pytest.approx(0, abs=1e-5)
         assert found.ess == pytest.approx(2, abs=1e-4)
@@ -145,14 +145,11 @@ def test_an_exact_proposal_needs_two_draws():
 def test_a_proposal_that_misses_keeps_a_finite_error():
     """Draws from the prior stand in for a Gaussian that is far too narrow."""
     truth = exact()
-    narrow = importance_bound(
-        ROWS,
-        propose=lambda x: (torch.full((len(x), Z), 3.0), torch.full((len(x), Z), -4.0)),
-        log_likelihood=log_likelihood,
-        K=3200,
-        seed=0,
-        width=BITS,
-    )
+
+    def missed(x: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.full((len(x), Z), 3.0), torch.full((len(x), Z), -4.0)
+
+    narrow = importance_bound(ROWS, LatentModel(missed, log_likelihood, BITS), K=3200, seed=0)
     assert np.mean(narrow.value - truth) == pytest.approx(0, abs=0.1)
     assert np.all(narrow.ess < 0.1 * narrow.K)
 
@@ -183,7 +180,7 @@ def test_memory_is_bounded_by_the_width():
         sizes.append(z.shape[0] * z.shape[1])
         return log_likelihood(z, x)
 
-    importance_bound(ROWS, propose=propose, log_likelihood=watched, K=100, seed=0, width=2**16)
+    importance_bound(ROWS, LatentModel(propose, watched, 2**16), K=100, seed=0)
     assert max(sizes) <= 64
     assert sum(sizes) == 100 * len(ROWS)
 

@@ -15,6 +15,7 @@ from scipy.stats import chi2
 
 import genzoo
 from genzoo import GAN, MISSING, VAE, Schema, Variable
+from genzoo.models.neural.latent import Limits
 
 SIGMAS = 5.0
 FAMILIES = {"vae": VAE, "gan": GAN}
@@ -135,26 +136,24 @@ def test_auto_is_decided_once_and_says_why():
     assert model.log_prob(data.test[:5]).estimator == other
 
 
-def test_auto_anneals_where_importance_sampling_fails(monkeypatch, tmp_path):
-    from genzoo.models.neural import latent
-
-    monkeypatch.setattr(latent, "FEWEST_EFFECTIVE", 1e9)
+def doubtful(limits: Limits) -> VAE:
+    """Fitted to rows of noise with other limits than those of the class."""
     rows = np.random.default_rng(0).integers(0, 2, (80, 5))
-    model = VAE(latent_dim=2, width=8, device="cpu").fit(rows, budget="10 steps")
+    model = VAE(latent_dim=2, width=8, device="cpu")
+    model.limits = limits
+    return model.fit(rows, budget="10 steps")
+
+
+def test_auto_anneals_where_importance_sampling_fails(tmp_path):
+    model = doubtful(Limits(fewest_effective=1e9))
     assert model.estimator_ == "ais"
-    assert model.log_prob(rows[:3]).estimator == "ais"
+    assert model.log_prob(np.zeros((3, 5), dtype=int)).estimator == "ais"
     model.save(tmp_path / "vae")
-    monkeypatch.undo()
     assert genzoo.load_model(tmp_path / "vae").estimator_ == "ais"
 
 
-def test_auto_does_not_anneal_where_that_would_take_too_long(monkeypatch):
-    from genzoo.models.neural import latent
-
-    monkeypatch.setattr(latent, "FEWEST_EFFECTIVE", 1e9)
-    monkeypatch.setattr(latent, "ANNEALED_NUMBERS", 1e6)
-    rows = np.random.default_rng(0).integers(0, 2, (80, 5))
-    model = VAE(latent_dim=2, width=8, device="cpu").fit(rows, budget="10 steps")
+def test_auto_does_not_anneal_where_that_would_take_too_long():
+    model = doubtful(Limits(fewest_effective=1e9, most_annealed=1e6))
     assert model.estimator_ == "iwae"
     assert any("annealing" in note and "is slow" in note for note in model.training_.notes)
 

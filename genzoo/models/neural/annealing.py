@@ -35,19 +35,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.models.neural.importance import Bound, LogLikelihood, Propose, summarised
+from genzoo.models.neural.importance import Bound, LatentModel, LogLikelihood, summarised
 from genzoo.seeding import numpy_rng
 
-INFLATION = 1.2  # of the proposal's standard deviation
-LEAPFROG_STEPS = 5
-PILOT_CHAINS = 4
+INFLATION = 1.2  # of the proposal's standard deviation: a start narrower than its end is left late
+LEAPFROG_STEPS = 5  # a trajectory; more of them move further, at a gradient each
+PILOT_CHAINS = 4  # whose mean acceptance sets the step sizes: more are steadier, and thrown away
 ACCEPTANCE = 0.65  # aimed at in the pilot (Neal 2011)
-FIRST_STEP, ADAPTATION = 0.3, 0.3
+FIRST_STEP, ADAPTATION = 0.3, 0.3  # of the step size; the pilot leaves the former by the latter
 # A trajectory of length pi / 2 takes a Gaussian's u furthest from where it began, and one of 2 pi
 # back to there, with no rejection to tell: steps are never longer than the former asks for.
 LONGEST_STEP = math.pi / 2 / LEAPFROG_STEPS
-CHUNK_NUMBERS = 2**21  # floats that a decoder and its gradient hold at once
-NOISE_NUMBERS = 2**24  # floats of noise held at once
+CHUNK_FLOATS = 2**21  # that a decoder and its gradient hold at once
+NOISE_FLOATS = 2**24  # of noise held at once
 
 Progress = Callable[[float], None]
 
@@ -112,25 +112,22 @@ class Annealing:
 @torch.no_grad()
 def annealed_bound(
     rows: np.ndarray,
+    model: LatentModel,
     *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
     annealing: Annealing,
     seed: int,
-    width: int,
-    device: torch.device | str = "cpu",
     progress: Progress = lambda done: None,
 ) -> Bound:
-    """A lower bound on log p(x) for each row. The networks must be in evaluation mode.
+    """A lower bound on log p(x) for each row.
 
     Args:
         rows: (n, D) codes.
-        propose, log_likelihood, width, device: as in ``importance_bound``.
+        model: its networks in evaluation mode.
         annealing: temperatures, chains and start.
         progress: called with the share of the rows done.
     """
     log_w = np.empty((annealing.C, len(rows)))
-    for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
+    for first, chunk, path in _paths(rows, model, annealing):
         steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
         weights = annealing.forward(
             path, steps, path.noise(annealing, chunk, first, seed, "forward")
@@ -142,19 +139,11 @@ def annealed_bound(
 
 @torch.no_grad()
 def reverse_bound(
-    rows: np.ndarray,
-    z: np.ndarray,
-    *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    annealing: Annealing,
-    seed: int,
-    width: int,
-    device: torch.device | str = "cpu",
+    rows: np.ndarray, z: np.ndarray, model: LatentModel, *, annealing: Annealing, seed: int
 ) -> Bound:
     """An *upper* bound on log p(x) for rows that the model drew from latents z (n, Z)."""
     log_w = np.empty((annealing.C, len(rows)))
-    for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
+    for first, chunk, path in _paths(rows, model, annealing):
         steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
         exact = torch.as_tensor(z[first : first + len(chunk)]).to(path.mean)
         u = (exact - path.mean) * torch.exp(-path.log_sd)
@@ -166,27 +155,22 @@ def reverse_bound(
 
 
 def _paths(
-    rows: np.ndarray,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    annealing: Annealing,
-    width: int,
-    device: torch.device | str,
+    rows: np.ndarray, model: LatentModel, annealing: Annealing
 ) -> Iterator[tuple[int, np.ndarray, _Path]]:
     """(position of the first row, codes, path) of each chunk of rows."""
     chains = max(annealing.C, PILOT_CHAINS)
-    x = torch.as_tensor(rows[:1]).to(device)
-    Z = propose(x)[0].shape[-1]
-    B = max(1, min(CHUNK_NUMBERS // (width * chains), NOISE_NUMBERS // (annealing.T * chains * Z)))
+    Z = model.propose(torch.as_tensor(rows[:1]).to(model.device))[0].shape[-1]
+    decoded, noise = model.floats_per_draw * chains, annealing.T * chains * Z
+    B = max(1, min(CHUNK_FLOATS // decoded, NOISE_FLOATS // noise))
     for first in range(0, len(rows), B):
         chunk = rows[first : first + B]
-        x = torch.as_tensor(chunk).to(device)
-        mean, log_sd = propose(x)
+        x = torch.as_tensor(chunk).to(model.device)
+        mean, log_sd = model.propose(x)
         if annealing.start == "prior":
             mean, log_sd = torch.zeros_like(mean), torch.zeros_like(log_sd)
         else:
             log_sd = log_sd + math.log(INFLATION)
-        yield first, chunk, _Path(x, mean, log_sd, log_likelihood)
+        yield first, chunk, _Path(x, mean, log_sd, model.log_likelihood)
 
 
 @dataclass(frozen=True, eq=False)

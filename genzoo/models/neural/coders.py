@@ -148,7 +148,7 @@ class Decoder(nn.Module):
         depth: residual hidden layers.
 
     Attributes:
-        numbers: about how many floats one latent occupies on its way through.
+        floats_per_draw: about how many floats one latent occupies on its way through.
     """
 
     def __init__(self, schema: Schema, latent_dim: int, width: int, depth: int = 1) -> None:
@@ -174,15 +174,15 @@ class Decoder(nn.Module):
                 body += [_Doubled(deep, deep // 2, side), nn.SiLU()]
                 deep //= 2
             last = nn.Conv2d(deep, C * per_variable, 3, padding=1, bias=False)
-            self.numbers = 4 * n_outputs + 4 * channels * math.prod(sides[0])
+            self.floats_per_draw = 4 * n_outputs + 4 * channels * math.prod(sides[0])
         elif self.layout == "sequence":
             T, C = _sequence_shape(schema)
             body += [nn.Linear(width, T * channels), nn.SiLU(), nn.Unflatten(1, (T, channels))]
             last = nn.Linear(channels, C * per_variable, bias=False)
-            self.numbers = 4 * n_outputs + 4 * channels * T
+            self.floats_per_draw = 4 * n_outputs + 4 * channels * T
         else:
             last = nn.Linear(width, n_outputs, bias=False)
-            self.numbers = 4 * n_outputs + 4 * width
+            self.floats_per_draw = 4 * n_outputs + 4 * width
         self.body = nn.Sequential(*body, last)
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
@@ -204,29 +204,6 @@ class Decoder(nn.Module):
         In strings the product stops at the first END, for each latent by itself.
         """
         return self.heads.row_log_prob(self(z), x)
-
-
-def multiplications(module: nn.Module, *inputs: Tensor) -> int:
-    """How many multiplications of a weight the layers of a module do in one call."""
-    total = 0
-
-    def count(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        nonlocal total
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
-        # a transposed convolution spreads each input, the others gather for each output
-        places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
-        total += places.numel() * weight[0].numel()
-
-    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
-    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, layers)]
-    try:
-        with torch.no_grad():
-            module(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return total
 
 
 class _Hidden(nn.Module):

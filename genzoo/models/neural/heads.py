@@ -29,9 +29,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genzoo.models.neural.draws import categorical, gumbelled, uniform
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import Schema, Variable
 
+# A softmax can have any shape, and learns each code by itself; a mixture has few numbers, however
+# many codes there are, and neighbours learn from each other.
 LONGEST_CATEGORICAL = 32
 N_COMPONENTS = 5
 # Scales lie between this share of a cell and this multiple of half the axis: beyond either bound
@@ -147,6 +150,19 @@ class Heads(nn.Module):
         ]
         return np.concatenate(parts).astype(np.float32)
 
+    # ---------------------------------------------------------------- the END rule
+
+    def reached(self, x: Tensor) -> Tensor:
+        """(..., D) bool: positions up to and including the first END, as in ``space.strings``."""
+        if self.end is None:
+            return torch.ones_like(x, dtype=torch.bool)
+        is_end = x == self.end
+        return (is_end.cumsum(dim=-1) - is_end.long()) == 0
+
+    def settled(self, x: Tensor) -> Tensor:
+        """Codes x (..., D) with END in every place after the first END."""
+        return x if self.end is None else x.masked_fill(~self.reached(x), self.end)
+
     # ---------------------------------------------------------------- log masses
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -221,10 +237,8 @@ class Heads(nn.Module):
             later = symbol.flip(-1).cumsum(-1).flip(-1) > 0  # a symbol at or after this position
             scores[..., self.end] = scores[..., self.end].masked_fill(later, -math.inf)
             scores[..., self.end] += self._log_ending(log_table, x)
-        uniform = torch.rand(scores.shape, generator=generator, device=x.device)
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
-        drawn = torch.where(hidden, (scores + gumbel).argmax(dim=-1), x)
-        return drawn if self.end is None else drawn.masked_fill(~self.reached(drawn), self.end)
+        drawn = gumbelled(scores, generator).argmax(dim=-1)
+        return self.settled(torch.where(hidden, drawn, x))
 
     def _log_ending(self, log_table: Tensor, x: Tensor) -> Tensor:
         """(N, D) by how much END at a hidden position is likelier for what is observed after it
@@ -293,31 +307,19 @@ class Heads(nn.Module):
         """(..., D) int64 codes, drawn independently given ``outputs``; END..END after an END."""
         parts = []
         if self.n_categorical:
-            p = self.logits(outputs).softmax(dim=-1)
-            code = torch.multinomial(p.flatten(end_dim=-2), 1, generator=generator)
-            parts.append(code.view(p.shape[:-1]))
+            parts.append(categorical(self.logits(outputs).softmax(dim=-1), generator))
         if self.n_logistic:
             log_weight, mean, log_scale, mark = self.mixtures(outputs)
-            chosen = torch.multinomial(log_weight.exp().flatten(end_dim=-2), 1, generator=generator)
-            chosen = chosen.view(*log_weight.shape[:-1], 1)
-            uniform = torch.rand((2, *mark.shape), generator=generator, device=outputs.device)
-            # float32 uniforms include 0: keep the draw finite, in the end cell
-            noise = torch.logit(uniform[0], eps=1e-9)
+            chosen = categorical(log_weight.exp(), generator).unsqueeze(-1)
+            noise, level = uniform((2, *mark.shape), generator, like=mark)
             at = mean.gather(-1, chosen).squeeze(-1)
-            at = at + noise * log_scale.gather(-1, chosen).squeeze(-1).exp()
+            at = at + torch.logit(noise) * log_scale.gather(-1, chosen).squeeze(-1).exp()
             last = self._n_values - 1
             code = torch.minimum(torch.round((at + 1) / 2 * last).clamp(min=0), last).long()
-            is_mark = self._marked & (uniform[1] < torch.sigmoid(mark))
+            is_mark = self._marked & (level < torch.sigmoid(mark))
             parts.append(torch.where(is_mark, self._n_values, code))
         x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)[..., self._order]
-        return x if self.end is None else x.masked_fill(~self.reached(x), self.end)
-
-    def reached(self, x: Tensor) -> Tensor:
-        """(..., D) bool: positions up to and including the first END."""
-        if self.end is None:
-            return torch.ones_like(x, dtype=torch.bool)
-        is_end = x == self.end
-        return (is_end.cumsum(dim=-1) - is_end.long()) == 0
+        return self.settled(x)
 
     def onehot(self, x: Tensor, blank: Tensor | None = None) -> Tensor:
         """(..., n_inputs) features of rows: one-hot codes, then the long ordinals' scaled values

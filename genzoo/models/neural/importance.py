@@ -31,12 +31,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genzoo.draws import gumbel_argmax
 from genzoo.seeding import numpy_rng
 from genzoo.values import LogProb
 
 PRIOR_EVERY = 16  # one draw in so many comes from the prior
-CHUNK_NUMBERS = 2**22  # floats that a decoder holds at once
-FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 256, 2**20
+CHUNK_FLOATS = 2**22  # that a decoder holds at once
+# Draws a row where the caller names no number: as many as fit into so many floats of a decoder.
+# More of them tighten the bound, and take the longer the wider the rows.
+FEWEST_DRAWS, MOST_DRAWS, ROW_FLOATS = 64, 256, 2**20
+# Adam on each row's own Gaussian: more steps come nearer to its posterior, at as many gradients.
 REFINING_STEPS, REFINING_DRAWS, REFINING_RATE = 50, 4, 0.15
 LARGEST_REFINED = 6.0  # of a log standard deviation, in size
 
@@ -47,6 +51,23 @@ the posterior given what is observed."""
 LogLikelihood = Callable[[Tensor, Tensor], Tensor]
 """Latents z (K, B, Z) and codes x (B, D) -> log p(x | z) (K, B), in nats, what is MISSING summed
 out."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentModel:
+    """What an estimator needs of a model with z ~ N(0, I), in evaluation mode.
+
+    Attributes:
+        propose: the proposal of each row.
+        log_likelihood: the observation model.
+        floats_per_draw: that ``log_likelihood`` holds for one row and draw; they set the chunks.
+        device: of the networks.
+    """
+
+    propose: Propose
+    log_likelihood: LogLikelihood
+    floats_per_draw: int
+    device: torch.device | str = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +126,9 @@ def refined(propose: Propose, log_likelihood: LogLikelihood) -> Propose:
     return fitted
 
 
-def default_draws(width: int) -> int:
-    """K for a decoder of this ``width`` (see ``importance_bound``): fewer the wider."""
-    return max(FEWEST_DRAWS, min(MOST_DRAWS, ROW_NUMBERS // width))
+def default_draws(floats_per_draw: int) -> int:
+    """K for a decoder of this width (see ``importance_bound``): fewer the wider."""
+    return max(FEWEST_DRAWS, min(MOST_DRAWS, ROW_FLOATS // floats_per_draw))
 
 
 def log_prior_ratio(z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
@@ -118,46 +139,26 @@ def log_prior_ratio(z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
 
 @torch.no_grad()
 def importance_bound(
-    rows: np.ndarray,
-    *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    K: int,
-    seed: int,
-    width: int,
-    estimator: str = "iwae",
-    device: torch.device | str = "cpu",
+    rows: np.ndarray, model: LatentModel, *, K: int, seed: int, estimator: str = "iwae"
 ) -> Bound:
-    """A lower bound on log p(x) for each row. The networks must be in evaluation mode.
+    """A lower bound on log p(x) for each row.
 
     Args:
         rows: (n, D) codes.
-        propose: the proposal of each row.
-        log_likelihood: the observation model.
+        model: its networks in evaluation mode.
         K: draws a row, at least 2.
-        width: floats that ``log_likelihood`` holds for one row and draw; it sets the chunks.
         estimator: ``"iwae"`` or ``"elbo"``.
-        device: of the networks.
     """
-    from_prior = prior_draws(K if estimator == "iwae" else 1)
+    from_prior = prior_draws(K) if estimator == "iwae" else torch.zeros(K, dtype=torch.bool)
     log_w = np.empty((K, len(rows)))
-    for first, x, z, log_ratio in _draws(rows, propose, K, from_prior, seed, width, device):
-        pairs = max(1, CHUNK_NUMBERS // width)
-        log_p = torch.cat([log_likelihood(part, x) for part in z.split(pairs)])  # (K, B)
-        log_w[:, first : first + len(x)] = (log_p.double() + log_ratio).cpu()
+    for here, _, part in _weighed(rows, model, from_prior, seed):
+        log_w[:, here] = part
     return summarised(log_w, from_prior.numpy(), estimator)
 
 
 @torch.no_grad()
 def posterior_draws(
-    rows: np.ndarray,
-    *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    K: int,
-    seed: int,
-    width: int,
-    device: torch.device | str = "cpu",
+    rows: np.ndarray, model: LatentModel, *, K: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """A draw of z for each row, near p(z | row), by importance resampling: one of K draws from the
     proposal, chosen by its weight. The arguments are those of ``importance_bound``.
@@ -167,18 +168,12 @@ def posterior_draws(
     """
     from_prior = prior_draws(K)
     chosen, ess = [], np.empty(len(rows))
-    for first, x, z, log_ratio in _draws(rows, propose, K, from_prior, seed, width, device):
-        pairs = max(1, CHUNK_NUMBERS // width)
-        log_p = torch.cat([log_likelihood(part, x) for part in z.split(pairs)])  # (K, B)
-        log_w = (log_p.double() + log_ratio).cpu().numpy()
-        here = slice(first, first + len(x))
+    for here, z, log_w in _weighed(rows, model, from_prior, seed):
         ess[here] = summarised(log_w, from_prior.numpy()).ess
-        gumbel = np.stack(
-            [numpy_rng(seed, "resample", i).gumbel(size=K) for i in range(here.start, here.stop)]
-        )
-        best = torch.as_tensor((log_w.T + gumbel).argmax(axis=1))
-        chosen.append(z.cpu()[best, torch.arange(len(x))].numpy())
-    return np.concatenate(chosen), ess
+        for i, own in enumerate(log_w.T):
+            best = gumbel_argmax(own, numpy_rng(seed, "resample", here.start + i))
+            chosen.append(z[int(best), i].cpu().numpy())
+    return np.stack(chosen), ess
 
 
 def prior_draws(K: int) -> Tensor:
@@ -187,28 +182,23 @@ def prior_draws(K: int) -> Tensor:
     return from_prior & (K >= 2 * PRIOR_EVERY)
 
 
-def _draws(
-    rows: np.ndarray,
-    propose: Propose,
-    K: int,
-    from_prior: Tensor,
-    seed: int,
-    width: int,
-    device: torch.device | str,
-) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
-    """For each chunk of rows: the position of its first row, codes x (B, D), K draws z (K, B, Z),
-    and log p(z) less the log density (K, B) that they were drawn with."""
-    B = max(1, CHUNK_NUMBERS // width // K)
+def _weighed(
+    rows: np.ndarray, model: LatentModel, from_prior: Tensor, seed: int
+) -> Iterator[tuple[slice, Tensor, np.ndarray]]:
+    """For each chunk of rows: where it lies, draws z (K, B, Z), and log weights (K, B)."""
+    K, pairs = len(from_prior), max(1, CHUNK_FLOATS // model.floats_per_draw)
+    B = max(1, pairs // K)
     for first in range(0, len(rows), B):
         chunk = rows[first : first + B]
-        x = torch.as_tensor(chunk).to(device)
-        mean, log_sd = propose(x)  # (B, Z)
+        x = torch.as_tensor(chunk).to(model.device)
+        mean, log_sd = model.propose(x)  # (B, Z)
         noise = _noise(chunk, first, K, mean.shape[-1], seed).to(mean)  # (K, B, Z)
         z = mean + torch.exp(log_sd) * noise
         if from_prior.any():
             z[from_prior] = noise[from_prior]
-        log_ratio = log_prior_ratio(z, mean, log_sd).double()
-        yield first, x, z, -_log_mixture(log_ratio, from_prior)
+        log_ratio = -_log_mixture(log_prior_ratio(z, mean, log_sd).double(), from_prior)
+        log_p = torch.cat([model.log_likelihood(part, x) for part in z.split(pairs)])  # (K, B)
+        yield slice(first, first + len(x)), z, (log_p.double() + log_ratio).cpu().numpy()
 
 
 def _log_mixture(log_ratio: Tensor, from_prior: Tensor) -> Tensor:

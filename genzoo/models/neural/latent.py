@@ -7,10 +7,13 @@ holds for every row: choosing for each row the larger of two estimates would be 
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,37 +21,51 @@ from torch import Tensor
 
 from genzoo.model import GenerativeModel
 from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
+from genzoo.models.neural.coders import Decoder, Proposal
 from genzoo.models.neural.heads import VALUE, Heads
 from genzoo.models.neural.importance import (
+    CHUNK_FLOATS,
     Bound,
+    LatentModel,
     Propose,
     default_draws,
     importance_bound,
     posterior_draws,
     refined,
 )
-from genzoo.parameters import check_integer
+from genzoo.models.neural.modules import DEVICE
+from genzoo.parameters import Interval, Options, check_integer
 from genzoo.seeding import check_seed, derive, numpy_rng, torch_generator
 from genzoo.space.schema import MISSING
 from genzoo.values import Gap, LogProb
 
-ESTIMATORS = ("auto", "elbo", "iwae", "ais")
-STARTS = ("proposal", "prior")
-FEWEST_EFFECTIVE = 16  # draws; below this, importance sampling is not to be trusted
 FEWEST_CANDIDATES = 8  # effective ones behind a completion; below this a warning is issued
-DECISION_ROWS = 64
-# ``auto`` anneals only where as many rows as the validation part has would take at most so many
-# floats through the decoder: some minutes on one core. A row costs 6,000 gradients by default.
-ANNEALED_NUMBERS = 2e10
+DECISION_ROWS = 64  # that settle the estimator: more are surer, and take longer
+# Rows that certify a gap, and how many where a draw takes more floats than this: each takes
+# annealing in both directions.
 GAP_ROWS, FEWER_GAP_ROWS, WIDE = 50, 20, 4096
-CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch of samples
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where ``estimator="auto"`` turns from importance sampling to annealing.
+
+    Attributes:
+        fewest_effective: draws; below this, importance sampling is not to be trusted.
+        most_annealed: floats through the decoder for as many rows as the validation part has: some
+            minutes on one core. Beyond, annealing is too slow. A row costs 6,000 gradients by
+            default.
+    """
+
+    fewest_effective: float = 16
+    most_annealed: float = 2e10
 
 
 class LatentFamily(GenerativeModel):
     """A family with z ~ N(0, I) and variables independent given z.
 
-    Subclasses have the constructor arguments below, and write ``_proposal``, ``_log_likelihood``,
-    ``_log_table``, ``_draw_rows``, ``_latents``, ``_width``, ``_heads`` and ``_device``.
+    Subclasses have the constructor arguments below and what is abstract here, and call
+    ``_resolve_estimator`` at the end of ``_fit``.
 
     Estimator settings, which ``set_params`` may change after ``fit``:
         estimator: ``"iwae"`` (importance-weighted bound), ``"elbo"``, ``"ais"`` (annealed
@@ -56,118 +73,123 @@ class LatentFamily(GenerativeModel):
         n_importance: K, draws a row for iwae and elbo; None: 64 to 256, fewer for wide rows.
         n_temperatures, n_chains: T and C of ais.
         ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
+
+    Attributes:
+        limits: where ``"auto"`` turns from one estimator to the other.
+        resolved_estimator_: what ``"auto"`` came to.
     """
 
-    estimator: str
+    parameters = {
+        "estimator": Options("auto", "elbo", "iwae", "ais"),
+        "n_importance": Interval(int, 2, optional=True),
+        "n_temperatures": Interval(int),
+        "n_chains": Interval(int, 2),
+        "ais_start": Options("proposal", "prior"),
+        "device": DEVICE,
+    }
+    limits = Limits()
+
+    estimator: Literal["auto", "elbo", "iwae", "ais"]
     n_importance: int | None
     n_temperatures: int
     n_chains: int
-    ais_start: str
-    decided_: str
-
-    def _check_estimator(self) -> None:
-        check_integer("n_importance", self.n_importance, least=2, optional=True)
-        check_integer("n_temperatures", self.n_temperatures)
-        check_integer("n_chains", self.n_chains, least=2)
-        for name, known in (("estimator", ESTIMATORS), ("ais_start", STARTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}: expected one of {', '.join(known)}; got {getattr(self, name)!r}"
-                )
+    ais_start: Literal["proposal", "prior"]
+    device: str
+    resolved_estimator_: str
 
     # ---------------------------------------------------------------- what a subclass writes
 
-    def _proposal(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation (B, Z) for codes x (B, D), ``MISSING`` in places."""
-        raise NotImplementedError
+    @property
+    @abc.abstractmethod
+    def _proposal(self) -> Proposal:
+        """q(z | x), for codes that are ``MISSING`` in places too."""
 
+    @property
+    @abc.abstractmethod
+    def _decoder(self) -> Decoder:
+        """From latents to outputs."""
+
+    @property
+    @abc.abstractmethod
+    def _heads(self) -> Heads:
+        """Of the schema that was fitted."""
+
+    @abc.abstractmethod
     def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        """log p(x | z) in nats; what is ``MISSING`` is summed out."""
-        raise NotImplementedError
+        """(...) log p(x | z) in nats, z (..., Z) and x (..., D); what is ``MISSING`` is summed
+        out."""
 
+    @abc.abstractmethod
     def _log_table(self, z: Tensor) -> Tensor:
         """(N, D, M) log mass of every code given z (N, Z)."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        """(N, D) codes from p(x | z)."""
-        raise NotImplementedError
+        """(N, D) codes from p(x | z) for z (N, Z)."""
 
-    @property
-    def _latents(self) -> int:
-        """Z."""
-        raise NotImplementedError
-
-    @property
-    def _width(self) -> int:
-        """Floats that one latent occupies on its way through the decoder."""
-        raise NotImplementedError
-
-    @property
-    def _heads(self) -> Heads:
-        raise NotImplementedError
+    # ---------------------------------------------------------------- what follows from it
 
     @property
     def _device(self) -> torch.device:
-        raise NotImplementedError
+        return self._decoder.bias.device
+
+    def _prior(self, n: int, generator: torch.Generator) -> Tensor:
+        """(n, Z) draws from N(0, I)."""
+        shape = (n, self._proposal.latent_dim)
+        return torch.randn(shape, generator=generator, device=self._device)
+
+    def _latent_model(self, rows: np.ndarray) -> LatentModel:
+        """This model for the estimators of ``rows``."""
+        propose: Propose = self._proposal
+        if (rows < 0).any():
+            # the encoder has seen complete rows only: with holes it is a start to improve on
+            propose = refined(propose, self._log_likelihood)
+        floats = self._decoder.floats_per_draw
+        return LatentModel(propose, self._log_likelihood, floats, self._device)
 
     # ---------------------------------------------------------------- bounds
 
     @property
     def estimator_(self) -> str:
         """The estimator that ``log_prob`` uses: ``"iwae"``, ``"elbo"`` or ``"ais"``."""
-        return self.decided_ if self.estimator == "auto" else self.estimator
+        return self.resolved_estimator_ if self.estimator == "auto" else self.estimator
 
     @property
     def n_importance_(self) -> int:
         """K, the draws a row of iwae and elbo."""
-        return default_draws(self._width) if self.n_importance is None else int(self.n_importance)
+        return int(self.n_importance or default_draws(self._decoder.floats_per_draw))
 
-    def _decide(self, valid: np.ndarray, seed: int, n: int) -> str:
+    def _resolve_estimator(self, valid: np.ndarray, seed: int, n: int) -> str:
         """Settle what ``"auto"`` is, on validation rows with draws of their own; a remark on it.
 
         ``n``: how many rows there will be to score, about.
         """
         chosen = numpy_rng(seed, "estimator").permutation(len(valid))[:DECISION_ROWS]
-        self.decided_ = "iwae"
+        self.resolved_estimator_ = "iwae"
         rows, K = valid[np.sort(chosen)], self.n_importance_
         found = self._bound(rows, "iwae", seed=derive(seed, "estimator"), K=K)
         effective = float(np.median(found.ess))
         said = f"importance sampling has {effective:.1f} effective draws of {K} on validation rows"
-        if effective >= FEWEST_EFFECTIVE:
+        if effective >= self.limits.fewest_effective:
             return f"log_prob: iwae; {said}"
-        if n * self._annealing().gradients * self._width > ANNEALED_NUMBERS:
+        gradients = n * self._annealing().gradients
+        if gradients * self._decoder.floats_per_draw > self.limits.most_annealed:
             return (
                 f'log_prob: iwae, and loose; {said}, and annealing (estimator="ais") is slow for '
                 f"so many rows of this width"
             )
-        self.decided_ = "ais"
+        self.resolved_estimator_ = "ais"
         return f"log_prob: ais; {said}, too few to trust"
 
     def _bound(self, rows: np.ndarray, estimator: str, *, seed: int, K: int | None = None) -> Bound:
         """A lower bound for rows whose patterns of ``MISSING`` are all alike in having any."""
-        shared = {
-            "propose": self._proposal_for(rows),
-            "log_likelihood": self._log_likelihood,
-            "seed": seed,
-            "width": self._width,
-            "device": self._device,
-        }
-        if estimator == "ais":
-            with _bar(f"annealing {len(rows)} rows") as progress:
-                return annealed_bound(
-                    rows,
-                    annealing=self._annealing(),
-                    progress=progress,
-                    **shared,  # type: ignore[arg-type]
-                )
-        return importance_bound(rows, K=K or self.n_importance_, estimator=estimator, **shared)  # type: ignore[arg-type]
-
-    def _proposal_for(self, rows: np.ndarray) -> Propose:
-        """The encoder has seen complete rows only: with holes it is a start to improve on."""
-        if (rows < 0).any():
-            return refined(self._proposal, self._log_likelihood)
-        return self._proposal
+        model = self._latent_model(rows)
+        if estimator != "ais":
+            K = K or self.n_importance_
+            return importance_bound(rows, model, K=K, seed=seed, estimator=estimator)
+        with _bar(f"annealing {len(rows)} rows") as progress:
+            annealing = self._annealing()
+            return annealed_bound(rows, model, annealing=annealing, seed=seed, progress=progress)
 
     def _annealing(self) -> Annealing:
         return Annealing(self.n_temperatures, self.n_chains, self.ais_start)
@@ -197,22 +219,19 @@ class LatentFamily(GenerativeModel):
         """
         self._check_fitted("bidirectional")
         check_integer("n", n, least=2, optional=True)
-        n = n or (GAP_ROWS if self._width <= WIDE else FEWER_GAP_ROWS)
+        n = n or (GAP_ROWS if self._decoder.floats_per_draw <= WIDE else FEWER_GAP_ROWS)
         seed = check_seed(seed)
         generator = torch_generator(seed, "bidirectional", device=self._device)
         with torch.no_grad():
-            z = torch.randn((n, self._latents), generator=generator, device=self._device)
+            z = self._prior(n, generator)
             rows = self._draw_rows(z, generator).cpu().numpy()
         lower = self._bound(rows, self.estimator_, seed=derive(seed, "lower"))
         upper = reverse_bound(
             rows,
             z.cpu().numpy(),
-            propose=self._proposal_for(rows),
-            log_likelihood=self._log_likelihood,
+            self._latent_model(rows),
             annealing=self._annealing(),
             seed=derive(seed, "upper"),
-            width=self._width,
-            device=self._device,
         )
         between = LogProb(upper.value - lower.value, "estimate", upper.stderr).mean()
         return Gap(
@@ -229,33 +248,29 @@ class LatentFamily(GenerativeModel):
     @torch.no_grad()
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         generator = torch_generator(seed, "sample", device=self._device)
-        size = max(1, CHUNK_NUMBERS // self._width)
         if given is None or (given == MISSING).all():
-            z = torch.randn((n, self._latents), generator=generator, device=self._device)
-            return np.concatenate(
-                [self._draw_rows(part, generator).cpu().numpy() for part in z.split(size)]
-            )
+            size = max(1, CHUNK_FLOATS // self._decoder.floats_per_draw)
+            parts = self._prior(n, generator).split(size)
+            return np.concatenate([self._draw_rows(z, generator).cpu().numpy() for z in parts])
         marked = np.array([v.missing and v.n_values > 0 for v in self.schema_.variables])
         queried = np.where((given == MISSING) & marked, VALUE, given)
+        model = self._latent_model(queried)
         found, ess = posterior_draws(
             queried,
-            propose=_repeated(self._proposal_for(queried)),
-            log_likelihood=self._log_likelihood,
+            replace(model, propose=_repeated(model.propose)),
             K=self.n_importance_,
             seed=derive(seed, "posterior"),
-            width=self._width,
-            device=self._device,
         )
         _warn_of_few(ess)
         heads = self._heads
-        size = max(1, CHUNK_NUMBERS // (heads.D * heads.M))
-        parts = zip(
+        size = max(1, CHUNK_FLOATS // (heads.D * heads.M))
+        pairs = zip(
             torch.as_tensor(found).to(self._device).split(size),
             torch.as_tensor(queried).to(self._device).split(size),
             strict=True,
         )
         return np.concatenate(
-            [heads.completed(self._log_table(a), x, generator).cpu().numpy() for a, x in parts]
+            [heads.completed(self._log_table(z), x, generator).cpu().numpy() for z, x in pairs]
         )
 
 
