@@ -152,6 +152,14 @@ class CurvePoint:
     train: float | None
     valid: float | None
 
+    def plus(self, train: float, valid: float) -> CurvePoint:
+        """The point with nats added that a search didn't see, such as those within bins."""
+        return replace(
+            self,
+            train=None if self.train is None else self.train + train,
+            valid=None if self.valid is None else self.valid + valid,
+        )
+
 
 @dataclass
 class Training:
@@ -207,7 +215,7 @@ class Fit:
 
     Attributes:
         clock: ``spent``, ``left``, ``over``, ``done``, ``part(share)``, ``rest()``.
-        done: the share of the fit that was last reported as done, in [0, 1].
+        reported: the share of the fit that was last reported as done, in [0, 1].
         text: ``Dataset.text`` of the data set that is fitted, or None.
         training: the record, which ``fit`` leaves as ``model.training_``.
 
@@ -232,7 +240,7 @@ class Fit:
         began = now()
         self.clock = clock or Clock(began, began + seconds)
         self.training = Training()
-        self.done = 0.0
+        self.reported = 0.0
         self._report = report
         self._stops = None if self.budget.stops is None else frozenset(self.budget.stops)
 
@@ -250,8 +258,8 @@ class Fit:
 
     @property
     def limited(self) -> bool:
-        """Whether the caller set a limit."""
-        return self.budget != Budget()
+        """Whether the caller set a limit, of seconds or steps; to repeat a fit is none."""
+        return replace(self.budget, stops=None) != Budget()
 
     def may(self, unit: str, *, clock: Clock | None = None, expected: float = 0.0) -> bool:
         """Whether another unit of work has room. Asking changes nothing.
@@ -298,7 +306,7 @@ class Fit:
             share: of the whole budget, by which this part is to be over, in (0, 1].
             seed: of the part; None: derived from its name.
         """
-        budget, since = self.budget, self.done
+        budget, since = self.budget, self.reported
         if budget.steps is not None:
             steps = round(share * budget.steps) - self.training.work.get("steps", 0)
             budget = replace(budget, steps=max(0, steps))
@@ -321,14 +329,20 @@ class Fit:
         self.did("steps", part.training.steps)
         self.training.stops += [(f"{name}/{unit}", k) for unit, k in part.training.stops]
 
+    def done(self, otherwise: float = 0.0) -> float:
+        """The share of the caller's limit that is spent; ``otherwise`` where there is none."""
+        if self.budget.steps is not None:
+            return min(1.0, self.training.work.get("steps", 0) / self.budget.steps)
+        return otherwise if self.budget.seconds is None else self.clock.done
+
     # ---------------------------------------------------------------- what others see
 
     def report(self, done: float, message: str) -> None:
         """Tell the caller's progress: the share of the fit that is done, which never falls, and a
         message."""
-        self.done = min(1.0, max(self.done, done))
+        self.reported = min(1.0, max(self.reported, done))
         if self._report is not None:
-            self._report(self.done, message)
+            self._report(self.reported, message)
 
     def point(self, train: float | None, valid: float | None, step: int | None = None) -> None:
         """A point of the learning curve at this moment.

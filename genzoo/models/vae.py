@@ -144,7 +144,7 @@ class VAE(LatentFamily):
         longest = max(WARM_UP_STEPS, WARM_UP_PASSES * len(rows) // recipe.batch_size)
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            b = min(1.0, max(fit.done / WARM_UP, fit.training.steps / longest))
+            b = min(1.0, max(fit.reported / WARM_UP, fit.training.steps / longest))
             return -network.training_bound(x, k, b, generator).mean()
 
         K = min(SELECTION_DRAWS, self.n_importance_)
