@@ -59,9 +59,10 @@ from genzoo.store import pack_json, unpack_json
 # steps): a decoder that may use z for free learns few rows by heart.
 WARM_UP, WARM_UP_PASSES, WARM_UP_STEPS = 0.2, 10, 100
 ROW_FLOATS = 2**14  # of a decoder, for a row in training; more of them take longer a step
-# Small networks: for few rows, and where the training is to be short.
+# Small networks: for few rows, which large ones learn by heart, and where the training is to be
+# short, in which large ones learn less.
 FEW_ROWS, SHORT_SECONDS, SHORT_STEPS = 2000, 120, 4000
-MANY_ROWS, MANY_VARIABLES = 10_000, 256
+MANY_ROWS, MANY_VARIABLES = 10_000, 256  # that ask for larger ones, in pairs
 # A long training makes so many passes over the rows, unless that is more work than this; one output
 # of a decoder (its softmax and the way back) costs about as much as so many multiplications.
 PASSES, WORK, WORK_OF_OUTPUT = 150, 5e12, 50
@@ -71,6 +72,10 @@ SELECTION_DRAWS, SELECTION_FLOATS, FEWEST_SELECTION_ROWS = 32, 2**25, 64
 
 class VAE(LatentFamily):
     """A variational autoencoder with a head for each variable.
+
+    >>> model = VAE(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
+    >>> model.log_prob(["ab"]).kind
+    'lower_bound'
 
     ``log_prob`` is a lower bound: the importance-weighted one with K draws (``estimator="iwae"``),
     the mean of K log weights (``"elbo"``), or annealed importance sampling (``"ais"``); ``stderr``

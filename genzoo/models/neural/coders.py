@@ -30,11 +30,11 @@ from torch import Tensor, nn
 from genzoo.models.neural.heads import Heads
 from genzoo.space.schema import Schema
 
-SMALLEST_SIDE = 7
+SMALLEST_SIDE = 7  # pixels, from which dense layers go on
 LARGEST_FLAT = 2048  # outputs; images of so many at most are read as tables
-KERNEL = 5  # steps of a sequence that one convolution sees
-N_BLOCKS = 2  # residual convolutions of a sequence
-LARGEST_LOG_SD = 5.0  # of a proposal, in size
+# More of these see further, and take longer: a kernel's steps, and residual convolutions.
+KERNEL, N_BLOCKS = 5, 2
+LARGEST_LOG_SD = 5.0  # of a proposal, in size: no row's weights overflow
 STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width / 8, then doubled
 
 

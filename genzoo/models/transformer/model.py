@@ -54,6 +54,10 @@ MOST_VALID_ROWS = 512  # that tell the best weights: more are surer, and take lo
 class TransformerLM(ScoresText):
     """A decoder-only transformer over the variables of a row.
 
+    >>> model = TransformerLM(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
+    >>> model.log_prob(["ab"]).kind
+    'exact'
+
     ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
     ``complete`` draw from: with other values than the defaults samples do *not* follow
     ``log_prob``, which never uses them. They apply to the conditionals of what is drawn; entries

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from genzoo.models.neural.heads import Heads, is_long
 from genzoo.space.schema import Schema, Variable
 
-N_KNOTS = 16
-INIT_SD = 0.02
+N_KNOTS = 16  # of a long ordinal's embedding: more tell finer differences, each from fewer rows
+INIT_SD = 0.02  # as in GPT-2
 GROUPED_SD = 0.2  # sums of such vectors must tell the codes of a group apart
 
 

@@ -22,8 +22,9 @@ DROPOUTS = {0: 0.0, 3: 0.1, 20: 0.2}
 SEQUENCE_DROPOUTS = {0: 0.0, 15: 0.1}
 # What a fit without a budget may take, at this many operations a second (of one core).
 DEFAULT_SECONDS, SPEED = 600.0, 2e10
+# With fewer steps than the former no schedule is of use; few rows get as many as the latter.
 FEWEST_STEPS, SHORTEST_FIT = 500, 3000
-MOST_TOKENS = 2048  # a batch
+MOST_TOKENS = 2048  # a batch: larger ones are steadier, and leave fewer steps
 WIDEST_SINGLE = 128  # columns
 
 
