@@ -179,6 +179,23 @@ class Variable:
         return self.cardinality - self.missing
 
     @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What its codes stand for: variables of equal meaning can share tables and bins.
+
+        >>> Variable("a", "nominal", 2).meaning == Variable("b", "nominal", 2).meaning
+        True
+        """
+        return (
+            self.kind,
+            self.cardinality,
+            self.missing,
+            self.categories,
+            self.offset,
+            self.step,
+            self.edges,
+        )
+
+    @property
     def is_grid(self) -> bool:
         """Whether ``value = offset + step * code``."""
         return self.edges is None and self.offset is not None and self.step is not None
@@ -321,6 +338,14 @@ class Schema:
         if any(v.categories != first or v.missing for v in self.variables):
             return None
         return symbols if all(isinstance(s, str) and len(s) == 1 for s in symbols) else None
+
+    def alike(self, group: np.ndarray) -> bool:
+        """Whether the variables of each group mean the same; ``group`` (D,) says which it is."""
+        first: dict[int, tuple[Any, ...]] = {}
+        return all(
+            first.setdefault(g, variable.meaning) == variable.meaning
+            for g, variable in zip(group.tolist(), self.variables, strict=True)
+        )
 
     @cached_property
     def is_bare(self) -> bool:

@@ -31,6 +31,10 @@ class Generator(nn.Module):
         log_marginals: (D, M) of the training rows; -inf beyond a variable's own codes.
     """
 
+    log_marginals: Tensor
+    is_scale: Tensor
+    is_logit: Tensor
+
     def __init__(
         self, schema: Schema, latent_dim: int, width: int, log_marginals: np.ndarray
     ) -> None:
@@ -39,13 +43,14 @@ class Generator(nn.Module):
         self.heads = Heads(schema)
         # where the marginal's draw replaces an END, the codes that follow must be there
         self.unstopped = Heads(dataclasses.replace(schema, end=None))
-        is_scale, is_mean = _scales_and_means(self.heads)
-        self.log_marginals: Tensor
-        self.is_scale: Tensor
-        self.is_logit: Tensor
+        C, index = N_COMPONENTS, self.heads.logistic_index
+        is_scale = torch.zeros(self.heads.n_outputs, dtype=torch.bool)
+        is_scale[index[:, 2 * C : 3 * C]] = True
+        is_logit = ~is_scale
+        is_logit[index[:, C : 2 * C]] = False  # means
         self.register_buffer("log_marginals", torch.as_tensor(log_marginals), persistent=False)
-        self.register_buffer("is_scale", torch.as_tensor(is_scale), persistent=False)
-        self.register_buffer("is_logit", torch.as_tensor(~(is_scale | is_mean)), persistent=False)
+        self.register_buffer("is_scale", is_scale, persistent=False)
+        self.register_buffer("is_logit", is_logit, persistent=False)
         self.calibrate(1.0, FIRST_MARGINAL)
 
     @torch.no_grad()
@@ -121,7 +126,6 @@ def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> T
     softmax of logits with Gumbel noise for codes, the logistic draw itself for long ordinals, a
     sigmoid with logistic noise for their missing marks. Places after an END pass no gradient.
     """
-    cards = torch.as_tensor(heads.schema.cards, device=outputs.device)
     x = torch.empty((len(outputs), heads.D), dtype=torch.int64, device=outputs.device)
     soft = []
 
@@ -130,36 +134,22 @@ def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> T
         return noisy.argmax(dim=-1), noisy.softmax(dim=-1)
 
     if heads.n_categorical:
-        logits = heads.logits(outputs)  # (B, Dc, m)
-        x[:, heads.categorical], relaxed = hot(logits)
-        legal = torch.arange(logits.shape[-1], device=x.device) < cards[heads.categorical, None]
-        reached = heads.reached(x).unsqueeze(-1) if heads.end is not None else 1.0
-        soft.append((relaxed * reached)[:, legal])
+        x[:, heads.categorical], relaxed = hot(heads.logits(outputs))  # (B, Dc), (B, Dc, m)
+        if heads.end is not None:
+            relaxed = relaxed * heads.reached(x).unsqueeze(-1)
+        soft.append(relaxed[:, heads.legal])
     if heads.n_logistic:
         log_weight, mean, log_scale, mark = heads.mixtures(outputs)
-        marked = torch.tensor([heads.schema.variables[d].missing for d in heads.logistic.tolist()])
-        last = cards[heads.logistic] - 1 - marked.to(cards.device).long()
         component, relaxed = hot(log_weight)
         chosen = F.one_hot(component, N_COMPONENTS) + relaxed - relaxed.detach()
         scale = (chosen * log_scale).sum(dim=-1).exp()
         at = (chosen * mean).sum(dim=-1) + scale * torch.logit(uniform(mark.shape, noise, mark))
         at = at.clamp(-1, 1)
         noisy_mark = mark + torch.logit(uniform(mark.shape, noise, mark))
-        is_mark = (noisy_mark > 0) & marked.to(mark.device)
-        code = torch.round((at.detach() + 1) / 2 * last).long()
-        x[:, heads.logistic] = torch.where(is_mark, last + 1, code)
+        is_mark = (noisy_mark > 0) & heads.marked
+        code = torch.round((at.detach() + 1) / 2 * (heads.n_values - 1)).long()
+        x[:, heads.logistic] = torch.where(is_mark, heads.n_values, code)
         soft.append(at.masked_fill(is_mark, 0.0))
-        soft.append(torch.sigmoid(noisy_mark)[:, marked.to(mark.device)])
+        soft.append(torch.sigmoid(noisy_mark)[:, heads.marked])
     relaxed = torch.cat(soft, dim=-1)
     return heads.onehot(heads.settled(x)) + (relaxed - relaxed.detach())
-
-
-def _scales_and_means(heads: Heads) -> tuple[np.ndarray, np.ndarray]:
-    """(n_outputs,) whether an output is a logistic component's log scale, and its mean."""
-    is_scale = np.zeros(heads.n_outputs, dtype=bool)
-    is_mean = np.zeros(heads.n_outputs, dtype=bool)
-    starts = np.cumsum(heads.widths) - heads.widths
-    for d in heads.logistic.tolist():
-        is_mean[starts[d] + N_COMPONENTS : starts[d] + 2 * N_COMPONENTS] = True
-        is_scale[starts[d] + 2 * N_COMPONENTS : starts[d] + 3 * N_COMPONENTS] = True
-    return is_scale, is_mean

@@ -19,7 +19,6 @@ Radford, Metz & Chintala (2016), DCGAN, arXiv:1511.06434.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -40,9 +39,9 @@ STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width /
 
 def layout_of(schema: Schema) -> str:
     """How the networks read a row: the schema's layout, or "table" where that serves better."""
-    kinds = {dataclasses.replace(v, name=0) for v in schema.variables}
     small = schema.layout == "image" and Heads(schema).n_outputs <= LARGEST_FLAT
-    return "table" if small or len(kinds) > 1 else schema.layout
+    alike = schema.alike(np.zeros(schema.D, dtype=np.int64))
+    return schema.layout if alike and not small else "table"
 
 
 class Encoder(nn.Module):
@@ -127,7 +126,7 @@ class Proposal(nn.Module):
         total = torch.zeros_like(self.blank)
         count = torch.zeros_like(self.blank)
         for x in torch.as_tensor(rows).split(4096):
-            here = (x >= 0).float()[:, self.heads._variable_of]
+            here = (x >= 0).float()[:, self.heads.variable_of]
             total += (self.heads.onehot(x.clamp(min=0)) * here).sum(dim=0)
             count += here.sum(dim=0)
         self.blank.copy_(total / count.clamp(min=1.0))
