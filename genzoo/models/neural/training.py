@@ -67,14 +67,12 @@ class Player:
             negative log-likelihood or its bound.
         outer: input and output layers, whose matrices go to AdamW (``nn.Embedding`` always does).
         repeats: turns a step; each draws a batch of its own.
-        lr_scale: factor on both learning rates.
     """
 
     module: nn.Module
     loss: Callable[[Tensor, torch.Generator], Tensor]
     outer: Sequence[nn.Module | nn.Parameter] = ()
     repeats: int = 1
-    lr_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -215,17 +213,16 @@ class _Loop:
                 (matrices if p.ndim >= 2 else vectors).append(p)
         made: list[torch.optim.Optimizer] = []
         if hidden:
-            lr = (recipe.muon_lr or 0.0) * player.lr_scale
+            lr = recipe.muon_lr or 0.0
             made.append(Muon(hidden, lr=lr, weight_decay=recipe.weight_decay))
         if matrices or vectors:
             groups: list[dict[str, Any]] = [
                 {"params": matrices},
                 {"params": vectors, "weight_decay": 0.0},
             ]
-            lr = recipe.adam_lr * player.lr_scale
             made.append(
                 torch.optim.AdamW(
-                    [g for g in groups if g["params"]], lr=lr, betas=recipe.betas,
+                    [g for g in groups if g["params"]], lr=recipe.adam_lr, betas=recipe.betas,
                     weight_decay=recipe.weight_decay, fused=True,
                 )
             )  # fmt: skip
