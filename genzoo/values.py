@@ -154,6 +154,27 @@ class LogProb:
         return len(self.value)
 
 
+@dataclass(frozen=True)
+class Gap:
+    """How loose an estimator is at a fitted model, certified on rows that the model drew.
+
+    Attributes:
+        lower: mean of the estimator's lower bound, in nats per row.
+        upper: mean of an upper bound.
+        gap: ``upper - lower``, in expectation at least the bound's looseness on such rows.
+        stderr: of ``gap``, over the rows.
+        n: rows.
+        estimator: which lower bound.
+    """
+
+    lower: Score
+    upper: Score
+    gap: float
+    stderr: float
+    n: int
+    estimator: str
+
+
 @dataclass(frozen=True, eq=False)
 class LogDensity:
     """Log densities of rows: log mass less the log volume of the row's cells.

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 
 import genzoo
 from genzoo import MISSING, Dataset, Schema, TransformerLM, Unsupported, Variable
+from genzoo.fitting import Budget
 from genzoo.models.shared import particles
 
 TINY = {"d_model": 16, "n_layers": 1, "device": "cpu"}
@@ -239,6 +240,22 @@ def test_sampling_parameters_change_samples_and_never_log_prob() -> None:
 def test_bad_parameters_are_named(params: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(params))):
         genzoo.make_model("transformer", **params)
+
+
+def test_a_budget_in_seconds_is_kept_and_replayed(ticking) -> None:
+    rows = np.random.default_rng(0).integers(0, 3, (100, 4))
+    ticking(0.003)  # too few steps for a plateau
+    record = TransformerLM(**TINY).fit(rows, budget="1s").training_
+    assert record.stopped_by == "budget"
+    assert 0.9 < record.seconds < 1.1
+    assert record.stops == [("steps", record.steps)]
+    again = []
+    for tick in (1e-6, 0.1):
+        ticking(tick)
+        again.append(TransformerLM(**TINY).fit(rows, budget=Budget.replay(record, "1s")))
+        assert again[-1].training_.work == record.work == {"steps": record.steps}
+    values = [twin.log_prob(rows[:20]).value for twin in again]
+    assert (values[0] == values[1]).all()
 
 
 def test_constant_single_variable_and_image() -> None:
