@@ -13,12 +13,12 @@ from scipy import stats
 
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable
-from genzoo.models.bayesian_network import inference
-from genzoo.models.bayesian_network import model as bayesian_network
+from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.model import BayesianNetwork
 from genzoo.models.shared import particles
 from genzoo.space.marginals import smoothed
 
+DEFAULT = Limits()
 STRUCTURES = ["greedy", "chow_liu"]
 
 
@@ -66,19 +66,25 @@ def noisy_copies(D, n=1500, seed=0):
     return nominal(*[2] * D), np.where(rng.random((n, D)) < 0.15, 1 - rows, rows)
 
 
-def fit_copies(structure):
+def fitted(data, schema, limits=DEFAULT, *, valid=None, **options):
+    model = BayesianNetwork(**options)
+    model.limits = limits
+    return model.fit(data, schema=schema, valid=valid)
+
+
+def fit_copies(structure, limits=DEFAULT):
     schema, rows = noisy_copies(8)
-    return BayesianNetwork(structure=structure).fit(rows[:600], valid=rows[600:], schema=schema)
+    return fitted(rows[:600], schema, limits, valid=rows[600:], structure=structure)
 
 
-def fit_mixed(structure, **options):
+def fit_mixed(structure, limits=DEFAULT, **options):
     schema, rows = mixed_table()
-    return BayesianNetwork(structure=structure, **options).fit(rows, schema=schema)
+    return fitted(rows, schema, limits, structure=structure, **options)
 
 
-def fit_strings(structure):
+def fit_strings(structure, limits=DEFAULT):
     schema, data = strings()
-    return BayesianNetwork(structure=structure).fit(data, schema=schema)
+    return fitted(data, schema, limits, structure=structure)
 
 
 def agreeing(space, queried):
@@ -108,10 +114,8 @@ def test_the_mass_of_strings_is_one(structure):
 @pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("rows_planned_alone", [False, True])
-def test_a_marginal_is_the_summed_joint(fit, structure, rows_planned_alone, monkeypatch):
-    if rows_planned_alone:
-        monkeypatch.setattr(inference, "_LARGE", 0)
-    model = fit(structure)
+def test_a_marginal_is_the_summed_joint(fit, structure, rows_planned_alone):
+    model = fit(structure, Limits(largest_plan=0) if rows_planned_alone else DEFAULT)
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
     rng = np.random.default_rng(0)
@@ -182,10 +186,9 @@ def check_draws(drawn, space, mass):
 
 
 @pytest.mark.parametrize("fit", [fit_copies, fit_strings])
-def test_averages_of_trees_are_one_distribution(fit, tmp_path, monkeypatch):
+def test_averages_of_trees_are_one_distribution(fit, tmp_path):
     """Two chi-square tests, each with a false alarm at 1e-6."""
-    monkeypatch.setattr(bayesian_network, "SURE", -1e6)  # kept also where they gain nothing
-    model = fit("greedy")
+    model = fit("greedy", Limits(sure=-1e6))  # kept also where they gain nothing
     assert model.kind_ == "averages"
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
@@ -263,9 +266,8 @@ def test_a_factor_that_is_too_large_gives_a_bound():
 @pytest.mark.parametrize("n_particles", [16, 2**12])
 def test_particles_agree_with_enumeration(fit, structure, n_particles, monkeypatch):
     """The means of 300 bounds within 5 standard errors: 48 tests, a false alarm in 30,000 runs."""
-    monkeypatch.setattr(inference, "LARGEST_FACTOR", 0)
     monkeypatch.setattr(particles, "PARTICLES", n_particles)
-    model = fit(structure)
+    model = fit(structure, Limits(largest_factor=0))
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
     rng = np.random.default_rng(0)
@@ -293,10 +295,9 @@ def test_completions_by_particles_follow_the_conditional(
     fit, queried, structure, n_particles, monkeypatch
 ):
     """Sixteen chi-square tests, each with a false alarm at 1e-6."""
-    monkeypatch.setattr(inference, "LARGEST_FACTOR", 0)
     monkeypatch.setattr(particles, "PARTICLES", n_particles)
     monkeypatch.setattr(particles, "TRUSTED", 0.0)
-    model = fit(structure)
+    model = fit(structure, Limits(largest_factor=0))
     queried = np.array(queried)
     space = model.schema_.enumerate()
     space = space[agreeing(space, queried)]

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.space.schema import MISSING
-
 MOST_STATES = 4096  # combinations of held values of a row
 CHUNK_NUMBERS = 2**22  # masses computed at a time
 
@@ -130,11 +128,3 @@ class Plan:
         """(len(held), states) the value of each held variable in each combination."""
         shape = [int(self.model.cards[u]) for u in held]
         return np.indices(shape).reshape(len(held), math.prod(shape))
-
-
-def patterns(rows: np.ndarray) -> list[np.ndarray]:
-    """Indices of the rows of each pattern of missing entries."""
-    _, which = np.unique(rows == MISSING, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    order = np.argsort(which, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)

@@ -45,9 +45,10 @@ import numpy as np
 
 from genzoo.fitting import CurvePoint, Fit, Training
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, bins, choose
-from genzoo.models.ngram.elimination import Conditionals, Plan, patterns
+from genzoo.models.ngram.elimination import Conditionals, Plan
 from genzoo.models.ngram.smoothing import STRENGTHS, Events, Tree, grow
 from genzoo.models.shared import particles
+from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
 from genzoo.parameters import check_integer
 from genzoo.seeding import check_seed, numpy_rng
@@ -202,7 +203,7 @@ class NGram(ScoresText):
         if len(prefix):
             parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
         many = []
-        for index in patterns(codes[other]) if len(other) else []:
+        for index, _ in by_pattern(codes[other] == MISSING):
             index = other[index]
             plan = Plan(self._conditionals(), codes[index[0]] == MISSING)
             if plan.is_small:
@@ -297,7 +298,7 @@ class NGram(ScoresText):
         filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
         rng = numpy_rng(seed, "ngram", "holes")
         many = []
-        for index in patterns(given[holes]):
+        for index, _ in by_pattern(given[holes] == MISSING):
             index = holes[index]
             plan = Plan(self._conditionals(), given[index[0]] == MISSING)
             if plan.is_small:
