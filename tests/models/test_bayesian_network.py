@@ -13,6 +13,8 @@ from scipy import stats
 
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable
+from genzoo.datasets import networks
+from genzoo.fitting import Budget
 from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.model import BayesianNetwork
 from genzoo.models.shared import particles
@@ -433,6 +435,61 @@ def test_a_budget_in_seconds_stops_the_search_and_is_reported():
     assert np.isfinite(model.log_prob(rows[:10]).value).all()
 
 
+class Ticking:
+    """A clock that goes on by the same stretch whenever it is read."""
+
+    def __init__(self, tick):
+        self.time, self.tick = 0.0, tick
+
+    def __call__(self):
+        self.time += self.tick
+        return self.time
+
+
+@pytest.mark.parametrize(
+    ("tick", "holes"),
+    [(0.06, False), (0.1, False), (3.0, False), (0.015, True), (0.03, True), (3.0, True)],
+)
+def test_what_a_budget_allowed_is_repeated_at_any_speed(tick, holes, monkeypatch):
+    schema, rows = mixed_table()
+    if holes:
+        hidden = np.random.default_rng(1).random(rows.shape) < 0.2
+        rows = np.where(hidden, MISSING, rows)
+
+    def fit(tick, budget):
+        monkeypatch.setattr("genzoo.fitting.now", Ticking(tick))
+        seen = []
+        model = BayesianNetwork().fit(
+            rows, schema=schema, budget=budget, progress=lambda done, _: seen.append(done)
+        )
+        assert seen == sorted(seen)
+        assert seen[-1] == 1.0
+        return model
+
+    first = fit(tick, "10s")
+    assert first.training_.stopped_by == "budget"
+    assert first.training_.stops
+    space = schema.enumerate()
+    for speed in (1e-9, 100.0):
+        again = fit(speed, Budget.replay(first.training_, "10s"))
+        np.testing.assert_array_equal(again.log_prob(space).value, first.log_prob(space).value)
+        assert (again.kind_, again.edges_) == (first.kind_, first.edges_)
+        for what in ("steps", "work", "stops", "converged", "stopped_by"):
+            assert getattr(again.training_, what) == getattr(first.training_, what)
+
+
+def test_without_a_budget_the_clock_changes_nothing(monkeypatch):
+    schema, rows = mixed_table(300)
+    monkeypatch.setattr("genzoo.fitting.now", Ticking(100.0))
+    slow = BayesianNetwork().fit(rows, schema=schema)
+    monkeypatch.setattr("genzoo.fitting.now", Ticking(0.0))
+    fast = BayesianNetwork().fit(rows, schema=schema)
+    assert slow.training_.stops == []
+    assert slow.training_.converged
+    assert slow.training_.work == fast.training_.work
+    np.testing.assert_array_equal(slow.log_prob(rows).value, fast.log_prob(rows).value)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_positions_that_no_training_row_reaches(structure):
     schema = Schema.infer(["ab", "a", "b", "aabb"])
@@ -549,6 +606,17 @@ def test_a_bif_file_is_read_again_by_pgmpy_with_the_same_masses(fit, tmp_path):
             states[node] = network.get_cpds(node).state_names[node][code]
         inside = coarse.log_shares(row[None])[0]
         assert pgmpy_log_prob(network, states) + inside == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
+def test_a_bif_file_is_read_as_a_truth_of_the_same_masses(fit, tmp_path):
+    model = fit("greedy")
+    truth = networks.read_bif(model.export_bif(tmp_path / "network.bif").read_text())
+    space = model.schema_.enumerate()[::7]
+    coarse = model.coarsening_
+    with np.errstate(divide="ignore"):
+        found = truth.log_prob(coarse.to_bins(space)) + coarse.log_shares(space)
+    np.testing.assert_allclose(found, model.log_prob(space).value, atol=1e-9)
 
 
 def test_awkward_names_survive_the_bif_format(tmp_path):
