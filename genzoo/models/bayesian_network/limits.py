@@ -17,8 +17,8 @@ class Limits:
         largest_completion: entries a row of all factors, up to which missing entries of training
             rows are drawn exactly; beyond, by Gibbs sampling, which is cheaper and mixes slowly.
         largest_tree: bytes that the counts and questions of a child's tree may take.
-        most_columns_for_tables: on wider data the search for tables is left out: it takes time
-            that trees make better use of.
+        most_columns_for_tables: on wider data the search for tables is left out: it looks at all
+            pairs of columns, and trees mostly win.
         most_work: numbers looked at to grow the trees of averages: fewer trees are grown where
             the data are large.
         sure: standard errors by which an average must be better than single trees to be kept:

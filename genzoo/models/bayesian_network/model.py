@@ -155,7 +155,14 @@ class BayesianNetwork(GenerativeModel):
             )
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
-        settings = search.Settings(self.schema_, **self.get_params(), limits=self.limits)
+        settings = search.Settings(
+            self.schema_,
+            self.structure,
+            self.equivalent_sample_size,
+            self.n_trees,
+            self.most_bins,
+            self.limits,
+        )
         if (rows == MISSING).any() or (valid is not None and (valid == MISSING).any()):
             found = missing.learn(settings, rows, valid, fit)
         else:

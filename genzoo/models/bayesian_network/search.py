@@ -172,6 +172,9 @@ class Search:
         # edges of a sequence point forward: a prompt then needs no elimination
         self.forward = schema.layout == "sequence"
         self.ordinal = np.array([v.kind == "ordinal" for v in schema.variables])
+        D = len(self.cards)
+        # what averages need of the search before: pairs, and numbers looked at for its trees
+        self.information, self.work = np.zeros((D, D)), 0.0
         self._told = 0
 
     def candidates(self, fit: Fit) -> Iterator[Candidate]:

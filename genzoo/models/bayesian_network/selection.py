@@ -24,9 +24,8 @@ from genzoo.space.schema import Schema
 
 Kind = Literal["chow_liu", "tables", "trees", "given", "averages"]
 
-# Of shrinkage, in rows: finer steps cost time and gain little, each doubles the one before. Chosen,
-# like the penalties of trees, with figures of ten binary tables in view (benchmarks/results/
-# published/tables.md).
+# Of shrinkage, in rows: counts are smoothed anew with each, which takes time. Chosen with figures
+# of ten binary tables in view (benchmarks/results/published/tables.md).
 STRENGTHS = np.array((0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0))
 
 

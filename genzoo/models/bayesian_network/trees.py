@@ -25,9 +25,9 @@ from genzoo.models.bayesian_network.conditionals import TreeCounts
 from genzoo.models.bayesian_network.counting import Indicators, Rows, log_rising
 from genzoo.models.bayesian_network.structure import Order
 
-LEAST_ROWS = 10  # a leaf with fewer is not split: their gains are noise, and cost a look each
-# With more columns than many, each child looks at its best candidate parents only: a leaf keeps a
-# gain for each column that it looks at, so memory is traded for parents that are weak alone.
+LEAST_ROWS = 10  # a leaf with fewer is not split: time against small leaves
+# With more columns each child looks at its best candidate parents only: a leaf keeps a gain for
+# each column, so time and memory are traded against parents that tell little alone.
 _MANY_COLUMNS = 2048
 _CANDIDATES = 8
 _MOST_CELLS = 2**22  # counts in one look at a leaf: the child's codes times columns (memory)
