@@ -13,10 +13,12 @@ Every family stops by the same rules:
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -152,6 +154,14 @@ class CurvePoint:
     train: float | None
     valid: float | None
 
+    def plus(self, train: float, valid: float) -> CurvePoint:
+        """The point with nats added that a search didn't see, such as those within bins."""
+        return replace(
+            self,
+            train=None if self.train is None else self.train + train,
+            valid=None if self.valid is None else self.valid + valid,
+        )
+
 
 @dataclass
 class Training:
@@ -207,7 +217,7 @@ class Fit:
 
     Attributes:
         clock: ``spent``, ``left``, ``over``, ``done``, ``part(share)``, ``rest()``.
-        done: the share of the fit that was last reported as done, in [0, 1].
+        reported: the share of the fit that was last reported as done, in [0, 1].
         text: ``Dataset.text`` of the data set that is fitted, or None.
         training: the record, which ``fit`` leaves as ``model.training_``.
 
@@ -232,7 +242,7 @@ class Fit:
         began = now()
         self.clock = clock or Clock(began, began + seconds)
         self.training = Training()
-        self.done = 0.0
+        self.reported = 0.0
         self._report = report
         self._stops = None if self.budget.stops is None else frozenset(self.budget.stops)
 
@@ -250,8 +260,8 @@ class Fit:
 
     @property
     def limited(self) -> bool:
-        """Whether the caller set a limit."""
-        return self.budget != Budget()
+        """Whether the caller set a limit, of seconds or steps; to repeat a fit is none."""
+        return replace(self.budget, stops=None) != Budget()
 
     def may(self, unit: str, *, clock: Clock | None = None, expected: float = 0.0) -> bool:
         """Whether another unit of work has room. Asking changes nothing.
@@ -270,6 +280,25 @@ class Fit:
             return True
         left = (clock or self.clock).left
         return left > 0.0 and expected <= left
+
+    def goes_on(self, unit: str, *, expected: float = 0.0, affordable: bool = True) -> bool:
+        """Begin another unit of work, or note that a limit ended it: then, and ever after, False.
+
+        Args:
+            unit: of work.
+            expected: seconds that it will take.
+            affordable: whether the family's own limit has room, which holds without a budget.
+        """
+        if self.stopped(unit):
+            return False
+        if (self.limited or affordable) and self.may(unit, expected=expected):
+            return True
+        self.stop(unit, "budget" if self.limited else "steps")
+        return False
+
+    def stopped(self, unit: str) -> bool:
+        """Whether a limit ended the work of this unit."""
+        return any(stopped == unit for stopped, _ in self.training.stops)
 
     def recorded(self, unit: str) -> int | None:
         """In a replay, after how many units of this kind they are to end; None elsewhere, and where
@@ -298,7 +327,7 @@ class Fit:
             share: of the whole budget, by which this part is to be over, in (0, 1].
             seed: of the part; None: derived from its name.
         """
-        budget, since = self.budget, self.done
+        budget, since = self.budget, self.reported
         if budget.steps is not None:
             steps = round(share * budget.steps) - self.training.work.get("steps", 0)
             budget = replace(budget, steps=max(0, steps))
@@ -321,14 +350,20 @@ class Fit:
         self.did("steps", part.training.steps)
         self.training.stops += [(f"{name}/{unit}", k) for unit, k in part.training.stops]
 
+    def done(self, otherwise: float = 0.0) -> float:
+        """The share of the caller's limit that is spent; ``otherwise`` where there is none."""
+        if self.budget.steps is not None:
+            return min(1.0, self.training.work.get("steps", 0) / self.budget.steps)
+        return otherwise if self.budget.seconds is None else self.clock.done
+
     # ---------------------------------------------------------------- what others see
 
     def report(self, done: float, message: str) -> None:
         """Tell the caller's progress: the share of the fit that is done, which never falls, and a
         message."""
-        self.done = min(1.0, max(self.done, done))
+        self.reported = min(1.0, max(self.reported, done))
         if self._report is not None:
-            self._report(self.done, message)
+            self._report(self.reported, message)
 
     def point(self, train: float | None, valid: float | None, step: int | None = None) -> None:
         """A point of the learning curve at this moment.
@@ -374,3 +409,40 @@ def at_rest(values: Sequence[float], least: float) -> bool:
     best = max(range(len(values)), key=lambda i: (values[i], i))
     little = 0 <= values[-1] - values[-2] < least
     return little or len(values) - 1 - best >= PATIENCE
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress]:
+    """``progress`` as a function that is always there: the caller's, a bar, or silence.
+
+    >>> with reporting(None, "HMM") as report:
+    ...     report(0.5, "half-way")
+    """
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda fraction, message: None
+    else:
+        from rich.progress import Progress as Bar
+
+        with Bar() as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda fraction, message: bar.update(
+                task, completed=fraction, description=f"{title}: {message}"
+            )
+
+
+def check_signature(method: Callable[..., Any], family: str) -> None:
+    """TypeError for a family whose ``_fit`` was written for an older interface.
+
+    >>> check_signature(lambda rows, valid, fit: None, "Mine")
+    """
+    signature = inspect.signature(method)
+    try:
+        signature.bind("rows", "valid", "fit")
+    except TypeError:
+        raise TypeError(
+            f"{family}._fit: expected _fit(self, rows, valid, fit) -> None, where fit.seed, "
+            f"fit.budget, fit.report and fit.training are what used to be passed and returned; "
+            f"got _fit{signature}"
+        ) from None

@@ -30,7 +30,6 @@ from genzoo.keys import DATASETS, MODELS
 from genzoo.model import GenerativeModel, registered_key
 from genzoo.registry import load_dataset, make_model
 from genzoo.seeding import check_seed
-from genzoo.space import forms
 from genzoo.store import versions
 
 
@@ -205,8 +204,10 @@ def _read_datasets(datasets: Any, folds: int | None) -> list[tuple[str, str | No
             parts = [dataset] if folds is None else _folds_of(dataset, label, folds)
             found.append((label, key, parts))
     else:
-        hint = " (a DataFrame needs a label: {'mine': frame})" if forms.is_frame(datasets) else ""
-        raise ValueError(f"datasets: {expected}; got {type(datasets).__name__}{hint}")
+        raise ValueError(
+            f"datasets: {expected}; got {type(datasets).__name__} (data without a name needs a "
+            f"label: {{'mine': data}})"
+        )
     if not found:
         raise ValueError(f"datasets: {expected}; got none")
     _check_labels("datasets", [label for label, _, _ in found])

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.seeding import numpy_rng
 from genzoo.space.graphs import elimination_order, topological
 from genzoo.space.schema import Schema
@@ -48,14 +49,6 @@ def _log(p: np.ndarray) -> np.ndarray:
 def _neg_plogp(p: np.ndarray) -> np.ndarray:
     """-p log p, 0 at p = 0."""
     return -p * np.log(np.where(p > 0, p, 1.0))
-
-
-def _draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One code from each row of ``p`` (n, M), never one of probability 0."""
-    cumulative = np.cumsum(p, axis=1)
-    # scaled by the sum as it came out, so that rounding can't lift a uniform above it
-    uniform = rng.random((len(p), 1)) * cumulative[:, -1:]
-    return (uniform >= cumulative).sum(axis=1)
 
 
 # -------------------------------------------------------------------------------- networks
@@ -103,7 +96,7 @@ class TrueNetwork:
         for d in self._order:
             table = self.tables[d]
             given = tuple(rows[:, p] for p in self.parents[d])
-            rows[:, d] = _draw(table[given] if given else np.tile(table, (n, 1)), rng)
+            rows[:, d] = draws.categorical(table[given] if given else np.tile(table, (n, 1)), rng)
         return rows
 
     def entropy(self) -> Score:
@@ -176,11 +169,11 @@ class TrueHMM:
     def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
         rng = numpy_rng(seed, "true hmm")
         rows = np.zeros((n, self.schema.D), dtype=np.int64)
-        state = _draw(np.tile(self.initial, (n, 1)), rng)
+        state = draws.categorical(np.tile(self.initial, (n, 1)), rng)
         for t in range(self.schema.D):
             if t > 0:
-                state = _draw(self.transition[state], rng)
-            rows[:, t] = _draw(self.emission[state], rng)
+                state = draws.categorical(self.transition[state], rng)
+            rows[:, t] = draws.categorical(self.emission[state], rng)
         return rows
 
     def entropy(self) -> Score:
@@ -324,7 +317,7 @@ class TrueGrammar:
         rows = np.zeros((n, self.T + 1), dtype=np.int64)
         for t in range(self.T + 1):
             nonterminal = stack[everyone, top]
-            rows[:, t] = symbol = _draw(p[nonterminal], rng)
+            rows[:, t] = symbol = draws.categorical(p[nonterminal], rng)
             top = np.maximum(top - 1, 0)
             for k in range(pushed.shape[2]):
                 push = pushed[nonterminal, symbol, k]
@@ -358,9 +351,7 @@ class TrueGrid:
         return _log(self.mass)[tuple(rows.T)]
 
     def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
-        cumulative = np.cumsum(self.mass)
-        uniform = numpy_rng(seed, "true grid").random(n) * cumulative[-1]
-        cell = np.searchsorted(cumulative, uniform, side="right")
+        cell = draws.repeated(self.mass.ravel(), n, numpy_rng(seed, "true grid"))
         return np.stack(np.unravel_index(cell, self.mass.shape), axis=1).astype(np.int64)
 
     def entropy(self) -> Score:

@@ -268,7 +268,7 @@ def test_a_factor_that_is_too_large_gives_a_bound():
 @pytest.mark.parametrize("n_particles", [16, 2**12])
 def test_particles_agree_with_enumeration(fit, structure, n_particles, monkeypatch):
     """The means of 300 bounds within 5 standard errors: 48 tests, a false alarm in 30,000 runs."""
-    monkeypatch.setattr(particles, "PARTICLES", n_particles)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(n_particles))
     model = fit(structure, Limits(largest_factor=0))
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
@@ -297,8 +297,7 @@ def test_completions_by_particles_follow_the_conditional(
     fit, queried, structure, n_particles, monkeypatch
 ):
     """Sixteen chi-square tests, each with a false alarm at 1e-6."""
-    monkeypatch.setattr(particles, "PARTICLES", n_particles)
-    monkeypatch.setattr(particles, "TRUSTED", 0.0)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(n_particles, trusted=0.0))
     model = fit(structure, Limits(largest_factor=0))
     queried = np.array(queried)
     space = model.schema_.enumerate()

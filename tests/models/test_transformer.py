@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 
 import genzoo
 from genzoo import MISSING, Dataset, Schema, TransformerLM, Unsupported, Variable
+from genzoo.models.shared import particles
 
 TINY = {"d_model": 16, "n_layers": 1, "device": "cpu"}
 TEXT = "the cat sat on the mat. the dog ate the rat. a cat and a dog had a hat. " * 40
@@ -147,7 +148,7 @@ def test_any_pattern_with_few_completions_is_summed_exactly(fitted) -> None:
 @pytest.mark.parametrize(("fitted", "which"), [(table, 0), (table, 2), (strings, 3)])
 def test_particles_are_unbiased_where_completions_are_many(fitted, which, monkeypatch) -> None:
     """Three tests at 4 standard errors (and float32): one false alarm in 5000 runs."""
-    monkeypatch.setattr(genzoo.models.shared.particles, "PARTICLES", 8)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(8))
     model, rows = fitted()
     queried = holes(fitted)[which]
     value = model.log_prob(rows).value
@@ -170,10 +171,8 @@ def test_particles_are_unbiased_where_completions_are_many(fitted, which, monkey
 def test_completions_of_any_pattern_follow_the_conditional(fitted, which, few, monkeypatch) -> None:
     """Sixteen chi-square tests at 1e-6, through the exact sum and through particles."""
     if few:
-        monkeypatch.setattr(
-            genzoo.models.shared.particles, "PARTICLES", 64 if fitted is table else 16
-        )
-        monkeypatch.setattr(genzoo.models.shared.particles, "TRUSTED", 0.0)
+        limits = particles.Limits(64 if fitted is table else 16, trusted=0.0)
+        monkeypatch.setattr(particles, "LIMITS", limits)
     model, rows = fitted()
     queried, n = holes(fitted)[which], 2000
     drawn = model.sample(n, given=queried, seed=3)
@@ -192,7 +191,7 @@ def test_completions_of_any_pattern_follow_the_conditional(fitted, which, few, m
 
 
 def test_completions_on_few_effective_particles_warn(monkeypatch) -> None:
-    monkeypatch.setattr(genzoo.models.shared.particles, "PARTICLES", 8)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(8))
     model, _ = table()
     with pytest.warns(UserWarning, match="3 of 3 completions rest on fewer than 10 effective"):
         model.sample(3, given=holes(table)[0])

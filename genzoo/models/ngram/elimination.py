@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_STATES = 4096  # combinations of held values of a row
+from genzoo import draws
+
+# Combinations of held values of a row: with more, more patterns are exact, and slower.
+MOST_STATES = 4096
 CHUNK_NUMBERS = 2**22  # masses computed at a time
 
 
@@ -117,9 +120,7 @@ class Plan:
             for u, values in zip(variables, grid, strict=True):
                 if u not in drawn:
                     mass[values[None] != filled[:, [u]]] = 0.0
-            cumulative = np.cumsum(mass, axis=1)
-            level = rng.random(n)[:, None] * cumulative[:, -1:]
-            chosen = np.minimum((cumulative <= level).sum(axis=1), table.shape[1] - 1)
+            chosen = draws.categorical(mass, rng)
             for u in drawn:
                 filled[:, u] = grid[variables.index(u), chosen]
         return log_mass, filled

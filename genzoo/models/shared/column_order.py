@@ -17,17 +17,28 @@ from scipy import sparse
 from genzoo.models.shared.information import information_in
 from genzoo.space.schema import MISSING
 
+# More rows and codes tell better what columns share; these bounds keep it to seconds.
 MOST_NUMBERS = 50_000_000  # in the one-hot matrix from which mutual information is counted
 MOST_PAIRS = 20_000_000  # of entries of a row, over all rows that are counted: about 2 seconds
 DENSE_SPEED = 2500  # multiplications of a dense product in the time of a pair in a sparse one
 DENSE_UP_TO = 32  # codes a column, on average; with more a sparse product is faster
 MOST_CODES = 4096  # of all columns together, where a column has more than its part of them
 MOST_COLUMNS_MOVED = 300  # moving costs D^3 a sweep
-SWEEPS = 20
+SWEEPS = 20  # at most, where columns still move: a bound on time
 
 
 def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """(D,) the columns of rows (n, D) in the order in which to read them."""
+    """(D,) the columns of rows (n, D) in the order in which to read them.
+
+    Args:
+        rows: codes, ``MISSING`` in places.
+        cards: (D,) number of codes of each column.
+
+    >>> a, b = np.random.default_rng(0).integers(0, 2, (2, 500))
+    >>> order = column_order(np.stack([a, b, a, b], axis=1), np.full(4, 2)).tolist()
+    >>> abs(order.index(0) - order.index(2)), abs(order.index(1) - order.index(3))
+    (1, 1)
+    """
     D = len(cards)
     if D < 3:
         return np.arange(D)
@@ -65,6 +76,11 @@ def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     """(D, D) mutual information in nats, less its bias under independence; zero diagonal.
 
     Each pair of columns is counted in the rows in which neither is ``MISSING``.
+
+    >>> a = np.arange(1000) % 2
+    >>> mutual_information(np.stack([a, a], axis=1), np.array([2, 2])).round(2)
+    array([[0.  , 0.69],
+           [0.69, 0.  ]])
     """
     n, D = rows.shape
     offsets = np.concatenate([[0], np.cumsum(cards)])

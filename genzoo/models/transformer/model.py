@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from genzoo.fitting import Budget, Fit
+from genzoo.model import GenerativeModel
 from genzoo.models.neural.heads import is_long
 from genzoo.models.neural.training import (
     Player,
@@ -71,7 +72,7 @@ MOST_TOKENS = 2048  # a batch
 WIDEST_SINGLE = 128  # columns
 
 
-class TransformerLM(ScoresText):
+class TransformerLM(GenerativeModel, ScoresText):
     """A decoder-only transformer over the variables of a row.
 
     ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
