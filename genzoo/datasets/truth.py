@@ -17,6 +17,7 @@ import numpy as np
 
 from genzoo import draws
 from genzoo.seeding import numpy_rng
+from genzoo.space.graphs import elimination_order, topological
 from genzoo.space.schema import Schema
 from genzoo.values import Score
 
@@ -77,17 +78,10 @@ class TrueNetwork:
     @cached_property
     def _order(self) -> list[int]:
         """The nodes, every parent before its children."""
-        order: list[int] = []
-        while len(order) < len(self.parents):
-            ready = [
-                d
-                for d, ps in enumerate(self.parents)
-                if d not in order and all(p in order for p in ps)
-            ]
-            if not ready:
-                raise ValueError("parents: expected a graph without cycles")
-            order += ready
-        return order
+        try:
+            return topological(self.parents)
+        except ValueError:
+            raise ValueError("parents: expected a graph without cycles") from None
 
     def log_prob(self, rows: np.ndarray) -> np.ndarray:
         rows = self.schema.check_rows(rows, name="rows")
@@ -121,16 +115,11 @@ class TrueNetwork:
             if d in relevant:
                 relevant.update(self.parents[d])
         factors = [((*self.parents[d], d), self.tables[d]) for d in relevant]
-        rest = relevant - set(nodes)
-        while rest:
-            # next the variable whose elimination leaves the smallest table
-            scopes = {v: {u for s, _ in factors if v in s for u in s} for v in rest}
-            sizes = {v: np.prod(self.schema.cards[list(scopes[v])]) for v in rest}
-            v = min(rest, key=lambda v: (sizes[v], v))
-            rest.remove(v)
-            scope = tuple(sorted(scopes[v] - {v}))
-            product = _contract([f for f in factors if v in f[0]], scope)
-            factors = [f for f in factors if v not in f[0]] + [(scope, product)]
+        found = elimination_order([s for s, _ in factors], self.schema.cards, kept=set(nodes))
+        for v in found[0] if found else []:
+            used = [f for f in factors if v in f[0]]
+            scope = tuple(sorted({u for s, _ in used for u in s} - {v}))
+            factors = [f for f in factors if v not in f[0]] + [(scope, _contract(used, scope))]
         return _contract(factors, tuple(nodes))
 
 

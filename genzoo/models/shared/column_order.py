@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from genzoo.models.shared.information import information_in
 from genzoo.space.schema import MISSING
 
 # More rows and codes tell better what columns share; these bounds keep it to seconds.
@@ -89,24 +90,18 @@ def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     row_ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
     one_hot = sparse.csr_matrix((ones, codes, row_ends), (n, S))
     if S > DENSE_UP_TO * D:
-        joint = (one_hot.T @ one_hot).tocoo()
-        i, j, counts = joint.row, joint.col, joint.data.astype(np.float64)
+        joint = (one_hot.T @ one_hot).toarray()
     else:
         dense = one_hot.toarray()
-        square = dense.T @ dense
-        i, j = np.nonzero(square)
-        counts = square[i, j].astype(np.float64)
-    variable = np.repeat(np.arange(D), cards)
-    pair = variable[i] * D + variable[j]
-    # rows that have both columns, and of these the rows with each code of the one
-    both = np.bincount(pair, weights=counts, minlength=D * D)
-    marginal = np.bincount(i * D + variable[j], weights=counts, minlength=S * D)
-    expected = marginal[i * D + variable[j]] * marginal[j * D + variable[i]]
-    terms = counts / both[pair] * np.log(counts * both[pair] / expected)
-    information = np.bincount(pair, weights=terms, minlength=D * D).reshape(D, D)
+        joint = dense.T @ dense
+    information, both = np.empty((D, D)), np.empty((D, D))
+    for d in range(D):
+        counts = joint[offsets[d] : offsets[d + 1]].astype(np.float64)
+        both[d] = np.maximum(np.add.reduceat(counts.sum(axis=0), offsets[:-1]), 1)
+        information[d] = information_in(counts, offsets[:-1]) / both[d]
     values_seen = np.add.reduceat(np.bincount(codes, minlength=S) > 0, offsets[:-1])
     free = np.maximum(values_seen - 1, 0)
-    bias = np.outer(free, free) / (2 * np.maximum(both, 1).reshape(D, D))
+    bias = np.outer(free, free) / (2 * both)
     information = np.maximum(information - bias, 0.0)
     np.fill_diagonal(information, 0.0)
     return information
