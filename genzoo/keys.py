@@ -6,8 +6,6 @@ function that takes a key also takes the object itself.
 
 from __future__ import annotations
 
-from collections import ChainMap
-
 MODELS = {
     "independent": "genzoo.models.independent:Independent",
     "bayesian_network": "genzoo.models.bayesian_network.model:BayesianNetwork",
@@ -70,27 +68,21 @@ DATASETS = {
     "wine": "genzoo.datasets.tables:load",
 }
 
-# of a model's log masses of the test rows; these stand in the ranking
-LIKELIHOOD_METRICS = {
-    "test_log_prob": "genzoo.metrics.likelihood:test_log_prob",
-    "bits_per_dim": "genzoo.metrics.likelihood:bits_per_dim",
-    "truth_gap": "genzoo.metrics.likelihood:truth_gap",
+# each is a MetricSpec
+METRICS = {
+    "test_log_prob": "genzoo.metrics.likelihood:TEST_LOG_PROB",
+    "bits_per_dim": "genzoo.metrics.likelihood:BITS_PER_DIM",
+    "truth_gap": "genzoo.metrics.likelihood:TRUTH_GAP",
+    "c2st": "genzoo.metrics.two_sample:C2ST",
+    "mmd": "genzoo.metrics.mmd:MMD",
+    "precision": "genzoo.metrics.manifold:PRECISION",
+    "recall": "genzoo.metrics.manifold:RECALL",
+    "density": "genzoo.metrics.manifold:DENSITY",
+    "coverage": "genzoo.metrics.manifold:COVERAGE",
+    "marginal_tv": "genzoo.metrics.variation:MARGINAL_TV",
+    "pair_tv": "genzoo.metrics.variation:PAIR_TV",
+    "ngram_tv": "genzoo.metrics.ngrams:NGRAM_TV",
+    "novelty": "genzoo.metrics.ngrams:NOVELTY",
+    "frechet": "genzoo.metrics.frechet:FRECHET",
+    "memorisation": "genzoo.metrics.memorisation:MEMORISATION",
 }
-
-# of rows, drawn by a model or taken from the data
-SAMPLE_METRICS = {
-    "c2st": "genzoo.metrics.two_sample:two_sample_test",
-    "mmd": "genzoo.metrics.mmd:mmd",
-    "precision": "genzoo.metrics.manifold:precision",
-    "recall": "genzoo.metrics.manifold:recall",
-    "density": "genzoo.metrics.manifold:density",
-    "coverage": "genzoo.metrics.manifold:coverage",
-    "marginal_tv": "genzoo.metrics.variation:marginal_tv",
-    "pair_tv": "genzoo.metrics.variation:pair_tv",
-    "ngram_tv": "genzoo.metrics.ngrams:ngram_tv",
-    "novelty": "genzoo.metrics.ngrams:novelty",
-    "frechet": "genzoo.metrics.frechet:frechet",
-    "memorisation": "genzoo.metrics.memorisation:memorisation",
-}
-
-METRICS = ChainMap(SAMPLE_METRICS, LIKELIHOOD_METRICS)  # a view of both

@@ -20,7 +20,7 @@ FRONT_END = tuple(f"{PACKAGE}.{name}" for name in ("benchmark", "cli", "conforma
 # its tables name code by key: whoever looks something up takes the code that it finds into account
 REGISTRY, TABLES = (
     f"{PACKAGE}.keys",
-    ("DATASETS", "LIKELIHOOD_METRICS", "METRICS", "MODELS", "SAMPLE_METRICS"),
+    ("DATASETS", "FACE", "METRICS", "MODELS"),
 )
 INSTALLED = ("site-packages", "dist-packages")
 

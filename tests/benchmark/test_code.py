@@ -100,7 +100,7 @@ def test_a_line_for_a_new_data_set_changes_nothing(package):
 
 def test_a_new_metric_changes_what_judges(monkeypatch):
     before = digests()
-    monkeypatch.setitem(genzoo.keys.METRICS, "mine", "troublemakers:first_sample")
+    monkeypatch.setitem(genzoo.keys.METRICS, "mine", "troublemakers:FIRST_SAMPLE")
     after = digests()
     assert {name for name in before if before[name] != after[name]} == {JUDGE}
 
