@@ -20,10 +20,9 @@ import genzoo
 from genzoo import MISSING
 from genzoo.benchmark.profiles import PROFILES
 from genzoo.conformance.subject import N_SAMPLES
-from genzoo.datasets.files import sources_of
 from genzoo.keys import DATASETS, MODELS
 from genzoo.models.transformer import network as gpt
-from genzoo.registry import model_class
+from genzoo.registry import dataset_entry, model_class
 
 ROOT = Path(__file__).parent.parent
 README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
@@ -220,8 +219,8 @@ def test_the_readme_names_every_data_set_where_it_belongs():
     (number,) = found(r"the (\d+) binary tables", downloaded)
     binary = [key for key in DATASETS if key.startswith("debd/")]
     assert int(number) == len(binary)
-    assert set(keys(embedded)) == {key for key in DATASETS if not sources_of(key)}
-    assert {*keys(downloaded), *binary} == {key for key in DATASETS if sources_of(key)}
+    assert set(keys(embedded)) == {key for key in DATASETS if not dataset_entry(key).files}
+    assert {*keys(downloaded), *binary} == {key for key in DATASETS if dataset_entry(key).files}
 
 
 def test_the_readme_says_how_many_samples_are_checked():
@@ -234,7 +233,7 @@ def test_the_full_comparison_is_of_the_embedded_data_sets_and_says_how_many():
     spec = importlib.util.spec_from_file_location("compare_all", script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert set(module.EMBEDDED) == {key for key in DATASETS if not sources_of(key)}
+    assert set(module.EMBEDDED) == {key for key in DATASETS if not dataset_entry(key).files}
     assert not set(NUMBERS[3:]) & set(module.__doc__.lower().split())
     said = subprocess.run(
         [sys.executable, script, "--help"], capture_output=True, text=True, cwd=ROOT, check=True

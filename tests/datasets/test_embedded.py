@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo.cli.data import SHAPES
+from genzoo.keys import DATASETS
+from genzoo.registry import dataset_entry
 
 # name: layout, D, smallest and largest cardinality, rows of train, valid and test
 EMBEDDED = {
@@ -69,16 +70,25 @@ def test_shapes(loaded, name):
     assert tuple(len(p) for p in (data.train, data.valid, data.test)) == sizes
 
 
-def test_every_data_set_has_a_shape_to_list():
-    assert list(SHAPES) == genzoo.list_datasets()
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_has_an_entry_with_all_that_is_listed(name):
+    entry = dataset_entry(name)
+    assert len(entry.rows) == 3
+    assert min(*entry.rows, *entry.shape) > 0
+    assert entry.licence
+    assert all(file.licence for file in entry.files)
+
+
+def test_those_that_are_embedded_have_no_files():
+    assert {name for name in DATASETS if not dataset_entry(name).files} == set(EMBEDDED)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_the_list_tells_the_shape(loaded, name):
-    data = loaded[name]
-    shape, rows = SHAPES[name]
-    assert shape == "x".join(map(str, data.schema.event_shape))
-    assert rows == "/".join(str(len(part)) for part in (data.train, data.valid, data.test))
+def test_the_entry_tells_the_shape_and_the_licence(loaded, name):
+    data, entry = loaded[name], dataset_entry(name)
+    assert entry.shape == data.schema.event_shape
+    assert entry.rows == tuple(len(part) for part in (data.train, data.valid, data.test))
+    assert entry.licence == data.licence
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
