@@ -86,3 +86,28 @@ METRICS = {
     "frechet": "genzoo.metrics.frechet:FRECHET",
     "memorisation": "genzoo.metrics.memorisation:MEMORISATION",
 }
+
+# what ``genzoo.NAME`` is, beside the classes of the families
+FACE = {
+    "MISSING": "genzoo.space.schema:MISSING",
+    "ConformanceError": "genzoo.conformance:ConformanceError",
+    "Dataset": "genzoo.datasets.dataset:Dataset",
+    "GenerativeModel": "genzoo.model:GenerativeModel",
+    "LogProb": "genzoo.values:LogProb",
+    "Schema": "genzoo.space.schema:Schema",
+    "Score": "genzoo.values:Score",
+    "Unsupported": "genzoo.values:Unsupported",
+    "Variable": "genzoo.space.schema:Variable",
+    "check_model": "genzoo.conformance:check_model",
+    "classify": "genzoo.queries:classify",
+    "compare": "genzoo.benchmark:compare",
+    "impute": "genzoo.queries:impute",
+    "list_datasets": "genzoo.registry:list_datasets",
+    "list_metrics": "genzoo.registry:list_metrics",
+    "list_models": "genzoo.registry:list_models",
+    "load_dataset": "genzoo.registry:load_dataset",
+    "load_model": "genzoo.registry:load_model",
+    "load_run": "genzoo.benchmark:load_run",
+    "make_model": "genzoo.registry:make_model",
+}
+FACE |= {place.partition(":")[2]: place for place in MODELS.values()}

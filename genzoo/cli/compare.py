@@ -13,7 +13,7 @@ from genzoo.cli.options import BudgetOption, SchemaOption
 from genzoo.datasets import own
 from genzoo.datasets.own.show import as_text
 from genzoo.keys import DATASETS
-from genzoo.results.advice import advise
+from genzoo.results.advice import advise, in_words
 from genzoo.results.choice import choose_likelihood
 from genzoo.results.numbers import ascii_marks
 from genzoo.results.record import read_run
@@ -130,10 +130,10 @@ def compare(
         if len(names) != 1:
             raise ValueError(f"--save-best: expected one data set; got {len(names) or 'a profile'}")
     if files:
-        own = [_show_file(file, options) for file in files]
-        asked = [*(asked or []), *own]
-        out = Path("runs") / (profile or own[0].name) if out is None else out
-        _write_schemas(own, out)
+        shown = [_show_file(file, options) for file in files]
+        asked = [*(asked or []), *shown]
+        out = Path("runs") / (profile or shown[0].name) if out is None else out
+        _write_schemas(shown, out)
         if only_schema:
             return
     run = benchmark.compare(
@@ -149,9 +149,7 @@ def compare(
     )
     _show(run)
     if files:
-        from genzoo.results.advice import in_words
-
-        typer.echo("\n" + in_words(run.folder, [data.name for data in own]))
+        typer.echo("\n" + in_words(run.folder, [data.name for data in shown]))
     if save_best is not None:
         best = run.save_best(names[0], save_best)
         typer.echo(f"\n{_what_is_saved(run, names[0], best, save_best)}")

@@ -1,4 +1,4 @@
-"""Images: the small digits that scikit-learn ships, and the sets of 28 x 28 that are downloaded.
+"""Images: digits of 8 x 8 that scikit-learn ships; digits, clothing and kana of 28 x 28.
 
 ``digits`` and ``digits_binary``: 1,797 handwritten digits of 8 x 8 pixels with 17 levels; split
 1297/200/300 with a fixed seed, stratified by the digit. Writers are not known in this copy, so a

@@ -1,4 +1,4 @@
-"""Polyphonic music in windows of 16 steps: ``jsb_chorales``, ``jsb_voices``, ``nottingham``.
+"""Polyphonic music in windows of 16 steps.
 
 ``jsb_chorales`` (chorales by J. S. Bach) and ``nottingham`` (folk tunes) are piano rolls: 88 keys,
 A0 to C8, that sound (1) or don't (0), as Boulanger-Lewandowski, Bengio and Vincent (2012) used

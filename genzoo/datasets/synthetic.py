@@ -1,4 +1,4 @@
-"""Data sets drawn from a model that is written down here: ``casino``, ``grammar``, ``rings``."""
+"""Rows drawn from a model that is written down here: an HMM, a grammar, a density on a grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numeric tables that scikit-learn ships: ``iris``, ``wine``, ``breast_cancer``, ``diabetes``.
+"""The numeric tables that scikit-learn ships.
 
 Rows are split 60/20/20 with a fixed seed, stratified by the class where there is one.
 """

@@ -1,4 +1,4 @@
-"""Text that ships with the package, compressed: ``names`` and ``tinyshakespeare``."""
+"""Text that ships with the package, compressed: names, and plays in windows of 64 characters."""
 
 from __future__ import annotations
 

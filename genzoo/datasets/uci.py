@@ -1,4 +1,4 @@
-"""Tables of the UCI repository with a class as label: ``adult``, ``promoters``, ``splice``."""
+"""Tables of the UCI repository with a class as label: a census, and two of DNA."""
 
 from __future__ import annotations
 

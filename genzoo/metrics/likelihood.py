@@ -67,8 +67,8 @@ BITS_PER_DIM = LikelihoodMetric(
 )
 TRUTH_GAP = LikelihoodMetric(
     title="Gap to the truth",
-    meaning="KL(truth || model) where the truth is known, an upper bound where the log mass is a "
-    "lower one.",
+    meaning="KL divergence of the model from the truth, where that is known; an upper bound where "
+    "the log mass is a lower one.",
     unit="nats per row",
     higher_is_better=False,
     judge=_gap,
