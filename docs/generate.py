@@ -18,7 +18,7 @@ import genzoo
 from genzoo import MISSING
 from genzoo.keys import DATASETS, FACE, MODELS
 from genzoo.metrics import registered
-from genzoo.registry import dataset_entry, make_model, model_class
+from genzoo.registry import dataset_entry, load_dataset, make_model, model_class
 
 ROOT = Path(__file__).resolve().parents[1]
 STUB = '''"""What ``genzoo`` gives, for type checkers and editors (written by docs/generate.py)."""
@@ -106,12 +106,16 @@ def datasets() -> str:
         kinds.setdefault((place.split(":")[0], bool(dataset_entry(key).files)), []).append(key)
     lines = []
     for (module, has_files), keys in sorted(kinds.items(), key=lambda kind: (kind[0][1], kind[1])):
+        files, truth = "downloaded", ""  # what needs a network is not asked for its truth
+        if not has_files:
+            known = all(load_dataset(key).truth is not None for key in keys)
+            files, truth = "embedded", "known" if known else ""
         shown = ", ".join(f"`{key}`" for key in keys)
         if len(keys) > MOST_KEYS:
             shown = f"`{keys[0]}` ... `{keys[-1]}` ({len(keys)} of them)"
         about = first_line(importlib.import_module(module))
-        lines.append([shown, about, "downloaded" if has_files else "embedded"])
-    return as_table(["keys", "what they are", "files"], lines)
+        lines.append([shown, about, files, truth])
+    return as_table(["keys", "what they are", "files", "truth"], lines)
 
 
 def metrics() -> str:

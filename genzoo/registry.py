@@ -65,7 +65,8 @@ def look_up(registry: Mapping[str, str], key: str, what: str) -> Any:
 
 def model_class(key: str) -> type[GenerativeModel]:
     """The class of a family."""
-    return look_up(MODELS, key, "model")
+    found: type[GenerativeModel] = look_up(MODELS, key, "model")
+    return found
 
 
 def make_model(name: str, **params: Any) -> GenerativeModel:
@@ -87,7 +88,8 @@ def make_model(name: str, **params: Any) -> GenerativeModel:
 
 def dataset_entry(name: str) -> Entry:
     """What is known of a data set before it is loaded."""
-    return look_up(DATASETS, name, "dataset")[name]
+    entry: Entry = look_up(DATASETS, name, "dataset")[name]
+    return entry
 
 
 def load_dataset(name: str) -> Dataset:

@@ -160,18 +160,6 @@ def test_what_the_readme_says_of_the_results_is_in_them():
     assert stated == tuple(f"{value:.1f}" for pair in pairs for value in pair)
 
 
-def test_the_data_sets_of_which_the_readme_says_so_come_with_their_truth():
-    (known,) = found(r"known distribution \((.*?)\) come with their exact truth", README)
-    first, last, *named = keys(known)
-    networks = [key for key, place in DATASETS.items() if "networks" in place]
-    assert (min(networks), max(networks)) == (first, last)
-    for key in {*named, *networks}:
-        assert genzoo.load_dataset(key).truth is not None
-    for key in set(DATASETS) - {*named, *networks}:
-        if not dataset_entry(key).files:
-            assert genzoo.load_dataset(key).truth is None
-
-
 def test_the_readme_says_how_many_samples_are_checked():
     (number,) = found(r"(\d[\d,]*) samples follow", README)
     assert int(number.replace(",", "")) == N_SAMPLES

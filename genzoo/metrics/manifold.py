@@ -152,7 +152,8 @@ def _shared(comparison: Comparison) -> Manifold:
     """``manifold``, worked out once for all four metrics."""
     if "manifold" not in comparison.found:
         comparison.found["manifold"] = manifold(comparison)
-    return comparison.found["manifold"]
+    found: Manifold = comparison.found["manifold"]
+    return found
 
 
 PRECISION = SampleMetric(
