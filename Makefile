@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: compare test fast-test lint clean
+.PHONY: compare test fast-test lint generated clean
 
 compare: .venv/installed
 	$(BIN)/genzoo compare --profile quick --out runs/quick
@@ -17,6 +17,10 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# what follows from genzoo/keys.py: the stub of the package, tables in README and docs
+generated: .venv/installed
+	$(BIN)/python docs/generate.py
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -8,9 +8,9 @@ It takes the better part of a day on two cores. The same command resumes: finish
 import argparse
 
 import genzoo
-from genzoo.datasets.files import sources_of
+from genzoo.registry import dataset_entry
 
-EMBEDDED = [key for key in genzoo.list_datasets() if not sources_of(key)]
+EMBEDDED = [key for key in genzoo.list_datasets() if not dataset_entry(key).files]
 
 
 def main() -> None:

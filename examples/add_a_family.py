@@ -30,6 +30,7 @@ class Markov(genzoo.GenerativeModel):
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(table) - np.log(table.sum(axis=2, keepdims=True))
         fit.did("steps")
+        fit.report(1.0, "counted")
 
     def _sample(self, n, given, *, seed):
         if given is not None:

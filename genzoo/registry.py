@@ -15,6 +15,7 @@ from genzoo.model import GenerativeModel
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
+    from genzoo.datasets.entry import Entry
 
 
 def list_models() -> list[str]:
@@ -64,7 +65,8 @@ def look_up(registry: Mapping[str, str], key: str, what: str) -> Any:
 
 def model_class(key: str) -> type[GenerativeModel]:
     """The class of a family."""
-    return look_up(MODELS, key, "model")
+    found: type[GenerativeModel] = look_up(MODELS, key, "model")
+    return found
 
 
 def make_model(name: str, **params: Any) -> GenerativeModel:
@@ -84,6 +86,12 @@ def make_model(name: str, **params: Any) -> GenerativeModel:
     return model_class(name)().set_params(**params)
 
 
+def dataset_entry(name: str) -> Entry:
+    """What is known of a data set before it is loaded."""
+    entry: Entry = look_up(DATASETS, name, "dataset")[name]
+    return entry
+
+
 def load_dataset(name: str) -> Dataset:
     """A data set by its key, one of ``list_datasets()``.
 
@@ -94,7 +102,7 @@ def load_dataset(name: str) -> Dataset:
     >>> genzoo.load_dataset("iris").train.shape
     (105, 5)
     """
-    return look_up(DATASETS, name, "dataset")(name)
+    return dataset_entry(name).load(name)
 
 
 def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> GenerativeModel:

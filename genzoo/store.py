@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import load as from_bytes
+from safetensors.numpy import save as to_bytes
 
 COLUMNS_FILE = "columns.json"  # how the columns of the user's file are treated, where it had some
 FORMAT_VERSION = 1
@@ -138,8 +140,6 @@ class Saved:
         Raises:
             ValueError: for what has no JSON form, and for NaN and inf.
         """
-        from safetensors.numpy import save as to_bytes
-
         for name, value in [*self.params.items(), ("training_", self.training)]:
             _json(name, value)
         # safetensors writes an array's memory as it lies: a transposed view would come back wrong
@@ -242,8 +242,6 @@ def _of_type(record: dict[str, Any], name: str, kind: type) -> Any:
 
 def _read_arrays(record: dict[str, Any], content: bytes) -> dict[str, np.ndarray]:
     """The arrays, if they and the schema are those that were saved and hold numbers."""
-    from safetensors.numpy import load as from_bytes
-
     parts = {"arrays": content, "schema": _canonical(record["schema"])}
     for name, part in parts.items():
         saved, found = _of_type(record, "sha256", dict)[name], sha256(part)

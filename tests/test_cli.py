@@ -39,7 +39,7 @@ def test_list():
     assert invoke("list", "models").stdout.split() == genzoo.list_models()
     assert invoke("list", "datasets").stdout.split() == genzoo.list_datasets()
     everything = invoke("list").stdout
-    assert "metrics:\n  test_log_prob" in everything
+    assert "metrics:\n  " + "\n  ".join(genzoo.list_metrics()) in everything
     assert "vae" in everything
 
 

@@ -24,11 +24,9 @@ from genzoo.benchmark.entries import COPYCAT, Cell, fresh
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
 from genzoo.datasets.blocks import FEWEST_BLOCKS
 from genzoo.datasets.dataset import Dataset
-from genzoo.keys import LIKELIHOOD_METRICS, METRICS, SAMPLE_METRICS
-from genzoo.metrics import likelihood
-from genzoo.metrics.likelihood import Context, alarm
+from genzoo.metrics import Context, likelihood, registered
+from genzoo.metrics.likelihood import alarm
 from genzoo.model import GenerativeModel
-from genzoo.registry import look_up
 from genzoo.seeding import derive, numpy_rng
 from genzoo.store import versions
 from genzoo.values import LogProb, Score, Unsupported
@@ -286,9 +284,10 @@ def _judge(
     context = Context(test, truth, seed=seed)
     if model is None:
         return context
-    for key in LIKELIHOOD_METRICS:
-        with contextlib.suppress(Unsupported):
-            record["metrics"][key] = _metric(key, model, dataset, context)
+    for key, metric in registered().items():
+        if not metric.of_samples:
+            with contextlib.suppress(Unsupported):
+                record["metrics"][key] = asdict(metric(model, dataset, context))
     if truth is None:
         return context
     gap = record["metrics"]["truth_gap"]
@@ -321,12 +320,6 @@ def _tell_labels(model: GenerativeModel, dataset: Dataset, outcome: Outcome, see
         record["notes"].append(f"label: {reason}")
 
 
-def _metric(
-    key: str, model: GenerativeModel | None, dataset: Dataset, context: Context
-) -> dict[str, Any]:
-    return asdict(look_up(METRICS, key, "metric")(model, dataset, context))
-
-
 def _judge_samples(
     model: GenerativeModel | None, dataset: Dataset, context: Context, record: dict[str, Any]
 ) -> None:
@@ -335,9 +328,11 @@ def _judge_samples(
     A metric that fails is left out like one that doesn't apply: the likelihood stands without it.
     """
     start = time.perf_counter()
-    for key in SAMPLE_METRICS:
+    for key, metric in registered().items():
+        if not metric.of_samples:
+            continue
         try:
-            record["metrics"][key] = as_json(_metric(key, model, dataset, context))
+            record["metrics"][key] = as_json(asdict(metric(model, dataset, context)))
         except Unsupported as refusal:
             record["metrics_left_out"][key] = refusal.reason
         except Exception as error:

@@ -18,7 +18,7 @@ import numpy as np
 
 from genzoo.benchmark import sources
 from genzoo.benchmark.reach import Reach
-from genzoo.keys import LIKELIHOOD_METRICS, METRICS, MODELS, SAMPLE_METRICS
+from genzoo.keys import METRICS, MODELS
 from genzoo.model import GenerativeModel
 
 LENGTH = 20  # of a hash, in hexadecimal digits
@@ -121,8 +121,7 @@ def judging_code(root: Path = sources.ROOT) -> Code:
     """
     metrics = {place.partition(":")[0] for place in METRICS.values()}
     code = modules_code({*JUDGES, *metrics}, root)
-    tables = [LIKELIHOOD_METRICS, SAMPLE_METRICS]
-    return Code(hash_of([code.digest, tables]), None, code.files)
+    return Code(hash_of([code.digest, METRICS]), None, code.files)
 
 
 def joined(*parts: Code | None) -> Code:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-import genzoo
 from genzoo.benchmark import sources
+from genzoo.keys import FACE
 
 SCALARS = (type(None), bool, int, float, complex, str, bytes, type(...))
 LAMBDA = "<lambda>"
@@ -175,8 +175,8 @@ class Reach:
         self.visit(module)
         for name in names:
             value = vars(module).get(name)
-            if module is genzoo and name in genzoo._HOME:
-                self.modules.add(genzoo._HOME[name])
+            if module.__name__ == sources.PACKAGE and name in FACE:
+                self.modules.add(FACE[name].partition(":")[0])
             elif isinstance(value, ModuleType):
                 self._parts_of(value, names, done)
 

@@ -11,16 +11,16 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-import genzoo
+from genzoo.keys import FACE
 
 PACKAGE = "genzoo"
-ROOT = Path(genzoo.__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # one's own scripts call them, and no number of a cell depends on them
 FRONT_END = tuple(f"{PACKAGE}.{name}" for name in ("benchmark", "cli", "conformance", "report"))
 # its tables name code by key: whoever looks something up takes the code that it finds into account
 REGISTRY, TABLES = (
     f"{PACKAGE}.keys",
-    ("DATASETS", "LIKELIHOOD_METRICS", "METRICS", "MODELS", "SAMPLE_METRICS"),
+    ("DATASETS", "FACE", "METRICS", "MODELS"),
 )
 INSTALLED = ("site-packages", "dist-packages")
 
@@ -133,8 +133,8 @@ def modules_named(dotted: str, root: Path = ROOT) -> Iterator[str]:
         module = ".".join(parts[:n])
         if locate(module, root) is not None:
             yield module
-            if module == PACKAGE and n < len(parts) and parts[n] in genzoo._HOME:
-                yield genzoo._HOME[parts[n]]
+            if module == PACKAGE and n < len(parts) and parts[n] in FACE:
+                yield FACE[parts[n]].partition(":")[0]
             return
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
-from genzoo.metrics.likelihood import Context
-from genzoo.metrics.two_sample import two_sample_test
+from genzoo.metrics import Context
+from genzoo.metrics.two_sample import C2ST
 from genzoo.model import GenerativeModel
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
@@ -74,7 +74,7 @@ def judge(
             groups = groups | {"valid": groups["test"], "test": groups["valid"]}
         # the two change places, since no group may be in two parts
         view = replace(dataset, valid=dataset.test, test=dataset.valid, groups=groups)
-        record["c2st"] = asdict(two_sample_test(model, view, context))
+        record["c2st"] = asdict(C2ST(model, view, context))
 
     def ask() -> None:
         complete = dataset.complete("valid")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from genzoo.datasets.dataset import SPLITS, Dataset
-from genzoo.datasets.files import read, sources
+from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.download import read
+from genzoo.datasets.entry import Entry
+from genzoo.datasets.files import listed
 from genzoo.space.schema import Schema, Variable
 
 
@@ -20,18 +22,17 @@ def load(name: str) -> Dataset:
         FileNotFoundError: if a file is absent and can't be downloaded.
         ValueError: if a file has the wrong checksum.
     """
-    paths = [f"{name}.{part}.data" for part in SPLITS]
-    train, valid, test = (read_binary(read(sources()[path])) for path in paths)
+    files = ENTRIES[name].files
+    train, valid, test = (read_binary(read(file)) for file in files)
     D = train.shape[1]
-    source = sources()[paths[0]]
     return Dataset(
         name,
         Schema(tuple(Variable(f"x{d}", "nominal", 2) for d in range(D)), "table", (D,)),
         train,
         valid,
         test,
-        source=f"Density estimation benchmark, given split ({source.upstream.split(':')[1]})",
-        licence=source.licence,
+        source=f"Density estimation benchmark, given split ({files[0].upstream.split(':')[1]})",
+        licence=ENTRIES[name].licence,
     )
 
 
@@ -41,3 +42,29 @@ def read_binary(raw: bytes) -> np.ndarray:
     digits = characters[(characters == ord("0")) | (characters == ord("1"))] - ord("0")
     D = raw.split(b"\n", 1)[0].count(b",") + 1
     return digits.reshape(-1, D).astype(np.int64)
+
+
+TABLES = {  # columns; rows of train, valid and test
+    "debd/accidents": (111, (12758, 1700, 2551)),
+    "debd/ad": (1556, (2461, 327, 491)),
+    "debd/baudio": (100, (15000, 2000, 3000)),
+    "debd/bbc": (1058, (1670, 225, 330)),
+    "debd/bnetflix": (100, (15000, 2000, 3000)),
+    "debd/book": (500, (8700, 1159, 1739)),
+    "debd/c20ng": (910, (11293, 3764, 3764)),
+    "debd/cr52": (889, (6532, 1028, 1540)),
+    "debd/cwebkb": (839, (2803, 558, 838)),
+    "debd/dna": (180, (1600, 400, 1186)),
+    "debd/jester": (100, (9000, 1000, 4116)),
+    "debd/kdd": (64, (180092, 19907, 34955)),
+    "debd/kosarek": (190, (33375, 4450, 6675)),
+    "debd/msnbc": (17, (291326, 38843, 58265)),
+    "debd/msweb": (294, (29441, 3270, 5000)),
+    "debd/nips": (500, (400, 100, 1240)),
+    "debd/nltcs": (16, (16181, 2157, 3236)),
+    "debd/plants": (69, (17412, 2321, 3482)),
+    "debd/pumsb_star": (163, (12262, 1635, 2452)),
+    "debd/tmovie": (500, (4524, 1002, 591)),
+    "debd/tretail": (135, (22041, 2938, 4408)),
+}
+ENTRIES = {name: Entry(load, (D,), rows, files=listed(name)) for name, (D, rows) in TABLES.items()}

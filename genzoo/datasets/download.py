@@ -27,9 +27,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
-from genzoo import __version__
+from filelock import FileLock
+
 from genzoo.datasets.files import (
     VARIABLE,
     Source,
@@ -42,6 +44,8 @@ from genzoo.datasets.files import (
     sources,
     unzipped,
 )
+from genzoo.datasets.vision import address_and_md5
+from genzoo.store import write_atomically
 
 MIRROR = "GENZOO_MIRROR"
 TIMEOUT = 20.0  # seconds in which a server must say something
@@ -65,6 +69,20 @@ class _RefusedError(OSError):
 
 class _CacheError(OSError):
     """The cache folder can't be written."""
+
+
+def read(source: Source) -> bytes:
+    """The checked content, uncompressed; downloaded first where it is in none of the places.
+
+    Raises:
+        FileNotFoundError: if it is absent and can't be downloaded; the message says what to put
+            where.
+        ValueError: if the content is not what is listed, or ``GENZOO_DATA`` names no folder.
+    """
+    path = find(source)
+    if path is None:
+        path = fetch(source)
+    return read_from(path, source)
 
 
 def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> Path:
@@ -93,7 +111,7 @@ def fetch(source: Source, *, timeout: float = TIMEOUT, pause: float = PAUSE) -> 
         with contextlib.ExitStack() as stack:
             with _writing():
                 part.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(_lock(part))
+                stack.enter_context(FileLock(f"{part}.lock"))
             report = stack.enter_context(_bar(source.cache_path))
             path = find(source)
             if path is not None:
@@ -183,8 +201,6 @@ def address_of(source: Source) -> str:
         path = urllib.parse.quote(path)
         address = f"https://raw.githubusercontent.com/{repository}/{commit}/{path}"
     elif kind == "torchvision":
-        from genzoo.datasets.vision import address_and_md5
-
         address = address_and_md5(source.upstream)[0]
     else:
         address = _archive(source)
@@ -251,7 +267,7 @@ def _size(path: Path) -> int:
 def _receive(address: str, part: Path, source: Source, timeout: float, report: Report) -> None:
     """One attempt: what is not yet in ``part``, appended to it."""
     have, limit = _size(part), _limit(source)
-    headers = {"User-Agent": f"genzoo/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"genzoo/{version('genzoo')}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     try:
@@ -314,7 +330,7 @@ def _place(part: Path, together: list[Source]) -> None:
         contents[_target(source)] = raw
     with _writing():
         for target, content in contents.items():
-            _write(target, content)
+            write_atomically(target, content)
 
 
 def _is_kept_packed(source: Source) -> bool:
@@ -342,26 +358,6 @@ def _member(part: Path, source: Source) -> bytes:
                 return member.read(source.raw_bytes + 1)
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
         raise ValueError(f"{source.upstream}: expected a whole zip archive; {error}") from error
-
-
-def _write(target: Path, content: bytes) -> None:
-    """All of the content or nothing, even if the machine stops in between."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f"{target.name}.new")
-    try:
-        with open(new, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, target)
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _lock(part: Path) -> contextlib.AbstractContextManager[object]:
-    from filelock import FileLock
-
-    return FileLock(f"{part}.lock")
 
 
 @contextlib.contextmanager

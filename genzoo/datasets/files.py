@@ -1,7 +1,8 @@
 """Files that a data set is read from: where they are looked for, and how they are checked.
 
-``data/SOURCES.csv`` lists every file that a loader may use: its place (``cache_path``), where it
-comes from, its size and SHA-256 uncompressed, and its licence. A file is looked for
+A ``Source`` is such a file: its place (``cache_path``), where it comes from, its size and SHA-256
+uncompressed, and its licence. ``data/SOURCES.csv`` is a list of them; a data set's own module may
+state others. A file is looked for
 
 1. below the folder that ``GENZOO_DATA`` names, where that is set: as ``cache_path`` or
    ``cache_path.gz``. Nothing is ever written there, so it may be read-only or shared;
@@ -24,18 +25,14 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from genzoo.datasets.vision import address_and_md5
+
 VARIABLE = "GENZOO_DATA"
-EMBEDDED = ("names", "tinyshakespeare")  # listed, and shipped with the package all the same
-IMAGES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")  # no loader reads the labels
-TORCHVISION = {  # data sets whose addresses and checksums torchvision knows: its class, the licence
-    "fashion_mnist": ("FashionMNIST", "MIT (Zalando SE)"),
-    "kmnist": ("KMNIST", "CC BY-SA 4.0 (ROIS-DS Center for Open Data in the Humanities)"),
-}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A row of ``SOURCES.csv``; or a file that torchvision knows, whose raw sum is not listed.
+    """A file, or a row of ``SOURCES.csv``; ``raw_sha256`` is empty where torchvision knows the sum.
 
     ``upstream`` is ``github:OWNER/NAME@COMMIT:PATH``, an ``https:`` address (``.gz`` is unpacked,
     ``#NAME`` is the member of a zip archive) or ``torchvision:CLASS:FILE``.
@@ -58,27 +55,9 @@ def sources() -> dict[str, Source]:
     return {r["cache_path"]: Source(raw_bytes=int(r.pop("raw_bytes")), **r) for r in rows}
 
 
-def sources_of(name: str) -> list[Source]:
-    """The files that the loader of a data set reads from outside the package; often none."""
-    if name in EMBEDDED:
-        return []
-    if name in ("mnist", "mnist_binary"):
-        return [sources()[f"mnist/{image}"] for image in IMAGES]
-    if name in TORCHVISION:
-        cls, licence = TORCHVISION[name]
-        return [
-            Source(
-                name,
-                split,
-                f"{cls}/raw/{image}",  # where torchvision looks for it, too
-                f"torchvision:{cls}:{image}.gz",
-                sources()[f"mnist/{image}"].raw_bytes,  # made to be as large as those of MNIST
-                "",
-                licence,
-            )
-            for split, image in zip(("train", "test"), IMAGES, strict=True)
-        ]
-    return [s for s in sources().values() if s.dataset == name]
+def listed(dataset: str) -> tuple[Source, ...]:
+    """The listed files of a data set."""
+    return tuple(source for source in sources().values() if source.dataset == dataset)
 
 
 def packaged(name: str) -> bytes:
@@ -117,22 +96,6 @@ def find(source: Source) -> Path | None:
     return None
 
 
-def read(source: Source) -> bytes:
-    """The checked content, uncompressed; downloaded first where it is in none of the places.
-
-    Raises:
-        FileNotFoundError: if it is absent and can't be downloaded; the message says what to put
-            where.
-        ValueError: if the content is not what is listed, or ``GENZOO_DATA`` names no folder.
-    """
-    path = find(source)
-    if path is None:
-        from genzoo.datasets.download import fetch
-
-        path = fetch(source)
-    return read_from(path, source)
-
-
 def read_from(path: Path, source: Source) -> bytes:
     """The content of ``path``, unpacked and checked."""
     raw = path.read_bytes()
@@ -168,8 +131,6 @@ def checked(raw: bytes, source: Source, where: str) -> bytes:
 
 def check_packed(packed: bytes, source: Source, where: str) -> None:
     """ValueError that names both sums unless the MD5 is the one that torchvision lists."""
-    from genzoo.datasets.vision import address_and_md5
-
     expected = address_and_md5(source.upstream)[1]
     found = hashlib.md5(packed, usedforsecurity=False).hexdigest()
     if found != expected:

@@ -1,4 +1,4 @@
-"""Images: the small digits that scikit-learn ships, and the sets of 28 x 28 that are downloaded.
+"""Images: digits of 8 x 8 that scikit-learn ships; digits, clothing and kana of 28 x 28.
 
 ``digits`` and ``digits_binary``: 1,797 handwritten digits of 8 x 8 pixels with 17 levels; split
 1297/200/300 with a fixed seed, stratified by the digit. Writers are not known in this copy, so a
@@ -16,7 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset, split
-from genzoo.datasets.files import Source, read, sources_of
+from genzoo.datasets.download import read
+from genzoo.datasets.entry import Entry
+from genzoo.datasets.files import Source, sources
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import Schema, Variable
 
@@ -25,6 +27,7 @@ INK = 8  # of 16: a pixel with at least half of its ink is set in digits_binary
 
 SIDE = 28
 N_HELD_OUT = 10_000  # the last training images of mnist and its kin, which are validation
+FILES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")  # no loader reads the labels
 IDX_IMAGES = bytes([0, 0, 8, 3])  # two zeros, unsigned bytes, three dimensions
 
 CREDITS = {
@@ -58,7 +61,7 @@ def load(name: str) -> Dataset:
         test,
         source=f"Handwritten digits, 8 x 8 pixels of {levels} (Alpaydin and Kaynak 1998, UCI), as "
         f"scikit-learn ships them; split 1297/200/300 with a fixed seed",
-        licence="CC BY 4.0 (UCI)",
+        licence=ENTRIES[name].licence,
     )
 
 
@@ -69,7 +72,7 @@ def load_28(name: str) -> Dataset:
         FileNotFoundError: if a file is absent and can't be downloaded.
         ValueError: if a file is not the listed one.
     """
-    files = sources_of(name)
+    files = ENTRIES[name].files
     training, test = (read_idx(read(file), file) for file in files)  # (n, 28 * 28) uint8
     if name == "mnist_binary":
         rng = numpy_rng(0, "mnist_binary")
@@ -86,7 +89,7 @@ def load_28(name: str) -> Dataset:
         training[-N_HELD_OUT:],
         test,
         source=f"{CREDITS[name]}; given test set, the last 10,000 training images are validation",
-        licence=files[0].licence,
+        licence=ENTRIES[name].licence,
     )
 
 
@@ -109,3 +112,39 @@ def read_idx(raw: bytes, source: Source) -> np.ndarray:
             f"{n} of {height} x {width} in {len(pixels)} bytes"
         )
     return pixels.reshape(n, SIDE**2)
+
+
+def _of_torchvision(name: str, cls: str, licence: str) -> tuple[Source, ...]:
+    """The files of a data set whose addresses and checksums torchvision knows."""
+    return tuple(
+        Source(
+            name,
+            split,
+            f"{cls}/raw/{image}",  # where torchvision looks for it, too
+            f"torchvision:{cls}:{image}.gz",
+            sources()[f"mnist/{image}"].raw_bytes,  # made to be as large as those of MNIST
+            "",
+            licence,
+        )
+        for split, image in zip(("train", "test"), FILES, strict=True)
+    )
+
+
+def _of_28(files: tuple[Source, ...]) -> Entry:
+    return Entry(load_28, (SIDE, SIDE), (60_000 - N_HELD_OUT, N_HELD_OUT, 10_000), files=files)
+
+
+MNIST = tuple(sources()[f"mnist/{image}"] for image in FILES)
+FASHION = _of_torchvision("fashion_mnist", "FashionMNIST", "MIT (Zalando SE)")
+KMNIST = _of_torchvision(
+    "kmnist", "KMNIST", "CC BY-SA 4.0 (ROIS-DS Center for Open Data in the Humanities)"
+)
+DIGITS = Entry(load, (8, 8), (1297, N_VALID, N_TEST), "CC BY 4.0 (UCI)")
+ENTRIES = {
+    "digits": DIGITS,
+    "digits_binary": DIGITS,
+    "mnist": _of_28(MNIST),
+    "mnist_binary": _of_28(MNIST),
+    "fashion_mnist": _of_28(FASHION),
+    "kmnist": _of_28(KMNIST),
+}

@@ -1,4 +1,4 @@
-"""Polyphonic music in windows of 16 steps: ``jsb_chorales``, ``jsb_voices``, ``nottingham``.
+"""Polyphonic music in windows of 16 steps.
 
 ``jsb_chorales`` (chorales by J. S. Bach) and ``nottingham`` (folk tunes) are piano rolls: 88 keys,
 A0 to C8, that sound (1) or don't (0), as Boulanger-Lewandowski, Bengio and Vincent (2012) used
@@ -20,7 +20,9 @@ import json
 import numpy as np
 
 from genzoo.datasets.dataset import SPLITS, Dataset
-from genzoo.datasets.files import read, sources_of
+from genzoo.datasets.download import read
+from genzoo.datasets.entry import Entry
+from genzoo.datasets.files import listed
 from genzoo.space.schema import MISSING, Schema, Variable
 
 WINDOW = 16
@@ -48,7 +50,7 @@ def load(name: str) -> Dataset:
         FileNotFoundError: if its file is absent and can't be downloaded.
         ValueError: if the file is not the listed one.
     """
-    (file,) = sources_of(name)
+    (file,) = ENTRIES[name].files
     channels: dict[str, tuple[str, ...] | None]  # by name: what the codes stand for
     if name == "jsb_voices":
         pieces, known = _voices(read(file))
@@ -75,7 +77,7 @@ def load(name: str) -> Dataset:
         groups=groups,
         source=f"{CREDITS[name]}, given split; rows are windows of {WINDOW} steps, those of valid "
         f"and test padded with MISSING at the end of a piece",
-        licence=file.licence,
+        licence=ENTRIES[name].licence,
     )
 
 
@@ -130,3 +132,12 @@ def _voices(raw: bytes) -> tuple[Pieces, list[tuple[str, ...]]]:
         for part in SPLITS
     }
     return codes, categories
+
+
+ENTRIES = {
+    "jsb_chorales": Entry(load, (WINDOW, KEYS), (2718, 329, 337), files=listed("jsb_chorales")),
+    "jsb_voices": Entry(
+        load, (WINDOW, len(VOICES)), (13120, 1191, 1221), files=listed("jsb_voices")
+    ),
+    "nottingham": Entry(load, (WINDOW, KEYS), (41841, 2929, 2852), files=listed("nottingham")),
+}

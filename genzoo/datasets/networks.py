@@ -13,13 +13,12 @@ from pathlib import Path
 
 from genzoo.datasets import bif
 from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.entry import Entry
 from genzoo.datasets.synthetic import from_truth
 from genzoo.datasets.truth import TrueNetwork
 from genzoo.space.schema import Schema, Variable
 
-SIZES = (10_000, 2_000, 2_000)
-
-SOURCES = {
+CREDITS = {
     "alarm": "ALARM, monitoring of patients (Beinlich et al. 1989)",
     "asia": "ASIA, chest clinic (Lauritzen and Spiegelhalter 1988)",
     "child": "CHILD, birth asphyxia (Spiegelhalter and Cowell 1992)",
@@ -31,11 +30,10 @@ SOURCES = {
 def load(name: str) -> Dataset:
     """The data set of that key."""
     source = (
-        f"{SOURCES[name]}: the network of the bnlearn repository, as pgmpy ships it, sampled with "
+        f"{CREDITS[name]}: the network of the bnlearn repository, as pgmpy ships it, sampled with "
         f"a fixed seed"
     )
-    licence = "CC BY-SA 3.0 (bnlearn's Bayesian network repository)"
-    return from_truth(network(name), name, SIZES, source=source, licence=licence)
+    return from_truth(network(name), name, ENTRIES[name], source=source)
 
 
 def network(name: str) -> TrueNetwork:
@@ -60,3 +58,17 @@ def read_bif(text: str) -> TrueNetwork:
         for name, states in zip(found.names, found.states, strict=True)
     )
     return TrueNetwork(Schema(variables, "table", (len(variables),)), found.parents, found.tables)
+
+
+def _entry(D: int) -> Entry:
+    licence = "CC BY-SA 3.0 (bnlearn's Bayesian network repository)"
+    return Entry(load, (D,), (10_000, 2_000, 2_000), licence)
+
+
+ENTRIES = {
+    "alarm": _entry(37),
+    "asia": _entry(8),
+    "child": _entry(20),
+    "insurance": _entry(27),
+    "sachs": _entry(11),
+}

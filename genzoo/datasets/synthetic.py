@@ -1,19 +1,14 @@
-"""Data sets drawn from a model that is written down here: ``casino``, ``grammar``, ``rings``."""
+"""Rows drawn from a model that is written down here: an HMM, a grammar, a density on a grid."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.entry import Entry
 from genzoo.datasets.truth import END, Rule, TrueGrammar, TrueGrid, TrueHMM, Truth
 from genzoo.space.infer import END_NAME
 from genzoo.space.schema import Schema, Variable
-
-SIZES = {  # train, valid, test
-    "casino": (4000, 1000, 2000),
-    "grammar": (10000, 2000, 2000),
-    "rings": (5000, 1000, 2000),
-}
 
 CASINO_ROLLS = 40
 GRAMMAR_LENGTH = 25  # odd, as every expression is: some strings have no END
@@ -23,16 +18,14 @@ RINGS_CELLS = 64
 def load(name: str) -> Dataset:
     """The data set of that key."""
     truth, source = {"casino": casino, "grammar": grammar, "rings": rings}[name]()
-    return from_truth(truth, name, SIZES[name], source=source, licence="Apache-2.0 (genzoo's own)")
+    return from_truth(truth, name, ENTRIES[name], source=source)
 
 
-def from_truth(
-    truth: Truth, name: str, sizes: tuple[int, int, int], *, source: str, licence: str
-) -> Dataset:
+def from_truth(truth: Truth, name: str, entry: Entry, *, source: str) -> Dataset:
     """Independent draws from a known distribution, cut into train, valid and test rows."""
-    train, valid, test = np.split(truth.sample(sum(sizes), seed=0), np.cumsum(sizes)[:2])
+    train, valid, test = np.split(truth.sample(sum(entry.rows), seed=0), np.cumsum(entry.rows)[:2])
     return Dataset(
-        name, truth.schema, train, valid, test, truth=truth, source=source, licence=licence
+        name, truth.schema, train, valid, test, truth=truth, source=source, licence=entry.licence
     )
 
 
@@ -136,3 +129,11 @@ def rings() -> tuple[Truth, str]:
         "Points on three noisy rings (radii 1, 2, 3, width 0.15) in the square from -4 to 4, with "
         "2 % uniform, on a grid of 64 x 64 cells. Drawn with a fixed seed."
     )
+
+
+OURS = "Apache-2.0 (genzoo's own)"
+ENTRIES = {
+    "casino": Entry(load, (CASINO_ROLLS,), (4000, 1000, 2000), OURS),
+    "grammar": Entry(load, (GRAMMAR_LENGTH,), (10000, 2000, 2000), OURS),
+    "rings": Entry(load, (2,), (5000, 1000, 2000), OURS),
+}

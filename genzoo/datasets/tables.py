@@ -1,4 +1,4 @@
-"""The numeric tables that scikit-learn ships: ``iris``, ``wine``, ``breast_cancer``, ``diabetes``.
+"""The numeric tables that scikit-learn ships.
 
 Rows are split 60/20/20 with a fixed seed, stratified by the class where there is one.
 """
@@ -6,8 +6,9 @@ Rows are split 60/20/20 with a fixed seed, stratified by the class where there i
 from __future__ import annotations
 
 from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.entry import Entry
 
-SOURCES = {
+CREDITS = {
     "iris": "Iris flowers (Fisher 1936), with the species as label",
     "wine": "Wine recognition (Aeberhard and Forina 1992), with the cultivar as label",
     "breast_cancer": "Breast cancer Wisconsin, diagnostic (Wolberg et al. 1995), with the "
@@ -26,18 +27,30 @@ def load(name: str) -> Dataset:
     frame, label = bunch.data.copy(), None
     if name == "diabetes":
         frame["target"] = bunch.target
-        licence = "public data of Efron et al. (2004), as scikit-learn ships it"
     else:
         label = "label"
         frame[label] = [str(bunch.target_names[c]) for c in bunch.target]
         frame[label] = frame[label].astype("category")
-        licence = "CC BY 4.0 (UCI)"
     return Dataset.from_data(
         frame,
         name,
         label=label,
         valid=0.2,
         test=0.2,
-        source=f"{SOURCES[name]}; as scikit-learn ships it, split 60/20/20 with a fixed seed",
-        licence=licence,
+        source=f"{CREDITS[name]}; as scikit-learn ships it, split 60/20/20 with a fixed seed",
+        licence=ENTRIES[name].licence,
     )
+
+
+UCI = "CC BY 4.0 (UCI)"
+ENTRIES = {
+    "iris": Entry(load, (5,), (90, 30, 30), UCI),
+    "wine": Entry(load, (14,), (106, 36, 36), UCI),
+    "breast_cancer": Entry(load, (31,), (341, 114, 114), UCI),
+    "diabetes": Entry(
+        load,
+        (11,),
+        (266, 88, 88),
+        "public data of Efron et al. (2004), as scikit-learn ships it",
+    ),
+}

@@ -1,4 +1,4 @@
-"""Text that ships with the package, compressed: ``names`` and ``tinyshakespeare``."""
+"""Text that ships with the package, compressed: names, and plays in windows of 64 characters."""
 
 from __future__ import annotations
 
@@ -8,49 +8,46 @@ import lzma
 import numpy as np
 
 from genzoo.datasets.dataset import SPLITS, Dataset, split
+from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import checked, packaged, sources
 from genzoo.space.schema import Schema, Variable
 
 WINDOW = 64
+# what the packed files hold
+NAMES = sources()["names/names.txt"]
+SHAKESPEARE = sources()["tinyshakespeare/input.txt"]
 
 
-def load(name: str) -> Dataset:
-    """The data set of that key."""
-    return {"names": names, "tinyshakespeare": tinyshakespeare}[name]()
-
-
-def names() -> Dataset:
+def names(name: str) -> Dataset:
     """32,033 first names of at most 15 letters, split 80/10/10.
 
     2,539 names stand twice in the list, so about a tenth of the test names also occur in training.
     """
-    source = sources()["names/names.txt"]
-    raw = checked(lzma.decompress(packaged("names.txt.xz")), source, "names.txt.xz")
+    raw = checked(lzma.decompress(packaged("names.txt.xz")), NAMES, "names.txt.xz")
     listed = raw.decode().split()
     schema = Schema.infer(listed)
     rows = schema.encode(listed)
     train, valid, test = (rows[i] for i in split(len(rows), valid=0.1, test=0.1, seed=0))
     return Dataset(
-        "names",
+        name,
         schema,
         train,
         valid,
         test,
         source="First names in the United States (makemore's list), split 80/10/10 with a fixed "
         "seed; about a tenth of the test names also occur in training",
-        licence=source.licence,
+        licence=ENTRIES[name].licence,
     )
 
 
-def tinyshakespeare() -> Dataset:
+def tinyshakespeare(name: str) -> Dataset:
     """1.1 million characters of plays; rows are windows of 64 that do not overlap.
 
     Test: the last tenth (what nanoGPT calls validation). Valid: from 45 % to 50 % of the file.
     Train: the rest of the first nine tenths, two stretches that no window crosses.
     """
-    source = sources()["tinyshakespeare/input.txt"]
     packed = packaged("tinyshakespeare.txt.bz2")
-    text = checked(bz2.decompress(packed), source, "tinyshakespeare.txt.bz2").decode()
+    text = checked(bz2.decompress(packed), SHAKESPEARE, "tinyshakespeare.txt.bz2").decode()
     n = len(text)
     a, b, c = int(0.45 * n), int(0.5 * n), int(0.9 * n)
     stretches = {"train": [text[:a], text[b:c]], "valid": [text[a:b]], "test": [text[c:]]}
@@ -58,7 +55,7 @@ def tinyshakespeare() -> Dataset:
     train, valid, test = (_windows(stretches[part], symbols) for part in SPLITS)
     variables = tuple(Variable(f"t{t}", "nominal", categories=symbols) for t in range(WINDOW))
     return Dataset(
-        "tinyshakespeare",
+        name,
         Schema(variables, "sequence", (WINDOW,)),
         train,
         valid,
@@ -66,7 +63,7 @@ def tinyshakespeare() -> Dataset:
         text=stretches,
         source=f"Plays by Shakespeare (Karpathy's tinyshakespeare); rows are windows of {WINDOW} "
         f"characters; test the last 10 % of the file, valid from 45 % to 50 %",
-        licence=source.licence,
+        licence=ENTRIES[name].licence,
     )
 
 
@@ -79,3 +76,9 @@ def _windows(stretches: list[str], symbols: tuple[str, ...]) -> np.ndarray:
         whole = len(codes) // WINDOW * WINDOW
         parts.append(codes[:whole].reshape(-1, WINDOW))
     return np.concatenate(parts).astype(np.int64)
+
+
+ENTRIES = {
+    "names": Entry(names, (15,), (25627, 3203, 3203), NAMES.licence),
+    "tinyshakespeare": Entry(tinyshakespeare, (WINDOW,), (14813, 871, 1742), SHAKESPEARE.licence),
+}

@@ -1,18 +1,23 @@
-"""Tables of the UCI repository with a class as label: ``adult``, ``promoters``, ``splice``."""
+"""Tables of the UCI repository with a class as label: a census, and two of DNA."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from genzoo.datasets.dataset import Dataset, split
-from genzoo.datasets.files import read, sources_of
+from genzoo.datasets.download import read
+from genzoo.datasets.entry import Entry
+from genzoo.datasets.files import listed
 from genzoo.seeding import numpy_rng
 from genzoo.space import forms
 from genzoo.space.schema import Schema, Variable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ADULT = (
     "age",
@@ -46,8 +51,9 @@ def adult(name: str) -> Dataset:
         FileNotFoundError: if a file is absent and can't be downloaded.
         ValueError: if a file is not the listed one.
     """
-    files = sources_of(name)
-    given, test = (_read_adult(read(file)) for file in files)
+    import pandas as pd
+
+    given, test = (_read_adult(read(file)) for file in ENTRIES[name].files)
     frame = pd.concat([given, test], ignore_index=True)
     order = numpy_rng(0, "adult").permutation(len(given))
     n_valid = round(VALID_SHARE * len(given))
@@ -71,13 +77,15 @@ def adult(name: str) -> Dataset:
         label=ADULT[-1],
         source="Census income (Becker and Kohavi 1996, UCI), given test set; a tenth of the "
         "training file, drawn with a fixed seed, is validation",
-        licence=files[0].licence,
+        licence=ENTRIES[name].licence,
         clamped={part: int(beyond[i].sum()) for part, i in index.items()},
     )
 
 
 def _read_adult(raw: bytes) -> pd.DataFrame:
     """Both files: the test file has a remark in its first line and a dot after each label."""
+    import pandas as pd
+
     frame = pd.read_csv(
         io.BytesIO(raw),
         header=None,
@@ -134,7 +142,7 @@ def splice(name: str) -> Dataset:
 
 def _sequences(name: str, before: int, header: int, credit: str) -> Dataset:
     """Lines of label, instance and bases, after ``header`` lines of no interest."""
-    (file,) = sources_of(name)
+    (file,) = ENTRIES[name].files
     lines = read(file).decode().split("\n")[header:]
     fields = [[field.strip() for field in line.split(",")] for line in lines if line.strip()]
     bases = np.array([list(sequence.upper()) for _, _, sequence in fields])  # (n, D)
@@ -155,5 +163,12 @@ def _sequences(name: str, before: int, header: int, credit: str) -> Dataset:
         test,
         label="class",
         source=f"{credit}; split 80/10/10 with a fixed seed, stratified by the class",
-        licence=file.licence,
+        licence=ENTRIES[name].licence,
     )
+
+
+ENTRIES = {
+    "adult": Entry(adult, (len(ADULT),), (29305, 3256, 16281), files=listed("adult")),
+    "promoters": Entry(promoters, (58,), (84, 11, 11), files=listed("promoters")),
+    "splice": Entry(splice, (61,), (2552, 319, 319), files=listed("splice")),
+}

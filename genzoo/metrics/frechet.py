@@ -14,12 +14,10 @@ import numpy as np
 
 from genzoo.metrics.embedding import embed
 from genzoo.metrics.groups import Groups, all_independent, relabelled
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, some_rows, two_sides
-from genzoo.model import GenerativeModel
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.schema import Schema
-from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
@@ -31,15 +29,7 @@ N_RELABELLINGS = 20
 N_BOOTSTRAP = 40
 
 
-def frechet_distance(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    train: np.ndarray,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def frechet_distance(comparison: Comparison) -> Metric:
     """``gaussian_distance`` of two sides' features, corrected for chance.
 
     The features are the 16 hidden units of a network that learns the last variable from the others
@@ -52,29 +42,22 @@ def frechet_distance(
     as these do from the truth, and there the distance grows with the square of both.
 
     Args:
-        real, fake: (n, D) and (m, D) rows of codes, of which at most 2,000 are used.
-        train: (N, D) rows with two or more classes in the last variable.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
+        comparison: its training rows have two or more classes in the last variable; of every side
+            at most 2,000 rows are used.
 
     Raises:
         Unsupported: where there are too few groups for an error.
     """
-    train = some_rows(train, MOST_ROWS, seed, "train")
-    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
-    points = _features(train, np.concatenate([side.rows for side in sides]), schema, seed)
+    train, sides = comparison.some_training_rows(MOST_ROWS), comparison.sides(MOST_ROWS)
+    rows, seed = np.concatenate([side.rows for side in sides]), comparison.seed
+    points = _features(train, rows, comparison.schema, seed)
     n = len(sides[0])
     rng = numpy_rng(seed, "metrics", "frechet")
     found = gaussian_distance(points[:n], points[n:])
     of_sides = (sides[0].groups, sides[1].groups)
     resampling = _of_rows if all_independent(*of_sides) else _of_groups
     by_chance, bootstrap = resampling(points, of_sides, rng)
-    return Metric(
-        found - float(np.mean(by_chance)),
-        float(np.std(bootstrap, ddof=1)),
-        "squared feature distance",
-        False,
-        "estimate",
-    )
+    return FRECHET.number(found - float(np.mean(by_chance)), float(np.std(bootstrap, ddof=1)))
 
 
 Distances = list[float]
@@ -167,17 +150,22 @@ def gaussian_distance(
     return float(shift @ shift + np.trace(a) + np.trace(b) - 2 * cross)
 
 
-def frechet(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``frechet_distance`` of the test rows and the samples.
-
-    Raises:
-        Unsupported: where the data set names no label, or has but one class to train on.
-    """
-    real, fake, groups = both_sides(dataset, context)
+def _no_classes(dataset: Dataset) -> str | None:
     if dataset.label is None:
-        raise Unsupported(f"its features come from a classifier; {dataset.name} has no label")
+        return f"its features come from a classifier; {dataset.name} has no label"
     if dataset.schema.D < 2 or len(np.unique(dataset.train[:, -1])) < 2:
-        raise Unsupported(f"its features come from a classifier; {dataset.name} has one class")
-    return frechet_distance(
-        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
-    )
+        return f"its features come from a classifier; {dataset.name} has one class"
+    return None
+
+
+FRECHET = SampleMetric(
+    title="Fréchet distance",
+    meaning="Between the features that a small classifier, trained on this data set, sees in "
+    "samples and in test rows, less what chance makes of a perfect copy, which has 0.",
+    caveat="The Fréchet distance is one of features that belong to this data set: it compares the "
+    "models here, and with no other data set and no FID elsewhere.",
+    unit="squared feature distance",
+    higher_is_better=False,
+    judge=frechet_distance,
+    refuses=_no_classes,
+)

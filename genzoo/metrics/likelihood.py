@@ -11,12 +11,12 @@ allows: test rows leaked into training, its masses sum to more than one, or a si
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.model import GenerativeModel
+from genzoo.metrics.metric import Context, LikelihoodMetric, Metric
 from genzoo.values import LogProb, Unsupported
 
 if TYPE_CHECKING:
@@ -25,65 +25,54 @@ if TYPE_CHECKING:
 ALARM_LEVEL = 1e-3
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A number with its standard error, unit, direction and kind (as in ``LogProb``)."""
-
-    value: float
-    stderr: float
-    unit: str
-    higher_is_better: bool
-    kind: str
-
-
-@dataclass(frozen=True)
-class Context:
-    """What metrics share: the model's and, where it is known, the truth's log masses of the test
-    rows, in nats (n,); rows drawn from the model, (m, D) codes, and the group (m,) of each where
-    they are rows of data that belong together (a model's draws are independent); the seed of
-    metrics that draw at random; and ``found``, what one metric worked out for others, for one model
-    on one data set."""
-
-    test: LogProb
-    truth: np.ndarray | None = None
-    samples: np.ndarray | None = None
-    sample_groups: np.ndarray | None = None
-    seed: int = 0
-    # not copied by ``replace``: other samples have other distances
-    found: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
-
-
 def test_groups(dataset: Dataset) -> np.ndarray | None:
     """(n,) the group of each test row, or None where rows are independent."""
     return None if dataset.groups is None else dataset.groups["test"]
 
 
-def test_log_prob(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:
-    """Mean log mass of the test rows, in nats per row."""
+def _mean(dataset: Dataset, context: Context) -> Metric:
     score = context.test.mean(test_groups(dataset))
-    return Metric(score.value, score.stderr, "nats per row", True, score.kind)
+    return TEST_LOG_PROB.number(score.value, score.stderr, score.kind)
 
 
-def bits_per_dim(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:
-    """Mean of -log2 mass / D over the test rows; an upper bound where the mass is a lower one."""
+def _bits(dataset: Dataset, context: Context) -> Metric:
     score = context.test.mean(test_groups(dataset))
-    bits = score.bits_per_dim(dataset.schema)
     error = score.stderr / (dataset.schema.D * math.log(2))
-    return Metric(bits, error, "bits per dimension", False, score.kind)
+    return BITS_PER_DIM.number(score.bits_per_dim(dataset.schema), error, score.kind)
 
 
-def truth_gap(model: GenerativeModel, dataset: Dataset, context: Context) -> Metric:
-    """KL(truth || model) in nats per row, paired; an upper bound where the log mass is a lower one.
-
-    Raises:
-        Unsupported: where the truth is not known.
-    """
+def _gap(dataset: Dataset, context: Context) -> Metric:
     if context.truth is None:
         raise Unsupported(f"the truth of {dataset.name} is not known")
     test = context.test
     difference = LogProb(context.truth - test.value, test.kind, test.stderr)
     gap = difference.mean(test_groups(dataset))
-    return Metric(gap.value, gap.stderr, "nats per row", False, gap.kind)
+    return TRUTH_GAP.number(gap.value, gap.stderr, gap.kind)
+
+
+TEST_LOG_PROB = LikelihoodMetric(
+    title="Log-likelihood",
+    meaning="Mean log mass of the test rows.",
+    unit="nats per row",
+    higher_is_better=True,
+    judge=_mean,
+)
+BITS_PER_DIM = LikelihoodMetric(
+    title="Bits per dimension",
+    meaning="Mean of -log2 mass / D over the test rows, an upper bound where the mass is a lower "
+    "one.",
+    unit="bits per dimension",
+    higher_is_better=False,
+    judge=_bits,
+)
+TRUTH_GAP = LikelihoodMetric(
+    title="Gap to the truth",
+    meaning="KL divergence of the model from the truth, where that is known; an upper bound where "
+    "the log mass is a lower one.",
+    unit="nats per row",
+    higher_is_better=False,
+    judge=_gap,
+)
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,13 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, equal_numbers
-from genzoo.model import GenerativeModel
-from genzoo.space.schema import Schema
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison
 from genzoo.values import Unsupported
-
-if TYPE_CHECKING:
-    from genzoo.datasets.dataset import Dataset
 
 NEIGHBOURS = 5
 MOST_ROWS = 1000
@@ -42,15 +36,7 @@ class Manifold:
     coverage: Metric
 
 
-def manifold(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    k: int = NEIGHBOURS,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Manifold:
+def manifold(comparison: Comparison, k: int = NEIGHBOURS) -> Manifold:
     """Precision, recall, density and coverage by ``k`` nearest neighbours.
 
     - precision [1]: the share of samples in some ball of a real row;
@@ -68,15 +54,13 @@ def manifold(
     twice too large: without a tenth of the rows every ball grows.
 
     Args:
-        real, fake: (n, D) and (m, D) rows of codes, more than ``k`` a side after a tenth is left
-            out.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
+        comparison: more than ``k`` rows a side after a tenth is left out.
 
     Raises:
         Unsupported: where there are too few groups for an error, or too few rows outside a group.
     """
-    sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
-    x, y = (embed(side.rows, schema) for side in sides)
+    sides = comparison.equal_sides(MOST_ROWS)
+    x, y = (embed(side.rows, comparison.schema) for side in sides)
     within = [squared_distances(points, points) for points in (x, y)]
     for distances, side in zip(within, sides, strict=True):
         distances[side.groups.number[:, None] == side.groups.number] = np.inf
@@ -99,11 +83,12 @@ def manifold(
     values = without(NO_PART)
     left = [without(part) for part in range(n_parts)]
     errors = np.sqrt((n_parts - 1) * np.var(left, axis=0)).clip(1 / len(sides[0]))
-    units = ("share of samples", "share of rows", "ratio of counts", "share of rows")
     return Manifold(
         *(
-            Metric(float(value), float(error), unit, True, "estimate")
-            for value, error, unit in zip(values, errors, units, strict=True)
+            metric.number(float(value), float(error))
+            for metric, value, error in zip(
+                (PRECISION, RECALL, DENSITY, COVERAGE), values, errors, strict=True
+            )
         )
     )
 
@@ -163,30 +148,45 @@ def _density_over_groups(xx: np.ndarray, xy: np.ndarray, k: int, part: np.ndarra
     return float(share_fake.sum() / share_real.sum())
 
 
-def _judge(dataset: Dataset, context: Context) -> Manifold:
-    if "manifold" not in context.found:
-        real, fake, groups = both_sides(dataset, context)
-        context.found["manifold"] = manifold(
-            real, fake, dataset.schema, groups=groups, seed=context.seed
-        )
-    return context.found["manifold"]
+def _shared(comparison: Comparison) -> Manifold:
+    """``manifold``, worked out once for all four metrics."""
+    if "manifold" not in comparison.found:
+        comparison.found["manifold"] = manifold(comparison)
+    found: Manifold = comparison.found["manifold"]
+    return found
 
 
-def precision(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """See ``manifold``."""
-    return _judge(dataset, context).precision
-
-
-def recall(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """See ``manifold``."""
-    return _judge(dataset, context).recall
-
-
-def density(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """See ``manifold``."""
-    return _judge(dataset, context).density
-
-
-def coverage(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """See ``manifold``."""
-    return _judge(dataset, context).coverage
+PRECISION = SampleMetric(
+    title="Precision",
+    meaning="Share of samples that lie among test rows: within the distance of some test row's "
+    "fifth neighbour (outside its own group, where rows have groups). A perfect copy stays below "
+    "1: compare with the held-out rows.",
+    unit="share of samples",
+    higher_is_better=True,
+    judge=lambda comparison: _shared(comparison).precision,
+)
+RECALL = SampleMetric(
+    title="Recall",
+    meaning="Share of test rows that lie among samples, in the same sense. A perfect copy stays "
+    "below 1: compare with the held-out rows.",
+    unit="share of rows",
+    higher_is_better=True,
+    judge=lambda comparison: _shared(comparison).recall,
+)
+DENSITY = SampleMetric(
+    title="Density",
+    meaning="How many samples lie around a test row, by how many test rows do: 1 for a perfect "
+    "copy, more where samples crowd where data are dense.",
+    unit="ratio of counts",
+    higher_is_better=True,
+    ideal=1,
+    judge=lambda comparison: _shared(comparison).density,
+)
+COVERAGE = SampleMetric(
+    title="Coverage",
+    meaning="Share of test rows with a sample within the distance of their fifth neighbour: low "
+    "where parts of the data are never drawn.",
+    unit="share of rows",
+    higher_is_better=True,
+    judge=lambda comparison: _shared(comparison).coverage,
+)

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.groups import all_independent
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, equal_numbers
-from genzoo.model import GenerativeModel
-from genzoo.space.schema import Schema
-
-if TYPE_CHECKING:
-    from genzoo.datasets.dataset import Dataset
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison
 
 MOST_ROWS = 1000
 MOST_DISTANCES = 10_000_000
 CHUNK = 2000
 
 
-def nearness_to_training(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    train: np.ndarray,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def nearness_to_training(comparison: Comparison) -> Metric:
     """The probability that a sample is nearer to its nearest training row than a real row to its.
 
     Ties count a half. 0.5: samples are as near as fresh data; towards 1: they copy training rows;
@@ -45,16 +31,12 @@ def nearness_to_training(
             receiver operating characteristic curves, Biometrics 1988.
         [2] Obuchowski, Nonparametric analysis of clustered ROC curve data, Biometrics 1997.
 
-    Args:
-        real, fake: (n, D) and (m, D) rows of codes; the real ones were not trained on.
-        train: (N, D) the training rows.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
-
     Raises:
         Unsupported: where there are too few groups for an error.
     """
+    schema, train = comparison.schema, comparison.train
     most = min(MOST_ROWS, max(100, MOST_DISTANCES // (2 * len(train))))
-    sides = equal_numbers(real, fake, groups, most, seed)
+    sides = comparison.equal_sides(most)
     n = len(sides[0])
     points = embed(np.concatenate([side.rows for side in sides]), schema)
     nearest = np.full(2 * n, np.inf)
@@ -70,12 +52,16 @@ def nearness_to_training(
         error = math.hypot(
             *(side.groups.error_of_mean(v) for side, v in zip(sides, by_row, strict=True))
         )
-    return Metric(float(wins.mean()), max(error, 1 / n), "probability", False, "estimate")
+    return MEMORISATION.number(float(wins.mean()), max(error, 1 / n))
 
 
-def memorisation(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``nearness_to_training`` of the samples, against the test rows."""
-    real, fake, groups = both_sides(dataset, context)
-    return nearness_to_training(
-        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
-    )
+MEMORISATION = SampleMetric(
+    title="Memorisation",
+    meaning="The probability that a sample lies nearer to its nearest training row than a test row "
+    "to its own. 0.5: as near as fresh data; towards 1: copies. Where most fresh rows occur in "
+    "training too, copies can't be told from draws.",
+    unit="probability",
+    higher_is_better=False,
+    ideal=0.5,
+    judge=nearness_to_training,
+)

@@ -6,32 +6,18 @@ Gretton et al., A kernel two-sample test, JMLR 2012.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.groups import all_independent
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers, some_rows
-from genzoo.model import GenerativeModel
-from genzoo.space.schema import Schema
-
-if TYPE_CHECKING:
-    from genzoo.datasets.dataset import Dataset
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison, Side
 
 MOST_ROWS = 1000
 
 
-def mmd_squared(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    bandwidth: float,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def mmd_squared(comparison: Comparison, bandwidth: float) -> Metric:
     """The unbiased estimate of MMD^2 with the kernel exp(-d^2 / bandwidth): 0 for a perfect copy.
 
     d^2 is the squared distance of ``genzoo.metrics.embedding``, so the kernel is a product over the
@@ -45,15 +31,11 @@ def mmd_squared(
     groups of both sides, as many as the side with fewer groups has: pairs of rows within a block
     are left out, and each kernel mean is one over the pairs of rows in different blocks.
 
-    Args:
-        real, fake: (n, D) and (m, D) rows of codes.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
-
     Raises:
         Unsupported: where there are too few groups for an error.
     """
-    sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
-    x, y = (embed(side.rows, schema) for side in sides)
+    sides = comparison.equal_sides(MOST_ROWS)
+    x, y = (embed(side.rows, comparison.schema) for side in sides)
     xx, yy, xy = (np.exp(-squared_distances(a, b) / bandwidth) for a, b in ((x, x), (y, y), (x, y)))
     if all_independent(*(side.groups for side in sides)):
         terms = xx - xy
@@ -63,7 +45,7 @@ def mmd_squared(
     else:
         value, terms = _over_blocks(xx, yy, xy, *sides)
         _, error = _u_statistic(terms)
-    return Metric(value, error, "MMD^2", False, "estimate")
+    return MMD.number(value, error)
 
 
 def _u_statistic(terms: np.ndarray) -> tuple[float, float]:
@@ -105,20 +87,20 @@ def _over_blocks(
     return value, terms
 
 
-def mmd(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``mmd_squared`` of the test rows and the samples.
+def mmd(comparison: Comparison) -> Metric:
+    """``mmd_squared`` at the mean squared distance of two training rows: so the bandwidth depends
+    on the data set alone."""
+    train = comparison.some_training_rows(MOST_ROWS)
+    bandwidth = embed(train, comparison.schema).mean_squared_distance() if len(train) > 1 else 0.0
+    return mmd_squared(comparison, bandwidth or 1.0)
 
-    The bandwidth is the mean squared distance of two training rows, so that it depends on the data
-    set alone.
-    """
-    real, fake, groups = both_sides(dataset, context)
-    train = some_rows(dataset.train, MOST_ROWS, context.seed, "train")
-    bandwidth = embed(train, dataset.schema).mean_squared_distance() if len(train) > 1 else 0.0
-    return mmd_squared(
-        real,
-        fake,
-        dataset.schema,
-        bandwidth=bandwidth or 1.0,
-        groups=groups,
-        seed=context.seed,
-    )
+
+MMD = SampleMetric(
+    title="MMD²",
+    meaning="Squared maximum mean discrepancy: the distance of samples and test rows in the space "
+    "of a kernel over all variables. 0 for a perfect copy, where chance puts it below 0 as often "
+    "as above.",
+    unit="MMD^2",
+    higher_is_better=False,
+    judge=mmd,
+)

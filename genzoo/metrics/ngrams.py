@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison
 from genzoo.metrics.variation import chance_corrected_variation
-from genzoo.model import GenerativeModel
 from genzoo.space.schema import Schema
-from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
@@ -24,60 +22,38 @@ MOST_ROWS = 2000
 LONGEST = 3
 
 
-def variation_of_ngrams(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def variation_of_ngrams(comparison: Comparison) -> Metric:
     """Mean over n = 1, 2, 3 of the total variation of n-grams, corrected for chance.
 
     How it is corrected: see ``genzoo.metrics.variation``.
 
-    Args:
-        real, fake: (n, D) and (m, D) rows of codes of a sequence, of which at most 2,000 are used.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
-
     Raises:
         Unsupported: where there are too few groups for an error.
     """
-    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
+    schema, sides = comparison.schema, comparison.sides(MOST_ROWS)
     parts = []
     for order in range(1, min(LONGEST, schema.event_shape[0]) + 1):
         ngram, row = _ngrams([side.rows for side in sides], schema, order)
         parts.append((row, ngram, np.full(len(row), order - 1)))
     row, ngram, family = (np.concatenate(part) for part in zip(*parts, strict=True))
     of_sides = (sides[0].groups, sides[1].groups)
-    return chance_corrected_variation(row, ngram, family, of_sides, seed=seed)
+    return NGRAM_TV.number(
+        *chance_corrected_variation(row, ngram, family, of_sides, seed=comparison.seed)
+    )
 
 
-def unseen_ngrams(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    train: np.ndarray,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def unseen_ngrams(comparison: Comparison) -> Metric:
     """The share of the samples' 3-grams that no training row holds, less that of real rows.
 
     0 for a perfect copy; above 0, the samples invent more than fresh data would; below 0, they
     repeat the training rows. Shorter sequences are counted whole. The error is that of a
     difference of two ratios of means over rows, or over groups.
 
-    Args:
-        real, fake: (n, D) and (m, D) rows of codes of a sequence, of which at most 2,000 are used.
-        train: (N, D) the training rows.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
-
     Raises:
         Unsupported: where there are too few groups for an error.
     """
-    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
-    parts = [*(side.rows for side in sides), train]
+    schema, sides = comparison.schema, comparison.sides(MOST_ROWS)
+    parts = [*(side.rows for side in sides), comparison.train]
     ngram, row = _ngrams(parts, schema, min(LONGEST, schema.event_shape[0]))
     n, m = map(len, sides)
     judged = row < n + m
@@ -90,8 +66,7 @@ def unseen_ngrams(
         residual = (count - share * total) / max(1e-12, total.mean())
         shares.append(share)
         errors.append(residual.std(ddof=1) / math.sqrt(len(residual)))
-    value, error = float(shares[1] - shares[0]), math.hypot(*errors)
-    return Metric(value, error, "share of 3-grams", False, "estimate")
+    return NOVELTY.number(float(shares[1] - shares[0]), math.hypot(*errors))
 
 
 def _ngrams(parts: list[np.ndarray], schema: Schema, order: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,29 +88,30 @@ def _ngrams(parts: list[np.ndarray], schema: Schema, order: int) -> tuple[np.nda
     return number[whole], row[whole]
 
 
-def _sequences(dataset: Dataset, context: Context) -> tuple[np.ndarray, np.ndarray, Names]:
-    if dataset.schema.layout != "sequence":
-        raise Unsupported(f"n-grams are of sequences; {dataset.name} is of {dataset.schema.layout}")
-    return both_sides(dataset, context)
+def _no_sequences(dataset: Dataset) -> str | None:
+    layout = dataset.schema.layout
+    if layout == "sequence":
+        return None
+    return f"n-grams are of sequences; {dataset.name} is of {layout}"
 
 
-def ngram_tv(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``variation_of_ngrams`` of the test rows and the samples.
-
-    Raises:
-        Unsupported: where the rows are no sequences.
-    """
-    real, fake, groups = _sequences(dataset, context)
-    return variation_of_ngrams(real, fake, dataset.schema, groups=groups, seed=context.seed)
-
-
-def novelty(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``unseen_ngrams`` of the samples, against the test rows.
-
-    Raises:
-        Unsupported: where the rows are no sequences.
-    """
-    real, fake, groups = _sequences(dataset, context)
-    return unseen_ngrams(
-        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
-    )
+NGRAM_TV = SampleMetric(
+    title="n-grams, TV",
+    meaning="Total variation between samples and test rows for runs of one, two and three symbols, "
+    "less what chance makes of a perfect copy: 0 perfect, 1 nothing in common.",
+    unit="total variation",
+    higher_is_better=False,
+    judge=variation_of_ngrams,
+    refuses=_no_sequences,
+)
+NOVELTY = SampleMetric(
+    title="Novelty",
+    meaning="Share of the samples' runs of three symbols that no training row holds, less the same "
+    "of test rows. 0 for a perfect copy; above, samples invent more than fresh data do; below, "
+    "they repeat the training rows.",
+    unit="share of 3-grams",
+    higher_is_better=False,
+    ideal=0,
+    judge=unseen_ngrams,
+    refuses=_no_sequences,
+)

@@ -6,19 +6,13 @@ Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genzoo.metrics.groups import all_independent
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, Side, both_sides, equal_numbers
-from genzoo.model import GenerativeModel
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison, Side
 from genzoo.seeding import derive
-from genzoo.space.schema import Schema
-
-if TYPE_CHECKING:
-    from genzoo.datasets.dataset import Dataset
 
 MOST_ROWS = 2000
 MOST_CATEGORIES = 255
@@ -26,14 +20,7 @@ N_TREES = 50
 VARIABLES_PER_SPLIT = 64  # drawn anew for each: what bounds the time on wide rows
 
 
-def c2st(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def c2st(comparison: Comparison) -> Metric:
     """Held-out accuracy of gradient-boosted trees that tell samples from real rows.
 
     0.5 where the two can't be told apart, 1 where they always can. As many rows of one side as of
@@ -43,16 +30,12 @@ def c2st(
     chance differences shared by both halves are right in both. Nominal variables of up to 255 codes
     are categories, others are taken by their codes.
 
-    Args:
-        real, fake: (n, D) and (m, D) rows of codes.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
-
     Raises:
         Unsupported: where there are too few groups for an error.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    sides = equal_numbers(real, fake, groups, MOST_ROWS, seed)
+    schema, sides = comparison.schema, comparison.equal_sides(MOST_ROWS)
     kept, half = _halves(*sides)
     n, cards = len(half) // 2, schema.cards
     rows = np.concatenate(
@@ -68,7 +51,7 @@ def c2st(
         max_features=min(1.0, VARIABLES_PER_SPLIT / schema.D),
         categorical_features=nominal & (cards > 2) & (cards <= MOST_CATEGORIES),
         early_stopping=False,
-        random_state=derive(seed, "metrics", "trees") % 2**32,
+        random_state=derive(comparison.seed, "metrics", "trees") % 2**32,
     )
     right = np.empty(2 * n, dtype=bool)
     for part in (0, 1):
@@ -79,7 +62,7 @@ def c2st(
     error = math.sqrt(smoothed * (1 - smoothed) / n)
     if not all_independent(*(side.groups for side in sides)):
         error = max(error, _error_over_groups(right, half, sides, kept))
-    return Metric(n_right / (2 * n), error, "accuracy", False, "estimate")
+    return C2ST.number(n_right / (2 * n), error)
 
 
 def _halves(real: Side, fake: Side) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -114,7 +97,11 @@ def _error_over_groups(
     return error
 
 
-def two_sample_test(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``c2st`` of the test rows and the samples."""
-    real, fake, groups = both_sides(dataset, context)
-    return c2st(real, fake, dataset.schema, groups=groups, seed=context.seed)
+C2ST = SampleMetric(
+    title="C2ST",
+    meaning="Classifier two-sample test: how often gradient-boosted trees tell samples from test "
+    "rows, held out. 0.5: not better than tossing a coin; 1: always.",
+    unit="accuracy",
+    higher_is_better=False,
+    judge=c2st,
+)

@@ -22,12 +22,9 @@ import numpy as np
 from scipy import sparse
 
 from genzoo.metrics.groups import Groups, relabelled
-from genzoo.metrics.likelihood import Context, Metric
-from genzoo.metrics.sides import NO_GROUPS, Names, both_sides, two_sides
-from genzoo.model import GenerativeModel
+from genzoo.metrics.metric import Metric, SampleMetric
+from genzoo.metrics.sides import Comparison
 from genzoo.seeding import numpy_rng
-from genzoo.space.schema import Schema
-from genzoo.values import Unsupported
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
@@ -46,9 +43,10 @@ def chance_corrected_variation(
     family: np.ndarray,
     groups: tuple[Groups, Groups],
     *,
-    seed: int = 0,
-) -> Metric:
-    """Mean over families of the total variation of two sides' counts, corrected for chance.
+    seed: int,
+) -> tuple[float, float]:
+    """Mean over families of the total variation of two sides' counts, corrected for chance, and
+    its error.
 
     The error is the bootstrap's, over the rows of both sides, or over their groups. Near 0 it is up
     to 1.6 times too large: a bootstrap sample deviates from the rows found as these do from the
@@ -89,59 +87,43 @@ def chance_corrected_variation(
         bootstrap.append(variation(np.append(real, np.zeros(m)), np.append(np.zeros(n), fake)))
     chance = float(np.mean(by_chance))
     left = max(1 - chance, 1e-12)
-    error = float(np.std(bootstrap, ddof=1)) / left
-    return Metric(float(measured - chance) / left, error, "total variation", False, "estimate")
+    return float(measured - chance) / left, float(np.std(bootstrap, ddof=1)) / left
 
 
-def variation_of_marginals(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    train: np.ndarray,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def variation_of_marginals(comparison: Comparison) -> Metric:
     """Mean over the variables of the total variation, corrected for chance.
 
-    All variables, or 500 drawn by ``seed``.
-
-    Args:
-        real, fake: (n, D) and (m, D) rows of codes, of which at most 2,000 are used.
-        train: (N, D) rows whose quantiles bound the ten bins of an ordinal variable.
-        groups: which rows belong together, see ``genzoo.metrics.sides``.
+    All variables, or 500 drawn by the seed. Quantiles of the training rows bound the ten bins of an
+    ordinal variable.
 
     Raises:
         Unsupported: where there are too few groups for an error.
     """
-    rows, _, of_sides = _binned(real, fake, schema, train, groups, seed)
-    pick = numpy_rng(seed, "metrics", "variables").permutation(schema.D)[:MOST_VARIABLES]
-    return _variation_of_columns(rows[:, pick], of_sides, seed)
+    rows, _, of_sides = _binned(comparison)
+    rng = numpy_rng(comparison.seed, "metrics", "variables")
+    pick = rng.permutation(comparison.schema.D)[:MOST_VARIABLES]
+    return MARGINAL_TV.number(*_variation_of_columns(rows[:, pick], of_sides, comparison.seed))
 
 
-def variation_of_pairs(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    *,
-    train: np.ndarray,
-    groups: Names = NO_GROUPS,
-    seed: int = 0,
-) -> Metric:
+def variation_of_pairs(comparison: Comparison) -> Metric:
     """Mean over pairs of variables of the total variation, corrected for chance.
 
-    All pairs, or 200 drawn by ``seed``. Arguments and errors as in ``variation_of_marginals``; D is
-    at least 2.
+    All pairs, of D >= 2 variables, or 200 drawn by the seed; bins as in ``variation_of_marginals``.
+
+    Raises:
+        Unsupported: where there are too few groups for an error.
     """
-    rows, sizes, of_sides = _binned(real, fake, schema, train, groups, seed)
-    first, second = np.triu_indices(schema.D, 1)
-    pick = numpy_rng(seed, "metrics", "pairs").permutation(len(first))[:MOST_PAIRS]
+    rows, sizes, of_sides = _binned(comparison)
+    first, second = np.triu_indices(comparison.schema.D, 1)
+    pick = numpy_rng(comparison.seed, "metrics", "pairs").permutation(len(first))[:MOST_PAIRS]
     first, second = first[pick], second[pick]
     pairs = rows[:, first] * sizes[second] + rows[:, second]
-    return _variation_of_columns(pairs, of_sides, seed)
+    return PAIR_TV.number(*_variation_of_columns(pairs, of_sides, comparison.seed))
 
 
-def _variation_of_columns(columns: np.ndarray, groups: tuple[Groups, Groups], seed: int) -> Metric:
+def _variation_of_columns(
+    columns: np.ndarray, groups: tuple[Groups, Groups], seed: int
+) -> tuple[float, float]:
     n, width = columns.shape
     row = np.repeat(np.arange(n), width)
     family = np.tile(np.arange(width), n)
@@ -149,22 +131,17 @@ def _variation_of_columns(columns: np.ndarray, groups: tuple[Groups, Groups], se
 
 
 def _binned(
-    real: np.ndarray,
-    fake: np.ndarray,
-    schema: Schema,
-    train: np.ndarray,
-    groups: Names,
-    seed: int,
+    comparison: Comparison,
 ) -> tuple[np.ndarray, np.ndarray, tuple[Groups, Groups]]:
     """Rows of both sides, real ones first, ordinals in bins; codes (D,); groups of both sides."""
-    sides = two_sides(real, fake, groups, MOST_ROWS, seed)
+    schema, sides = comparison.schema, comparison.sides(MOST_ROWS)
     rows = np.concatenate([side.rows for side in sides])
     sizes = schema.cards.copy()
     for d, variable in enumerate(schema.variables):
         if variable.kind == "nominal" or variable.n_values <= N_BINS:
             continue
         # a missing mark keeps a bin of its own
-        known = train[train[:, d] < variable.n_values, d]
+        known = comparison.train[comparison.train[:, d] < variable.n_values, d]
         levels = np.arange(1, N_BINS if len(known) else 1) / N_BINS
         edges = np.unique(np.quantile(known, levels, method="lower"))
         edges = np.append(edges, variable.n_values - 1)
@@ -173,23 +150,24 @@ def _binned(
     return rows, sizes, (sides[0].groups, sides[1].groups)
 
 
-def marginal_tv(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``variation_of_marginals`` of the test rows and the samples."""
-    real, fake, groups = both_sides(dataset, context)
-    return variation_of_marginals(
-        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
-    )
+def _no_pairs(dataset: Dataset) -> str | None:
+    return "one variable has no pairs" if dataset.schema.D < 2 else None
 
 
-def pair_tv(model: GenerativeModel | None, dataset: Dataset, context: Context) -> Metric:
-    """``variation_of_pairs`` of the test rows and the samples.
-
-    Raises:
-        Unsupported: where there is one variable.
-    """
-    real, fake, groups = both_sides(dataset, context)
-    if dataset.schema.D < 2:
-        raise Unsupported("one variable has no pairs")
-    return variation_of_pairs(
-        real, fake, dataset.schema, train=dataset.train, groups=groups, seed=context.seed
-    )
+MARGINAL_TV = SampleMetric(
+    title="Marginals, TV",
+    meaning="Total variation between samples and test rows, one variable at a time, less what "
+    "chance makes of a perfect copy: 0 perfect, 1 nothing in common.",
+    unit="total variation",
+    higher_is_better=False,
+    judge=variation_of_marginals,
+)
+PAIR_TV = SampleMetric(
+    title="Pairs, TV",
+    meaning="Total variation between samples and test rows, for pairs of variables, less what "
+    "chance makes of a perfect copy: 0 perfect, 1 nothing in common.",
+    unit="total variation",
+    higher_is_better=False,
+    judge=variation_of_pairs,
+    refuses=_no_pairs,
+)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genzoo.benchmark.plan import COPYCAT, HELD_OUT
-from genzoo.keys import LIKELIHOOD_METRICS
+from genzoo.metrics import registered
 from genzoo.results.numbers import Value, listing
 from genzoo.results.ranking import Ranking
 from genzoo.results.record import Fit, RunRecord
@@ -20,72 +20,6 @@ LEGEND = (
     "difference to it: a measured value, not a proof. Where that holds for all models, none is "
     "bold."
 )
-IDEALS = {"density": "1", "novelty": "0", MEMORISATION: "0.5"}  # neither more nor less is best
-WORDS = {
-    "c2st": (
-        "C2ST",
-        "Classifier two-sample test: how often gradient-boosted trees tell samples from test rows, "
-        "held out. 0.5: not better than tossing a coin; 1: always.",
-    ),
-    "mmd": (
-        "MMD²",
-        "Squared maximum mean discrepancy: the distance of samples and test rows in the space of a "
-        "kernel over all variables. 0 for a perfect copy, where chance puts it below 0 as often as "
-        "above.",
-    ),
-    "precision": (
-        "Precision",
-        "Share of samples that lie among test rows: within the distance of some test row's fifth "
-        "neighbour (outside its own group, where rows have groups). A perfect copy stays below 1: "
-        "compare with the held-out rows.",
-    ),
-    "recall": (
-        "Recall",
-        "Share of test rows that lie among samples, in the same sense. A perfect copy stays below "
-        "1: compare with the held-out rows.",
-    ),
-    "density": (
-        "Density",
-        "How many samples lie around a test row, by how many test rows do: 1 for a perfect copy, "
-        "more where samples crowd where data are dense.",
-    ),
-    "coverage": (
-        "Coverage",
-        "Share of test rows with a sample within the distance of their fifth neighbour: low where "
-        "parts of the data are never drawn.",
-    ),
-    "marginal_tv": (
-        "Marginals, TV",
-        "Total variation between samples and test rows, one variable at a time, less what chance "
-        "makes of a perfect copy: 0 perfect, 1 nothing in common.",
-    ),
-    "pair_tv": ("Pairs, TV", "The same for pairs of variables: 0 perfect, 1 nothing in common."),
-    "ngram_tv": (
-        "n-grams, TV",
-        "The same for runs of one, two and three symbols: 0 perfect, 1 nothing in common.",
-    ),
-    "novelty": (
-        "Novelty",
-        "Share of the samples' runs of three symbols that no training row holds, less the same of "
-        "test rows. 0 for a perfect copy; above, samples invent more than fresh data do; below, "
-        "they repeat the training rows.",
-    ),
-    "frechet": (
-        "Fréchet distance",
-        "Between the features that a small classifier, trained on this data set, sees in samples "
-        "and in test rows, less what chance makes of a perfect copy, which has 0.",
-    ),
-    MEMORISATION: (
-        "Memorisation",
-        "The probability that a sample lies nearer to its nearest training row than a test row to "
-        "its own. 0.5: as near as fresh data; towards 1: copies. Where most fresh rows occur in "
-        "training too, copies can't be told from draws.",
-    ),
-}
-CAVEATS = {
-    "frechet": "The Fréchet distance is one of features that belong to this data set: it compares "
-    "the models here, and with no other data set and no FID elsewhere.",
-}
 
 
 @dataclass(frozen=True)
@@ -129,14 +63,14 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     found = [run.reference(name, ranking.dataset.name) for name in (HELD_OUT, COPYCAT)]
     references = [fit for fit in found if fit is not None]
     sources = [*ranking.sampled, *references]
-    facts = sample_metrics(sources)
+    facts, specs = sample_metrics(sources), registered()
     if not facts:
         return None
     values = {fit.model: [_value(fit, key) for key in facts] for fit in sources}
     models = [fit.model for fit in ranking.sampled]
     leads = [
         _leading([values[m][i] for m in models], higher=metric["higher_is_better"])
-        if key not in IDEALS
+        if key not in specs or specs[key].ideal is None
         else [False] * len(models)
         for i, (key, metric) in enumerate(facts.items())
     ]
@@ -147,7 +81,7 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     rows += [Row(f.model, None, True, values[f.model], [False] * len(facts)) for f in references]
     columns = [_column(key, metric) for key, metric in facts.items()]
     findings: list[str] = []
-    caveats = [CAVEATS[key] for key in facts if key in CAVEATS]
+    caveats = [specs[key].caveat for key in facts if key in specs and specs[key].caveat]
     if MEMORISATION in facts:
         findings, doubts = _memorising(values, list(facts).index(MEMORISATION), models)
         caveats += doubts
@@ -157,9 +91,10 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
 def sample_metrics(fits: Sequence[Fit]) -> dict[str, dict[str, Any]]:
     """The metrics of samples that one of the fits has in every fold, each with a record of it."""
     found: dict[str, dict[str, Any]] = {}
+    of_likelihood = {key for key, metric in registered().items() if not metric.of_samples}
     for fit in fits:
         for key, metric in fit.cells[0].record["metrics"].items():
-            if key not in LIKELIHOOD_METRICS and fit.metric(key) is not None:
+            if key not in of_likelihood and fit.metric(key) is not None:
                 found.setdefault(key, metric)
     return found
 
@@ -211,11 +146,17 @@ def _memorising(
 
 
 def _column(key: str, metric: dict[str, Any]) -> Column:
+    spec = registered().get(key)  # an older run's may be gone
     arrow = "↑" if metric["higher_is_better"] else "↓"
-    if key in IDEALS:
-        arrow = f"→ {IDEALS[key]}"
-    title, meaning = WORDS.get(key, (key, ""))
-    return Column(title, arrow, str(metric["unit"]), meaning)
+    if spec is not None and spec.ideal is not None:
+        arrow = f"→ {spec.ideal:g}"
+    meaning = "" if spec is None else spec.meaning
+    return Column(_title(key), arrow, str(metric["unit"]), meaning)
+
+
+def _title(key: str) -> str:
+    spec = registered().get(key)
+    return key if spec is None else spec.title
 
 
 def _left_out(fits: Sequence[Fit]) -> list[tuple[str, str]]:
@@ -231,5 +172,5 @@ def _left_out(fits: Sequence[Fit]) -> list[tuple[str, str]]:
     titles: dict[tuple[str, str], list[str]] = {}
     for (key, reason), sources in found.items():
         whose = "" if len(sources) == len(fits) else f" of {listing(sources)}"
-        titles.setdefault((whose, reason), []).append(WORDS.get(key, (key, ""))[0])
+        titles.setdefault((whose, reason), []).append(_title(key))
     return [("; ".join(names) + whose, reason) for (whose, reason), names in titles.items()]

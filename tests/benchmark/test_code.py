@@ -93,14 +93,15 @@ def test_imports_in_functions_count_and_those_for_type_checkers_do_not(package):
         assert changed_by(package, {path: ("", "\n# another line\n")}) == changed
 
 
-def test_a_line_for_a_new_data_set_changes_nothing(package):
-    line = '    "new": "genzoo.datasets.uci:new",\n'
-    assert changed_by(package, {"keys.py": ("DATASETS = {\n", f"DATASETS = {{\n{line}")}) == set()
+@pytest.mark.parametrize("table", ["DATASETS", "MODELS", "FACE"])
+def test_a_line_for_what_is_new_changes_nothing(package, table):
+    line = '    "new": "genzoo.queries:new",\n'
+    assert changed_by(package, {"keys.py": (f"{table} = {{\n", f"{table} = {{\n{line}")}) == set()
 
 
 def test_a_new_metric_changes_what_judges(monkeypatch):
     before = digests()
-    monkeypatch.setitem(genzoo.keys.METRICS, "mine", "troublemakers:first_sample")
+    monkeypatch.setitem(genzoo.keys.METRICS, "mine", "troublemakers:FIRST_SAMPLE")
     after = digests()
     assert {name for name in before if before[name] != after[name]} == {JUDGE}
 

@@ -21,6 +21,7 @@ import genzoo.metrics.likelihood
 from genzoo import Independent
 from genzoo.benchmark.cell import run_cell
 from genzoo.benchmark.plan import make_plan
+from genzoo.metrics.sides import Comparison
 from genzoo.metrics.variation import variation_of_marginals
 from genzoo.seeding import numpy_rng
 
@@ -94,9 +95,9 @@ def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
     class Local(Independent):
         """Runs in this process, which knows the metric."""
 
-    metrics = genzoo.keys.SAMPLE_METRICS
-    monkeypatch.setitem(metrics, "broken", "troublemakers:broken_metric")
-    monkeypatch.setitem(metrics, "seen", "troublemakers:first_sample")
+    metrics = genzoo.keys.METRICS
+    monkeypatch.setitem(metrics, "broken", "troublemakers:BROKEN")
+    monkeypatch.setitem(metrics, "seen", "troublemakers:FIRST_SAMPLE")
     record = compare([Local()], [coin], tmp_path, seeds=[3]).records()[-1]
     assert record["status"] == "ok"
     assert record["kind"] == "exact"
@@ -114,9 +115,9 @@ def test_a_metric_is_what_it_is_registered_as_wherever_it_lies(coin, tmp_path, m
         """Runs in this process, which knows the metrics."""
 
     likelihood = genzoo.metrics.likelihood
-    monkeypatch.setattr(likelihood, "first_code", bad.first_sample, raising=False)
-    monkeypatch.setitem(genzoo.keys.LIKELIHOOD_METRICS, "worst", "troublemakers:worst_row")
-    monkeypatch.setitem(genzoo.keys.SAMPLE_METRICS, "first", f"{likelihood.__name__}:first_code")
+    monkeypatch.setattr(likelihood, "FIRST_CODE", bad.FIRST_SAMPLE, raising=False)
+    monkeypatch.setitem(genzoo.keys.METRICS, "worst", "troublemakers:WORST_ROW")
+    monkeypatch.setitem(genzoo.keys.METRICS, "first", f"{likelihood.__name__}:FIRST_CODE")
     assert {"worst", "first"} < set(genzoo.list_metrics())
     run = compare([Local()], [coin], tmp_path)
     record = run.records()[-1]
@@ -175,11 +176,13 @@ def test_references_are_judged_in_their_groups(coin, tmp_path):
     copied = numpy_rng(0, "copycat").integers(len(data.train), size=2000)
     for record, part, chosen in ((held_out, "valid", slice(None)), (copycat, "train", copied)):
         expected = variation_of_marginals(
-            data.test,
-            getattr(data, part)[chosen],
-            data.schema,
-            train=data.train,
-            groups=(groups["test"], groups[part][chosen]),
+            Comparison(
+                data.test,
+                getattr(data, part)[chosen],
+                data.schema,
+                train=data.train,
+                groups=(groups["test"], groups[part][chosen]),
+            )
         )
         assert record["metrics"]["marginal_tv"]["value"] == expected.value
         assert record["metrics"]["marginal_tv"]["stderr"] == expected.stderr

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from genzoo import Independent, LogProb, Score, Unsupported
-from genzoo.metrics.likelihood import Metric
+from genzoo.metrics.metric import LikelihoodMetric, SampleMetric
 
 
 class Raises(Independent):
@@ -115,13 +115,19 @@ class Bounded(Independent):
         )
 
 
-def broken_metric(model, dataset, context):
+def broken(comparison):
     raise RuntimeError("this metric breaks")
 
 
-def first_sample(model, dataset, context):
-    return Metric(float(context.samples[0].sum() + context.seed), 0.0, "codes", True, "exact")
+def first_sample(comparison):
+    return FIRST_SAMPLE.number(float(comparison.fake[0].sum() + comparison.seed), 0.0, "exact")
 
 
-def worst_row(model, dataset, context):
-    return Metric(float(context.test.value.min()), 0.0, "nats", True, context.test.kind)
+def worst_row(dataset, context):
+    return WORST_ROW.number(float(context.test.value.min()), 0.0, context.test.kind)
+
+
+ABOUT = {"meaning": "What tests need.", "higher_is_better": True}
+BROKEN = SampleMetric(title="broken", unit="none", judge=broken, **ABOUT)
+FIRST_SAMPLE = SampleMetric(title="first", unit="codes", judge=first_sample, **ABOUT)
+WORST_ROW = LikelihoodMetric(title="worst", unit="nats", judge=worst_row, **ABOUT)

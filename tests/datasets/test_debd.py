@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo.cli.data import SHAPES
 from genzoo.datasets import debd, files
+from genzoo.registry import dataset_entry
 
 SIZES = {  # columns, rows of train, valid, test
     "debd/nltcs": (16, 16181, 2157, 3236),
@@ -27,7 +27,8 @@ def test_given_splits(data_folder, name):
     assert (data.name, data.schema.D) == (name, D)
     assert [len(p) for p in (data.train, data.valid, data.test)] == sizes
     assert set(data.schema.cards.tolist()) == {2}
-    assert SHAPES[name] == (str(D), "/".join(map(str, sizes)))
+    entry = dataset_entry(name)
+    assert (entry.shape, list(entry.rows)) == ((D,), sizes)
     assert data.licence
     assert "UCLA-StarAI" in data.source
 
@@ -68,6 +69,6 @@ def test_listed_shapes_are_those_of_the_files():
     """A digit and a comma or a line end for each entry."""
     for source in files.sources().values():
         if source.dataset.startswith("debd/"):
-            D, rows = SHAPES[source.dataset]
-            n = int(rows.split("/")[("train", "valid", "test").index(source.split)])
-            assert 2 * n * int(D) == source.raw_bytes
+            entry = dataset_entry(source.dataset)
+            n = entry.rows[("train", "valid", "test").index(source.split)]
+            assert 2 * n * entry.shape[0] == source.raw_bytes

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import genzoo
 from genzoo.cli.app import app
 from genzoo.datasets import files
-from genzoo.datasets.download import TRIES, address_of, fetch
+from genzoo.datasets.download import TRIES, address_of, fetch, read
 
 NAMES = files.sources()["names/names.txt"]
 AT = "raw.githubusercontent.com/karpathy/makemore/988aa59e4d8fefa526d06f3b453ad116258398d4"
@@ -66,13 +66,13 @@ def test_a_file_comes_into_the_cache_and_is_not_asked_for_again(names, no_networ
     path = fetch(NAMES, **QUICK)
     assert path == no_network / "names" / "names.txt"
     assert path.read_bytes() == RAW
-    assert files.read(NAMES) == RAW
+    assert read(NAMES) == RAW
     assert names.requests == [(AT, None)]
     assert left(no_network) == ["names.txt"]
 
 
 def test_reading_fetches(names):
-    assert files.read(NAMES) == RAW
+    assert read(NAMES) == RAW
 
 
 def test_gzip_is_unpacked_before_the_check(server, no_network):
@@ -87,7 +87,7 @@ def test_a_member_of_an_archive(server):
 
 
 def test_an_archive_is_downloaded_once_for_all_of_its_files(server, data_folder):
-    train, test = files.sources_of("adult")
+    train, test = files.listed("adult")
     raw = {
         s.split: gzip.decompress((data_folder / f"{s.cache_path}.gz").read_bytes())
         for s in (train, test)
@@ -97,7 +97,7 @@ def test_an_archive_is_downloaded_once_for_all_of_its_files(server, data_folder)
         **{"adult.data": raw["train"], "adult.test": raw["test"], "Index": b""}
     )
     assert fetch(train, **QUICK).read_bytes() == raw["train"]
-    assert files.read(test) == raw["test"]
+    assert read(test) == raw["test"]
     assert server.requests == [(at, None)]
 
 
@@ -150,7 +150,7 @@ def test_a_wrong_file_in_the_data_folder_is_an_error_and_not_replaced(names, tmp
     (tmp_path / "names" / "names.txt").write_bytes(b"anna\n")
     monkeypatch.setenv("GENZOO_DATA", str(tmp_path))
     with pytest.raises(ValueError, match="expected SHA-256"):
-        files.read(NAMES)
+        read(NAMES)
     assert names.requests == []
 
 
@@ -265,8 +265,8 @@ def test_a_killed_download_is_continued(names, no_network):
 
 
 FETCH_NAMES = """
-from genzoo.datasets import files
-files.read(files.sources()["names/names.txt"])
+from genzoo.datasets import download, files
+download.read(files.sources()["names/names.txt"])
 """
 
 
@@ -423,7 +423,7 @@ def test_an_unknown_name(no_network, command):
 
 def test_fetch_tells_paths_and_licences(server, no_network, data_folder):
     raw = (data_folder / "jsb" / "JSB_Chorales.mat").read_bytes()
-    (chorales,) = files.sources_of("jsb_chorales")
+    (chorales,) = files.listed("jsb_chorales")
     at = address_of(chorales).removeprefix(f"{server.address}/")
     server.files[at] = raw
     done = invoke("fetch", "jsb_chorales", "iris")
@@ -449,7 +449,7 @@ def test_a_wrong_file_in_the_cache_is_kept_until_a_good_one_is_there(
 ):
     good = gzip.decompress((data_folder / "dna" / "promoters.data.gz").read_bytes())
     wrong = good[:-9]
-    (source,) = files.sources_of("promoters")
+    (source,) = files.listed("promoters")
     path = no_network / "dna" / f"promoters.data{suffix}"
     path.parent.mkdir(parents=True)
     path.write_bytes(gzip.compress(wrong) if suffix else wrong)
@@ -472,7 +472,7 @@ def test_a_wrong_file_in_the_cache_is_kept_until_a_good_one_is_there(
     server.files[at] = zipped(**{"promoters.data": good})
     assert invoke("fetch", "promoters").exit_code == 0
     assert left(no_network) == ["promoters.data"]
-    assert files.read(source) == good
+    assert read(source) == good
 
 
 def test_fetch_goes_on_after_a_failure(names, no_network):

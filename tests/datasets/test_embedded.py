@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo.cli.data import SHAPES
+from genzoo.keys import DATASETS
+from genzoo.registry import dataset_entry
 
 # name: layout, D, smallest and largest cardinality, rows of train, valid and test
 EMBEDDED = {
@@ -55,9 +56,12 @@ ROWS = {
 }
 
 
+NO_FILES = [name for name in DATASETS if not dataset_entry(name).files]
+
+
 @pytest.fixture(scope="module")
 def loaded():
-    return {name: genzoo.load_dataset(name) for name in EMBEDDED}
+    return {name: genzoo.load_dataset(name) for name in NO_FILES}
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -69,19 +73,28 @@ def test_shapes(loaded, name):
     assert tuple(len(p) for p in (data.train, data.valid, data.test)) == sizes
 
 
-def test_every_data_set_has_a_shape_to_list():
-    assert list(SHAPES) == genzoo.list_datasets()
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_has_an_entry_with_all_that_is_listed(name):
+    entry = dataset_entry(name)
+    assert len(entry.rows) == 3
+    assert min(*entry.rows, *entry.shape) > 0
+    assert entry.licence
+    assert all(file.licence for file in entry.files)
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
-def test_the_list_tells_the_shape(loaded, name):
-    data = loaded[name]
-    shape, rows = SHAPES[name]
-    assert shape == "x".join(map(str, data.schema.event_shape))
-    assert rows == "/".join(str(len(part)) for part in (data.train, data.valid, data.test))
+def test_those_that_are_embedded_have_no_files():
+    assert set(EMBEDDED) <= set(NO_FILES)
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.parametrize("name", NO_FILES)
+def test_the_entry_tells_the_shape_and_the_licence(loaded, name):
+    data, entry = loaded[name], dataset_entry(name)
+    assert entry.shape == data.schema.event_shape
+    assert entry.rows == tuple(len(part) for part in (data.train, data.valid, data.test))
+    assert entry.licence == data.licence
+
+
+@pytest.mark.parametrize("name", NO_FILES)
 def test_source_and_licence_are_told(loaded, name):
     assert len(loaded[name].source) > 30
     assert loaded[name].licence
@@ -100,14 +113,14 @@ def test_fingerprints_are_the_same_in_every_process(loaded):
         "import genzoo, sys\nfor name in sys.argv[1:]: print(genzoo.load_dataset(name).fingerprint)"
     )
     out = subprocess.run(
-        [sys.executable, "-c", code, *EMBEDDED],
+        [sys.executable, "-c", code, *NO_FILES],
         env={**os.environ, "PYTHONHASHSEED": "7"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert out == [loaded[name].fingerprint for name in EMBEDDED]
-    assert len(set(out)) == len(EMBEDDED)
+    assert out == [loaded[name].fingerprint for name in NO_FILES]
+    assert len(set(out)) == len(NO_FILES)
 
 
 @pytest.mark.parametrize("name", ["alarm", "tinyshakespeare", "names", "grammar"])

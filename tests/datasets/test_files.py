@@ -9,6 +9,7 @@ import lzma
 import pytest
 
 from genzoo.datasets import files
+from genzoo.datasets.download import read
 
 PATH = "names/names.txt"
 SOURCE = files.sources()[PATH]
@@ -30,10 +31,10 @@ def folder(no_network, tmp_path, monkeypatch):
 
 def test_plain_and_compressed_files_are_read(folder, raw):
     (folder / f"{PATH}.gz").write_bytes(gzip.compress(raw))
-    assert files.read(SOURCE) == raw
+    assert read(SOURCE) == raw
     (folder / PATH).write_bytes(raw)
     (folder / f"{PATH}.gz").unlink()
-    assert files.read(SOURCE) == raw
+    assert read(SOURCE) == raw
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -42,7 +43,7 @@ def test_a_wrong_sum_names_both(folder, raw, packed):
     path = folder / (f"{PATH}.gz" if packed else PATH)
     path.write_bytes(gzip.compress(wrong) if packed else wrong)
     with pytest.raises(ValueError, match="expected SHA-256") as error:
-        files.read(SOURCE)
+        read(SOURCE)
     for part in (
         hashlib.sha256(raw).hexdigest(),
         hashlib.sha256(wrong).hexdigest(),
@@ -56,12 +57,12 @@ def test_a_wrong_sum_names_both(folder, raw, packed):
 def test_a_broken_gzip_file_is_named(folder, content):
     (folder / f"{PATH}.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"names.txt.gz: expected a whole gzip file"):
-        files.read(SOURCE)
+        read(SOURCE)
 
 
 def test_absence_says_what_to_put_where(folder):
     with pytest.raises(FileNotFoundError, match="put it there") as error:
-        files.read(SOURCE)
+        read(SOURCE)
     for part in ("names: no file", str(folder / PATH), f"{PATH}.gz", "github:karpathy/makemore"):
         assert part in str(error.value)
 
@@ -75,13 +76,13 @@ def test_a_variable_that_names_no_folder_is_told(folder, monkeypatch, made, mess
         path.write_text("")
     monkeypatch.setenv("GENZOO_DATA", str(path))
     with pytest.raises(ValueError, match="GENZOO_DATA: expected the path of a folder") as error:
-        files.read(SOURCE)
+        read(SOURCE)
     assert f"{str(path)!r}, {message}" in str(error.value)
 
 
 def test_without_the_variable_the_error_names_it(no_network):
     with pytest.raises(FileNotFoundError, match="set the environment variable GENZOO_DATA"):
-        files.read(SOURCE)
+        read(SOURCE)
 
 
 def test_sources_are_complete():

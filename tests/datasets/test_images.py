@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo.datasets import files, images, vision
+from genzoo.datasets import images, vision
+from genzoo.registry import dataset_entry
 
 SIZES = [50_000, 10_000, 10_000]
 
@@ -74,7 +75,7 @@ def test_binary_pixels_are_draws_from_the_intensities(mnist):
     ],
 )
 def test_what_is_no_file_of_images_is_refused(raw):
-    source = files.sources_of("mnist")[0]
+    source = dataset_entry("mnist").files[0]
     with pytest.raises(ValueError, match="expected an idx file of 28 x 28 images"):
         images.read_idx(raw, source)
 
@@ -88,7 +89,7 @@ def clothes():
     pixels = np.zeros((70_000, 28, 28), np.uint8)
     pixels[:, 3, 4] = np.arange(70_000) % 251
     train, test = (idx(part) for part in (pixels[:60_000], pixels[60_000:]))
-    names = [f"{name}.gz" for name in files.IMAGES]
+    names = [f"{name}.gz" for name in images.FILES]
     return dict(zip(names, (gzip.compress(raw, 1) for raw in (train, test)), strict=True))
 
 
@@ -134,7 +135,7 @@ def test_packed_files_are_checked_by_the_sums_of_torchvision(
 
 def test_wrong_bytes_are_not_kept(server, no_network, clothes):
     """Against torchvision's own sums."""
-    source = files.sources_of("kmnist")[0]
+    source = dataset_entry("kmnist").files[0]
     address, md5 = vision.address_and_md5(source.upstream)
     server.files = {address.split("://")[1]: clothes["train-images-idx3-ubyte.gz"]}
     with pytest.raises(ValueError, match=f"expected MD5 {md5}"):

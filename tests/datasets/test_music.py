@@ -10,9 +10,9 @@ import pytest
 from scipy.io import loadmat
 
 import genzoo
-from genzoo.cli.data import SHAPES
 from genzoo.datasets import files
 from genzoo.datasets.music import windows
+from genzoo.registry import dataset_entry
 from genzoo.space.schema import MISSING
 
 PARTS = ("train", "valid", "test")
@@ -41,7 +41,7 @@ def pieces_of(path) -> dict[str, list[np.ndarray]]:
 @pytest.fixture(scope="module", params=PIECES)
 def music(request, data_folder):
     """The data set, and its pieces."""
-    (source,) = files.sources_of(request.param)
+    (source,) = dataset_entry(request.param).files
     path = files.find(source)
     if path is None:
         pytest.skip(f"{source.cache_path} is neither in GENZOO_DATA nor in the cache")
@@ -62,7 +62,9 @@ def values(data, rows):
 
 def test_schema(music):
     data, pieces = music
-    assert SHAPES[data.name][1] == "/".join(str(len(getattr(data, part))) for part in PARTS)
+    entry = dataset_entry(data.name)
+    assert entry.rows == tuple(len(getattr(data, part)) for part in PARTS)
+    assert entry.shape == data.schema.event_shape
     channels = pieces["test"][0].shape[1]
     assert (data.schema.layout, data.schema.event_shape) == ("sequence", (16, channels))
     assert {v.kind for v in data.schema.variables} == {"nominal"}
@@ -118,7 +120,7 @@ def test_training_windows_overlap_and_are_complete(music):
 def test_independent_keys_take_as_many_nats_as_published(data_folder):
     """Each key by its share of the training steps: 11.06 nats a step of the test pieces."""
     data = genzoo.load_dataset("jsb_chorales")
-    pieces = pieces_of(files.find(files.sources_of("jsb_chorales")[0]))
+    pieces = pieces_of(files.find(dataset_entry("jsb_chorales").files[0]))
     steps = np.concatenate(pieces["train"])
     p = (steps.sum(axis=0) + 0.5) / (len(steps) + 1)
     log_p = np.log(np.stack([1 - p, p]))

@@ -10,6 +10,7 @@ import pytest
 
 import genzoo
 from genzoo.datasets import files
+from genzoo.registry import dataset_entry
 from genzoo.space.schema import MISSING
 
 FINGERPRINTS = {"adult": "d6d77d0da79a", "promoters": "9247a911fdf1", "splice": "ce7c2525febd"}
@@ -17,7 +18,7 @@ FINGERPRINTS = {"adult": "d6d77d0da79a", "promoters": "9247a911fdf1", "splice": 
 
 def lines_of(name: str, i: int = 0) -> list[list[str]]:
     """The fields of a file's lines, read anew."""
-    source = files.sources_of(name)[i]
+    source = dataset_entry(name).files[i]
     path = files.find(source)
     if path is None:
         pytest.skip(f"{source.cache_path} is neither in GENZOO_DATA nor in the cache")

@@ -12,7 +12,8 @@ import pytest
 
 import genzoo
 from genzoo import BayesianNetwork, Independent
-from genzoo.metrics.likelihood import Context, alarm, truth_gap
+from genzoo.metrics import Context
+from genzoo.metrics.likelihood import TRUTH_GAP, alarm
 from genzoo.values import LogProb
 
 SEEDS, N_TEST = 300, 500
@@ -89,7 +90,7 @@ def test_test_rows_that_leaked_into_training_raise_the_alarm():
     leaky = Leaky(seen=data.test).fit(data)
     claim = leaky.log_prob(data.test)
     assert alarm(claim, truth).raised
-    assert truth_gap(leaky, data, Context(claim, truth)).value < 0
+    assert TRUTH_GAP(leaky, data, Context(claim, truth)).value < 0
     assert not alarm(Independent().fit(data).log_prob(data.test), truth).raised
 
 

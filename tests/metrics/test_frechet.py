@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from genzoo.metrics.frechet import frechet_distance, gaussian_distance
+from genzoo.metrics.sides import Comparison
 from genzoo.registry import load_dataset
 
 
@@ -29,10 +30,10 @@ def test_halves_of_real_rows_agree_and_corrupted_rows_do_not():
     dataset = load_dataset("breast_cancer")
     rows = np.random.default_rng(1).permutation(np.concatenate([dataset.valid, dataset.test]))
     real, fake = np.array_split(rows, 2)
-    found = frechet_distance(real, fake, dataset.schema, train=dataset.train)
+    found = frechet_distance(Comparison(real, fake, dataset.schema, train=dataset.train))
     assert abs(found.value) < 4.5 * found.stderr
     noise = np.random.default_rng(2).integers(0, dataset.schema.cards, fake.shape)
-    worse = frechet_distance(real, noise, dataset.schema, train=dataset.train)
+    worse = frechet_distance(Comparison(real, noise, dataset.schema, train=dataset.train))
     assert worse.value > 5 * worse.stderr
 
 
@@ -41,7 +42,7 @@ def test_the_label_itself_is_not_judged():
     relabelled = dataset.valid.copy()
     relabelled[:, -1] = 0
     values = [
-        frechet_distance(dataset.test, rows, dataset.schema, train=dataset.train).value
+        frechet_distance(Comparison(dataset.test, rows, dataset.schema, train=dataset.train)).value
         for rows in (dataset.valid, relabelled)
     ]
     assert values[0] == values[1]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics import Context
-from genzoo.metrics.likelihood import alarm, bits_per_dim, truth_gap
-from genzoo.metrics.likelihood import test_log_prob as log_prob_of_test_rows
+from genzoo.metrics.likelihood import BITS_PER_DIM, TEST_LOG_PROB, TRUTH_GAP, alarm
 from genzoo.space.schema import Schema, Variable
 from genzoo.values import LogProb, Unsupported
 
@@ -29,10 +28,10 @@ Q = np.array([0.25, 0.25, 0.25, 0.25])
 def test_means_units_and_directions():
     x = rows()
     context = Context(LogProb.exact(np.log(Q)[x]), np.log(P)[x])
-    nats = log_prob_of_test_rows(None, Coin, context)
+    nats = TEST_LOG_PROB(None, Coin, context)
     assert np.isclose(nats.value, np.log(0.25))
     assert nats.higher_is_better
-    bits = bits_per_dim(None, Coin, context)
+    bits = BITS_PER_DIM(None, Coin, context)
     assert np.isclose(bits.value, 1.0)
     assert not bits.higher_is_better
 
@@ -40,11 +39,11 @@ def test_means_units_and_directions():
 def test_the_gap_to_the_truth_is_the_divergence():
     # paired mean over 2,000 rows; off by more than 5 standard errors once in two million runs
     x = rows()
-    gap = truth_gap(None, Coin, Context(LogProb.exact(np.log(Q)[x]), np.log(P)[x]))
+    gap = TRUTH_GAP(None, Coin, Context(LogProb.exact(np.log(Q)[x]), np.log(P)[x]))
     exact = float(np.sum(P * (np.log(P) - np.log(Q))))
     assert abs(gap.value - exact) < 5 * gap.stderr
     with pytest.raises(Unsupported, match="truth of coin is not known"):
-        truth_gap(None, Coin, Context(LogProb.exact(np.log(Q)[x])))
+        TRUTH_GAP(None, Coin, Context(LogProb.exact(np.log(Q)[x])))
 
 
 def test_honest_models_raise_no_alarm():

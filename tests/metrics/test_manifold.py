@@ -9,7 +9,8 @@ import pytest
 
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import Context
-from genzoo.metrics.manifold import manifold, precision
+from genzoo.metrics.manifold import PRECISION, manifold
+from genzoo.metrics.sides import Comparison
 from genzoo.space.schema import Schema, Variable
 from genzoo.values import LogProb
 
@@ -23,7 +24,7 @@ def cloud(n, seed, shift=0.0):
 
 def test_without_ties_they_are_the_published_numbers():
     real, fake = cloud(150, 0), cloud(150, 1, shift=0.05)
-    found = manifold(real, fake, SCHEMA, k=3)
+    found = manifold(Comparison(real, fake, SCHEMA), k=3)
 
     def distances(a, b):
         return np.sqrt((((a[:, None] - b) / (10**6 - 1)) ** 2).sum(-1))
@@ -42,11 +43,11 @@ def test_without_ties_they_are_the_published_numbers():
 def test_precision_is_of_the_samples_and_recall_of_the_data():
     left, right = cloud(100, 0, -0.3), cloud(100, 1, 0.3)
     both = np.concatenate([left, right])
-    narrow = manifold(both, cloud(200, 2, 0.3), SCHEMA)
+    narrow = manifold(Comparison(both, cloud(200, 2, 0.3), SCHEMA))
     assert narrow.precision.value > 0.8
     assert narrow.recall.value < 0.6
     assert narrow.coverage.value < 0.6
-    wide = manifold(cloud(200, 3, 0.3), both, SCHEMA)
+    wide = manifold(Comparison(cloud(200, 3, 0.3), both, SCHEMA))
     assert wide.precision.value < 0.6
     assert wide.recall.value > 0.8
 
@@ -55,13 +56,13 @@ def test_rows_that_repeat_count_as_neighbours():
     # two values only: every ball has radius 0 and holds half of the other side
     schema = Schema((Variable("a", cardinality=2),), "table", (1,))
     rows = np.arange(100)[:, None] % 2
-    found = manifold(rows, rows, schema)
+    found = manifold(Comparison(rows, rows, schema))
     assert found.precision.value == found.recall.value == found.coverage.value == 1
     assert found.density.value == pytest.approx(1, abs=0.03)
 
 
 def test_errors_cover_the_spread_over_repeats():
-    found = [manifold(cloud(150, s), cloud(150, s + 100), SCHEMA) for s in range(40)]
+    found = [manifold(Comparison(cloud(150, s), cloud(150, s + 100), SCHEMA)) for s in range(40)]
     for name in ("precision", "recall", "density", "coverage"):
         metrics = [getattr(m, name) for m in found]
         spread = np.std([m.value for m in metrics], ddof=1)
@@ -71,5 +72,5 @@ def test_errors_cover_the_spread_over_repeats():
 def test_other_samples_in_a_copied_context_are_judged_anew():
     dataset = Dataset("clouds", SCHEMA, *(cloud(100, 0) for _ in range(3)))
     near = Context(LogProb.exact(np.empty(0)), samples=cloud(100, 1))
-    assert precision(None, dataset, near).value > 0.8
-    assert precision(None, dataset, replace(near, samples=cloud(100, 2, 0.4))).value < 0.2
+    assert PRECISION(None, dataset, near).value > 0.8
+    assert PRECISION(None, dataset, replace(near, samples=cloud(100, 2, 0.4))).value < 0.2

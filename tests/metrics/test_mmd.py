@@ -7,6 +7,7 @@ import pytest
 
 from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.metrics.mmd import mmd_squared
+from genzoo.metrics.sides import Comparison
 from genzoo.space.schema import Schema, Variable
 
 SCHEMA = Schema(
@@ -26,7 +27,7 @@ def test_unbiased_with_an_error_that_is_the_spread_over_repeats(distance):
     found = []
     for seed in range(100):
         real, fake = (CELLS[rng.choice(len(CELLS), 80, p=w)] for w in (p, q))
-        found.append(mmd_squared(real, fake, SCHEMA, bandwidth=0.8, seed=seed))
+        found.append(mmd_squared(Comparison(real, fake, SCHEMA, seed=seed), bandwidth=0.8))
     values = np.array([m.value for m in found])
     spread = values.std(ddof=1)
     # 4.5 standard errors: 1 of 10**5 runs

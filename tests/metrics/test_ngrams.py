@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from genzoo.metrics.ngrams import unseen_ngrams, variation_of_ngrams
+from genzoo.metrics.sides import Comparison
 from genzoo.space.schema import Schema, Variable
 
 
@@ -22,16 +23,18 @@ def test_unseen_ngrams_are_counted_up_to_the_first_end():
     train = strings(["abc"])
     # of "abc" END: abc, bc-END; of "abb" END: abb and bb-END, both new; nothing after END counts
     half_new = np.concatenate([strings(["abc"], n=30), strings(["abb"], n=30)])
-    found = unseen_ngrams(train, half_new, SCHEMA, train=train)
+    found = unseen_ngrams(Comparison(train, half_new, SCHEMA, train=train))
     assert found.value == pytest.approx(0.5)
     assert found.stderr == pytest.approx(0.5 / np.sqrt(59))
-    assert unseen_ngrams(half_new, half_new, SCHEMA, train=train).value == 0
-    assert unseen_ngrams(half_new, train, SCHEMA, train=train).value == pytest.approx(-0.5)
+    assert unseen_ngrams(Comparison(half_new, half_new, SCHEMA, train=train)).value == 0
+    assert unseen_ngrams(Comparison(half_new, train, SCHEMA, train=train)).value == pytest.approx(
+        -0.5
+    )
 
 
 def test_variation_sees_order():
     real, fake = strings(["abcabc"]), strings(["cbacba"])
-    found = variation_of_ngrams(real, fake, SCHEMA)
+    found = variation_of_ngrams(Comparison(real, fake, SCHEMA))
     # the same letters, no pair or triple alike; what chance would give is taken off
     assert 0.6 < found.value <= 2 / 3
     assert not found.higher_is_better
@@ -45,21 +48,21 @@ def test_channels_of_a_step_belong_together():
     one = rng.integers(0, 50, (300, 8, 1))
     agree = np.repeat(one, 2, axis=2).reshape(300, 16)
     differ = np.concatenate([one, rng.integers(0, 50, (300, 8, 1))], axis=2).reshape(300, 16)
-    assert variation_of_ngrams(agree, differ, schema).value > 0.9
-    assert unseen_ngrams(agree, differ, schema, train=agree).value > 0.9
+    assert variation_of_ngrams(Comparison(agree, differ, schema)).value > 0.9
+    assert unseen_ngrams(Comparison(agree, differ, schema, train=agree)).value > 0.9
 
 
 def test_sequences_shorter_than_three_steps():
     schema = Schema((Variable(0, cardinality=3), Variable(1, cardinality=3)), "sequence", (2,))
     rng = np.random.default_rng(1)
     real, fake = rng.integers(0, 3, (2, 100, 2))
-    found = variation_of_ngrams(real, fake, schema)
+    found = variation_of_ngrams(Comparison(real, fake, schema))
     assert abs(found.value) < 4.5 * found.stderr
-    assert unseen_ngrams(real, fake, schema, train=real).value == 0
+    assert unseen_ngrams(Comparison(real, fake, schema, train=real)).value == 0
 
 
 def test_samples_too_short_for_any_ngram_have_nothing_in_common():
     empty = np.full((60, 6), 3)
-    found = variation_of_ngrams(strings(["abcabc"]), empty, SCHEMA)
+    found = variation_of_ngrams(Comparison(strings(["abcabc"]), empty, SCHEMA))
     assert found.value == pytest.approx(1)
-    assert unseen_ngrams(empty, empty, SCHEMA, train=empty).value == 0
+    assert unseen_ngrams(Comparison(empty, empty, SCHEMA, train=empty)).value == 0

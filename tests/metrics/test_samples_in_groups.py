@@ -16,6 +16,7 @@ from genzoo.keys import METRICS
 from genzoo.metrics import Context
 from genzoo.metrics.manifold import manifold
 from genzoo.metrics.mmd import mmd_squared
+from genzoo.metrics.sides import Comparison
 from genzoo.metrics.two_sample import c2st
 from genzoo.metrics.variation import variation_of_marginals
 from genzoo.registry import look_up
@@ -173,7 +174,7 @@ def test_validation_rows_are_judged_in_their_groups():
     model = Independent().fit(dataset)
     record = validation.judge(model, dataset, samples, seed=0, notes=[])
     names = (dataset.groups["valid"], None)
-    expected = c2st(dataset.valid, samples, dataset.schema, groups=names)
+    expected = c2st(Comparison(dataset.valid, samples, dataset.schema, groups=names))
     assert record["c2st"]["value"] == expected.value
     assert record["c2st"]["stderr"] == expected.stderr
     assert record["c2st_refused"] is None
@@ -223,7 +224,7 @@ def test_what_goes_wrong_on_validation_rows_is_recorded_and_noted(monkeypatch):
         raise RuntimeError("no trees today")
 
     dataset, samples = grouped(TABLE)
-    monkeypatch.setattr("genzoo.benchmark.validation.two_sample_test", broken)
+    monkeypatch.setattr("genzoo.benchmark.validation.C2ST", broken)
     notes = []
     record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
     assert record["c2st"] is None
@@ -248,10 +249,12 @@ def bunches(seed, n_groups=20, size=10):
 
 def test_balls_reach_beyond_the_group():
     real, fake, names = bunches(0)
-    assert manifold(real, fake, LINE).precision.value == 0  # every ball is a point
-    assert manifold(real, fake, LINE, groups=(names, None)).precision.value > 0.5
+    assert manifold(Comparison(real, fake, LINE)).precision.value == 0  # every ball is a point
+    assert manifold(Comparison(real, fake, LINE, groups=(names, None))).precision.value > 0.5
     with pytest.raises(Unsupported, match="fewer than 5 neighbours in other groups"):
-        manifold(real[:24], fake, LINE, groups=(np.repeat([0, 1, 2, 3], [10, 6, 4, 4]), None))
+        manifold(
+            Comparison(real[:24], fake, LINE, groups=(np.repeat([0, 1, 2, 3], [10, 6, 4, 4]), None))
+        )
 
 
 def test_no_pair_of_one_group_is_in_the_kernel_means():
@@ -262,13 +265,15 @@ def test_no_pair_of_one_group_is_in_the_kernel_means():
     def kernel(x, y):
         return np.exp(-(((x[:, None, 0] - y[:, 0]) / unit) ** 2) / 0.1)
 
-    found = mmd_squared(real, real[::-1], LINE, bandwidth=0.1, groups=(names, names[::-1]))
+    found = mmd_squared(
+        Comparison(real, real[::-1], LINE, groups=(names, names[::-1])), bandwidth=0.1
+    )
     apart = kernel(real, real)[names[:, None] != names].mean()
     # the groups of the two sides that share a block are not paired, whichever these are
     across = kernel(real, real)
     assert 2 * apart - 2 * across.max() < found.value < 2 * apart - 2 * across.min()
-    ignoring = mmd_squared(real, fake, LINE, bandwidth=0.1)
-    heeding = mmd_squared(real, fake, LINE, bandwidth=0.1, groups=(names, None))
+    ignoring = mmd_squared(Comparison(real, fake, LINE), bandwidth=0.1)
+    heeding = mmd_squared(Comparison(real, fake, LINE, groups=(names, None)), bandwidth=0.1)
     assert heeding.value < ignoring.value
     assert heeding.stderr > ignoring.stderr
 
@@ -281,7 +286,7 @@ def test_total_variation_of_groups_that_agree_within():
     def value(real, fake, seed=0):
         rows = [letters[names][:, None] for letters in (real, fake)]
         return variation_of_marginals(
-            *rows, schema, train=rows[0], groups=(names, names), seed=seed
+            Comparison(*rows, schema, train=rows[0], groups=(names, names), seed=seed)
         ).value
 
     letters = np.arange(8) % 4

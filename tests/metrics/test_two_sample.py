@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from genzoo.metrics.sides import Comparison
 from genzoo.metrics.two_sample import c2st
 from genzoo.space.schema import Schema, Variable
 
@@ -16,7 +17,7 @@ def test_sees_what_is_only_in_the_joint_distribution():
     real = rng.integers(0, 2, (2000, 3))
     fake = real[rng.permutation(2000)]
     fake[:, 1] = fake[:, 0]
-    found = c2st(real, fake, schema)
+    found = c2st(Comparison(real, fake, schema))
     # off by 4.5 standard errors in 1 of 10**5 runs
     assert abs(found.value - 0.75) < 4.5 * found.stderr
     assert not found.higher_is_better
@@ -29,7 +30,7 @@ def test_accuracy_is_one_where_supports_differ_and_many_codes_are_fine():
     rng = np.random.default_rng(1)
     real, fake = rng.integers(0, [500, 300], (300, 2)), rng.integers(0, [500, 300], (200, 2))
     fake[:, 0] += 500
-    found = c2st(real, fake, schema)
+    found = c2st(Comparison(real, fake, schema))
     assert found.value > 0.98
     assert 0 < found.stderr < 0.02
 
@@ -39,6 +40,6 @@ def test_the_error_is_no_smaller_than_the_spread_over_repeats():
     # the spread of 40 repeats is 1.6 times its expectation in fewer than 1 of 10**5 runs
     schema = Schema(tuple(Variable(n, cardinality=2) for n in "abc"), "table", (3,))
     rng = np.random.default_rng(2)
-    found = [c2st(*rng.integers(0, 2, (2, 120, 3)), schema, seed=s) for s in range(40)]
+    found = [c2st(Comparison(*rng.integers(0, 2, (2, 120, 3)), schema, seed=s)) for s in range(40)]
     spread = np.std([m.value for m in found], ddof=1)
     assert spread < 1.6 * np.mean([m.stderr for m in found])

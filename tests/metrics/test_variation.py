@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from genzoo.metrics.sides import Comparison
 from genzoo.metrics.variation import variation_of_marginals, variation_of_pairs
 from genzoo.space.schema import Schema, Variable
 
@@ -19,7 +20,7 @@ def test_perfect_copies_are_at_zero_on_average_at_any_size(function, n):
     found = []
     for seed in range(80):
         real, fake = rng.integers(0, 4, (n, 2)), rng.integers(0, 4, (2 * n, 2))
-        found.append(function(real, fake, SCHEMA, train=real, seed=seed))
+        found.append(function(Comparison(real, fake, SCHEMA, train=real, seed=seed)))
     values = np.array([m.value for m in found])
     spread = values.std(ddof=1)
     assert abs(values.mean()) < 4.5 * spread / np.sqrt(80)
@@ -30,7 +31,7 @@ def test_disjoint_supports_are_at_one():
     rng = np.random.default_rng(0)
     real, fake = rng.integers(0, 2, (100, 2)), rng.integers(2, 4, (50, 2))
     for function in (variation_of_marginals, variation_of_pairs):
-        assert function(real, fake, SCHEMA, train=real).value == pytest.approx(1)
+        assert function(Comparison(real, fake, SCHEMA, train=real)).value == pytest.approx(1)
 
 
 def test_close_to_the_known_distance_of_large_samples():
@@ -38,7 +39,7 @@ def test_close_to_the_known_distance_of_large_samples():
     schema = Schema((Variable("a", cardinality=2), Variable("b", cardinality=2)), "table", (2,))
     rng = np.random.default_rng(1)
     real, fake = (rng.random((2000, 2)) < 0.3) * 1, (rng.random((2000, 2)) < 0.5) * 1
-    found = variation_of_marginals(real, fake, schema, train=real)
+    found = variation_of_marginals(Comparison(real, fake, schema, train=real))
     assert found.value == pytest.approx(0.2, abs=0.015 + 4.5 * found.stderr)
 
 
@@ -46,9 +47,9 @@ def test_pairs_see_dependence_that_marginals_do_not():
     rng = np.random.default_rng(2)
     real = np.repeat(rng.integers(0, 4, (1000, 1)), 2, axis=1)
     fake = rng.integers(0, 4, (1000, 2))
-    marginals = variation_of_marginals(real, fake, SCHEMA, train=real)
+    marginals = variation_of_marginals(Comparison(real, fake, SCHEMA, train=real))
     assert abs(marginals.value) < 4.5 * marginals.stderr
-    assert variation_of_pairs(real, fake, SCHEMA, train=real).value > 0.6
+    assert variation_of_pairs(Comparison(real, fake, SCHEMA, train=real)).value > 0.6
 
 
 def test_ordinals_are_compared_in_bins_and_missing_marks_apart():
@@ -58,7 +59,7 @@ def test_ordinals_are_compared_in_bins_and_missing_marks_apart():
     real, train = rng.integers(0, [1000, 2], (500, 2)), rng.integers(0, [1000, 2], (500, 2))
     same, other = rng.integers(0, [1000, 2], (500, 2)), real.copy()
     other[:250, 0] = 1000
-    found = variation_of_marginals(real, same, schema, train=train)
+    found = variation_of_marginals(Comparison(real, same, schema, train=train))
     assert abs(found.value) < 4.5 * found.stderr
-    found = variation_of_marginals(real, other, schema, train=train)
+    found = variation_of_marginals(Comparison(real, other, schema, train=train))
     assert found.value == pytest.approx(0.25, abs=0.05)  # half of one of two variables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import hashlib
 import io
 import json
@@ -251,8 +252,6 @@ def _read_parquet(path: Path) -> Content:
 
 
 def _plain_column(path: Path, name: str, values: list[Any]) -> pd.Series:
-    import datetime
-
     import pandas as pd
 
     present = [v for v in values if v is not None]

@@ -1,0 +1,146 @@
+"""Writes what follows from ``genzoo.keys``: ``genzoo/__init__.pyi``, and tables in README and docs.
+
+    make generated
+
+A table stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->``. A test compares.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import genzoo
+from genzoo import MISSING
+from genzoo.keys import DATASETS, FACE, MODELS
+from genzoo.metrics import registered
+from genzoo.registry import dataset_entry, load_dataset, make_model, model_class
+
+ROOT = Path(__file__).resolve().parents[1]
+STUB = '''"""What ``genzoo`` gives, for type checkers and editors (written by docs/generate.py)."""
+
+{imports}
+
+__version__: str
+__all__ = [
+{names}
+]
+'''
+MOST_KEYS = 8  # of one kind that are written out
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Every file that is written, and what it is to hold."""
+    yield ROOT / "genzoo" / "__init__.pyi", stub()
+    for name, tables in TABLES.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for table in tables:
+            what = table.__name__
+            before, mark, rest = text.partition(f"<!-- {what} -->\n")
+            _, end, after = rest.partition(f"<!-- end of {what} -->\n")
+            if not (mark and end):
+                raise ValueError(f"{name}: expected the marks of a table of {what}")
+            text = f"{before}{mark}{table()}\n{end}{after}"
+        yield ROOT / name, text
+
+
+def stub() -> str:
+    """The face of the package as plain imports."""
+    places = sorted((place.split(":")[0], name) for name, place in FACE.items())
+    imports = "\n".join(f"from {module} import {name} as {name}" for module, name in places)
+    # constants, classes, functions, as ruff would have it
+    ordered = sorted(genzoo.__all__, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    names = "\n".join(f'    "{name}",' for name in ordered)
+    return STUB.format(imports=imports, names=names)
+
+
+def families() -> str:
+    """What each family says of itself, and of what kind its log masses turn out to be."""
+    lines = []
+    for key in MODELS:
+        whole, few_holes, many_holes = kinds(key)
+        holes = " or ".join(dict.fromkeys((few_holes, many_holes)))
+        trains = "yes" if model_class(key).fits_missing else "no"
+        lines.append([f"`{key}`", first_line(model_class(key)), whole, holes, trains])
+    titles = ["key", "what it is", "log-likelihood", "of a row with holes", "trains on such rows"]
+    return as_table(titles, lines)
+
+
+def kinds(family: str) -> tuple[str, str, str]:
+    """The kind of ``log_prob`` of whole rows, of small ones with a hole, of long ones with many."""
+    few = np.random.default_rng(0).integers(0, 2, (60, 4))
+    model = make_model(family).fit(few, budget="3 steps")
+    found = [model.log_prob(few[:3]), model.log_prob(np.array([[0, MISSING, 1, 1]]))]
+    rows, queried, edges = many_causes()
+    params: dict[str, dict[str, Any]] = {
+        "bayesian_network": {"structure": edges},
+        "ngram": {"context": 16},
+    }
+    model = make_model(family, **params.get(family, {})).fit(rows, budget="3 steps")
+    found.append(model.log_prob(queried))
+    whole, few_holes, many_holes = (log_prob.kind.replace("_", " ") for log_prob in found)
+    return whole, few_holes, many_holes
+
+
+def many_causes(n: int = 60) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
+    """Rows of n hidden causes and twice as many effects, each of three of the causes; a row in
+    which the causes are missing; the edges. No order of elimination keeps the tables small."""
+    rng = np.random.default_rng(0)
+    causes = rng.integers(0, 2, (300, n))
+    parents = np.array([rng.choice(n, 3, replace=False) for _ in range(2 * n)])
+    effects = (causes[:, parents].sum(axis=2) >= 2) ^ (rng.random((300, 2 * n)) < 0.1)
+    rows = np.column_stack([causes, effects]).astype(np.int64)
+    queried = np.where(np.arange(3 * n) < n, MISSING, rows[0])
+    edges = [[f"x{p}", f"x{n + c}"] for c, three in enumerate(parents) for p in three]
+    return rows, queried[None], edges
+
+
+def datasets() -> str:
+    """The data sets by the module that reads them."""
+    kinds: dict[tuple[str, bool], list[str]] = {}
+    for key, place in DATASETS.items():
+        kinds.setdefault((place.split(":")[0], bool(dataset_entry(key).files)), []).append(key)
+    lines = []
+    for (module, has_files), keys in sorted(kinds.items(), key=lambda kind: (kind[0][1], kind[1])):
+        files, truth = "downloaded", ""  # what needs a network is not asked for its truth
+        if not has_files:
+            known = all(load_dataset(key).truth is not None for key in keys)
+            files, truth = "embedded", "known" if known else ""
+        shown = ", ".join(f"`{key}`" for key in keys)
+        if len(keys) > MOST_KEYS:
+            shown = f"`{keys[0]}` ... `{keys[-1]}` ({len(keys)} of them)"
+        about = first_line(importlib.import_module(module))
+        lines.append([shown, about, files, truth])
+    return as_table(["keys", "what they are", "files", "truth"], lines)
+
+
+def metrics() -> str:
+    """What each metric says of itself."""
+    lines = []
+    for key, metric in registered().items():
+        best = "higher" if metric.higher_is_better else "lower"
+        best = best if metric.ideal is None else f"{metric.ideal:g}"
+        of = "samples" if metric.of_samples else "log masses"
+        lines.append([f"`{key}`", metric.title, of, metric.unit, best, metric.meaning])
+    return as_table(["key", "title", "of", "unit", "best", "what it means"], lines)
+
+
+def first_line(of: object) -> str:
+    return str(of.__doc__).split("\n")[0].replace("``", "`")
+
+
+def as_table(titles: list[str], lines: list[list[str]]) -> str:
+    cells = [titles, ["---"] * len(titles), *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+TABLES = {"README.md": (families, datasets), "docs/metrics.md": (metrics,)}
+
+if __name__ == "__main__":
+    for path, text in generated():
+        path.write_text(text, encoding="utf-8")
+        print(f"written: {path.relative_to(ROOT)}")

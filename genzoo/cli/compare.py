@@ -1,0 +1,243 @@
+"""``genzoo compare`` and ``genzoo report``: a comparison, and its report again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genzoo import benchmark
+from genzoo.benchmark.results import Run
+from genzoo.cli.options import BudgetOption, SchemaOption
+from genzoo.datasets import own
+from genzoo.datasets.own.show import as_text
+from genzoo.keys import DATASETS
+from genzoo.results.advice import advise, in_words
+from genzoo.results.choice import choose_likelihood
+from genzoo.results.numbers import ascii_marks
+from genzoo.results.record import read_run
+from genzoo.store import check_place, check_target
+
+
+def compare(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Your own data: .csv, .tsv, .parquet, .jsonl, .txt (a string a line), or a folder "
+            "of images of one size.",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The class of each row.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="No value of this column is in two parts."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Test rows are the latest by this column."),
+    ] = None,
+    stratify: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Each part has its share of each value."),
+    ] = None,
+    schema: SchemaOption = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="Neither leave out nor fold; may be given several times."
+        ),
+    ] = None,
+    only_schema: Annotated[
+        bool, typer.Option("--only-schema", help="Show how the columns are treated, then stop.")
+    ] = False,
+    save_best: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Save the model that is recommended for likelihoods, or chosen where none is; "
+            "implies --save-models.",
+        ),
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
+    ] = None,
+    datasets: Annotated[
+        str | None,
+        typer.Option(help="Keys of data sets, with commas; they may stand beside FILEs."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="How many seeds.  [default: 1]")] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Judge every row of a FILE once, in K folds."),
+    ] = None,
+    budget: BudgetOption = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help='A named comparison: "quick" (some 15 minutes on two cores).'),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder.  [default: runs/PROFILE]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Worker processes.  [default: one for each core]")
+    ] = None,
+    save_models: Annotated[
+        bool,
+        typer.Option(help="Keep the fitted models; cells finished without are run anew."),
+    ] = False,
+) -> None:
+    """Train families on data sets and compare them; write a report.
+
+    Models are judged on rows that they have not seen, in nats on one common space.
+
+    Of a file of your own it shows what each column is taken for, and writes that to
+    OUT/schema_NAME.json: correct it there, and give it with --schema. 70 % of the rows are to train
+    on, 10 % to select on, 20 % to be judged on.
+
+    The same folder given again resumes: cells that are finished are not run again unless their
+    code, data, budget or library versions changed, and what is new is added to the comparison.
+
+    Examples: genzoo compare my.csv --label income --out runs/mine; genzoo compare --models
+    independent,vae --datasets digits,alarm --budget 60s
+    """
+    given: dict[str, Any] = {
+        "label": label,
+        "group": group,
+        "time": time,
+        "stratify": stratify,
+        "schema": schema,
+        "keep": keep or None,
+    }
+    options = {name: value for name, value in given.items() if value is not None}
+    if not files and (options or only_schema):
+        first = next(iter(options), "only-schema")
+        raise ValueError(f"--{first}: expected a FILE of your own beside it; got none")
+    if folds is not None and not files:
+        raise ValueError("--folds: expected a FILE of your own beside it; got none")
+    if files and len(files) > 1 and options:
+        raise ValueError(
+            f"--{next(iter(options))}: holds for one file; got {len(files)}: compare them one by "
+            f"one, into the same --out if you like"
+        )
+    asked: list[Any] | None = _split(datasets)
+    names = _names(files or [], asked or [])
+    if save_best is not None:
+        check_target(save_best, "--save-best")
+        if len(names) != 1:
+            raise ValueError(f"--save-best: expected one data set; got {len(names) or 'a profile'}")
+    if files:
+        shown = [_show_file(file, options) for file in files]
+        asked = [*(asked or []), *shown]
+        out = Path("runs") / (profile or shown[0].name) if out is None else out
+        _write_schemas(shown, out)
+        if only_schema:
+            return
+    run = benchmark.compare(
+        _split(models),
+        asked,
+        seeds=seeds,
+        budget=budget,
+        folds=folds,
+        profile=profile,
+        out=out,
+        n_jobs=jobs,
+        save_models=save_models or save_best is not None,
+    )
+    _show(run)
+    if files:
+        typer.echo("\n" + in_words(run.folder, [data.name for data in shown]))
+    if save_best is not None:
+        best = run.save_best(names[0], save_best)
+        typer.echo(f"\n{_what_is_saved(run, names[0], best, save_best)}")
+
+
+def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
+    """As what the model in ``place`` is saved; where the report recommends none, in its words why.
+
+    A file in hand looks like advice: that there is none must be said beside it.
+    """
+    record = read_run(run.folder)
+    advice = next(a for a in advise(record, dataset) if a.purpose in ("none", "likelihood"))
+    k = record.facts(dataset)["folds"]
+    of_folds = "" if k is None else f": the fit of the first of {k} folds"
+    if advice.model is not None:
+        return f"{best}, for likelihoods on {dataset}, is saved in {place}{of_folds}"
+    choice = choose_likelihood(record, dataset)
+    assert choice is not None  # or nothing would be saved
+    chosen = "validation's choice"
+    if choice.recommended is not choice.chosen:
+        chosen = f"put by test rows in the place of {choice.chosen.model}, {chosen}"
+    return (
+        f"Nothing is recommended for likelihoods on {dataset}: {ascii_marks(advice.words)}\n"
+        f"What is saved in {place} is {best}, {chosen}{of_folds}."
+    )
+
+
+def _names(files: list[str], keys: list[str]) -> list[str]:
+    """What the data sets will be called, files first.
+
+    Raises:
+        ValueError: where two would be called the same.
+    """
+    found: dict[str, str] = {}
+    named = [(own.name_of(file), file) for file in files] + [
+        (key, f"--datasets {key}") for key in keys
+    ]
+    for name, given in named:
+        if name in found:
+            raise ValueError(
+                f"FILE: expected data of different names; {found[name]} and {given} would both be "
+                f"called {name}: rename a file, or compare them into different --out"
+            )
+        found[name] = given
+    return list(found)
+
+
+def _show_file(file: str, options: dict[str, Any]) -> own.OwnDataset:
+    """Read a file of the user's own and show what its columns are taken for."""
+    if file in DATASETS and not Path(file).exists():
+        raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
+    prepared = own.prepare(file, **options)
+    data = own.split_of(prepared)
+    typer.echo(as_text(prepared, data))
+    return data
+
+
+def _write_schemas(files: list[own.OwnDataset], out: Path) -> None:
+    """Write what the columns are treated as, to be corrected."""
+    check_place(out, "--out")
+    if (out / "plan.json").is_file():
+        benchmark.load_run(
+            out
+        )  # what can't be read is refused before anything is written beside it
+    for data in files:
+        data.schema_place(out)  # if one of them is refused, none is written
+    for data in files:
+        written = data.write_schema(out)
+        if written is not None:
+            typer.echo(f"\nto correct this, edit {written} and give it with --schema")
+
+
+def _split(names: str | None) -> list[str] | None:
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a comparison.")],
+) -> None:
+    """Write the report of a comparison again.
+
+    Four files: report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
+    for each number of the tables).
+    """
+    _show(benchmark.load_run(folder))
+
+
+def _show(run: Run) -> None:
+    typer.echo(str(run))
+    paths = run.report()
+    typer.echo("\nwritten: " + ", ".join(str(path) for path in paths.values()))

@@ -1,0 +1,212 @@
+"""``genzoo fit``, ``sample``, ``score`` and ``check``: one model."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genzoo import conformance
+from genzoo.cli.options import BudgetOption, DatasetArgument, SchemaOption
+from genzoo.conformance import CheckResult, ConformanceError
+from genzoo.datasets import own
+from genzoo.datasets.dataset import SPLITS
+from genzoo.keys import DATASETS
+from genzoo.model import GenerativeModel
+from genzoo.registry import load_dataset, load_model, make_model
+from genzoo.space import forms
+from genzoo.store import COLUMNS_FILE, check_place, check_target, write_atomically
+
+CHECK_FAILED = 1
+
+ModelFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder of a saved model ('genzoo fit --out').")
+]
+
+
+def fit(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A key of 'genzoo list models'.")],
+    dataset: DatasetArgument,
+    out: Annotated[Path, typer.Option(help="The folder in which to save the fitted model.")],
+    budget: BudgetOption = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn at random.")] = 0,
+    schema: SchemaOption = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
+    ] = None,
+) -> None:
+    """Train a family on a data set and save the fitted model.
+
+    Of a data set with a key, the test rows are left for 'genzoo score'.
+
+    Example: genzoo fit vae digits --out models/vae --budget 60s --set latent_dim=16
+    """
+    check_target(out, "--out")
+    params = dict(_read_setting(text) for text in set_ or [])
+    made = make_model(model, **params)
+    data: Any
+    columns = None
+    if own.names_a_path(dataset) and dataset not in DATASETS:
+        prepared = own.prepare(dataset, schema=schema)
+        data, columns = prepared.data(), prepared.schema_file
+        for remark in prepared.remarks():
+            typer.echo(f"note: {remark}", err=True)
+    elif schema is not None:
+        raise ValueError(f"--schema: expected a file of your own beside it; got {dataset!r}")
+    else:
+        data = load_dataset(dataset)
+    made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
+    made.save(out)
+    if columns is not None:
+        write_atomically(out / COLUMNS_FILE, columns.encode())
+    done = made.training_
+    typer.echo(
+        f"{made}: {done.steps} steps in {done.seconds:.1f} s, stopped by {done.stopped_by}; "
+        f"{made.n_parameters_} parameters; saved in {out}"
+    )
+
+
+def _read_setting(text: str) -> tuple[str, Any]:
+    """``key=value``; the value is JSON where it can be (8, 0.5, true, null, [1, 2]), else text."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise ValueError(f"--set: expected KEY=VALUE; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def sample(
+    folder: ModelFolder,
+    n: Annotated[int, typer.Option("-n", help="How many rows.")] = 5,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv file to write them to.  [default: the screen]")
+    ] = None,
+) -> None:
+    """Draw rows from a saved model.
+
+    A table comes as CSV, text as it is, images as CSV of their pixels.
+
+    Example: genzoo sample models/vae -n 100 --seed 1 --out samples.csv
+    """
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out: expected a file; {out} is a folder")
+    if out is not None and not check_place(out.parent, "--out").exists():
+        raise ValueError(f"--out: expected a folder that is there; got {out.parent}")
+    model = load_model(folder)
+    drawn = forms.read(model.sample(n, seed=seed))
+    if isinstance(drawn, forms.Codes):  # shown as what they stand for
+        drawn = forms.read(model.schema_.decode(drawn.data, seed=seed))
+    lines = drawn.lines()
+    if out is None and lines is not None:
+        # text with line breaks of its own needs a sign between two samples
+        typer.echo(("\n----\n" if any("\n" in text for text in lines) else "\n").join(lines))
+        return
+    columns, frame = _columns_of(folder), drawn.table(model.schema_.names)
+    if columns is not None:
+        frame = own.untreat(columns, frame)
+    if out is None:
+        typer.echo(frame.to_csv(index=False), nl=False)
+    else:
+        frame.to_csv(out, index=False)
+        typer.echo(f"{n} rows in {out}")
+
+
+def score(
+    folder: ModelFolder,
+    dataset: DatasetArgument,
+    split: Annotated[
+        str | None, typer.Option(help="train, valid or test of a data set.  [default: test]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="For models whose score is a random bound.")] = 0,
+) -> None:
+    """Score rows by a saved model.
+
+    Prints the mean log-likelihood of the rows in nats, with its standard error; '>=' stands before
+    a lower bound. Of a file of your own all rows are scored, and those with numbers that the model
+    doesn't know are counted.
+
+    Example: genzoo score models/vae digits
+    """
+    model = load_model(folder)
+    rows = _rows_to_score(model, _columns_of(folder), dataset, split)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*beyond the schema's range")  # said below, by row
+        result = model.log_prob(rows, seed=seed).mean()
+    _count_unknown(model, rows)
+    bits = result.bits_per_dim(model.schema_)
+    text = str(result).replace(" +- nan", "")  # a single row has no spread
+    typer.echo(f"{text} per row ({result.kind}), {bits:.4f} bits per dimension")
+
+
+def _count_unknown(model: GenerativeModel, rows: Any) -> None:
+    """Say how many rows hold numbers that the model's schema doesn't know."""
+    form = forms.read(rows)
+    unknown = form.off_grid(model.schema_)
+    n = int(unknown.any(axis=1).sum())
+    if n:
+        names = [
+            str(name)
+            for name, column in zip(model.schema_.names, unknown.T, strict=True)
+            if column.any()
+        ]
+        shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        typer.echo(
+            f"genzoo: {n} of {len(rows)} rows hold numbers beyond the range that the model knows, "
+            f"or between its values{f' ({shown})' if form.columns else ''}: they are scored as "
+            f"the nearest that it knows, which can make impossible rows look likely",
+            err=True,
+        )
+
+
+def _columns_of(folder: Path) -> list[own.Column] | None:
+    """How the columns of the file were treated that a saved model was fitted to, if it was one."""
+    path = folder / COLUMNS_FILE
+    return own.read_schema(path) if path.is_file() else None
+
+
+def _rows_to_score(
+    model: GenerativeModel, columns: list[own.Column] | None, name: str, split: str | None
+) -> Any:
+    if own.names_a_path(name) and name not in DATASETS:
+        if split is not None:
+            raise ValueError(f"--split: {name} has no parts; leave it out")
+        data = own.read(name).data
+        if not forms.read(data).columns:
+            return data
+        return own.as_fitted(model.schema_, data) if columns is None else own.treat(columns, data)
+    split = split or "test"
+    if split not in SPLITS:
+        raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")
+    data = load_dataset(name)
+    if data.schema.to_json() != model.schema_.to_json():
+        raise ValueError(f"DATASET: the model was fitted to other variables than those of {name!r}")
+    return getattr(data, split)
+
+
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A key of 'genzoo list models'.")],
+) -> None:
+    """Test whether a family is a sound generative model.
+
+    Do its probabilities sum to one, do its samples follow them, does it repeat by its seed, and so
+    on. Exit code 1 if a check fails.
+    """
+
+    def show(result: CheckResult) -> None:
+        verdict = "ok  " if result.passed else "FAIL"
+        typer.echo(f"{verdict} {result.check}: {result.found} ({result.seconds:.1f} s)")
+
+    try:
+        results = conformance.check_model(name, report=show)
+    except ConformanceError as error:
+        typer.echo(f"{name}: {len(error.failures)} checks failed", err=True)
+        raise typer.Exit(CHECK_FAILED) from None
+    typer.echo(f"{name}: {len(results)} checks passed")

@@ -1,0 +1,39 @@
+"""``Entry``: what is known of a data set before any of its files is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.files import Source
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set that has a key: what ``genzoo data list`` tells, and how it is loaded.
+
+    A module of data sets has a dict ``ENTRIES`` of them by key, which ``genzoo.keys`` names.
+
+    Attributes:
+        load: the function that takes the key and returns the Dataset.
+        shape: of an event.
+        rows: how many there are of train, valid and test.
+        licence: under which terms; of its files where there are any.
+        files: what ``load`` reads from outside the package and the libraries below it.
+    """
+
+    load: Callable[[str], Dataset]
+    shape: tuple[int, ...]
+    rows: tuple[int, int, int]
+    licence: str = ""
+    files: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.files and not self.licence:
+            object.__setattr__(self, "licence", self.files[0].licence)
+
+    @property
+    def raw_bytes(self) -> int:
+        """The size of its files, uncompressed."""
+        return sum(file.raw_bytes for file in self.files)
