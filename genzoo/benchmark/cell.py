@@ -28,6 +28,7 @@ from genzoo.keys import LIKELIHOOD_METRICS, METRICS, SAMPLE_METRICS
 from genzoo.metrics import likelihood
 from genzoo.metrics.likelihood import Context, alarm
 from genzoo.model import GenerativeModel
+from genzoo.protocols import Calibrates, Certifies, CompletesText, ScoresText
 from genzoo.registry import look_up
 from genzoo.seeding import derive, numpy_rng
 from genzoo.store import versions
@@ -244,7 +245,8 @@ def _fit_and_judge(
     if test.kind != "exact":
         progress(0.85, "certifying the bound")
         record["bound"] = _provenance(model, test, seed, record["notes"])
-    record["calibration"] = getattr(model, "calibration_", None)
+    if isinstance(model, Calibrates):
+        record["calibration"] = model.calibration_
 
     progress(0.9, "sampling")
     rows = _keep_samples(lambda n: _sampled_rows(model, n, seed + 1), dataset, outcome)
@@ -359,7 +361,7 @@ def _provenance(
     if test.ess is not None:
         found["ess_median"] = float(np.median(test.ess))
         found["ess_low"] = float(np.quantile(test.ess, LOW_QUANTILE))
-    if not hasattr(model, "bidirectional"):
+    if not isinstance(model, Certifies):
         return found
     start = time.perf_counter()
     try:
@@ -414,9 +416,9 @@ def _judge_text(
     """Nats per character on test text and completions, from the families that offer them."""
     stretches = (dataset.text or {})["test"]
     try:
-        if hasattr(model, "score_text"):
-            record["text_score"] = _score_text(model.score_text, stretches)
-        if hasattr(model, "complete"):
+        if isinstance(model, ScoresText):
+            record["text_score"] = _score_text(model, stretches)
+        if isinstance(model, CompletesText):
             prompts = PROMPTS.get(dataset.name) or (stretches[0][:PROMPT_LENGTH],)
             # noise of its own for each prompt: with shared noise their texts run together
             record["completions"] = {
@@ -426,13 +428,13 @@ def _judge_text(
         record["notes"].append(f"text: {refusal.reason}")
 
 
-def _score_text(score: Callable[[str], Score], stretches: list[str]) -> dict[str, Any]:
+def _score_text(model: ScoresText, stretches: list[str]) -> dict[str, Any]:
     """The mean over the first characters of the test text, stretch by stretch."""
     left, parts = MOST_SCORED_CHARACTERS, []
     for stretch in stretches:
         text = stretch[:left]
         if text:
-            parts.append((len(text), score(text)))
+            parts.append((len(text), model.score_text(text)))
             left -= len(text)
     n = np.array([length for length, _ in parts], dtype=float)
     value, stderr = (np.array([getattr(s, k) for _, s in parts]) for k in ("value", "stderr"))
