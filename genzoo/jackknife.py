@@ -42,7 +42,7 @@ class Jackknife:
         """
         total = float(units.sum())
         ratio = float(np.sum(values)) / total
-        residuals = values - ratio * units
+        residuals: np.ndarray = values - ratio * units
         if number is not None:
             residuals = np.bincount(number, weights=residuals)
             units = np.bincount(number, weights=units)
