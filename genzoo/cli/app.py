@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from genzoo.cli.data import app as data_app
 
 if TYPE_CHECKING:
-    from genzoo.benchmark.results import Run
+    from genzoo.benchmark.run import Run
     from genzoo.conformance import CheckResult
     from genzoo.datasets.own import Column, OwnDataset
     from genzoo.model import GenerativeModel
@@ -280,7 +280,7 @@ def compare(
     )
     _show(run)
     if files:
-        from genzoo.results.advice import in_words
+        from genzoo.report.advice import in_words
 
         typer.echo("\n" + in_words(run.folder, [data.name for data in own]))
     if save_best is not None:
@@ -293,14 +293,14 @@ def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
 
     A file in hand looks like advice: that there is none must be said beside it.
     """
-    from genzoo.results.advice import advise
+    from genzoo.report.advice import advise
     from genzoo.results.choice import choose_likelihood
     from genzoo.results.numbers import ascii_marks
-    from genzoo.results.record import read_run
+    from genzoo.results.run import read_run
 
     record = read_run(run.folder)
     advice = next(a for a in advise(record, dataset) if a.purpose in ("none", "likelihood"))
-    k = record.facts(dataset)["folds"]
+    k = record.facts(dataset).folds
     of_folds = "" if k is None else f": the fit of the first of {k} folds"
     if advice.model is not None:
         return f"{best}, for likelihoods on {dataset}, is saved in {place}{of_folds}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from genzoo.benchmark.plan import COPYCAT, HELD_OUT
 from genzoo.keys import LIKELIHOOD_METRICS
+from genzoo.results.contender import Contender
 from genzoo.results.numbers import Value, listing
 from genzoo.results.ranking import Ranking
-from genzoo.results.record import Fit, RunRecord
+from genzoo.results.record import COPYCAT, HELD_OUT, MetricRecord
+from genzoo.results.run import RunRecord
 
 TELLS_APART, SURE = 2.0, 3.0  # standard errors of a difference
 HALF_WAY = 0.5  # from fresh rows to copied ones
@@ -106,7 +106,7 @@ class Row:
     """
 
     source: str
-    seed: Any
+    seed: int | None
     is_reference: bool
     values: list[Value | None]
     leads: list[bool]
@@ -135,7 +135,7 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     values = {fit.model: [_value(fit, key) for key in facts] for fit in sources}
     models = [fit.model for fit in ranking.sampled]
     leads = [
-        _leading([values[m][i] for m in models], higher=metric["higher_is_better"])
+        _leading([values[m][i] for m in models], higher=metric.higher_is_better)
         if key not in IDEALS
         else [False] * len(models)
         for i, (key, metric) in enumerate(facts.items())
@@ -154,17 +154,17 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     return Quality(columns, rows, findings, caveats, _left_out(sources))
 
 
-def sample_metrics(fits: Sequence[Fit]) -> dict[str, dict[str, Any]]:
+def sample_metrics(fits: Sequence[Contender]) -> dict[str, MetricRecord]:
     """The metrics of samples that one of the fits has in every fold, each with a record of it."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, MetricRecord] = {}
     for fit in fits:
-        for key, metric in fit.cells[0].record["metrics"].items():
+        for key, metric in fit.records[0].metrics.items():
             if key not in LIKELIHOOD_METRICS and fit.metric(key) is not None:
                 found.setdefault(key, metric)
     return found
 
 
-def _value(fit: Fit, key: str) -> Value | None:
+def _value(fit: Contender, key: str) -> Value | None:
     found = fit.metric(key)
     return None if found is None else Value(*found)
 
@@ -210,21 +210,21 @@ def _memorising(
     ], []
 
 
-def _column(key: str, metric: dict[str, Any]) -> Column:
-    arrow = "↑" if metric["higher_is_better"] else "↓"
+def _column(key: str, metric: MetricRecord) -> Column:
+    arrow = "↑" if metric.higher_is_better else "↓"
     if key in IDEALS:
         arrow = f"→ {IDEALS[key]}"
     title, meaning = WORDS.get(key, (key, ""))
-    return Column(title, arrow, str(metric["unit"]), meaning)
+    return Column(title, arrow, metric.unit, meaning)
 
 
-def _left_out(fits: Sequence[Fit]) -> list[tuple[str, str]]:
+def _left_out(fits: Sequence[Contender]) -> list[tuple[str, str]]:
     """What was left out, with whose samples where it was not all of them, and why; what has the
     same reason stands together."""
     found: dict[tuple[str, str], list[str]] = {}
     for fit in fits:
-        for cell in fit.cells:
-            for key, reason in cell.record["metrics_left_out"].items():
+        for record in fit.records:
+            for key, reason in record.metrics_left_out.items():
                 sources = found.setdefault((key, reason), [])
                 if fit.model not in sources:
                     sources.append(fit.model)
