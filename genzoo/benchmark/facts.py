@@ -105,10 +105,10 @@ def _units(dataset: Dataset) -> Units | None:
     if dataset.groups is None:
         return None
     n_valid, n_test = (len(np.unique(dataset.groups[part])) for part in ("valid", "test"))
-    return Units("groups" if dataset.block is None else "blocks", n_valid, n_test, dataset.block)
+    return Units("groups" if dataset.block is None else "blocks", n_test, dataset.block, n_valid)
 
 
 def _file_facts(dataset: OwnDataset) -> FileFacts:
     return FileFacts(
-        dataset.path, dataset.options, dataset.schema_file, dataset.content, dataset.remarks
+        dataset.path, dataset.options, dataset.schema_file, dataset.remarks, dataset.content
     )  # fmt: skip

@@ -75,7 +75,7 @@ def _other_data(before: DatasetFacts, now: DatasetFacts) -> set[str]:
     if before.fingerprint == now.fingerprint:
         return set()
     a, b, found = before.file, now.file, set()
-    if a is not None and b is not None:
+    if a and b and None not in (a.content, b.content):
         if a.content != b.content:
             found.add("rows")
         elif _columns(a) != _columns(b):

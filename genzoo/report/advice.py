@@ -135,7 +135,7 @@ def _doubts(run: RunRecord, dataset: str, choice: Choice) -> str:
     words, units = "", run.facts(dataset).units
     if n_valid(choice.chosen) < FEW_TO_CHOOSE_BY:
         words += " So few rows choose almost by chance."
-    elif units and 0 < units.n_valid * len(choice.chosen.cells) < FEWEST_UNITS:
+    elif units and 0 < (units.n_valid or 0) * len(choice.chosen.cells) < FEWEST_UNITS:
         words += f" So few {units.what} choose almost by chance."
     if (n := n_test(choice.chosen)) < FEW_TEST_ROWS:
         words += f" {n} test rows are few: only large differences can be seen"
@@ -169,7 +169,7 @@ def _is_foldable(run: RunRecord, dataset: str) -> bool:
 def _chosen_on(run: RunRecord, dataset: str, choice: Choice) -> str:
     """``300 validation rows``, ``48 validation rows in 1 group``."""
     rows, facts = number_of(n_valid(choice.chosen), "validation rows"), run.facts(dataset)
-    if facts.units is None or facts.folds:
+    if facts.units is None or facts.units.n_valid is None or facts.folds:
         return rows
     return f"{rows} in {number_of(facts.units.n_valid, facts.units.what)}"
 

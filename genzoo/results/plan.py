@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genzoo.results.record import FORMAT, Measured, read_json
-from genzoo.results.typed import Typed
+from genzoo.results.typed import Typed, added_later
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Units(Typed):
     many rows a block is."""
 
     what: Literal["groups", "blocks"]
-    n_valid: int
     n_test: int
     block: int | None
+    n_valid: int | None = added_later(None)
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class FileFacts(Typed):
     path: str
     options: dict[str, Any]
     schema: str | None
-    content: str
     remarks: tuple[str, ...]
+    content: str | None = added_later(None)
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,10 @@ class Validation(Typed):
     kind: Kind
     n: int
     c2st: MetricRecord | None = None
-    c2st_refused: str | None = None
+    c2st_refused: str | None = added_later(None)
     query: str | None = None
     query_seconds: float | None = None
-    query_refused: str | None = None
+    query_refused: str | None = added_later(None)
     seconds: float | None = None
 
 

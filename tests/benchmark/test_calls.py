@@ -102,7 +102,7 @@ def test_why_cells_are_run_anew_is_said(
 ):
     out = shutil.copytree(finished, tmp_path / "run")
     versions = {**genzoo.store.versions(), **change.get("versions", {})}
-    for module in ("plan", "plan_file"):
+    for module in ("plan", "facts"):
         monkeypatch.setattr(f"genzoo.benchmark.{module}.versions", lambda: versions)
     models = {"a": Independent(), "b": Independent(), **change.get("models", {})}
     parts = (coin.train[: change.get("rows")], coin.valid, coin.test)
