@@ -14,7 +14,7 @@ MOST_WARNINGS = 5
 T = TypeVar("T")
 
 
-def in_words(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".strip()
 
 
@@ -25,8 +25,8 @@ def attempt(make: Callable[[], T], what: str, notes: list[str]) -> tuple[T | Non
     except Unsupported as refusal:
         return None, refusal.reason
     except Exception as error:
-        notes.append(f"{what}: {in_words(error)}")
-        return None, in_words(error)
+        notes.append(f"{what}: {reason_of(error)}")
+        return None, reason_of(error)
 
 
 @contextlib.contextmanager

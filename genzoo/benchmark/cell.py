@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark import judge, labels, text, validation
-from genzoo.benchmark.attempts import attempt, in_words, noted_warnings
+from genzoo.benchmark.attempts import attempt, noted_warnings, reason_of
 from genzoo.benchmark.entries import Cell, fresh
 from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
 from genzoo.datasets.dataset import Dataset
@@ -105,7 +105,7 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
             outcome.put(status="unsupported", reason=refusal.reason)
         except Exception as error:
             trace = traceback.format_exc()
-            outcome.put(status="failed", reason=in_words(error), traceback=trace)
+            outcome.put(status="failed", reason=reason_of(error), traceback=trace)
     outcome.put(notes=(*outcome.notes, *remarks), finished=_now())
     if cell.model is not None and measured:
         outcome.put(peak_memory_mb=peak_memory_mb())

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark import changes, locks, merging, pool
-from genzoo.benchmark.attempts import in_words
+from genzoo.benchmark.attempts import reason_of
 from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, run_cell
 from genzoo.benchmark.entries import Cell
 from genzoo.benchmark.facts import plan_of
@@ -184,7 +184,7 @@ def _run_cells(
                 cells.append(cell)
             except Exception as error:  # pickle raises whatever the object does
                 display.start(cell)
-                reason = f"it can't be sent to a worker process: {in_words(error)}"
+                reason = f"it can't be sent to a worker process: {reason_of(error)}"
                 _finish(folder, cell, Outcome(failed_record(cell, reason)), display)
         with contextlib.closing(pool.run_jobs(jobs, n_workers)) as events:
             for event in events:
