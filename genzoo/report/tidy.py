@@ -17,9 +17,11 @@ from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
 from genzoo.results.contender import Contender, HasError, Result, at
+from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.record import REFERENCES, CellRecord, LabelPart, Measured
 from genzoo.results.run import RunRecord
+from genzoo.results.statistics import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +81,7 @@ def every_number(run: RunRecord) -> pd.DataFrame:
 
     lines = [line for cell in (*run.cells, *run.references) for line in _of_cell(cell)]
     for dataset in run.datasets:
+        lines += _of_dataset(dataset.facts)
         fits = [f for model in run.models for f in run.contenders(model, dataset.name)]
         fits += [f for name in REFERENCES for f in [run.reference(name, dataset.name)] if f]
         lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
@@ -156,6 +159,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _of_dataset(facts: DatasetFacts) -> Iterator[dict[str, Any]]:
+    same = {"dataset": facts.name, "note": "first fold" if facts.folds else None}
+    for quantity in ("n_train", "n_valid", "n_test"):
+        yield same | {"quantity": quantity, "value": getattr(facts, quantity), "unit": "rows"}
+    if facts.entropy is not None:
+        yield same | {"quantity": "entropy of the truth", "value": facts.entropy.value,
+                      "stderr": facts.entropy.stderr, "unit": "nats per row"}  # fmt: skip
+
+
 def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
     name, unit = ranking.dataset.name, "nats per row"
     highest = None if ranking.best is None else ranking.best.value
@@ -174,6 +186,7 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
         if entry.gap is not None:
             yield of_fit | {"quantity": "KL(truth, model)", "value": entry.gap.value,
                             "stderr": entry.gap.stderr}  # fmt: skip
+            yield from _ends(of_fit | {"quantity": "KL(truth, model)"}, entry.gap)
     distances, noise = mean_distances(ranking.dataset, ranking.sampled)
     total = {"dataset": name, "quantity": "marginals, mean total variation"}
     for cell, value in distances:
@@ -188,12 +201,29 @@ def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[
     yield {"dataset": dataset, "model": chosen.model, "seed": chosen.seed, "value": choice.margin,
            "quantity": f"margin of the {what}", "unit": purpose.unit_of_margin,
            "note": "chosen"}  # fmt: skip
+    of_chosen = {"dataset": dataset, "model": chosen.model, "seed": chosen.seed}
+    if choice.unseen is not None:
+        yield of_chosen | {"quantity": f"{what}, that may go unseen", "value": choice.unseen,
+                           "unit": purpose.unit}  # fmt: skip
+    if choice.skill is not None:
+        best = choice.recommended
+        yield {"dataset": dataset, "model": best.model, "seed": best.seed, "unit": purpose.unit,
+               "quantity": "gain over the shares in training", "value": choice.skill.value,
+               "stderr": choice.skill.stderr}  # fmt: skip
     for against in choice.against:
         d, other = against.difference, against.other
         if d is None:
             continue
         same = {"dataset": dataset, "model": other.model, "seed": other.seed, "unit": purpose.unit}
+        if against.loss is not None and against.loss is not d and against.within:
+            yield same | {"quantity": f"loss beside the margin of the {what}",
+                          "value": against.loss.value, "stderr": against.loss.stderr,
+                          "unit": purpose.unit_of_margin}  # fmt: skip
         yield same | {"quantity": what, "value": d.value, "stderr": d.stderr,
                       "note": against.verdict}  # fmt: skip
-        for end, value in zip(("low", "high"), d.interval(), strict=True):
-            yield same | {"quantity": f"{what}, 95 % {end}", "value": value}
+        yield from _ends(same | {"quantity": what}, d)
+
+
+def _ends(line: dict[str, Any], difference: Difference) -> Iterator[dict[str, Any]]:
+    for end, value in zip(("low", "high"), difference.interval(), strict=True):
+        yield line | {"quantity": f"{line['quantity']}, 95 % {end}", "value": value}
