@@ -189,13 +189,23 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
 
 def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -> list[str]:
     """What can't be concluded, and why."""
+    entries = [e for ranking in rankings for e in ranking.entries]
     found = []
     if old_code:
         found.append(
             f"The code of {listing(old_code)} changed since these cells were run: their figures "
             f"are those of older code, and the same comparison runs them anew."
         )
-    entries = [e for ranking in rankings for e in ranking.entries]
+    found += _of_models(run, entries) + _of_rows(rankings)
+    missing = [e for ranking in rankings for e in ranking.failed]
+    if missing:
+        where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
+        found.append(f"Cells without a result take no rank: {where}.")
+    return found
+
+
+def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
+    found = []
     bounds = list(dict.fromkeys(e.model for e in entries if e.kind == "lower_bound"))
     if bounds:
         found.append(
@@ -225,6 +235,11 @@ def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -
             f"Still improving when training stopped: {where}. More training would "
             f"raise these values, so their ranks belong to this budget."
         )
+    return found
+
+
+def _of_rows(rankings: list[Ranking]) -> list[str]:
+    found = []
     judged = {r.dataset.name: n_test(r.choice.chosen) for r in rankings if r.choice}
     short = {r.dataset.name for r in rankings if r.choice and r.choice.too_short}
     few = {name: n for name, n in judged.items()
@@ -250,8 +265,4 @@ def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -
             f"On {listing(unknown)} the truth is not known: no gap to it, and no alarm could be "
             f"raised."
         )
-    missing = [e for ranking in rankings for e in ranking.failed]
-    if missing:
-        where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
-        found.append(f"Cells without a result take no rank: {where}.")
     return found

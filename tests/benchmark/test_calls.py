@@ -262,7 +262,7 @@ def test_code_that_changed_is_not_hidden(package, tmp_path):
         return dict(pair.split(":") for pair in done.stdout.split()), lines
 
     first, _ = call("independent,ngram,mixture")
-    edit(package, "models/ngram.py")
+    edit(package, "models/ngram/model.py")
     report = in_copy(package, "-m", "genzoo", "report", str(out))
     assert "written" in report.stdout
     page = (out / "report.md").read_text()

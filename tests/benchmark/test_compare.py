@@ -454,14 +454,19 @@ def test_out_must_be_new_or_a_run(coin, tmp_path):
 
 
 SCRIPT = """
+import os
 import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
 import genzoo
 from troublemakers import Slow
 
+NOTE = "fitted in"
+
 class Mine(genzoo.Independent):
-    pass
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
+        fit.training.notes.append(f"{{NOTE}} {{os.getpid()}}")
 
 data = {{"codes": np.arange(200).reshape(100, 2) % 3}}
 genzoo.compare({models}, data, out={out!r}, n_jobs=2)
@@ -484,7 +489,11 @@ def test_a_script_without_a_guard_and_with_a_class_of_its_own(tmp_path):
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert out == "end\n"  # once: no worker runs the script again
-    assert list(genzoo.load_run(tmp_path / "run").table().status) == ["ok", "ok"]
+    mine, independent = genzoo.load_run(tmp_path / "run").records()
+    assert (mine["status"], independent["status"]) == ("ok", "ok")
+    (note,) = mine["notes"]
+    assert note.startswith("fitted in ")
+    assert note != f"fitted in {process.pid}"  # in a worker, as all others
 
 
 @pytest.mark.slow
