@@ -13,10 +13,12 @@ Every family stops by the same rules:
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -368,3 +370,40 @@ def at_rest(values: Sequence[float], least: float) -> bool:
     best = max(range(len(values)), key=lambda i: (values[i], i))
     little = 0 <= values[-1] - values[-2] < least
     return little or len(values) - 1 - best >= PATIENCE
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress]:
+    """``progress`` as a function that is always there: the caller's, a bar, or silence.
+
+    >>> with reporting(None, "HMM") as report:
+    ...     report(0.5, "half-way")
+    """
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda fraction, message: None
+    else:
+        from rich.progress import Progress as Bar
+
+        with Bar() as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda fraction, message: bar.update(
+                task, completed=fraction, description=f"{title}: {message}"
+            )
+
+
+def check_signature(method: Callable[..., Any], family: str) -> None:
+    """TypeError for a family whose ``_fit`` was written for an older interface.
+
+    >>> check_signature(lambda rows, valid, fit: None, "Mine")
+    """
+    signature = inspect.signature(method)
+    try:
+        signature.bind("rows", "valid", "fit")
+    except TypeError:
+        raise TypeError(
+            f"{family}._fit: expected _fit(self, rows, valid, fit) -> None, where fit.seed, "
+            f"fit.budget, fit.report and fit.training are what used to be passed and returned; "
+            f"got _fit{signature}"
+        ) from None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import abc
-import contextlib
-import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,19 +14,22 @@ import numpy as np
 
 from genzoo import store
 from genzoo.datasets.dataset import Dataset
-from genzoo.fitting import Budget, Fit, Progress, Training
+from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
 from genzoo.keys import MODELS
-from genzoo.parameters import Rule
+from genzoo.parameters import Parametrised
 from genzoo.seeding import check_seed, derive, numpy_rng
 from genzoo.space import forms, strings
-from genzoo.space.schema import MISSING, Schema
+from genzoo.space.coarsen import marks
+from genzoo.space.forms import Codes, Form
+from genzoo.space.schema import Schema
+from genzoo.space.variable import MISSING
 from genzoo.values import LogDensity, LogProb, Unsupported
 
 HOLD_OUT = 0.1
 MOST_REDRAWS = 100
 
 
-class GenerativeModel(abc.ABC):
+class GenerativeModel(Parametrised, abc.ABC):
     """A distribution over rows of a finite product space, learned from rows.
 
     How to write a family (``genzoo.models.independent`` is the template): subclass, keep each
@@ -59,7 +61,7 @@ class GenerativeModel(abc.ABC):
     >>> import genzoo
     >>> model = genzoo.Independent().fit(["ab", "a", "abb"], seed=0)
     >>> model.sample(2, seed=1)
-    ['aba', 'a']
+    ['', 'ab']
     >>> model.log_prob(["ab"]).kind
     'exact'
 
@@ -73,7 +75,6 @@ class GenerativeModel(abc.ABC):
             as missing at random.
     """
 
-    parameters: ClassVar[Mapping[str, Rule]] = {}
     selects: ClassVar[bool] = True
     fits_missing: ClassVar[bool] = False
 
@@ -102,11 +103,6 @@ class GenerativeModel(abc.ABC):
     @abc.abstractmethod
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Become what ``_state`` described."""
-
-    def _check_params(self) -> None:
-        """ValueError for an argument out of range; extend it for what no ``Rule`` can say."""
-        for name, rule in self.parameters.items():
-            rule.check(name, getattr(self, name))
 
     # ---------------------------------------------------------------- what users call
 
@@ -138,8 +134,14 @@ class GenerativeModel(abc.ABC):
 
         Raises:
             ValueError: for bad data or parameters, before any work is done.
+            FloatingPointError: where what was learned holds NaN or inf.
+
+        >>> import genzoo
+        >>> model = genzoo.NGram().fit(["ab", "ba", "abab"], valid=["aba"], seed=1)
+        >>> model.schema_.alphabet, model.training_.converged
+        (('a', 'b'), True)
         """
-        self._check_contract()
+        check_signature(self._fit, type(self).__name__)
         self._check_params()
         seed, budget = check_seed(seed), Budget.parse(budget)
         if not (progress is None or isinstance(progress, bool) or callable(progress)):
@@ -147,74 +149,28 @@ class GenerativeModel(abc.ABC):
                 f"progress: expected True, None or a function of (fraction, message); "
                 f"got {progress!r}"
             )
-        held_out: np.ndarray | None
-        text = None
+        learn = partial(self._learn, seed=seed, budget=budget, progress=progress)
         if isinstance(data, Dataset):
             if schema is not None or valid is not None:
                 raise ValueError(
                     "fit: a Dataset brings its own schema and valid rows; give neither"
                 )
-            schema, rows, form, text = data.schema, data.train, "rows", data.text
-            held_out = data.complete("valid")
-        else:
-            schema, rows, held_out, form = self._read(data, schema, valid, seed)
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        self.schema_, self._form = schema, form
-        rows = strings.settled(rows, schema.end)
-        held_out = None if held_out is None else strings.settled(held_out, schema.end)
-        with _reporter(progress, type(self).__name__) as report:
-            run = Fit(seed, budget, report, text=text)
-            self._fit(rows, held_out, run)
-            run.report(1.0, "done")
-        try:
-            store.check_arrays(self._state())
-        except ValueError as error:
-            raise FloatingPointError(f"{type(self).__name__} fit: {error}") from None
-        run.training.seconds = run.clock.spent
-        self.training_ = run.training
-        return self
-
-    def _check_contract(self) -> None:
-        """TypeError for a family that was written for an older interface."""
-        signature = inspect.signature(self._fit)
-        try:
-            signature.bind("rows", "valid", "fit")
-        except TypeError:
-            raise TypeError(
-                f"{type(self).__name__}._fit: expected _fit(self, rows, valid, fit) -> None, where "
-                f"fit.seed, fit.budget, fit.report and fit.training are what used to be passed and "
-                f"returned; got _fit{signature}"
-            ) from None
-
-    def _read(
-        self, data: Any, schema: Schema | None, valid: Any, seed: int
-    ) -> tuple[Schema, np.ndarray, np.ndarray | None, str]:
-        """Schema, training rows, rows to select on, and the form in which samples go back."""
-        form = {"codes": "rows", "frame": "frame"}.get(forms.form_of(data), "data")
+            to_select = data.complete("valid")
+            return learn(data.schema, data.train, to_select, Codes.key, text=data.text)
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
-        n, train, held_out = len(data), None, None
-        if valid is None and self.selects:
-            order = numpy_rng(seed, "hold out").permutation(n)
-            n_valid = max(1, round(HOLD_OUT * n)) if n > 1 else 0
-            held_out, train = np.sort(order[:n_valid]), np.sort(order[n_valid:])
-        schema = schema or Schema.infer(data, train=train)
-        rows = schema.encode(data)
-        self._check_holes(schema, rows, "data")
+        form = forms.read(data)
+        train = chosen = np.arange(len(form))  # a single row is all there is to select on
+        if valid is None and self.selects and len(form) > 1:
+            order = numpy_rng(seed, "hold out").permutation(len(form))
+            n_valid = max(1, round(HOLD_OUT * len(form)))
+            train, chosen = np.sort(order[n_valid:]), np.sort(order[:n_valid])
+        schema = schema or Schema.infer(form, train=train)
+        rows = self._rows_to_fit(schema, form)
+        held_out = rows[chosen] if self.selects else None
         if valid is not None:
-            valid_rows = forms.encode(schema, valid, given=False, name="valid")
-            self._check_holes(schema, valid_rows, "valid")
-            return schema, rows, valid_rows, form
-        if held_out is None:
-            return schema, rows, None, form
-        # a single row is all there is to select on
-        return schema, rows[train], rows[held_out] if len(held_out) else rows, form
-
-    def _check_holes(self, schema: Schema, rows: np.ndarray, name: str) -> None:
-        """Rows to fit on: complete, or with holes where the family can take them."""
-        if not self.fits_missing:
-            _refuse_missing(schema, rows, name, f"{type(self).__name__} is fitted to complete rows")
+            held_out = self._rows_to_fit(schema, forms.read(valid, "valid"))
+        return learn(schema, rows[train], held_out, form.key)
 
     def sample(self, n: int, *, given: Any = None, seed: int = 0) -> Any:
         """Draw n rows, in the form of the data that was fitted.
@@ -234,91 +190,24 @@ class GenerativeModel(abc.ABC):
         Raises:
             Unsupported: if the family can't complete this pattern.
             ValueError: for bad input.
+
+        >>> import genzoo
+        >>> model = genzoo.Independent().fit(["anna", "bob", "eve"])
+        >>> [name[:2] for name in model.sample(3, given="an", seed=1)]
+        ['an', 'an', 'an']
         """
         self._check_fitted("sample")
         seed = check_seed(seed)
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n: expected a positive integer; got {n!r}")
-        n = int(n)
-        observed = self._read_given(given, n)
-        if observed is None:
-            rows = self._checked_rows(self._sample(n, None, seed=seed), n, None)
-        else:
-            rows = self._filled(observed, seed)
-        if self._form == "rows":
-            return rows
-        if self._form == "frame":
-            frame = forms.decode_frame(self.schema_, rows, seed=seed)
-            return frame if given is None else _paste(frame, given, n)
-        return self.schema_.decode(rows, seed=seed)
-
-    def _filled(self, observed: np.ndarray, seed: int) -> np.ndarray:
-        """Rows of codes (n, D) with what is ``MISSING`` in ``observed`` drawn, never as a mark."""
-        if (observed != MISSING).all():
-            return observed
-        n = len(observed)
-        rows = self._checked_rows(self._sample(n, observed, seed=seed), n, observed)
-        return self._without_marks(rows, observed, seed)
-
-    def _completed(self, data: Any, *, seed: int) -> Any:
-        """See ``genzoo.impute``."""
-        self._check_fitted("impute")
-        observed = self._settled(forms.encode(self.schema_, data, given=True, name="data"))
-        rows = self._filled(observed, seed)
-        form = forms.form_of(data)
-        if form == "codes":
-            return rows
-        if form != "frame":
-            return self.schema_.decode(rows, seed=seed)
-        filled = _paste(forms.decode_frame(self.schema_, rows, seed=seed), data, len(rows))
-        return filled.set_index(data.index)[list(data.columns)]
-
-    def _read_given(self, given: Any, n: int) -> np.ndarray | None:
+        n, form = int(n), None
         if given is None:
-            return None
-        if isinstance(given, str):
-            given = [given]
-        if isinstance(given, np.ndarray) and (
-            given.ndim == 1 or (given.dtype == np.uint8 and given.shape == self.schema_.event_shape)
-        ):
-            given = given[None]
-        observed = self.schema_.encode(given, given=True)
-        if len(observed) not in (1, n):
-            raise ValueError(f"given: expected 1 row or n = {n} rows; got {len(observed)}")
-        return self._settled(np.repeat(observed, n // len(observed), axis=0))
-
-    def _settled(self, rows: np.ndarray) -> np.ndarray:
-        return strings.settled(rows, self.schema_.end)
-
-    def _checked_rows(self, rows: np.ndarray, n: int, observed: np.ndarray | None) -> np.ndarray:
-        rows = self.schema_.check_rows(rows, name=f"{type(self).__name__} sample")
-        if len(rows) != n:
-            raise RuntimeError(f"{type(self).__name__} drew {len(rows)} rows; expected {n}")
-        if observed is not None and (rows != observed)[observed != MISSING].any():
-            raise RuntimeError(f"{type(self).__name__} changed observed entries")
-        return rows
-
-    def _without_marks(self, rows: np.ndarray, observed: np.ndarray, seed: int) -> np.ndarray:
-        """Draw completions anew while they hold the missing mark: exact, by rejection.
-
-        Families with exact completions draw none in the first place. In a column that has no
-        values, only the mark, it is all that can be filled in.
-        """
-        variables = self.schema_.variables
-        marks = np.array([v.n_values if v.missing and v.n_values > 0 else -2 for v in variables])
-        bad = np.arange(0)
-        for attempt in range(MOST_REDRAWS):
-            bad = np.flatnonzero(((rows == marks) & (observed == MISSING)).any(axis=1))
-            if len(bad) == 0:
-                return rows
-            again = self._sample(
-                len(bad), observed[bad], seed=derive(seed, "without marks", attempt)
-            )
-            rows[bad] = self._checked_rows(again, len(bad), observed[bad])
-        raise Unsupported(
-            f"{MOST_REDRAWS} draws left {len(bad)} of {len(rows)} rows with a missing mark in a "
-            f"place to fill in: under this model complete rows are too rare to find by drawing"
-        )
+            rows = self._drawn(n, None, seed)
+        else:
+            form = forms.read_given(given, self.schema_.event_shape)
+            rows = self._filled(self._known(form, n), seed)
+        home = forms.named(self._form, self.schema_)
+        return home.decode(self.schema_, rows, seed=seed, given=form)
 
     def log_prob(self, data: Any, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.
@@ -331,9 +220,14 @@ class GenerativeModel(abc.ABC):
         Raises:
             Unsupported: if the family can't sum out this pattern.
             ValueError: for bad data.
+
+        >>> import genzoo
+        >>> model = genzoo.Independent().fit(np.array([[0, 1], [1, 1], [0, 0], [1, 0]]))
+        >>> model.log_prob(np.array([[0, 1], [0, -1]])).value.round(3)
+        array([-1.386, -0.693])
         """
         self._check_fitted("log_prob")
-        return self._log_prob_of(self._read_rows(data), seed)
+        return self._log_prob_of(self._read_rows(data), check_seed(seed))
 
     def conditional_log_prob(self, data: Any, given: Any, *, seed: int = 0) -> LogProb:
         """log p(data | the entries of given), in nats: the joint less the marginal of ``given``.
@@ -354,12 +248,17 @@ class GenerativeModel(abc.ABC):
                 are loose by different amounts, which no error tells.
             ValueError: for bad input, and where an entry of ``data`` contradicts ``given``: such
                 an event has no mass.
+
+        >>> import genzoo
+        >>> model = genzoo.Independent().fit(np.array([[0, 1], [1, 1], [0, 0], [1, 0]]))
+        >>> model.conditional_log_prob(np.array([[0, 1]]), given=np.array([0, -1])).value.round(3)
+        array([-0.693])
         """
         self._check_fitted("conditional_log_prob")
-        rows = self._read_rows(data)
-        known = self._read_given(given, len(rows))
-        if known is None:
+        seed, rows = check_seed(seed), self._read_rows(data)
+        if given is None:
             raise ValueError("given: expected one row or as many as data; got None")
+        known = self._known(forms.read_given(given, self.schema_.event_shape), len(rows))
         clash = (rows != MISSING) & (known != MISSING) & (rows != known)
         if clash.any():
             i, d = (int(v) for v in np.argwhere(clash)[0])
@@ -367,68 +266,38 @@ class GenerativeModel(abc.ABC):
                 f"data: row {i} contradicts given in variable {self.schema_.names[d]!r}; such an "
                 f"event has no mass"
             )
-        joint_rows = self.schema_.check_rows(
-            np.where(rows == MISSING, known, rows), allow_missing=True, name="data with given"
-        )
-        joint, marginal = self._log_prob_of(joint_rows, seed), self._log_prob_of(known, seed)
-        value = joint.value - marginal.value
-        if joint.kind == marginal.kind == "exact":
-            return LogProb.exact(value)
-        if "elbo" in (joint.estimator, marginal.estimator):
-            raise Unsupported(
-                "two ELBOs are loose by different amounts, so their difference says little: set "
-                'estimator to "iwae" or "ais"'
-            )
-        sure = (joint_rows == known).all(axis=1)  # all is given: no noise about it
-        parts = [part.ess for part in (joint, marginal) if part.ess is not None]
-        return LogProb(
-            np.where(sure, 0.0, value),
-            "estimate",
-            np.where(sure, 0.0, np.hypot(joint.stderr, marginal.stderr)),
-            joint.estimator or marginal.estimator,
-            np.minimum.reduce(parts) if parts else None,
-        )
-
-    def _log_prob_of(self, rows: np.ndarray, seed: int) -> LogProb:
-        result = self._log_prob(self._settled(rows), seed=check_seed(seed))
-        if result.value.shape != (len(rows),) or result.stderr.shape != (len(rows),):
-            raise RuntimeError(
-                f"{type(self).__name__} log_prob: expected shape ({len(rows)},); "
-                f"got {result.value.shape} and stderr {result.stderr.shape}"
-            )
-        if not (np.isfinite(result.value).all() and np.isfinite(result.stderr).all()):
-            raise FloatingPointError(
-                f"{type(self).__name__} log_prob: {int((~np.isfinite(result.value)).sum())} of "
-                f"{len(rows)} values are not finite"
-            )
-        if result.kind == "exact":
-            return result
-        # no mass exceeds one: where noise lifts a bound above 0, 0 is a lower bound as well
-        return replace(result, value=np.minimum(result.value, 0.0))
-
-    def _read_rows(self, data: Any) -> np.ndarray:
-        if isinstance(data, Dataset):
-            raise ValueError(
-                "data: expected rows; got a Dataset: write data.train, data.valid or data.test"
-            )
-        return self.schema_.encode(data)
+        rows = np.where(rows == MISSING, known, rows)
+        joint, marginal = self._log_prob_of(rows, seed), self._log_prob_of(known, seed)
+        # where all is given there is no noise about it
+        return joint.less(marginal, sure=(rows == known).all(axis=1))
 
     def log_density(self, data: Any, *, seed: int = 0) -> LogDensity:
         """Log density of each complete row: log mass less ``schema_.log_volume``.
 
         Raises:
             ValueError: for bad data, and for entries that are ``MISSING``.
+
+        >>> import genzoo, pandas as pd
+        >>> data = pd.DataFrame({"height": [1.5, 2.0]})
+        >>> genzoo.Independent().fit(data).log_density(data).value.round(3)  # 1 / 2 over 0.5 m
+        array([0., 0.])
         """
         self._check_fitted("log_density")
-        rows = self._read_rows(data)
-        _refuse_missing(self.schema_, rows, "data", "a density is that of a complete row")
-        mass = self._log_prob_of(rows, seed)
-        comparable = np.logical_not(forms.off_grid(self.schema_, data).any(axis=1))
+        form = self._form_of(data)
+        rows = self._read_rows(form)
+        self.schema_.check_complete(rows, form.name, "a density is that of a complete row")
+        mass = self._log_prob_of(rows, check_seed(seed))
+        comparable = np.logical_not(form.off_grid(self.schema_).any(axis=1))
         density = mass.value - self.schema_.log_volume(rows)
         return LogDensity(density, mass.kind, mass.stderr, comparable)
 
     def score(self, data: Any, y: Any = None) -> float:
-        """Mean log mass in nats per row (higher is better), as scikit-learn wants it."""
+        """Mean log mass in nats per row (higher is better), as scikit-learn wants it.
+
+        >>> import genzoo
+        >>> round(genzoo.Independent().fit(["a", "b"]).score(["a", "b"]), 3)
+        -0.693
+        """
         return self.log_prob(data).mean().value
 
     def save(self, folder: str | Path) -> None:
@@ -441,6 +310,12 @@ class GenerativeModel(abc.ABC):
             ValueError: if the model is not fitted; if ``load_model`` would refuse it (NaN or inf in
                 an array of its state, a parameter without a JSON form, ...); if ``folder`` can't be
                 made or holds something that is not a saved model.
+
+        >>> import genzoo, tempfile
+        >>> folder = tempfile.mkdtemp() + "/model"
+        >>> genzoo.Independent().fit(["ab", "a"]).save(folder)
+        >>> genzoo.load_model(folder).sample(1, given="ab")
+        ['ab']
         """
         self._check_fitted("save")
         place = store.check_target(folder, "folder")
@@ -465,70 +340,137 @@ class GenerativeModel(abc.ABC):
             ) from error
         store.write_model(place, *content)
 
-    def _put(self, saved: store.Saved) -> None:
-        """Become the model that was saved; its parameters are this one's already."""
-        if saved.form not in ("rows", "frame", "data"):
-            raise ValueError(f"form: expected one of rows, frame, data; got {saved.form!r}")
-        self._check_params()
-        self.schema_ = Schema.from_json(json.dumps(saved.schema))
-        self.training_, self._form = Training.from_json(saved.training), saved.form
-        self._restore(saved.arrays)
-
     @property
     def n_parameters_(self) -> int:
-        """The number of fitted numbers; families with a better count override this."""
-        return sum(int(np.size(a)) for a in self._state().values())
+        """The number of fitted numbers; families with a better count override this.
 
-    # ---------------------------------------------------------------- scikit-learn's conventions
-
-    @classmethod
-    def _param_names(cls) -> list[str]:
-        if cls.__init__ is object.__init__:
-            return []
-        return [n for n in inspect.signature(cls.__init__).parameters if n != "self"]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments by name."""
-        return {name: getattr(self, name) for name in self._param_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change constructor arguments; those of the estimator take effect without a new fit.
-
-        Raises:
-            ValueError: for an unknown name or a value out of range; then nothing is changed.
+        >>> import genzoo
+        >>> genzoo.Independent().fit(np.array([[0, 1], [1, 0]])).n_parameters_
+        2
         """
-        known = self._param_names()
-        for name in params:
-            if name not in known:
-                raise ValueError(
-                    f"{name}: {type(self).__name__} has no such parameter; "
-                    f"it has {', '.join(known)}"
-                )
-        before = self.get_params()
-        try:
-            for name, value in params.items():
-                setattr(self, name, value)
-            self._check_params()
-        except ValueError:
-            for name, value in before.items():
-                setattr(self, name, value)
-            raise
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import Tags, TargetTags
-
-        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+        return sum(int(np.size(a)) for a in self._state().values())
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "training_")
 
-    def __repr__(self) -> str:
-        signature = inspect.signature(type(self).__init__).parameters
-        changed = [
-            f"{k}={v!r}" for k, v in self.get_params().items() if not _same(v, signature[k].default)
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+    # ---------------------------------------------------------------- below the public methods
+
+    def _rows_to_fit(self, schema: Schema, form: Form) -> np.ndarray:
+        """Rows to fit on: complete, or with holes where the family can take them."""
+        rows = schema.encode(form)
+        if not self.fits_missing:
+            family = type(self).__name__
+            schema.check_complete(rows, form.name, f"{family} is fitted to complete rows")
+        return rows
+
+    def _learn(
+        self,
+        schema: Schema,
+        rows: np.ndarray,
+        valid: np.ndarray | None,
+        form: str,
+        *,
+        seed: int,
+        budget: Budget,
+        progress: Progress | bool | None,
+        text: Mapping[str, list[str]] | None = None,
+    ) -> Self:
+        """Learn from checked rows, whose samples go back in the form of this key."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        self.schema_, self._form = schema, form
+        rows = strings.settled(rows, schema.end)
+        valid = None if valid is None else strings.settled(valid, schema.end)
+        with reporting(progress, type(self).__name__) as report:
+            run = Fit(seed, budget, report, text=text)
+            self._fit(rows, valid, run)
+            run.report(1.0, "done")
+        try:
+            store.check_arrays(self._state())
+        except ValueError as error:
+            raise FloatingPointError(f"{type(self).__name__} fit: {error}") from None
+        run.training.seconds = run.clock.spent
+        self.training_ = run.training
+        return self
+
+    def _form_of(self, data: Any) -> Form:
+        if isinstance(data, Dataset):
+            raise ValueError(
+                "data: expected rows; got a Dataset: write data.train, data.valid or data.test"
+            )
+        return forms.read(data)
+
+    def _read_rows(self, data: Any) -> np.ndarray:
+        """(n, D) checked rows; an entry that is not known is ``MISSING``, none after an END."""
+        return strings.settled(self.schema_.encode(self._form_of(data)), self.schema_.end)
+
+    def _known(self, given: Form, n: int) -> np.ndarray:
+        """(n, D) what is given of n rows."""
+        rows = self.schema_.encode(given, given=True)
+        if len(rows) not in (1, n):
+            raise ValueError(f"given: expected 1 row or n = {n} rows; got {len(rows)}")
+        return strings.settled(np.repeat(rows, n // len(rows), axis=0), self.schema_.end)
+
+    def _drawn(self, n: int, given: np.ndarray | None, seed: int) -> np.ndarray:
+        """What ``_sample`` draws, checked."""
+        family = type(self).__name__
+        drawn = self._sample(n, given, seed=seed)
+        rows = self.schema_.check_rows(drawn, name=f"{family} sample")
+        if len(rows) != n:
+            raise RuntimeError(f"{family} drew {len(rows)} rows; expected {n}")
+        if given is not None and (rows != given)[given != MISSING].any():
+            raise RuntimeError(f"{family} changed observed entries")
+        return rows
+
+    def _filled(self, known: np.ndarray, seed: int) -> np.ndarray:
+        """Rows (n, D) with what is ``MISSING`` in ``known`` drawn, never as a missing mark.
+
+        Completions are drawn anew while they hold a mark: exact, by rejection. Families with exact
+        completions draw none in the first place. In a column that has no values, only the mark, it
+        is all that can be filled in.
+        """
+        if (known != MISSING).all():
+            return known
+        rows = self._drawn(len(known), known, seed)
+        mark = marks(self.schema_)
+        barred = (known == MISSING) & (mark >= 0)
+        bad = np.arange(0)
+        for attempt in range(MOST_REDRAWS):
+            bad = np.flatnonzero((barred & (rows == mark)).any(axis=1))
+            if len(bad) == 0:
+                return rows
+            again = derive(seed, "without marks", attempt)
+            rows[bad] = self._drawn(len(bad), known[bad], again)
+        raise Unsupported(
+            f"{MOST_REDRAWS} draws left {len(bad)} of {len(rows)} rows with a missing mark in a "
+            f"place to fill in: under this model complete rows are too rare to find by drawing"
+        )
+
+    def _log_prob_of(self, rows: np.ndarray, seed: int) -> LogProb:
+        """The log mass of checked rows (n, D), checked itself."""
+        result = self._log_prob(strings.settled(rows, self.schema_.end), seed=seed)
+        if result.value.shape != (len(rows),) or result.stderr.shape != (len(rows),):
+            raise RuntimeError(
+                f"{type(self).__name__} log_prob: expected shape ({len(rows)},); "
+                f"got {result.value.shape} and stderr {result.stderr.shape}"
+            )
+        if not (np.isfinite(result.value).all() and np.isfinite(result.stderr).all()):
+            raise FloatingPointError(
+                f"{type(self).__name__} log_prob: {int((~np.isfinite(result.value)).sum())} of "
+                f"{len(rows)} values are not finite"
+            )
+        if result.kind == "exact":
+            return result
+        # no mass exceeds one: where noise lifts a bound above 0, 0 is a lower bound as well
+        return replace(result, value=np.minimum(result.value, 0.0))
+
+    def _put(self, saved: store.Saved) -> None:
+        """Become the model that was saved; its parameters are this one's already."""
+        self._check_params()
+        self.schema_ = Schema.from_json(json.dumps(saved.schema))
+        forms.named(saved.form, self.schema_)
+        self.training_, self._form = Training.from_json(saved.training), saved.form
+        self._restore(saved.arrays)
 
     def _check_fitted(self, method: str) -> None:
         if not self.__sklearn_is_fitted__():
@@ -536,53 +478,11 @@ class GenerativeModel(abc.ABC):
 
 
 def registered_key(cls: type) -> str | None:
-    """The key under which a class is registered, or None."""
+    """The key under which a class is registered, or None.
+
+    >>> import genzoo
+    >>> registered_key(genzoo.Independent)
+    'independent'
+    """
     path = f"{cls.__module__}:{cls.__qualname__}"
     return next((key for key, value in MODELS.items() if value == path), None)
-
-
-def _same(a: Any, b: Any) -> bool:
-    return a is b or (type(a) is type(b) and bool(np.all(a == b)))
-
-
-def _refuse_missing(schema: Schema, rows: np.ndarray, name: str, why: str) -> None:
-    if (rows == MISSING).any():
-        i, d = (int(v) for v in np.argwhere(rows == MISSING)[0])
-        raise ValueError(
-            f"{name}: row {i}, variable {schema.names[d]!r} is MISSING (code -1 or a NaN in a "
-            f"column without a missing mark); expected complete rows: {why}"
-        )
-
-
-def _paste(decoded: Any, given: Any, n: int) -> Any:
-    """Observed numbers of a DataFrame exactly as given, not as some value of the same cell."""
-    if isinstance(given, dict):
-        given = forms._frame_of(given)
-    if not forms.is_frame(given):
-        return decoded
-    for name in given.columns:
-        raw = given[name].reset_index(drop=True)
-        if len(raw) == 1 and n > 1:
-            raw = raw.repeat(n).reset_index(drop=True)
-        if raw.notna().any() and decoded[name].dtype.kind in "iuf":
-            fits = decoded[name].dtype.kind == "f" or bool((raw.dropna() % 1 == 0).all())
-            column = decoded[name] if fits else decoded[name].astype(float)
-            decoded[name] = column.where(raw.isna(), raw.fillna(0).astype(column.dtype))
-    return decoded
-
-
-@contextlib.contextmanager
-def _reporter(progress: Progress | bool | None, title: str) -> Iterator[Progress]:
-    """``progress`` as a function that is always there: the caller's, a bar, or silence."""
-    if callable(progress):
-        yield progress
-    elif not progress:
-        yield lambda fraction, message: None
-    else:
-        from rich.progress import Progress as Bar
-
-        with Bar() as bar:
-            task = bar.add_task(title, total=1.0)
-            yield lambda fraction, message: bar.update(
-                task, completed=fraction, description=f"{title}: {message}"
-            )

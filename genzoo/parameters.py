@@ -1,4 +1,5 @@
-"""What values a constructor's arguments may have, declared once: ``Interval``, ``Options``.
+"""A constructor's arguments: what values they may have, declared once (``Interval``, ``Options``),
+and how they are read and set (``Parametrised``).
 
 A family lists its arguments in ``parameters``, and ``fit``, ``set_params`` and ``load_model`` check
 them:
@@ -8,9 +9,11 @@ them:
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
@@ -119,3 +122,79 @@ class Options:
 def check_integer(name: str, value: Any, *, least: int = 1, optional: bool = False) -> None:
     """ValueError unless an argument is an integer of at least ``least``, or None if optional."""
     Interval(int, least, optional=optional).check(name, value)
+
+
+class Parametrised:
+    """Something whose constructor keeps each argument unchanged under its own name, as scikit-learn
+    wants it.
+
+    Attributes:
+        parameters: the values that each argument may have.
+
+    >>> class Circle(Parametrised):
+    ...     parameters = {"radius": POSITIVE}
+    ...     def __init__(self, radius=1.0):
+    ...         self.radius = radius
+    >>> Circle().set_params(radius=2.0)
+    Circle(radius=2.0)
+    >>> Circle().set_params(radius=-1)
+    Traceback (most recent call last):
+    ValueError: radius: expected a positive number; got -1
+    """
+
+    parameters: ClassVar[Mapping[str, Rule]] = {}
+
+    def _check_params(self) -> None:
+        """ValueError for an argument out of range; extend it for what no ``Rule`` can say."""
+        for name, rule in self.parameters.items():
+            rule.check(name, getattr(self, name))
+
+    @classmethod
+    def _param_names(cls) -> list[str]:
+        if cls.__init__ is object.__init__:
+            return []
+        return [n for n in inspect.signature(cls.__init__).parameters if n != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in self._param_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor arguments; those of the estimator take effect without a new fit.
+
+        Raises:
+            ValueError: for an unknown name or a value out of range; then nothing is changed.
+        """
+        known = self._param_names()
+        for name in params:
+            if name not in known:
+                raise ValueError(
+                    f"{name}: {type(self).__name__} has no such parameter; "
+                    f"it has {', '.join(known)}"
+                )
+        before = self.get_params()
+        try:
+            for name, value in params.items():
+                setattr(self, name, value)
+            self._check_params()
+        except ValueError:
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False))
+
+    def __repr__(self) -> str:
+        signature = inspect.signature(type(self).__init__).parameters
+        changed = [
+            f"{k}={v!r}" for k, v in self.get_params().items() if not _same(v, signature[k].default)
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and bool(np.all(a == b)))

@@ -13,7 +13,7 @@ import numpy as np
 from genzoo.model import GenerativeModel
 from genzoo.seeding import check_seed
 from genzoo.space import forms
-from genzoo.space.schema import MISSING
+from genzoo.space.schema import Schema
 
 
 def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:
@@ -32,9 +32,19 @@ def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:
     Raises:
         Unsupported: if the family can't complete such a pattern.
         ValueError: for bad data, and for a model that is not fitted.
+
+    >>> import genzoo, pandas as pd
+    >>> data = pd.DataFrame({"age": [30, 31, 60, 61] * 20, "city": [*"RROO"] * 20})
+    >>> model = genzoo.BayesianNetwork().fit(data)
+    >>> genzoo.impute(model, pd.DataFrame({"age": [30, None], "city": [None, "O"]}), seed=1)
+       age city
+    0   30    R
+    1   60    O
     """
-    _check_model(model)
-    return model._completed(data, seed=check_seed(seed))
+    schema, seed = _schema_of(model, "impute"), check_seed(seed)
+    form = forms.read(data)
+    rows = model._filled(schema.encode(form, given=True), seed)
+    return form.completed(schema, rows, seed=seed)
 
 
 def classify(
@@ -63,43 +73,29 @@ def classify(
     Raises:
         Unsupported: if the family can't sum out such a pattern.
         ValueError: for bad data, an unknown target, and for a model that is not fitted.
-    """
-    import pandas as pd
 
-    _check_model(model)
-    model._check_fitted("classify")
-    schema, seed = model.schema_, check_seed(seed)
+    >>> import genzoo, pandas as pd
+    >>> data = pd.DataFrame({"age": [30, 31, 60, 61] * 20, "city": [*"RROO"] * 20})
+    >>> model = genzoo.BayesianNetwork().fit(data)
+    >>> genzoo.classify(model, pd.DataFrame({"age": [30, 61]}), "city").tolist()
+    ['R', 'O']
+    """
+    schema, seed = _schema_of(model, "classify"), check_seed(seed)
     if not isinstance(target, (str, int)) or target not in schema.names:
         names = ", ".join(map(str, schema.names))
         raise ValueError(f"target: expected a variable of the model ({names}); got {target!r}")
     d = schema.names.index(target)
-    n_labels = schema.variables[d].n_values
-    if n_labels == 0:
+    if schema.variables[d].n_values == 0:
         raise ValueError(f"target: {target!r} has no values, only the missing mark")
-    form = forms.form_of(data)
-    if form == "frame" and target not in data.columns:
-        data = data.assign(**{str(target): pd.NA})
-    if form == "codes" and np.ndim(data) == 2 and np.shape(data)[1] == schema.D:
-        data = np.array(data)
-        data[:, d] = MISSING
-    elif form == "frame":
-        data = data.assign(**{str(target): pd.NA})
-    else:
-        raise ValueError(
-            f"data: expected rows of codes (n, {schema.D}) or a DataFrame; got {form} of shape "
-            f"{np.shape(data)}"
-        )
-    rows = forms.encode(schema, data, given=True, name="data")
+    form = forms.read(data).without(schema, target)
+    rows = schema.encode(form, given=True)
     log_shares = label_log_probs(model, rows, d, seed=seed)
-    labels = np.arange(n_labels)
-    if form == "frame":
-        filled = np.zeros((n_labels, schema.D), dtype=np.int64)
-        filled[:, d] = labels
-        labels = forms.decode_frame(schema, filled, seed=seed)[target].to_numpy()
-    if proba:
-        index = data.index if form == "frame" else None
-        return pd.DataFrame(np.exp(log_shares), columns=labels, index=index)
-    return labels[log_shares.argmax(axis=1)]
+    labels = form.values(schema, d, seed=seed)
+    if not proba:
+        return labels[log_shares.argmax(axis=1)]
+    import pandas as pd
+
+    return pd.DataFrame(np.exp(log_shares), columns=labels, index=form.index)
 
 
 def label_log_probs(model: GenerativeModel, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
@@ -110,6 +106,12 @@ def label_log_probs(model: GenerativeModel, rows: np.ndarray, d: int, *, seed: i
     Args:
         rows: (n, D) codes; what they hold in variable d is not looked at, other ``MISSING`` entries
             are summed out.
+
+    >>> import genzoo
+    >>> rows = np.array([[0, 0], [1, 1], [0, 0], [1, 1]])
+    >>> model = genzoo.BayesianNetwork().fit(rows)
+    >>> label_log_probs(model, rows[:2], 1, seed=0).argmax(axis=1)
+    array([0, 1])
     """
     n_labels = model.schema_.variables[d].n_values
     rows = rows.copy()
@@ -120,6 +122,9 @@ def label_log_probs(model: GenerativeModel, rows: np.ndarray, d: int, *, seed: i
     return joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
 
 
-def _check_model(model: object) -> None:
+def _schema_of(model: object, question: str) -> Schema:
+    """The schema of a model that was fitted."""
     if not isinstance(model, GenerativeModel):
         raise ValueError(f"model: expected a GenerativeModel; got {type(model).__name__}")
+    model._check_fitted(question)
+    return model.schema_

@@ -105,6 +105,40 @@ class LogProb:
         found = Jackknife.of(self.value, units, number)
         return Score(found.ratio, found.stderr, self.kind)
 
+    def less(self, other: LogProb, sure: np.ndarray) -> LogProb:
+        """The logarithm of the ratio of two masses, row by row: this one less ``other``, in nats.
+
+        Args:
+            other: (n,) of the same rows, by the same model.
+            sure: (n,) bool: rows for which both are the same mass.
+
+        Returns:
+            Exact where both are; else an estimate, whose noise may lift it above 0.
+
+        Raises:
+            Unsupported: for ELBOs, which are loose by different amounts.
+
+        >>> joint, marginal = LogProb.exact([-3.0]), LogProb.exact([-1.0])
+        >>> joint.less(marginal, sure=np.array([False])).value
+        array([-2.])
+        """
+        value = self.value - other.value
+        if self.kind == other.kind == "exact":
+            return LogProb.exact(value)
+        if "elbo" in (self.estimator, other.estimator):
+            raise Unsupported(
+                "two ELBOs are loose by different amounts, so their difference says little: set "
+                'estimator to "iwae" or "ais"'
+            )
+        sizes = [part.ess for part in (self, other) if part.ess is not None]
+        return LogProb(
+            np.where(sure, 0.0, value),
+            "estimate",
+            np.where(sure, 0.0, np.hypot(self.stderr, other.stderr)),
+            self.estimator or other.estimator,
+            np.minimum.reduce(sizes) if sizes else None,
+        )
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype) if copy else np.asarray(self.value, dtype=dtype)
 

@@ -428,9 +428,9 @@ class PrefersFirst(LatentClasses):
 class ImputesTheSame(LatentClasses):
     """Fills every hole of a call in with one draw."""
 
-    def _completed(self, data, *, seed):
-        rows = super()._completed(data, seed=seed)
-        return np.where(np.asarray(data) == MISSING, rows[0], rows)
+    def _filled(self, known, seed):
+        rows = super()._filled(known, seed)
+        return np.where(known == MISSING, rows[0], rows)
 
 
 class TextWithoutEnd(Independent):

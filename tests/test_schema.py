@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genzoo import MISSING, Schema, Variable
-from genzoo.space.forms import decode_frame
+from genzoo.space.forms import Frame
 from genzoo.space.infer import resolution
 
 
@@ -201,7 +201,7 @@ def test_codes_are_bounded_where_they_are_inferred():
 def test_a_bare_schema_can_be_decoded_as_a_frame():
     schema = Schema((Variable("a", cardinality=2), Variable("b", cardinality=3)), "table", (2,))
     data = pd.DataFrame({"a": [0, 1], "b": [2, 0]})
-    pd.testing.assert_frame_equal(decode_frame(schema, schema.encode(data), seed=0), data)
+    pd.testing.assert_frame_equal(Frame.decode(schema, schema.encode(data), seed=0), data)
 
 
 def test_edges_come_from_training_rows_alone():

@@ -21,7 +21,6 @@ from genzoo.model import GenerativeModel, registered_key
 from genzoo.registry import load_dataset, make_model
 from genzoo.results.record import REFERENCES, TRUTH
 from genzoo.seeding import check_seed
-from genzoo.space import forms
 
 
 def read_profile(name: str | None) -> Profile | None:
@@ -99,8 +98,10 @@ def read_datasets(datasets: Any, folds: int | None) -> list[tuple[str, str | Non
             parts = [dataset] if folds is None else _folds_of(dataset, label, folds)
             found.append((label, key, parts))
     else:
-        hint = " (a DataFrame needs a label: {'mine': frame})" if forms.is_frame(datasets) else ""
-        raise ValueError(f"datasets: {expected}; got {type(datasets).__name__}{hint}")
+        raise ValueError(
+            f"datasets: {expected}; got {type(datasets).__name__} (data without a name needs a "
+            f"label: {{'mine': data}})"
+        )
     if not found:
         raise ValueError(f"datasets: {expected}; got none")
     _check_labels("datasets", [label for label, _, _ in found])

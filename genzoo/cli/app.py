@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from genzoo.cli.data import app as data_app
+from genzoo.space import forms
 
 if TYPE_CHECKING:
     from genzoo.benchmark.run import Run
@@ -466,8 +467,6 @@ def sample(
 
     Example: genzoo sample models/vae -n 100 --seed 1 --out samples.csv
     """
-    import pandas as pd
-
     from genzoo.datasets.own import untreat
     from genzoo.registry import load_model
     from genzoo.store import check_place
@@ -477,20 +476,17 @@ def sample(
     if out is not None and not check_place(out.parent, "--out").exists():
         raise ValueError(f"--out: expected a folder that is there; got {out.parent}")
     model = load_model(folder)
-    drawn = model.sample(n, seed=seed)
-    if not isinstance(drawn, (list, pd.DataFrame)) and drawn.shape == (n, model.schema_.D):
-        drawn = model.schema_.decode(drawn, seed=seed)  # rows of codes
-    if out is None and isinstance(drawn, list):
+    drawn = forms.read(model.sample(n, seed=seed))
+    if isinstance(drawn, forms.Codes):  # shown as what they stand for
+        drawn = forms.read(model.schema_.decode(drawn.data, seed=seed))
+    lines = drawn.lines()
+    if out is None and lines is not None:
         # text with line breaks of its own needs a sign between two samples
-        typer.echo(("\n----\n" if any("\n" in text for text in drawn) else "\n").join(drawn))
+        typer.echo(("\n----\n" if any("\n" in text for text in lines) else "\n").join(lines))
         return
-    if isinstance(drawn, list):
-        frame = pd.DataFrame({"text": drawn})
-    elif isinstance(drawn, pd.DataFrame):
-        columns = _columns_of(folder)
-        frame = drawn if columns is None else untreat(columns, drawn)
-    else:
-        frame = pd.DataFrame(drawn.reshape(n, -1), columns=model.schema_.names)
+    columns, frame = _columns_of(folder), drawn.table(model.schema_.names)
+    if columns is not None:
+        frame = untreat(columns, frame)
     if out is None:
         typer.echo(frame.to_csv(index=False), nl=False)
     else:
@@ -530,9 +526,8 @@ def score(
 
 def _count_unknown(model: GenerativeModel, rows: Any) -> None:
     """Say how many rows hold numbers that the model's schema doesn't know."""
-    from genzoo.space.forms import is_frame, off_grid
-
-    unknown = off_grid(model.schema_, rows)
+    form = forms.read(rows)
+    unknown = form.off_grid(model.schema_)
     n = int(unknown.any(axis=1).sum())
     if n:
         names = [
@@ -543,7 +538,7 @@ def _count_unknown(model: GenerativeModel, rows: Any) -> None:
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         typer.echo(
             f"genzoo: {n} of {len(rows)} rows hold numbers beyond the range that the model knows, "
-            f"or between its values{f' ({shown})' if is_frame(rows) else ''}: they are scored as "
+            f"or between its values{f' ({shown})' if form.columns else ''}: they are scored as "
             f"the nearest that it knows, which can make impossible rows look likely",
             err=True,
         )
@@ -565,13 +560,12 @@ def _rows_to_score(
     from genzoo.datasets.dataset import SPLITS
     from genzoo.keys import DATASETS
     from genzoo.registry import load_dataset
-    from genzoo.space.forms import is_frame
 
     if own.names_a_path(name) and name not in DATASETS:
         if split is not None:
             raise ValueError(f"--split: {name} has no parts; leave it out")
         data = own.read(name).data
-        if not is_frame(data):
+        if not forms.read(data).columns:
             return data
         return own.as_fitted(model.schema_, data) if columns is None else own.treat(columns, data)
     split = split or "test"

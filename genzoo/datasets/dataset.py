@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import math
@@ -15,15 +14,13 @@ import numpy as np
 from genzoo.datasets.blocks import blocks
 from genzoo.seeding import check_seed, numpy_rng
 from genzoo.space import forms
-from genzoo.space.schema import MISSING, Schema, Variable
+from genzoo.space.schema import Schema
+from genzoo.space.variable import MISSING
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from genzoo.datasets.truth import Truth
 
 SPLITS = ("train", "valid", "test")
-MOST_CLASSES = 1024
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +50,10 @@ class Dataset:
 
     Raises:
         ValueError: naming the argument, what was expected and what came.
+
+    >>> rows = np.array([[0, 1], [1, 0], [1, 1]])
+    >>> Dataset("mine", Schema.infer(rows), rows, rows[:1], rows[1:])
+    Dataset('mine': table of 2, 3/1/2 rows)
     """
 
     name: str
@@ -128,12 +129,23 @@ class Dataset:
 
     def complete(self, part: str) -> np.ndarray:
         """The rows of a part without ``MISSING``: what families select on and samples are compared
-        with."""
+        with.
+
+        >>> rows = np.array([[0, 1], [1, 0]])
+        >>> data = Dataset("mine", Schema.infer(rows), rows, rows, np.array([[0, -1], [0, 1]]))
+        >>> data.complete("test")
+        array([[0, 1]])
+        """
         rows, complete = getattr(self, part), self._is_complete(part)
         return rows if complete.all() else rows[complete]
 
     def complete_groups(self, part: str) -> np.ndarray | None:
-        """(n,) the group of each row that ``complete`` gives, None where rows are independent."""
+        """(n,) the group of each row that ``complete`` gives, None where rows are independent.
+
+        >>> rows, groups = np.array([[0, 1], [1, 0], [1, 1]]), np.array([7, 8, 9])
+        >>> Dataset.from_data(rows, "mine", groups=groups).complete_groups("test").shape
+        (1,)
+        """
         return None if self.groups is None else self.groups[part][self._is_complete(part)]
 
     def _is_complete(self, part: str) -> np.ndarray:
@@ -141,7 +153,13 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of the schema, the three parts, their text and their groups."""
+        """SHA-256, in hexadecimal, of the schema, the three parts, their text and their groups.
+
+        >>> rows = np.array([[0, 1], [1, 0], [1, 1]])
+        >>> a, b = (Dataset.from_data(rows, "mine", seed=seed) for seed in (0, 1))
+        >>> len(a.fingerprint), a.fingerprint == b.fingerprint
+        (64, False)
+        """
         digest = hashlib.sha256(self.schema.to_json().encode())
         for part in SPLITS:
             rows = getattr(self, part)
@@ -187,7 +205,7 @@ class Dataset:
             name: what to call it.
             label: the column (for codes: its index) that holds the class of each row. It becomes
                 the last variable, nominal, and the split is stratified by it; every class has a
-                training row. Of numbers it may hold at most ``MOST_CLASSES`` whole ones.
+                training row. Of numbers it may hold at most 1024 different ones, whole.
             valid, test: the shares of rows to select on and to be judged on; at least one row each.
             seed: of the split.
             schema: what the codes mean, with the label last; inferred where None.
@@ -206,24 +224,30 @@ class Dataset:
 
         Raises:
             ValueError: naming the argument, what was expected and what came.
+
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"class": [0, 1] * 50, "age": range(100)})
+        >>> data = Dataset.from_data(frame, "mine", label="class")
+        >>> data, data.schema.names
+        (Dataset('mine': table of 2, 70/10/20 rows), ['age', 'class'])
         """
-        form = forms.form_of(data)
+        form = forms.read(data)
         seed = check_seed(seed)
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
         classes = None
         if label is not None:
-            data, classes = _label_last(data, form, label)
+            form, classes = form.with_label(label)
         rule = {"groups": groups, "time": time, "stratify": stratify}
         given = [argument for argument, values in rule.items() if values is not None]
         if len(given) > 1:
             raise ValueError(f"{given[1]}: expected None beside {given[0]}: one rule for the split")
         groups, time, stratify = (
-            None if values is None else _checked_rule(argument, values, len(data))
+            None if values is None else _checked_rule(argument, values, len(form))
             for argument, values in rule.items()
         )
         index = split(
-            len(data),
+            len(form),
             valid=valid,
             test=test,
             seed=seed,
@@ -233,16 +257,14 @@ class Dataset:
             fold=fold,
         )
         if schema is None:
-            schema = Schema.infer(data, train=index[0])
-            if label is not None and form == "frame":
-                schema = _with_classes(schema, data[label])
-        if form == "codes" and label is not None:
-            label = schema.names[-1]
+            schema = Schema.infer(form, train=index[0])
+        if label is not None:
+            label = form.label_in(schema)
         with warnings.catch_warnings():
             # counted below, for each part
             warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
-            rows = schema.check_rows(schema.encode(data), name="data")  # complete ones
-        off = forms.off_grid(schema, data) if form in ("frame", "images") else np.zeros(rows.shape)
+            rows = schema.check_rows(schema.encode(form), name="data")  # complete ones
+        off = form.off_grid(schema)
         parts = {part: rows[i] for part, i in zip(SPLITS, index, strict=True)}
         of_rows, block = None, None
         if groups is not None:
@@ -298,6 +320,9 @@ def split(
     folds whose valid rows were the same would all select on them. Where ``k * valid`` is at most 1
     no two folds share a valid row, else all rows are in about as many valid parts; as far as
     rare classes, of which each training part has a row, and groups of unequal sizes allow.
+
+    >>> [len(part) for part in split(10, valid=0.1, test=0.2, seed=0)]
+    [7, 1, 2]
     """
     if fold is not None:
         test = 1 / _check_fold(fold, time)[1]
@@ -459,50 +484,3 @@ def _valid_groups(
     rest = sizes[others].sum()
     small = [group for group in others if 3 * sizes[group] <= rest]
     return [min(small or others, key=lambda g: (turn[g], sizes[g]))]
-
-
-def _label_last(data: Any, form: str, label: str | int) -> tuple[Any, np.ndarray]:
-    """The data with the label's column last, and the class (n,) of each row as an integer."""
-    if form == "frame":
-        if not isinstance(label, (str, int)) or label not in data.columns:
-            raise ValueError(f"label: expected one of {list(data.columns)}; got {label!r}")
-        data = data[[c for c in data.columns if c != label] + [label]]
-        if not data.columns.is_unique:
-            raise ValueError(f"data: expected distinct columns; got {list(data.columns)}")
-        codes = data[label].factorize(use_na_sentinel=False)[0]
-    elif form == "codes":
-        width = data.shape[1]
-        if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
-            raise ValueError(f"label: expected the index of a column of codes; got {label!r}")
-        if not -width <= label < width:
-            raise ValueError(f"label: expected an index below {width}; got {label}")
-        codes = data[:, label]
-        others = np.delete(np.arange(width), label)
-        data = np.concatenate([data[:, others], codes[:, None]], axis=1)
-    else:
-        raise ValueError(f"label: expected None for {form}; got {label!r}")
-    return data, np.unique(codes, return_inverse=True)[1]
-
-
-def _with_classes(schema: Schema, column: pd.Series) -> Schema:
-    """The schema with a numeric label as a nominal variable: classes, not quantities."""
-    last = schema.variables[-1]
-    if not last.is_numeric:
-        return schema
-    values = np.unique(column.dropna().to_numpy())
-    broken = values[values != np.rint(values.astype(float))]
-    if len(broken) or len(values) > MOST_CLASSES:
-        expected = "whole numbers as classes" if len(broken) else f"at most {MOST_CLASSES} classes"
-        got = f"numbers such as {broken[0]}" if len(broken) else f"{len(values)} different numbers"
-        raise ValueError(
-            f"label: expected {expected}; column {last.name!r} holds {got} (a quantity is no "
-            f"label: leave it among the columns)"
-        )
-    classes = Variable(
-        last.name,
-        "nominal",
-        categories=tuple(values.tolist()),
-        missing=last.missing,
-        dtype=last.dtype,
-    )
-    return dataclasses.replace(schema, variables=(*schema.variables[:-1], classes))

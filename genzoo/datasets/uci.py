@@ -57,7 +57,7 @@ def adult(name: str) -> Dataset:
         "test": np.arange(len(given), len(frame)),
     }
     schema = Schema.infer(frame, train=index["train"])
-    beyond = forms.off_grid(schema, frame)
+    beyond = forms.read(frame).off_grid(schema)
     with warnings.catch_warnings():
         # counted above, for each part
         warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)

@@ -56,7 +56,6 @@ from genzoo.models.neural.training import (
 )
 from genzoo.parameters import check_integer
 from genzoo.seeding import check_seed, numpy_rng, torch_seeded
-from genzoo.space import forms
 from genzoo.space.schema import Schema
 from genzoo.store import pack_json, unpack_json
 
@@ -222,7 +221,7 @@ class VAE(LatentFamily):
     def encode(self, data: Any) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of q(z | x), (n, Z) each, for data as in ``log_prob``."""
         self._check_fitted("encode")
-        rows = self._settled(self._read_rows(data))
+        rows = self._read_rows(data)
         mean, log_sd = self._posterior(rows)
         return mean.cpu().numpy(), log_sd.exp().cpu().numpy()
 
@@ -233,8 +232,9 @@ class VAE(LatentFamily):
             data: as in ``log_prob``.
             seed: for the numbers within a wide cell.
         """
-        mean, _ = self.encode(data)
-        return self._in_form(self._likeliest(mean), data, seed)
+        form = self._form_of(data)
+        rows = self._likeliest(self.encode(form)[0])
+        return form.decode(self.schema_, rows, seed=check_seed(seed))
 
     def interpolate(self, a: Any, b: Any, n: int = 8, *, seed: int = 0) -> Any:
         """n likeliest rows on the straight line from the posterior's mean of a to that of b.
@@ -253,7 +253,8 @@ class VAE(LatentFamily):
                 raise ValueError(f"{name}: expected one row; got {len(mean)}")
             ends.append(mean)
         along = np.linspace(0.0, 1.0, int(n), dtype=np.float32)[:, None]
-        return self._in_form(self._likeliest((1 - along) * ends[0] + along * ends[1]), a, seed)
+        rows = self._likeliest((1 - along) * ends[0] + along * ends[1])
+        return self._form_of(a).decode(self.schema_, rows, seed=check_seed(seed))
 
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         propose = self._proposal_for(rows)
@@ -271,14 +272,6 @@ class VAE(LatentFamily):
             x = heads.log_probs_all(decoder(z.to(decoder.bias.device))).argmax(dim=-1)
             parts.append(x if heads.end is None else x.masked_fill(~heads.reached(x), heads.end))
         return torch.cat(parts).cpu().numpy()
-
-    def _in_form(self, rows: np.ndarray, like: Any, seed: int) -> Any:
-        form = forms.form_of(like)
-        if form == "codes":
-            return rows
-        if form == "frame":
-            return forms.decode_frame(self.schema_, rows, seed=check_seed(seed))
-        return self.schema_.decode(rows, seed=check_seed(seed))
 
     # ---------------------------------------------------------------- state
 

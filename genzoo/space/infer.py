@@ -8,13 +8,14 @@ at most ``MOST_CELLS`` cells between quantiles of the training rows; a value tha
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from genzoo.space.forms import as_floats, form_of
-from genzoo.space.schema import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Schema, Variable
+from genzoo.space.column import as_floats
+from genzoo.space.variable import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,20 +24,30 @@ MOST_LEVELS = 1024
 MOST_CELLS = 256
 HEAVY = 0.05
 MOST_CODES = 2**20
+MOST_CLASSES = 1024
 LARGEST = LARGEST_NUMBER / 10  # cells end a little beyond the largest number
 SMALLEST_SPREAD = 1 / LARGEST
 END_NAME = "<end>"
 
 
-def infer(data: Any, *, train: np.ndarray | None = None) -> Schema:
-    """See ``Schema.infer``."""
-    form = form_of(data)
-    if form == "frame":
-        return _infer_frame(data, train)
-    if form == "strings":
-        return _infer_strings(data)
-    if form == "images":
-        return _infer_images(data)
+class Found(NamedTuple):
+    """The parts of a ``Schema``, which says what they mean."""
+
+    variables: tuple[Variable, ...]
+    layout: str
+    event_shape: tuple[int, ...]
+    end: int | None = None
+
+
+def of_codes(data: np.ndarray) -> Found:
+    """A table of codes (n, D), nominal, as many as were seen.
+
+    Raises:
+        ValueError: for codes below -1 or of 2**20 and more, and a column that is all ``MISSING``.
+
+    >>> [v.cardinality for v in of_codes(np.array([[0, 4], [1, -1]])).variables]
+    [2, 5]
+    """
     if (data < MISSING).any():
         i, d = (int(v) for v in np.argwhere(data < MISSING)[0])
         raise ValueError(
@@ -55,10 +66,18 @@ def infer(data: Any, *, train: np.ndarray | None = None) -> Schema:
         )
     cards = np.maximum(2, 1 + data.max(axis=0).astype(np.int64))
     variables = tuple(Variable(f"x{d}", "nominal", int(c)) for d, c in enumerate(cards))
-    return Schema(variables, "table", (len(variables),))
+    return Found(variables, "table", (len(variables),))
 
 
-def _infer_strings(data: list[str]) -> Schema:
+def of_strings(data: Sequence[str]) -> Found:
+    """A sequence as long as the longest of n strings, with END where lengths differ.
+
+    Raises:
+        ValueError: if all strings are empty.
+
+    >>> of_strings(["ab", "a"]).variables[0].categories
+    ('a', 'b', '<end>')
+    """
     lengths = {len(text) for text in data}
     T = max(lengths)
     if T == 0:
@@ -67,10 +86,15 @@ def _infer_strings(data: list[str]) -> Schema:
     end = None if lengths == {T} else len(symbols)
     categories = tuple(symbols) if end is None else (*symbols, END_NAME)
     variables = tuple(Variable(f"t{t}", "nominal", categories=categories) for t in range(T))
-    return Schema(variables, "sequence", (T,), end=end)
+    return Found(variables, "sequence", (T,), end)
 
 
-def _infer_images(data: np.ndarray) -> Schema:
+def of_images(data: np.ndarray) -> Found:
+    """Levels of uint8 images (n, H, W) or (n, C, H, W), the same grid for each pixel.
+
+    >>> of_images(np.array([[[0, 255]]], np.uint8)).variables[0].step
+    255
+    """
     levels = np.unique(data).astype(int)
     # dark images may still get bright pixels later; sparse scales (0 and 255; 0 .. 16) stay sparse
     top = 255 if levels[-1] > 127 else int(levels[-1])
@@ -84,10 +108,23 @@ def _infer_images(data: np.ndarray) -> Schema:
         )
         for at in np.ndindex(*shape)
     )
-    return Schema(variables, "image", shape)
+    return Found(variables, "image", shape)
 
 
-def _infer_frame(data: pd.DataFrame, train: np.ndarray | None) -> Schema:
+def of_frame(data: pd.DataFrame, train: np.ndarray | None = None) -> Found:
+    """A table with a variable for each column of a DataFrame of n rows.
+
+    Args:
+        data: raw values; a NaN gives its variable a missing mark.
+        train: indices of the rows from which cells' edges come; all where None.
+
+    Raises:
+        ValueError: naming the column, for values that no variable has.
+
+    >>> import pandas as pd
+    >>> of_frame(pd.DataFrame({"age": [30, 35, 50]})).variables[0].step
+    5.0
+    """
     names = list(data.columns)
     for name in names:
         if not isinstance(name, (str, int)):
@@ -95,7 +132,38 @@ def _infer_frame(data: pd.DataFrame, train: np.ndarray | None) -> Schema:
     if len(set(names)) != len(names):
         raise ValueError(f"data: expected distinct column names; got {names}")
     variables = tuple(_infer_column(name, data[name], train) for name in names)
-    return Schema(variables, "table", (len(variables),))
+    return Found(variables, "table", (len(variables),))
+
+
+def classes(variable: Variable, column: pd.Series) -> Variable:
+    """A numeric variable as a nominal one: classes, not quantities; another one as it is.
+
+    Raises:
+        ValueError: for a column of numbers that are not whole, or of too many.
+
+    >>> import pandas as pd
+    >>> column = pd.Series([3, 5, 3], name="digit")
+    >>> classes(of_frame(column.to_frame()).variables[0], column).categories
+    (3, 5)
+    """
+    if not variable.is_numeric:
+        return variable
+    values = np.unique(column.dropna().to_numpy())
+    broken = values[values != np.rint(values.astype(float))]
+    if len(broken) or len(values) > MOST_CLASSES:
+        expected = "whole numbers as classes" if len(broken) else f"at most {MOST_CLASSES} classes"
+        got = f"numbers such as {broken[0]}" if len(broken) else f"{len(values)} different numbers"
+        raise ValueError(
+            f"label: expected {expected}; column {variable.name!r} holds {got} (a quantity is no "
+            f"label: leave it among the columns)"
+        )
+    return Variable(
+        variable.name,
+        "nominal",
+        categories=tuple(values.tolist()),
+        missing=variable.missing,
+        dtype=variable.dtype,
+    )
 
 
 def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) -> Variable:
@@ -197,6 +265,9 @@ def resolution(values: np.ndarray) -> float:
 
     Values with more than ``MOST_DECIMALS`` decimals count as continuous: a millionth of the range.
     No step is finer than twice the spacing of float64 at the largest value, whole numbers aside.
+
+    >>> resolution(np.array([1.25, 2.5, 10.0]))
+    1.25
     """
     unique = np.unique(values)
     largest = float(np.abs(unique).max())

@@ -12,218 +12,21 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.space import strings
+from genzoo.space import forms, strings
+from genzoo.space.variable import MISSING, Variable, plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = -1
-"""The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
+__all__ = ["LAYOUTS", "MISSING", "Schema", "Variable"]
 
 LAYOUTS = ("table", "sequence", "image")
 LARGEST_ENUMERATION = 2**20
-MOST_DECIMALS = 12
-LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable: its name and the meaning of its codes.
-
-    Args:
-        name: the column's name.
-        kind: ``"nominal"`` (no order) or ``"ordinal"``.
-        cardinality: the number of codes, the missing mark included; may be left out where
-            ``categories`` or ``edges`` give it.
-        categories: the values that the codes stand for.
-        offset, step: a numeric grid, ``value = offset + step * code``. With ``edges``, ``step`` is
-            the data's resolution and ``offset`` one value on that grid.
-        edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
-        missing: whether the last code is the mark of a missing value.
-        dtype: the column's pandas or NumPy dtype by name. ``Schema.decode`` restores it, unless
-            some code stands for no value of it.
-
-    Raises:
-        ValueError: if a part is not what it should be or parts contradict each other.
-    """
-
-    name: str | int
-    kind: str = "nominal"
-    cardinality: int = 0
-    categories: tuple[Any, ...] | None = None
-    offset: float | None = None
-    step: float | None = None
-    edges: tuple[float, ...] | None = None
-    missing: bool = False
-    dtype: str | None = None
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            object.__setattr__(self, name, _plain(value))
-        for name in ("categories", "edges"):
-            value = getattr(self, name)
-            if value is not None:
-                if isinstance(value, str) or not isinstance(value, Iterable):
-                    raise self._error(name, f"expected a sequence; got {value!r}")
-                object.__setattr__(self, name, tuple(_plain(v) for v in value))
-        if not isinstance(self.name, (str, int)) or isinstance(self.name, bool):
-            raise self._error("name", "expected a str or an int")
-        if self.kind not in ("nominal", "ordinal"):
-            raise self._error("kind", f'expected "nominal" or "ordinal"; got {self.kind!r}')
-        if not isinstance(self.missing, bool):
-            raise self._error("missing", f"expected True or False; got {self.missing!r}")
-        self._check_categories()
-        self._check_numbers()
-        self._check_cardinality()
-        self._check_dtype()
-
-    def _error(self, part: str, message: str) -> ValueError:
-        return ValueError(f"variable {self.name!r}: {part}: {message}")
-
-    def _check_categories(self) -> None:
-        if self.categories is None:
-            return
-        for value in self.categories:
-            endless = isinstance(value, float) and not math.isfinite(value)
-            if endless or not isinstance(value, (str, int, float)):
-                raise self._error(
-                    "categories", f"expected text, finite numbers or booleans; got {value!r}"
-                )
-        if len(set(self.categories)) != len(self.categories):
-            raise self._error("categories", "expected distinct values")
-        for name in ("edges", "offset", "step"):
-            if getattr(self, name) is not None:
-                raise self._error(name, f"expected categories or {name}; got both")
-
-    def _check_numbers(self) -> None:
-        numbers = [("edges", edge) for edge in self.edges or ()]
-        numbers += [
-            (n, v) for n, v in vars(self).items() if n in ("offset", "step") and v is not None
-        ]
-        for name, number in numbers:
-            if not _is_number(number):
-                raise self._error(
-                    name,
-                    f"expected finite numbers up to {LARGEST_NUMBER:g} in size; got {number!r}",
-                )
-        if self.edges is not None:
-            if len(self.edges) < 2 or not (np.diff(np.array(self.edges, float)) > 0).all():
-                raise self._error("edges", "expected at least two ascending numbers")
-            if self.kind == "nominal":
-                raise self._error("edges", 'expected kind "ordinal" beside them; got "nominal"')
-        if self.step is not None and not self.step > 0:
-            raise self._error("step", f"expected a positive number; got {self.step!r}")
-        if self.offset is not None and self.step is None:
-            raise self._error("offset", "expected a step beside it; got none")
-        if self.step is not None and self.offset is None and self.edges is None:
-            raise self._error("step", "expected an offset or edges beside it; got neither")
-
-    def _check_cardinality(self) -> None:
-        card = self.cardinality
-        if isinstance(card, bool) or not isinstance(card, int):
-            raise self._error("cardinality", f"expected an integer; got {card!r}")
-        counted = None
-        if self.categories is not None:
-            counted = len(self.categories) + self.missing
-        elif self.edges is not None:
-            counted = len(self.edges) - 1 + self.missing
-        card = counted if card == 0 and counted is not None else card
-        object.__setattr__(self, "cardinality", card)
-        if card < 1:
-            raise self._error("cardinality", f"expected at least 1; got {card}")
-        if counted not in (None, card):
-            raise self._error(
-                "cardinality", f"expected {counted} from its categories or edges; got {card}"
-            )
-        if self.step is not None:
-            ends = self.edges or (self.offset or 0.0,)
-            last = ends[-1] if self.edges else ends[0] + self.step * (self.n_values - 1)
-            largest = max(abs(ends[0]), abs(last))
-            if not _is_number(last) or self.step < np.spacing(np.nextafter(largest, 0)):
-                raise self._error(
-                    "step", f"expected a grid that float64 holds; got {self.step!r} up to {last!r}"
-                )
-
-    def _check_dtype(self) -> None:
-        if self.dtype is None:
-            return
-        if not isinstance(self.dtype, str):
-            raise self._error("dtype", f"expected its name, a str; got {self.dtype!r}")
-        if self.dtype == "category":
-            if self.categories is None:
-                raise self._error("dtype", '"category" expects categories; got none')
-            return
-        try:
-            np.dtype(self.dtype)
-        except TypeError:
-            from pandas.api.types import pandas_dtype
-
-            try:
-                pandas_dtype(self.dtype)
-            except ImportError:
-                pass  # known, and only decoding needs the library behind it
-            except TypeError:
-                raise self._error(
-                    "dtype", f"expected the name of a pandas or NumPy dtype; got {self.dtype!r}"
-                ) from None
-
-    @property
-    def n_values(self) -> int:
-        """The number of codes that stand for a value: without the missing mark."""
-        return self.cardinality - self.missing
-
-    @property
-    def is_grid(self) -> bool:
-        """Whether ``value = offset + step * code``."""
-        return self.edges is None and self.offset is not None and self.step is not None
-
-    @property
-    def is_numeric(self) -> bool:
-        return self.edges is not None or self.is_grid
-
-    def log_widths(self) -> np.ndarray:
-        """(cardinality,) log width of each code's cell; 0 where a code is not a number's cell."""
-        widths = np.zeros(self.cardinality)
-        if self.edges is not None:
-            widths[: self.n_values] = np.log(np.diff(self.edges))
-        elif self.is_grid:
-            widths[: self.n_values] = math.log(self.step or 1.0)
-        return widths
-
-    def on_grid(self, index: np.ndarray) -> np.ndarray:
-        """``offset + step * index``, rounded to the decimals in which offset and step are given."""
-        return grid_points(self.offset or 0.0, self.step or 1.0, index)
-
-
-def grid_points(offset: float, step: float, index: np.ndarray) -> np.ndarray:
-    """See ``Variable.on_grid``."""
-    values = offset + step * index
-    decimals = max(_decimals(offset), _decimals(step))
-    if decimals > MOST_DECIMALS:
-        return values
-    # where the last decimal is about as fine as float64 itself, rounding would move the value
-    exact = np.abs(values) * 10.0**decimals < 2**50
-    return np.where(exact, np.round(values, decimals), values)
-
-
-def _is_number(value: Any) -> bool:
-    is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_real and abs(value) <= LARGEST_NUMBER
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _decimals(number: float) -> int:
-    exponent = Decimal(repr(float(number))).normalize().as_tuple().exponent
-    return max(0, -int(exponent))
 
 
 def _count_up(cards: np.ndarray) -> np.ndarray:
@@ -250,6 +53,11 @@ class Schema:
 
     Raises:
         ValueError: if the parts contradict each other.
+
+    >>> age = Variable("age", "ordinal", 100, offset=0, step=1)
+    >>> schema = Schema((age, Variable("city", categories=["Oslo", "Rome"])), "table", (2,))
+    >>> schema.D, schema.names, schema.cards
+    (2, ['age', 'city'], array([100,   2]))
     """
 
     variables: tuple[Variable, ...]
@@ -266,8 +74,8 @@ class Schema:
             parts = tuple(value) if isinstance(value, Iterable) else (None,)
             if not all(isinstance(p, of) and not isinstance(p, bool) for p in parts):
                 raise ValueError(f"{name}: expected a sequence of {what}; got {value!r}")
-            object.__setattr__(self, name, tuple(_plain(p) for p in parts))
-        object.__setattr__(self, "end", _plain(self.end))
+            object.__setattr__(self, name, tuple(plain(p) for p in parts))
+        object.__setattr__(self, "end", plain(self.end))
         if any(s < 1 for s in self.event_shape):
             raise ValueError(f"event_shape: expected positive integers; got {self.event_shape}")
         if self.layout not in LAYOUTS:
@@ -313,7 +121,11 @@ class Schema:
 
     @cached_property
     def alphabet(self) -> tuple[str, ...] | None:
-        """The characters, without END, where rows stand for strings; else None."""
+        """The characters, without END, where rows stand for strings; else None.
+
+        >>> Schema.infer(["ab", "a"]).alphabet
+        ('a', 'b')
+        """
         first = self.variables[0].categories
         if self.layout != "sequence" or len(self.event_shape) != 1 or first is None:
             return None
@@ -324,7 +136,11 @@ class Schema:
 
     @cached_property
     def is_bare(self) -> bool:
-        """Whether the codes stand for nothing but themselves."""
+        """Whether the codes stand for nothing but themselves.
+
+        >>> Schema.infer(np.array([[0, 1]])).is_bare
+        True
+        """
         return all(v.categories is None and not v.is_numeric for v in self.variables)
 
     def encode(self, data: Any, *, given: bool = False) -> np.ndarray:
@@ -334,7 +150,8 @@ class Schema:
             data: a DataFrame (raw values), an integer array (n, D) (codes), a list of str, or uint8
                 images (n, H, W) or (n, C, H, W).
             given: read the data as something to complete: a NaN is ``MISSING``, a string is a
-                prefix, and a dict {column: value} or a DataFrame may leave out columns.
+                prefix, a dict {column: value} or a DataFrame may leave out columns, and one row
+                may stand alone.
 
         Returns:
             (n, D) int64. A number beyond the range takes the end code, one between grid points the
@@ -343,19 +160,29 @@ class Schema:
 
         Raises:
             ValueError: for data that is not of this space; the message names what was expected.
-        """
-        from genzoo.space import forms
 
-        return forms.encode(self, data, given=given)
+        >>> schema = Schema.infer(["ab", "a"])
+        >>> schema.encode(["b"]), schema.encode(["b"], given=True)
+        (array([[1, 2]]), array([[ 1, -1]]))
+        """
+        form = forms.read_given(data, self.event_shape) if given else forms.read(data)
+        rows = form.encode(self, given=given)
+        return self.check_rows(rows, allow_missing=True, name=form.name)
 
     def decode(self, rows: np.ndarray, *, seed: int = 0) -> pd.DataFrame | list[str] | np.ndarray:
         """Rows of codes as data: the inverse of ``encode``, ``encode(decode(rows)) == rows``.
 
         A cell that holds several values is decoded as one of them, drawn by ``seed``.
-        """
-        from genzoo.space import forms
 
-        return forms.decode(self, rows, seed=seed)
+        Raises:
+            ValueError: for rows that are not complete rows of this space.
+
+        >>> schema = Schema.infer(["ab", "a"])
+        >>> schema.decode(np.array([[1, 0], [1, 2]]))
+        ['ba', 'b']
+        """
+        rows = self.check_rows(rows, name="rows")
+        return forms.spoken_of(self).decode(self, rows, seed=seed)
 
     @classmethod
     def infer(cls, data: Any, *, train: np.ndarray | None = None) -> Schema:
@@ -367,15 +194,22 @@ class Schema:
 
         Raises:
             ValueError: for empty or unreadable data.
-        """
-        from genzoo.space import infer as inference
 
-        return inference.infer(data, train=train)
+        >>> Schema.infer(np.zeros((5, 28, 28), np.uint8)).event_shape
+        (28, 28)
+        """
+        return cls(*forms.read(data).infer(train))
 
     def check_rows(
         self, rows: np.ndarray, *, allow_missing: bool = False, name: str = "data"
     ) -> np.ndarray:
-        """``rows`` as int64 of shape (n, D), or a ValueError that names ``name``."""
+        """``rows`` as int64 of shape (n, D), or a ValueError that names ``name``.
+
+        >>> schema = Schema.infer(np.array([[0, 1]]))
+        >>> schema.check_rows(np.array([[0, 2]]))
+        Traceback (most recent call last):
+        ValueError: data: expected codes 0 .. 1 for variable 'x1'; got 2 in row 0
+        """
         rows = np.asarray(rows)
         if not np.issubdtype(rows.dtype, np.integer):
             raise ValueError(f"{name}: expected an integer array of codes; got dtype {rows.dtype}")
@@ -407,8 +241,25 @@ class Schema:
                 )
         return rows
 
+    def check_complete(self, rows: np.ndarray, name: str, why: str) -> None:
+        """ValueError for an entry of rows (n, D) that is ``MISSING``.
+
+        >>> schema = Schema.infer(np.array([[0, 1]]))
+        >>> schema.check_complete(np.array([[0, 1]]), "data", "no hole can be fitted")
+        """
+        if (rows == MISSING).any():
+            i, d = (int(v) for v in np.argwhere(rows == MISSING)[0])
+            raise ValueError(
+                f"{name}: row {i}, variable {self.names[d]!r} is MISSING (code -1 or a NaN in a "
+                f"column without a missing mark); expected complete rows: {why}"
+            )
+
     def reached(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) bool: the entries that carry probability, up to and including the first END."""
+        """(n, D) bool: the entries that carry probability, up to and including the first END.
+
+        >>> Schema.infer(["ab", "a"]).reached(np.array([[2, 2]]))
+        array([[ True, False]])
+        """
         return strings.reached(rows, self.end)
 
     def enumerate(self) -> np.ndarray:
@@ -416,6 +267,9 @@ class Schema:
 
         Raises:
             ValueError: if there are more than 2**20.
+
+        >>> Schema.infer(["ab", "a"]).enumerate().tolist()
+        [[2, 2], [0, 2], [1, 2], [0, 0], [0, 1], [1, 0], [1, 1]]
         """
         size = math.prod(int(c) for c in self.cards)
         if self.end is not None:
@@ -439,7 +293,12 @@ class Schema:
             yield rows
 
     def log_volume(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) sum of the log widths of a row's cells; log density = log mass - log volume."""
+        """(n,) sum of the log widths of a row's cells; log density = log mass - log volume.
+
+        >>> cells = Variable("v", "ordinal", edges=[0, 1, 11])
+        >>> Schema((cells,), "table", (1,)).log_volume(np.array([[0], [1]])).round(2)
+        array([0. , 2.3])
+        """
         rows = self.check_rows(rows)
         volume = np.zeros(len(rows))
         for d, variable in enumerate(self.variables):
@@ -448,7 +307,12 @@ class Schema:
         return volume
 
     def to_json(self) -> str:
-        """The schema as JSON; variables that are equal but for their names are written once."""
+        """The schema as JSON; variables that are equal but for their names are written once.
+
+        >>> schema = Schema.infer(["ab", "a"])
+        >>> Schema.from_json(schema.to_json()) == schema
+        True
+        """
         kinds: list[dict[str, Any]] = []
         index: dict[str, int] = {}
         variables = []

@@ -22,7 +22,12 @@ def reached(rows: np.ndarray, end: int | None) -> np.ndarray:
 
 
 def ended(rows: np.ndarray, end: int | None) -> np.ndarray:
-    """(n, D) bool: the entries at or after the first END."""
+    """(n, D) bool: the entries at or after the first END.
+
+    >>> ended(np.array([[0, 2, 2], [1, 0, 1]]), end=2)
+    array([[False,  True,  True],
+           [False, False, False]])
+    """
     if end is None:
         return np.zeros(rows.shape, dtype=bool)
     return np.cumsum(rows == end, axis=1) > 0

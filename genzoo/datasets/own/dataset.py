@@ -16,7 +16,7 @@ from genzoo.datasets.own.columns import Column, is_as_written, read_schema, to_j
 from genzoo.datasets.own.read import Content, read
 from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
-from genzoo.space.forms import form_of
+from genzoo.space import forms
 from genzoo.store import write_atomically
 
 SCHEMA_FILES = "schema_*.json"  # what ``OwnDataset.write_schema`` writes into a run's folder
@@ -140,10 +140,12 @@ def prepare(
         options["keep"] = list(keep)
     if schema is not None:
         options["schema"] = str(schema)
-    form = form_of(content.data, f"file: {path}")
-    if form != "frame":
+    form = forms.read(content.data, f"file: {path}")
+    if not form.columns:
         if options:
-            raise ValueError(f"{next(iter(options))}: {path} holds {form}, which have no columns")
+            raise ValueError(
+                f"{next(iter(options))}: {path} holds {form.plural}, which have no columns"
+            )
         return Prepared(content, (), options)
     _check_options(content, given, keep)
     if schema is None:

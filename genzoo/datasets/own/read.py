@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.space.forms import LARGEST_INTEGER
+from genzoo.space.column import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -37,7 +37,7 @@ from genzoo.datasets.own.treat import (
     parses,
     plain_number,
 )
-from genzoo.space.forms import LARGEST_INTEGER
+from genzoo.space.column import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     import pandas as pd

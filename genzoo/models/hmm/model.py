@@ -208,7 +208,7 @@ class HMM(GenerativeModel):
 
     def _bins_of(self, data: Any, method: str) -> np.ndarray:
         self._check_fitted(method)
-        return self.coarsening_.to_bins(self._settled(self._read_rows(data)))
+        return self.coarsening_.to_bins(self._read_rows(data))
 
     def _places(self) -> np.ndarray:
         """(T,) at which step of the chain the steps of the layout come."""

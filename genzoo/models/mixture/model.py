@@ -187,7 +187,7 @@ class Mixture(GenerativeModel):
             data: as in ``log_prob``; ``MISSING`` entries are summed out.
         """
         self._check_fitted("responsibilities")
-        rows = self._settled(self._read_rows(data))
+        rows = self._read_rows(data)
         joint = self.products_.joint(Told.of(self._space, self.coarsening_.to_bins(rows)))
         shares = np.exp(joint - joint.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)

@@ -1,0 +1,207 @@
+"""One column of a DataFrame to and from the codes of its variable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genzoo.space.variable import MISSING, Variable, grid_points
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_INTEGER = 2**53
+
+
+def encode(
+    variable: Variable, column: pd.Series, where: str, *, given: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The codes of a column, and which of its numbers were moved to the nearest one.
+
+    Args:
+        variable: what the codes stand for.
+        column: (n,) raw values.
+        where: the words that errors begin with.
+        given: a hole is ``MISSING``, also where the variable has a missing mark.
+
+    Returns:
+        (n,) int64 and (n,) bool.
+
+    Raises:
+        ValueError: for a value that the variable doesn't have.
+
+    >>> import pandas as pd
+    >>> sizes = Variable("size", categories=("S", "M"), missing=True)
+    >>> encode(sizes, pd.Series(["M", None, "S"]), "column 'size'")[0]
+    array([1, 2, 0])
+    """
+    hole = column.isna().to_numpy()
+    codes = np.full(len(column), variable.n_values if variable.missing and not given else MISSING)
+    moved = np.zeros(len(column), dtype=bool)
+    present = column[~hole]
+    if len(present) == 0:
+        return codes, moved
+    if variable.is_numeric:
+        codes[~hole], moved[~hole] = variable.codes_of(as_floats(present, where))
+    elif variable.categories is None:
+        values = as_floats(present, where)
+        wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
+        if wrong.any():
+            raise ValueError(
+                f"{where}: expected codes 0 .. {variable.n_values - 1}; got {values[wrong][0]:g}"
+            )
+        codes[~hole] = values.astype(np.int64)
+    else:
+        look_up = {v: c for c, v in enumerate(variable.categories)}
+        found = np.array([look_up.get(v, MISSING) for v in present.tolist()], dtype=np.int64)
+        if (found == MISSING).any():
+            value = present.tolist()[int(np.argmax(found == MISSING))]
+            raise ValueError(
+                f"{where}: expected one of {short(variable.categories)}; got {value!r}"
+            )
+        codes[~hole] = found
+    return codes, moved
+
+
+def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    """A value for each code, in the column's dtype where that has them.
+
+    Args:
+        variable: what the codes stand for.
+        codes: (n,) from 0; the missing mark becomes a hole.
+        rng: draws the number in a wide cell.
+
+    >>> v = Variable("age", "ordinal", 3, offset=40, step=10, dtype="int64")
+    >>> decode(v, np.array([2, 0]), np.random.default_rng(0)).tolist()
+    [60, 40]
+    """
+    import pandas as pd
+
+    hole = codes >= variable.n_values
+    inside = np.where(hole, 0, codes)
+    if variable.is_numeric:
+        column = _decode_numbers(variable, inside, rng)
+    elif variable.dtype == "category":
+        of = pd.CategoricalDtype(variable.categories, ordered=variable.kind == "ordinal")
+        column = pd.Series(pd.Categorical.from_codes(np.where(hole, -1, codes), dtype=of))
+    elif variable.categories:
+        values = [variable.categories[c] for c in inside]
+        column = pd.Series(values, dtype=object).astype(variable.dtype or object)
+    else:
+        column = pd.Series(inside).astype(variable.dtype or "int64")
+    return _with_holes(column, hole) if hole.any() else column
+
+
+def as_floats(column: pd.Series, where: str) -> np.ndarray:
+    """A column without holes as float64.
+
+    Raises:
+        ValueError: beginning with ``where``, for what is no number that float64 holds.
+
+    >>> import pandas as pd
+    >>> as_floats(pd.Series([0.1], dtype="float32"), "column 'v'")
+    array([0.1])
+    """
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        column = column.infer_objects()
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise ValueError(f"{where}: expected numbers; got {column.iloc[0]!r} ({column.dtype})")
+    values = column.to_numpy()
+    if values.dtype.kind == "c":
+        raise ValueError(f"{where}: expected real numbers; got {column.iloc[0]!r} ({column.dtype})")
+    if values.dtype.kind in "iu":
+        far = (values >= LARGEST_INTEGER) | (values <= -LARGEST_INTEGER)
+        if far.any():
+            raise ValueError(
+                f"{where}: expected integers below 2**53 in size, which float64 tells apart; "
+                f"got {values[far][0]} (an identifier? pass it as text)"
+            )
+    if values.dtype in (np.float16, np.float32):
+        # 0.1 as float32 is 0.10000000149 in float64; the digits that it was written with are meant
+        unique, inverse = np.unique(values, return_inverse=True)
+        values = np.array([float(str(v)) for v in unique])[inverse]
+    values = values.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{where}: expected finite numbers; got infinity")
+    return values
+
+
+def short(names: Sequence[Any]) -> str:
+    """The first of some names, for an error.
+
+    >>> short(["a", "b"])
+    "['a', 'b']"
+    """
+    shown = ", ".join(repr(n) for n in names[:8])
+    return f"[{shown}{', ...' if len(names) > 8 else ''}]"
+
+
+def _with_holes(column: pd.Series, hole: np.ndarray) -> pd.Series:
+    """The column without what stands where the missing mark was, in its dtype where that can."""
+    if column.dtype.kind in "iu" and isinstance(column.dtype, np.dtype):
+        column = column.astype("float64")
+    if column.dtype.kind in "bO" and isinstance(column.dtype, np.dtype):
+        return column.astype(object).where(~hole, None)
+    return column.where(~hole)
+
+
+def _decode_numbers(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
+    """A number in each code's cell: in the column's dtype, or float64 where that has none there."""
+    import pandas as pd
+
+    on_grid = variable.edges is None
+    values = variable.on_grid(codes) if on_grid else _draw_in_cells(variable, codes, rng)
+    if variable.dtype is None or not pd.api.types.is_numeric_dtype(variable.dtype):
+        return pd.Series(values)
+    dtype = pd.api.types.pandas_dtype(variable.dtype)
+    narrow = np.dtype(getattr(dtype, "numpy_dtype", dtype))
+    if narrow.kind == "f":
+        most = float(np.finfo(narrow).max)
+        cast = np.clip(values, -most, most).astype(narrow)
+    else:
+        info = np.iinfo(narrow if narrow.kind in "iu" else np.int8)
+        low, high = max(info.min, 1 - LARGEST_INTEGER), min(info.max, LARGEST_INTEGER - 1)
+        cast = np.clip(np.rint(values), low, high).astype(narrow)
+    read, fits = _read_back(variable, cast, codes)
+    if narrow.kind == "f" and not fits.all():
+        # the cast left the cell by less than the dtype's spacing: one step leads back
+        toward = np.where(read < values, most, -most).astype(narrow)
+        cast = np.where(fits, cast, np.nextafter(cast, toward))
+        fits = _read_back(variable, cast, codes)[1]
+    return pd.Series(cast).astype(dtype) if fits.all() else pd.Series(values)
+
+
+def _read_back(
+    variable: Variable, cast: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers that encoding reads, and whether each has its code and was not moved."""
+    import pandas as pd
+
+    read = as_floats(pd.Series(cast), f"variable {variable.name!r}")
+    found, moved = variable.codes_of(read)
+    return read, (found == codes) & ~moved
+
+
+def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A value of the data's resolution inside each code's cell."""
+    import pandas as pd
+
+    edges = np.asarray(variable.edges)
+    low, high = edges[codes], edges[codes + 1]
+    below_high = np.where(codes == variable.n_values - 1, high, np.nextafter(high, -np.inf))
+    uniform = rng.random(len(codes))
+    origin = edges[0] if variable.offset is None else variable.offset
+    step = variable.step
+    whole = variable.dtype is not None and pd.api.types.is_integer_dtype(variable.dtype)
+    if whole and (step is None or step % 1 or origin % 1):
+        origin, step = 0.0, 1.0
+    if step is None:
+        return np.clip(low + uniform * (high - low), low, below_high)
+    first = np.ceil((low - origin) / step - 1e-9)
+    last = np.maximum(np.ceil((high - origin) / step - 1e-9) - 1, first)
+    index = first + np.floor(uniform * (last - first + 1))
+    return np.clip(grid_points(float(origin), step, index), low, below_high)

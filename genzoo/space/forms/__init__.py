@@ -1,0 +1,108 @@
+"""The forms in which people hold data: ``read(data)`` says which, once, and gives a ``Form``.
+
+A ``Form`` carries what belongs to it: what schema the data have, the way to rows of codes and back,
+how holes and single rows are given. A further form is one class and its name in ``FORMS``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genzoo.space.forms.codes import Codes
+from genzoo.space.forms.form import Form
+from genzoo.space.forms.frame import Frame
+from genzoo.space.forms.images import Images
+from genzoo.space.forms.strings import Strings
+
+if TYPE_CHECKING:
+    from genzoo.space.schema import Schema
+
+__all__ = ["FORMS", "Codes", "Form", "Frame", "Images", "Strings", "named", "read", "read_given",
+           "spoken_of"]  # fmt: skip
+
+FORMS: tuple[type[Form], ...] = (Frame, Codes, Strings, Images)
+
+
+def read(data: Any, name: str = "data") -> Form:
+    """Data as the form that they are of; a ``Form`` as it is.
+
+    Args:
+        data: of one of ``FORMS``.
+        name: of the argument.
+
+    Raises:
+        ValueError: for data of no form, and for empty data.
+
+    >>> read(np.array([[0, 1], [1, 0]]))
+    Codes(2 rows)
+    >>> read("ab", name="valid")
+    Traceback (most recent call last):
+    ValueError: valid: expected a DataFrame, an integer array of codes (n, D), a list of str, or \
+uint8 images (n, H, W) or (n, C, H, W); got str
+    """
+    if isinstance(data, Form):
+        return data
+    form = next((found for kind in FORMS if (found := kind.of(data, name)) is not None), None)
+    if form is None:
+        *first, last = (kind.expected for kind in FORMS)
+        near = (kind.near(data) for kind in FORMS)
+        got = next((what for what in near if what is not None), type(data).__name__)
+        raise ValueError(f"{name}: expected {', '.join(first)}, or {last}; got {got}")
+    if 0 in getattr(data, "shape", (len(form),)):
+        raise ValueError(f"{name}: expected at least one row and one variable; got none")
+    return form
+
+
+def read_given(data: Any, event_shape: tuple[int, ...]) -> Form:
+    """What is to be completed: as in ``read``, or one row of it, or a dict of what is known.
+
+    Args:
+        data: rows; or one of them: a prefix, an array (D,), an image; or {column: value} or
+            {column: values}.
+        event_shape: of the schema.
+
+    Raises:
+        ValueError: naming ``given``.
+
+    >>> read_given("an", (9,))
+    Strings(1 rows)
+    >>> read_given({"age": [30, 40], "city": "Rome"}, (3,)).data["age"].tolist()
+    [30, 40]
+    """
+    if isinstance(data, dict):
+        return Frame.of_dict(data, "given")
+    if isinstance(data, str):
+        data = [data]
+    if isinstance(data, np.ndarray) and (
+        data.ndim == 1 or (data.dtype == np.uint8 and data.shape == event_shape)
+    ):
+        data = data[None]
+    return read(data, "given")
+
+
+def spoken_of(schema: Schema) -> type[Form]:
+    """The form that a schema speaks of: codes where no other has values for them.
+
+    >>> from genzoo.space.schema import Schema
+    >>> spoken_of(Schema.infer(["ab", "a"])).__name__
+    'Strings'
+    """
+    return next((form for form in FORMS if form.fits(schema)), Codes)
+
+
+def named(key: str, schema: Schema) -> type[Form]:
+    """The form that ``model.json`` calls ``key``.
+
+    Raises:
+        ValueError: for another key.
+
+    >>> from genzoo.space.schema import Schema
+    >>> named("rows", Schema.infer(["ab", "a"])).__name__
+    'Codes'
+    """
+    known = {form.key: form for form in FORMS}
+    if key not in known:
+        raise ValueError(f"form: expected one of {', '.join(known)}; got {key!r}")
+    return spoken_of(schema) if key == Form.key else known[key]

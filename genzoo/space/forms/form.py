@@ -1,0 +1,200 @@
+"""``Form``: what any form of data can do."""
+
+from __future__ import annotations
+
+import abc
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from genzoo.space.column import short
+from genzoo.space.infer import Found
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genzoo.space.schema import Schema
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Form(abc.ABC):
+    """Data in one form: n rows of D variables, as they were given.
+
+    Four methods make a form (``of``, ``infer``, ``coded``, ``decode``); the others have answers
+    that hold for most.
+
+    Attributes:
+        data: as they were given.
+        name: of the argument, with which errors begin.
+        key: what ``model.json`` calls the form in which samples go back: ``"data"`` is the one that
+            the schema speaks of.
+        plural: in errors, what the data are.
+        expected: in errors, what was wanted.
+        unit: in warnings, what its numbers are.
+
+    >>> from genzoo.space.forms import read
+    >>> form = read(["ab", "a"])
+    >>> form, form.infer().layout
+    (Strings(2 rows), 'sequence')
+    """
+
+    data: Any
+    name: str = "data"
+
+    key: ClassVar[str] = "data"
+    plural: ClassVar[str]
+    expected: ClassVar[str]
+    unit: ClassVar[str] = "numbers"
+
+    @classmethod
+    @abc.abstractmethod
+    def of(cls, data: Any, name: str) -> Self | None:
+        """Data as this form, None where they are of another.
+
+        Raises:
+            ValueError: for data that are nearly of this form.
+        """
+
+    @classmethod
+    def near(cls, data: Any) -> str | None:
+        """For the error on data of no form: what data that look like this form are, or None."""
+        return None
+
+    @abc.abstractmethod
+    def infer(self, train: np.ndarray | None = None) -> Found:
+        """The parts of the data's ``Schema``; cells' edges come from the rows ``train`` alone.
+
+        Raises:
+            ValueError: for values that no schema holds.
+        """
+
+    @abc.abstractmethod
+    def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """(n, D) codes, and (n, D) bool: the numbers beyond the range or between grid points.
+
+        Args:
+            schema: of the rows; ``Schema.encode`` checks the codes against it.
+            given: the data are to be completed: a NaN is ``MISSING``, a string is a prefix, columns
+                may be absent.
+
+        Raises:
+            ValueError: for data that are not of this space.
+        """
+
+    @classmethod
+    @abc.abstractmethod
+    def decode(
+        cls, schema: Schema, rows: np.ndarray, *, seed: int, given: Form | None = None
+    ) -> Any:
+        """Checked rows of codes (n, D) as data of this form.
+
+        Args:
+            schema: of the rows.
+            rows: complete ones.
+            seed: draws the number in a wide cell.
+            given: what the rows complete, one row or n: its numbers come back as they are.
+        """
+
+    @classmethod
+    def fits(cls, schema: Schema) -> bool:
+        """Whether this is the form that a schema speaks of, to which ``Schema.decode`` leads."""
+        return False
+
+    # ---------------------------------------------------------------- what follows
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} rows)"
+
+    @property
+    def columns(self) -> list[Any]:
+        """The names that the data give to their columns; empty where they name none."""
+        return []
+
+    @property
+    def index(self) -> pd.Index | None:
+        """The names that the data give to their rows, or None."""
+        return None
+
+    def encode(self, schema: Schema, *, given: bool = False) -> np.ndarray:
+        """See ``Schema.encode``, which checks these codes (n, D) too."""
+        rows, moved = self.coded(schema, given=given)
+        if moved.any():
+            names = [schema.names[d] for d in np.flatnonzero(moved.any(axis=0))]
+            what = f"{self.unit} (columns {short(names)})" if self.columns else self.unit
+            warnings.warn(
+                f"{self.name}: {int(moved.sum())} of {moved.size} {what} lie beyond the schema's "
+                f"range or between its grid points; they took the end code or the nearest one",
+                UserWarning,
+                stacklevel=_depth(),
+            )
+        return rows
+
+    def off_grid(self, schema: Schema) -> np.ndarray:
+        """(n, D) bool: the numbers beyond the range or between grid points."""
+        return self.coded(schema)[1]
+
+    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
+        """These data with their holes filled in from rows (n, D), the rest as it was given."""
+        return self.decode(schema, rows, seed=seed, given=self)
+
+    def without(self, schema: Schema, name: str | int) -> Form:
+        """The data with nothing known of one variable, to be encoded as ``given``.
+
+        Raises:
+            ValueError: for a form that has no columns.
+        """
+        raise ValueError(
+            f"{self.name}: expected rows of codes (n, {schema.D}) or a DataFrame; got "
+            f"{self.plural} of shape {np.shape(self.data)}"
+        )
+
+    def values(self, schema: Schema, d: int, *, seed: int) -> np.ndarray:
+        """(L,) what this form writes for each of the L values of variable d: codes."""
+        return np.arange(schema.variables[d].n_values)
+
+    def with_label(self, label: Any) -> tuple[Form, np.ndarray]:
+        """The data with the label's column last, and the class (n,) of each row from 0.
+
+        Raises:
+            ValueError: naming ``label``, where there is no such column.
+        """
+        raise ValueError(f"label: expected None for {self.plural}; got {label!r}")
+
+    def label_in(self, schema: Schema) -> str | int:
+        """The name of the label's variable, after ``with_label``."""
+        return schema.names[-1]
+
+    def table(self, names: Sequence[Any]) -> pd.DataFrame:
+        """The data as a table (n, D) with a header, to be written to a file."""
+        import pandas as pd
+
+        return pd.DataFrame(self.data.reshape(len(self), -1), columns=names)
+
+    def lines(self) -> list[str] | None:
+        """(n,) the data as text to read, None where a table shows them better."""
+        return None
+
+
+def none_moved(shape: tuple[int, ...]) -> np.ndarray:
+    """The second part of ``coded`` for forms without numbers, (n, D).
+
+    >>> none_moved((1, 2))
+    array([[False, False]])
+    """
+    return np.broadcast_to(np.False_, shape)
+
+
+def _depth() -> int:
+    """How many calls up the one is that called into genzoo: that of fit, log_prob or sample."""
+    frame, depth = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] == "genzoo":
+        frame, depth = frame.f_back, depth + 1
+    return depth

@@ -1,0 +1,158 @@
+"""DataFrames as a ``Form``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from genzoo.seeding import numpy_rng
+from genzoo.space import column, infer
+from genzoo.space.forms.form import Form
+from genzoo.space.infer import Found
+from genzoo.space.variable import MISSING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genzoo.space.schema import Schema
+
+
+class Frame(Form):
+    """A DataFrame of raw values; a NaN is a hole, whose mark the schema may have.
+
+    >>> import pandas as pd
+    >>> from genzoo.space.forms import read
+    >>> form = read(pd.DataFrame({"age": [31, 40], "city": ["Rome", None]}))
+    >>> [(v.name, v.cardinality, v.missing) for v in form.infer().variables]
+    [('age', 2, False), ('city', 2, True)]
+    """
+
+    key = "frame"
+    plural = "frame"
+    expected = "a DataFrame"
+
+    @classmethod
+    def of(cls, data: Any, name: str) -> Self | None:
+        pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
+        return cls(data, name) if pandas and isinstance(data, pandas.DataFrame) else None
+
+    @classmethod
+    def of_dict(cls, values: dict[Any, Any], name: str) -> Self:
+        """{column: value} or {column: values} as a DataFrame of one row or more.
+
+        Raises:
+            ValueError: naming the argument, for lists of different lengths and for none.
+        """
+        import pandas as pd
+
+        if not values:
+            raise ValueError(f"{name}: expected at least one {{column: value}}; got an empty dict")
+        scalar = all(np.ndim(v) == 0 for v in values.values())
+        try:
+            frame = pd.DataFrame({k: [v] for k, v in values.items()} if scalar else values)
+        except ValueError as error:
+            raise ValueError(f"{name}: expected values, or lists of one length; {error}") from error
+        return cls(frame, name)
+
+    @property
+    def columns(self) -> list[Any]:
+        return list(self.data.columns)
+
+    @property
+    def index(self) -> pd.Index:
+        return self.data.index
+
+    def infer(self, train: np.ndarray | None = None) -> Found:
+        return infer.of_frame(self.data, train)
+
+    def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        columns = self.columns
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"{self.name}: expected distinct columns; got {columns}")
+        unknown = [c for c in columns if c not in schema.names]
+        absent = [c for c in schema.names if c not in columns and not given]
+        if unknown or absent:
+            raise ValueError(
+                f"{self.name}: expected the columns {column.short(schema.names)}; "
+                f"got {column.short(columns)}"
+                + (f"; unknown: {column.short(unknown)}" if unknown else "")
+                + (f"; absent: {column.short(absent)}" if absent else "")
+            )
+        rows = np.full((len(self), schema.D), MISSING, dtype=np.int64)
+        moved = np.zeros(rows.shape, dtype=bool)
+        for d, variable in enumerate(schema.variables):
+            if variable.name in columns:
+                where = f"{self.name}: column {variable.name!r}"
+                values = self.data[variable.name]
+                rows[:, d], moved[:, d] = column.encode(variable, values, where, given=given)
+        return rows, moved
+
+    @classmethod
+    def fits(cls, schema: Schema) -> bool:
+        return schema.layout == "table" and not schema.is_bare
+
+    @classmethod
+    def decode(
+        cls, schema: Schema, rows: np.ndarray, *, seed: int, given: Form | None = None
+    ) -> Any:
+        import pandas as pd
+
+        drawn = pd.DataFrame(
+            {
+                v.name: column.decode(v, rows[:, d], numpy_rng(seed, "decode", d))
+                for d, v in enumerate(schema.variables)
+            }
+        )
+        return _paste(drawn, given.data) if isinstance(given, Frame) else drawn
+
+    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
+        filled = super().completed(schema, rows, seed=seed)
+        return filled.set_index(self.index)[self.columns]
+
+    def without(self, schema: Schema, name: str | int) -> Form:
+        return replace(self, data=self.data.drop(columns=[name], errors="ignore"))
+
+    def values(self, schema: Schema, d: int, *, seed: int) -> np.ndarray:
+        codes = super().values(schema, d, seed=seed)
+        return column.decode(schema.variables[d], codes, numpy_rng(seed, "decode", d)).to_numpy()
+
+    def with_label(self, label: Any) -> tuple[Form, np.ndarray]:
+        if not isinstance(label, (str, int)) or label not in self.columns:
+            raise ValueError(f"label: expected one of {self.columns}; got {label!r}")
+        data = self.data[[c for c in self.columns if c != label] + [label]]
+        if not data.columns.is_unique:
+            raise ValueError(f"data: expected distinct columns; got {list(data.columns)}")
+        codes = data[label].factorize(use_na_sentinel=False)[0]
+        return Labelled(data, self.name), np.unique(codes, return_inverse=True)[1]
+
+    def table(self, names: Sequence[Any]) -> pd.DataFrame:
+        return self.data
+
+
+class Labelled(Frame):
+    """A DataFrame whose last column holds classes, whatever its values look like."""
+
+    def infer(self, train: np.ndarray | None = None) -> Found:
+        found = super().infer(train)
+        last = infer.classes(found.variables[-1], self.data.iloc[:, -1])
+        return found._replace(variables=(*found.variables[:-1], last))
+
+    def label_in(self, schema: Schema) -> str | int:
+        return self.columns[-1]
+
+
+def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
+    """Observed numbers exactly as given, not as some value of the same cell."""
+    for name in given.columns:
+        raw = given[name].reset_index(drop=True)
+        if len(raw) == 1 and len(drawn) > 1:
+            raw = raw.repeat(len(drawn)).reset_index(drop=True)
+        if raw.notna().any() and drawn[name].dtype.kind in "iuf":
+            fits = drawn[name].dtype.kind == "f" or bool((raw.dropna() % 1 == 0).all())
+            values = drawn[name] if fits else drawn[name].astype(float)
+            drawn[name] = values.where(raw.isna(), raw.fillna(0).astype(values.dtype))
+    return drawn
