@@ -215,7 +215,8 @@ def seed(run: RunRecord, fit: Contender) -> str:
 
 def nats(fit: Contender) -> str:
     """Mean log mass of a fit's test rows, with error and the mark of its kind."""
-    return with_error(fit.score.value, fit.score.stderr, fit.score.kind)
+    score = fit.score
+    return with_error(score.value, score.stderr, score.kind)
 
 
 def told(fit: Contender) -> str:
