@@ -84,9 +84,10 @@ def pickled(job: Any) -> bytes:
 
 def _is_hidden(name: str, module: Any) -> bool:
     """Whether a module is one's own and was made by hand, or loaded from where no path leads."""
-    if not isinstance(module, ModuleType) or "." in name or sources.owner(name) != "own":
-        return False
-    return name != "__main__" and PathFinder.find_spec(name) is None
+    if not isinstance(module, ModuleType) or module.__name__ != name or "." in name:
+        return False  # what lies in a package is found where that is
+    is_own = name != "__main__" and sources.owner(name) == "own"
+    return is_own and PathFinder.find_spec(name) is None
 
 
 class _Worker:
