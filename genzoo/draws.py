@@ -1,6 +1,8 @@
 """Draws from categorical distributions, once for all who draw.
 
-No index of weight 0 is ever drawn, also after rounding.
+All but ``gumbel_argmax`` invert a cumulative sum: a uniform number in [0, 1) lies along the shares
+of the weights, and where it lies is the index. No index of weight 0 is ever drawn, also after
+rounding.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import numpy as np
 
 
 def categorical(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An index for each of many distributions, by inverting the cumulative sum.
+    """An index for each of many distributions.
 
     Args:
         weights: (n, M), not negative, each row with a positive sum.
@@ -21,8 +23,18 @@ def categorical(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     >>> categorical(np.array([[0.0, 2.0], [1.0, 0.0]]), np.random.default_rng(0))
     array([1, 0])
     """
+    return inverted(weights, rng.random(len(weights)))
+
+
+def inverted(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """(n,) the index at which each number of ``uniform`` (n,), in [0, 1), lies along the shares of
+    its own row of ``weights`` (n, M).
+
+    >>> inverted(np.array([[1.0, 1.0], [1.0, 3.0]]), np.array([0.4, 0.4]))
+    array([0, 1])
+    """
     cumulative = np.cumsum(weights, axis=1)
-    level = _below(rng.random(len(weights)) * cumulative[:, -1], cumulative[:, -1])
+    level = _below(uniform * cumulative[:, -1], cumulative[:, -1])
     return (level[:, None] >= cumulative).sum(axis=1)
 
 
@@ -36,9 +48,34 @@ def repeated(weights: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
 
 
 def located(weights: np.ndarray, uniform: np.ndarray) -> np.ndarray:
-    """The indices at which numbers in [0, 1) lie along the shares of ``weights`` (M,)."""
+    """(n,) the indices at which numbers (n,) in [0, 1) lie along the shares of ``weights`` (M,).
+
+    >>> located(np.array([1.0, 0.0, 1.0]), np.array([0.0, 0.5, 0.9]))
+    array([0, 2, 2])
+    """
     cumulative = np.cumsum(weights)
     level = _below(uniform * cumulative[-1], cumulative[-1])
+    return np.searchsorted(cumulative, level, side="right")
+
+
+def located_within(
+    weights: np.ndarray, first: np.ndarray, end: np.ndarray, uniform: np.ndarray
+) -> np.ndarray:
+    """(n,) as ``located``, each number along its own stretch, first .. end - 1, of ``weights``.
+
+    Args:
+        weights: (M,), not negative, with a positive sum in each stretch.
+        first, end: (n,) bounds of the stretches.
+        uniform: (n,) numbers in [0, 1).
+
+    >>> located_within(np.ones(4), np.array([0, 2]), np.array([2, 4]), np.array([0.9, 0.1]))
+    array([1, 2])
+    """
+    # one running sum for all: a number in a stretch's own part of it picks the index
+    cumulative = np.cumsum(weights)
+    before = np.concatenate([[0.0], cumulative])
+    low, high = before[first], before[end]
+    level = np.maximum(low, _below(low + uniform * (high - low), high))
     return np.searchsorted(cumulative, level, side="right")
 
 

@@ -154,6 +154,14 @@ class CurvePoint:
     train: float | None
     valid: float | None
 
+    def plus(self, train: float, valid: float) -> CurvePoint:
+        """The point with nats added that a search didn't see, such as those within bins."""
+        return replace(
+            self,
+            train=None if self.train is None else self.train + train,
+            valid=None if self.valid is None else self.valid + valid,
+        )
+
 
 @dataclass
 class Training:
@@ -209,6 +217,7 @@ class Fit:
 
     Attributes:
         clock: ``spent``, ``left``, ``over``, ``done``, ``part(share)``, ``rest()``.
+        reported: the share of the fit that was last reported as done, in [0, 1].
         text: ``Dataset.text`` of the data set that is fitted, or None.
         training: the record, which ``fit`` leaves as ``model.training_``.
 
@@ -233,6 +242,7 @@ class Fit:
         began = now()
         self.clock = clock or Clock(began, began + seconds)
         self.training = Training()
+        self.reported = 0.0
         self._report = report
         self._stops = None if self.budget.stops is None else frozenset(self.budget.stops)
 
@@ -250,8 +260,8 @@ class Fit:
 
     @property
     def limited(self) -> bool:
-        """Whether the caller set a limit."""
-        return self.budget != Budget()
+        """Whether the caller set a limit, of seconds or steps; to repeat a fit is none."""
+        return replace(self.budget, stops=None) != Budget()
 
     def may(self, unit: str, *, clock: Clock | None = None, expected: float = 0.0) -> bool:
         """Whether another unit of work has room. Asking changes nothing.
@@ -271,6 +281,30 @@ class Fit:
         left = (clock or self.clock).left
         return left > 0.0 and expected <= left
 
+    def goes_on(self, unit: str, *, expected: float = 0.0, affordable: bool = True) -> bool:
+        """Begin another unit of work, or note that a limit ended it: then, and ever after, False.
+
+        Args:
+            unit: of work.
+            expected: seconds that it will take.
+            affordable: whether the family's own limit has room, which holds without a budget.
+        """
+        if self.stopped(unit):
+            return False
+        if (self.limited or affordable) and self.may(unit, expected=expected):
+            return True
+        self.stop(unit, "budget" if self.limited else "steps")
+        return False
+
+    def stopped(self, unit: str) -> bool:
+        """Whether a limit ended the work of this unit."""
+        return any(stopped == unit for stopped, _ in self.training.stops)
+
+    def recorded(self, unit: str) -> int | None:
+        """In a replay, after how many units of this kind they are to end; None elsewhere, and where
+        no limit had ended them."""
+        return min((k for own, k in self._stops or () if own == unit), default=None)
+
     def did(self, unit: str, n: int = 1) -> None:
         """Note n units of work; ``"steps"`` counts as the training's steps too."""
         work = self.training.work
@@ -283,29 +317,31 @@ class Fit:
         self.training.stops.append((unit, self.training.work.get(unit, 0)))
         self.training.converged, self.training.stopped_by = False, by
 
-    def part(self, name: str, share: float) -> Fit:
+    def part(self, name: str, share: float, *, seed: int | None = None) -> Fit:
         """A fit of its own with what is left of the first ``share`` of this one's budget.
 
-        Its record is its own, its progress is mapped into this one's, its seed is derived.
+        Its record is its own, and its progress is mapped into this one's.
 
         Args:
             name: of the part; its units of work are replayed by it.
             share: of the whole budget, by which this part is to be over, in (0, 1].
+            seed: of the part; None: derived from its name.
         """
-        budget, since = Budget(), self._done()
+        budget, since = self.budget, self.reported
+        if budget.steps is not None:
+            steps = round(share * budget.steps) - self.training.work.get("steps", 0)
+            budget = replace(budget, steps=max(0, steps))
+        elif budget.seconds is not None and self._stops is None:
+            budget = replace(budget, seconds=max(0.01, self.clock.part(share).left))
         if self._stops is not None:
             stops = [(u.partition("/")[2], k) for u, k in self._stops if u.startswith(f"{name}/")]
-            budget = replace(self.budget, stops=tuple(sorted(stops)))
-        elif self.budget.steps is not None:
-            steps = round(share * self.budget.steps) - self.training.work.get("steps", 0)
-            budget = Budget(steps=max(0, steps))
-        elif self.budget.seconds is not None:
-            budget = Budget(seconds=max(0.01, self.clock.part(share).left))
+            budget = replace(budget, stops=tuple(sorted(stops)))
 
         def report(done: float, message: str) -> None:
             self.report(since + (share - since) * done, f"{name}: {message}")
 
-        return Fit(derive(self.seed, name), budget, report, text=self.text)
+        seed = derive(self.seed, name) if seed is None else seed
+        return Fit(seed, budget, report, text=self.text)
 
     def take(self, name: str, part: Fit) -> None:
         """Note the work of a part under its name, its steps among this fit's."""
@@ -314,17 +350,20 @@ class Fit:
         self.did("steps", part.training.steps)
         self.training.stops += [(f"{name}/{unit}", k) for unit, k in part.training.stops]
 
-    def _done(self) -> float:
+    def done(self, otherwise: float = 0.0) -> float:
+        """The share of the caller's limit that is spent; ``otherwise`` where there is none."""
         if self.budget.steps is not None:
             return min(1.0, self.training.work.get("steps", 0) / self.budget.steps)
-        return self.clock.done
+        return otherwise if self.budget.seconds is None else self.clock.done
 
     # ---------------------------------------------------------------- what others see
 
     def report(self, done: float, message: str) -> None:
-        """Tell the caller's progress: the share of the fit that is done, and a message."""
+        """Tell the caller's progress: the share of the fit that is done, which never falls, and a
+        message."""
+        self.reported = min(1.0, max(self.reported, done))
         if self._report is not None:
-            self._report(min(1.0, max(0.0, done)), message)
+            self._report(self.reported, message)
 
     def point(self, train: float | None, valid: float | None, step: int | None = None) -> None:
         """A point of the learning curve at this moment.

@@ -18,7 +18,7 @@ from genzoo.model import GenerativeModel
 from genzoo.models.independent import Independent
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
-from genzoo.values import LogProb, Score, Unsupported
+from genzoo.values import Gap, LogProb, Score, Unsupported
 
 # ------------------------------------------------------------------------- sound toys
 
@@ -303,8 +303,6 @@ class IncrementAfterMove(Weighed):
 
 class UpperBelowLower(Weighed):
     def bidirectional(self, n, *, seed):
-        from genzoo.models.neural.latent_family import Gap
-
         lower, upper = Score(-2.0, 0.1, "lower_bound"), Score(-2.5, 0.1, "estimate")
         return Gap(lower, upper, upper.value - lower.value, 0.01, n, self.estimator)
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genzoo.space.coarsen import Coarsening
+from genzoo.fitting import CurvePoint
+from genzoo.space.coarsen import Coarsening, default_bins
 from genzoo.space.schema import MISSING, Schema, Variable
 
 
@@ -97,3 +98,45 @@ def test_state_brings_it_back(schema, rows):
     np.testing.assert_array_equal(again.to_bins(rows), made.to_bins(rows))
     np.testing.assert_array_equal(again.log_shares(rows), made.log_shares(rows))
     assert again.n_parameters == made.n_parameters > 0
+
+
+def test_variables_of_a_group_share_bins_made_from_all_their_rows():
+    """Two channels at four steps: as if each channel were one long column."""
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, 100, (50, 8)) // np.array([1, 4] * 4)
+    cards = [100, 25] * 4
+    variables = [Variable(d, "ordinal", c, offset=0, step=1) for d, c in enumerate(cards)]
+    schema, group = Schema(tuple(variables), "sequence", (4, 2)), np.arange(8) % 2
+    assert schema.alike(group)
+    assert not schema.alike(np.zeros(8, dtype=np.int64))
+    made = Coarsening.pooled(schema, rows, group)
+    long = Schema(schema.variables[:2], "table", (2,))
+    alone = Coarsening.fit(long, rows.reshape(-1, 2), default_bins(200))
+    for d in range(8):
+        np.testing.assert_array_equal(made.bin_of[d], alone.bin_of[d % 2])
+        np.testing.assert_array_equal(made.log_share[d], alone.log_share[d % 2])
+        assert made.cards[d] == alone.cards[d % 2] == 8
+
+
+def test_names_and_dtypes_make_no_difference_and_meanings_do():
+    plain = Variable("a", "ordinal", 5, offset=0, step=1)
+    same = Variable("b", "ordinal", 5, offset=0, step=1, dtype="int8")
+    others = [
+        Variable("c", "nominal", 5),
+        Variable("c", "ordinal", 5, offset=1, step=1),
+        Variable("c", "ordinal", 5, offset=0, step=1, missing=True),
+        Variable("c", "ordinal", categories=tuple("vwxyz")),
+    ]
+    assert plain.meaning == same.meaning
+    assert len({v.meaning for v in (plain, *others)}) == 5
+
+
+def test_a_curve_of_bins_becomes_one_of_codes(schema, rows):
+    made = Coarsening.fit(schema, rows, 8)
+    curve = [CurvePoint(1, 0.1, -3.0, -4.0), CurvePoint(2, 0.2, None, -3.5)]
+    first, last = made.curve_of_codes(curve, rows[:100], rows[100:150])
+    shares = made.log_shares(rows)
+    assert first.train == pytest.approx(-3.0 + shares[:100].mean())
+    assert first.valid == pytest.approx(-4.0 + shares[100:150].mean())
+    assert (last.step, last.seconds, last.train) == (2, 0.2, None)
+    assert last.valid == pytest.approx(-3.5 + shares[100:150].mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -64,15 +65,12 @@ QUERIES = {
 CASES = [(of, np.array(q)) for of, queries in QUERIES.items() for q in queries]
 
 
-@pytest.fixture
-def few(monkeypatch) -> None:
-    """So few particles that nothing is summed exactly."""
-    monkeypatch.setattr(particles, "PARTICLES", 16)
+FEW = particles.Limits(particles=16)  # so few that nothing is summed exactly
 
 
-def repeated(of: Prefixes, queried: np.ndarray, n: int, seed: int = 0):
+def repeated(of: Prefixes, queried: np.ndarray, n: int, limits: particles.Limits = FEW):
     rows = np.repeat(queried[None], n, axis=0)
-    return particles.log_prob(of.process, rows, np.arange(n), seed=seed)
+    return particles.log_prob(replace(of.process, limits=limits), rows, np.arange(n), seed=0)
 
 
 @pytest.mark.parametrize("of", [table, strings])
@@ -91,7 +89,7 @@ def test_few_completions_are_summed_exactly(of) -> None:
 
 
 @pytest.mark.parametrize(("of", "queried"), CASES)
-def test_estimates_are_unbiased(few, of, queried) -> None:
+def test_estimates_are_unbiased(of, queried) -> None:
     """Six tests at 4 standard errors: one false alarm in 2000 runs, had the seed been free."""
     truth = of().truth(queried)
     found = repeated(of(), queried, 3000)
@@ -103,12 +101,11 @@ def test_estimates_are_unbiased(few, of, queried) -> None:
     assert 0.5 < np.sqrt(np.mean(found.stderr**2)) / error < 1.5
 
 
-def test_more_particles_are_tighter(monkeypatch) -> None:
+def test_more_particles_are_tighter() -> None:
     of, queried = CASES[0]
     gaps = []
     for K in (8, 16, 64, 128):
-        monkeypatch.setattr(particles, "PARTICLES", K)
-        found = repeated(of(), queried, 400)
+        found = repeated(of(), queried, 400, particles.Limits(K))
         gaps.append(of().truth(queried) - found.value.mean())
         assert (found.ess <= K * (1 + 1e-12)).all()
     assert gaps[0] > 1.5 * gaps[1] > 2 * gaps[2] > 2 * gaps[3] > 0
@@ -116,12 +113,12 @@ def test_more_particles_are_tighter(monkeypatch) -> None:
 
 @pytest.mark.parametrize(("of", "queried"), CASES)
 @pytest.mark.parametrize("K", [64, 2048])
-def test_completions_follow_the_conditional(monkeypatch, of, queried, K) -> None:
+def test_completions_follow_the_conditional(of, queried, K) -> None:
     """G-tests at 1e-6, through few particles and through the exact sum."""
-    monkeypatch.setattr(particles, "PARTICLES", K)
     model, n = of(), 4000
+    process = replace(model.process, limits=particles.Limits(K))
     rows = np.repeat(queried[None], n, axis=0)
-    drawn, ess = particles.complete(model.process, rows, np.arange(n), seed=1)
+    drawn, ess = particles.complete(process, rows, np.arange(n), seed=1)
     last = np.flatnonzero(queried != MISSING)[-1] + 1
     assert (drawn[:, last:] == MISSING).all()
     assert (drawn[:, :last][rows[:, :last] != MISSING] == rows[rows != MISSING]).all()
@@ -159,25 +156,25 @@ def test_barred_codes_are_not_filled_in_and_changed_conditionals_are_drawn_from(
     assert not (likeliest[:, :5] == barred[:5]).any()
 
 
-def test_a_row_has_noise_of_its_own(few) -> None:
+def test_a_row_has_noise_of_its_own() -> None:
     of, queried = CASES[1]
+    process = replace(of().process, limits=FEW)
     rows = np.stack([queried, CASES[0][1], queried, CASES[2][1]])
     at = np.array([5, 1, 2, 0])
-    together = particles.log_prob(of().process, rows, at, seed=3)
+    together = particles.log_prob(process, rows, at, seed=3)
     alone = [
-        particles.log_prob(of().process, row[None], k[None], seed=3).value[0]
+        particles.log_prob(process, row[None], k[None], seed=3).value[0]
         for row, k in zip(rows, at, strict=True)
     ]
     np.testing.assert_allclose(together.value, alone, atol=1e-12)
     assert together.value[0] != together.value[2]
-    assert (together.value != particles.log_prob(of().process, rows, at, seed=4).value).all()
+    assert (together.value != particles.log_prob(process, rows, at, seed=4).value).all()
 
 
-def test_small_batches_change_nothing(few, monkeypatch) -> None:
+def test_small_batches_change_nothing() -> None:
     of, queried = CASES[4]
-    whole = repeated(of(), queried, 20)
-    monkeypatch.setattr(particles, "CHUNK_NUMBERS", 1)
-    np.testing.assert_allclose(repeated(of(), queried, 20).value, whole.value, atol=1e-12)
+    whole, one = repeated(of(), queried, 20), repeated(of(), queried, 20, replace(FEW, numbers=1))
+    np.testing.assert_allclose(one.value, whole.value, atol=1e-12)
 
 
 def test_long_rows_do_not_overflow() -> None:
@@ -206,6 +203,6 @@ def test_long_rows_do_not_overflow() -> None:
 def test_too_few_effective_particles_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        particles.warn_if_few(np.array([particles.TRUSTED, 200.0]))
+        particles.warn_if_few(np.array([particles.LIMITS.trusted, 200.0]))
     with pytest.warns(UserWarning, match="1 of 2 completions rest on fewer than 10 effective"):
         particles.warn_if_few(np.array([3.0, 200.0]))

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import re
 from pathlib import Path
 
-import numpy as np
-
+from genzoo.datasets import bif
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.synthetic import from_truth
 from genzoo.datasets.truth import TrueNetwork
@@ -56,37 +54,9 @@ def read_bif(text: str) -> TrueNetwork:
     Raises:
         ValueError: if a distribution is missing or has the wrong number of entries.
     """
-    states: dict[str, list[str]] = {}
-    for name, listed in re.findall(
-        r"^variable\s+(\S+)\s*\{\s*type\s+discrete\s*\[\s*\d+\s*\]\s*\{(.*?)\}", text, re.M | re.S
-    ):
-        states[name] = [s.strip() for s in listed.split(",")]
-    names = list(states)
-    index = {name: d for d, name in enumerate(names)}
-    parents: dict[str, tuple[int, ...]] = {}
-    tables: dict[str, np.ndarray] = {}
-    for head, body in re.findall(r"^probability\s*\((.*?)\)\s*\{(.*?)^\}", text, re.M | re.S):
-        child, *given = (s.strip() for s in re.split(r"[|,]", head))
-        parents[child] = tuple(index[p] for p in given)
-        table = np.full((*(len(states[p]) for p in given), len(states[child])), np.nan)
-        for values in re.findall(r"^\s*table\s+(.*?);", body, re.M | re.S):
-            table[:] = np.array(values.split(","), dtype=float).reshape(table.shape)
-        for condition, values in re.findall(r"^\s*\((.*?)\)\s*(.*?);", body, re.M | re.S):
-            key = (s.strip() for s in condition.split(","))
-            at = tuple(states[p].index(s) for p, s in zip(given, key, strict=True))
-            table[at] = np.array(values.split(","), dtype=float)
-        if np.isnan(table).any():
-            raise ValueError(f"BIF: expected a distribution of {child} for each state of {given}")
-        tables[child] = table / table.sum(axis=-1, keepdims=True)
-    absent = [name for name in names if name not in tables]
-    if absent or not names:
-        raise ValueError(f"BIF: expected a distribution of each variable; absent: {absent}")
+    found = bif.read(text)
     variables = tuple(
-        Variable(name, "nominal", categories=tuple(states[name]), dtype="category")
-        for name in names
+        Variable(name, "nominal", categories=states, dtype="category")
+        for name, states in zip(found.names, found.states, strict=True)
     )
-    return TrueNetwork(
-        Schema(variables, "table", (len(names),)),
-        tuple(parents[name] for name in names),
-        tuple(tables[name] for name in names),
-    )
+    return TrueNetwork(Schema(variables, "table", (len(variables),)), found.parents, found.tables)

@@ -15,7 +15,9 @@ from typing import Protocol
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.seeding import numpy_rng
+from genzoo.space.graphs import elimination_order, topological
 from genzoo.space.schema import Schema
 from genzoo.values import Score
 
@@ -49,14 +51,6 @@ def _neg_plogp(p: np.ndarray) -> np.ndarray:
     return -p * np.log(np.where(p > 0, p, 1.0))
 
 
-def _draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One code from each row of ``p`` (n, M), never one of probability 0."""
-    cumulative = np.cumsum(p, axis=1)
-    # scaled by the sum as it came out, so that rounding can't lift a uniform above it
-    uniform = rng.random((len(p), 1)) * cumulative[:, -1:]
-    return (uniform >= cumulative).sum(axis=1)
-
-
 # -------------------------------------------------------------------------------- networks
 
 
@@ -84,17 +78,10 @@ class TrueNetwork:
     @cached_property
     def _order(self) -> list[int]:
         """The nodes, every parent before its children."""
-        order: list[int] = []
-        while len(order) < len(self.parents):
-            ready = [
-                d
-                for d, ps in enumerate(self.parents)
-                if d not in order and all(p in order for p in ps)
-            ]
-            if not ready:
-                raise ValueError("parents: expected a graph without cycles")
-            order += ready
-        return order
+        try:
+            return topological(self.parents)
+        except ValueError:
+            raise ValueError("parents: expected a graph without cycles") from None
 
     def log_prob(self, rows: np.ndarray) -> np.ndarray:
         rows = self.schema.check_rows(rows, name="rows")
@@ -109,7 +96,7 @@ class TrueNetwork:
         for d in self._order:
             table = self.tables[d]
             given = tuple(rows[:, p] for p in self.parents[d])
-            rows[:, d] = _draw(table[given] if given else np.tile(table, (n, 1)), rng)
+            rows[:, d] = draws.categorical(table[given] if given else np.tile(table, (n, 1)), rng)
         return rows
 
     def entropy(self) -> Score:
@@ -128,16 +115,11 @@ class TrueNetwork:
             if d in relevant:
                 relevant.update(self.parents[d])
         factors = [((*self.parents[d], d), self.tables[d]) for d in relevant]
-        rest = relevant - set(nodes)
-        while rest:
-            # next the variable whose elimination leaves the smallest table
-            scopes = {v: {u for s, _ in factors if v in s for u in s} for v in rest}
-            sizes = {v: np.prod(self.schema.cards[list(scopes[v])]) for v in rest}
-            v = min(rest, key=lambda v: (sizes[v], v))
-            rest.remove(v)
-            scope = tuple(sorted(scopes[v] - {v}))
-            product = _contract([f for f in factors if v in f[0]], scope)
-            factors = [f for f in factors if v not in f[0]] + [(scope, product)]
+        found = elimination_order([s for s, _ in factors], self.schema.cards, kept=set(nodes))
+        for v in found[0] if found else []:
+            used = [f for f in factors if v in f[0]]
+            scope = tuple(sorted({u for s, _ in used for u in s} - {v}))
+            factors = [f for f in factors if v not in f[0]] + [(scope, _contract(used, scope))]
         return _contract(factors, tuple(nodes))
 
 
@@ -187,11 +169,11 @@ class TrueHMM:
     def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
         rng = numpy_rng(seed, "true hmm")
         rows = np.zeros((n, self.schema.D), dtype=np.int64)
-        state = _draw(np.tile(self.initial, (n, 1)), rng)
+        state = draws.categorical(np.tile(self.initial, (n, 1)), rng)
         for t in range(self.schema.D):
             if t > 0:
-                state = _draw(self.transition[state], rng)
-            rows[:, t] = _draw(self.emission[state], rng)
+                state = draws.categorical(self.transition[state], rng)
+            rows[:, t] = draws.categorical(self.emission[state], rng)
         return rows
 
     def entropy(self) -> Score:
@@ -335,7 +317,7 @@ class TrueGrammar:
         rows = np.zeros((n, self.T + 1), dtype=np.int64)
         for t in range(self.T + 1):
             nonterminal = stack[everyone, top]
-            rows[:, t] = symbol = _draw(p[nonterminal], rng)
+            rows[:, t] = symbol = draws.categorical(p[nonterminal], rng)
             top = np.maximum(top - 1, 0)
             for k in range(pushed.shape[2]):
                 push = pushed[nonterminal, symbol, k]
@@ -369,9 +351,7 @@ class TrueGrid:
         return _log(self.mass)[tuple(rows.T)]
 
     def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
-        cumulative = np.cumsum(self.mass)
-        uniform = numpy_rng(seed, "true grid").random(n) * cumulative[-1]
-        cell = np.searchsorted(cumulative, uniform, side="right")
+        cell = draws.repeated(self.mass.ravel(), n, numpy_rng(seed, "true grid"))
         return np.stack(np.unravel_index(cell, self.mass.shape), axis=1).astype(np.int64)
 
     def entropy(self) -> Score:

@@ -23,7 +23,7 @@ score's part, of u_i dlog q(z_i | x)/dphi, has the mean of du_i/dz_i dz_i/dphi, 
 du_i/dz_i = u_i (1 - u_i) dlog w_i/dz_i.
 
 ``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1, or annealed importance
-sampling where importance sampling fails (``neural/latent_family.py``). The weights that are
+sampling where importance sampling fails (``neural/latent.py``). The weights that are
 kept are those with the best bound on validation rows. Dequantisation never enters.
 
 Kingma & Welling (2014), arXiv:1312.6114. Rezende, Mohamed & Wierstra (2014), arXiv:1401.4082.
@@ -35,46 +35,46 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from genzoo.fitting import Budget, Fit
-from genzoo.models.neural.coders import Decoder, Proposal, multiplications
+from genzoo.models.neural.batches import epochs
+from genzoo.models.neural.coders import Decoder, Proposal
 from genzoo.models.neural.heads import Heads
-from genzoo.models.neural.latent import log_prior_ratio
-from genzoo.models.neural.latent_family import LatentFamily
-from genzoo.models.neural.training import (
-    Player,
-    Recipe,
-    epochs,
-    fit_network,
-    load_weights,
-    weights_of,
-)
-from genzoo.parameters import check_integer
-from genzoo.seeding import check_seed, numpy_rng, torch_seeded
+from genzoo.models.neural.importance import CHUNK_FLOATS, log_prior_ratio
+from genzoo.models.neural.latent import LatentFamily
+from genzoo.models.neural.modules import load_weights, multiplications, n_weights, weights_of
+from genzoo.models.neural.training import Player, Recipe, fit_network
+from genzoo.parameters import Interval, check_integer
+from genzoo.seeding import check_seed, torch_seeded
 from genzoo.space.schema import Schema
 from genzoo.store import pack_json, unpack_json
 
 # b rises for this share of the training, but no longer than ten passes over the rows (or 100
 # steps): a decoder that may use z for free learns few rows by heart.
 WARM_UP, WARM_UP_PASSES, WARM_UP_STEPS = 0.2, 10, 100
-# Small networks: for few rows, and where the training is to be short.
+ROW_FLOATS = 2**14  # of a decoder, for a row in training; more of them take longer a step
+# Small networks: for few rows, which large ones learn by heart, and where the training is to be
+# short, in which large ones learn less.
 FEW_ROWS, SHORT_SECONDS, SHORT_STEPS = 2000, 120, 4000
-MANY_ROWS, MANY_VARIABLES = 10_000, 256
+MANY_ROWS, MANY_VARIABLES = 10_000, 256  # that ask for larger ones, in pairs
 # A long training makes so many passes over the rows, unless that is more work than this; one output
 # of a decoder (its softmax and the way back) costs about as much as so many multiplications.
 PASSES, WORK, WORK_OF_OUTPUT = 150, 5e12, 50
 # Selection takes fewer draws than ``log_prob`` and more rows instead: rows differ more than draws.
-SELECTION_DRAWS, SELECTION_NUMBERS, FEWEST_SELECTION_ROWS = 32, 2**25, 64
-CHUNK_NUMBERS = 2**22  # floats of the decoder's in one batch
+SELECTION_DRAWS, SELECTION_FLOATS, FEWEST_SELECTION_ROWS = 32, 2**25, 64
 
 
 class VAE(LatentFamily):
     """A variational autoencoder with a head for each variable.
+
+    >>> model = VAE(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
+    >>> model.log_prob(["ab"]).kind
+    'lower_bound'
 
     ``log_prob`` is a lower bound: the importance-weighted one with K draws (``estimator="iwae"``),
     the mean of K log weights (``"elbo"``), or annealed importance sampling (``"ais"``); ``stderr``
@@ -106,6 +106,11 @@ class VAE(LatentFamily):
     """
 
     fits_missing = True
+    parameters = {
+        "latent_dim": Interval(int, optional=True),
+        "width": Interval(int, optional=True),
+        **LatentFamily.parameters,
+    }
 
     def __init__(
         self,
@@ -113,10 +118,10 @@ class VAE(LatentFamily):
         latent_dim: int | None = None,
         width: int | None = None,
         n_importance: int | None = None,
-        estimator: str = "auto",
+        estimator: Literal["auto", "elbo", "iwae", "ais"] = "auto",
         n_temperatures: int = 100,
         n_chains: int = 8,
-        ais_start: str = "proposal",
+        ais_start: Literal["proposal", "prior"] = "proposal",
         device: str = "auto",
     ) -> None:
         self.latent_dim = latent_dim
@@ -128,58 +133,37 @@ class VAE(LatentFamily):
         self.ais_start = ais_start
         self.device = device
 
-    def _check_params(self) -> None:
-        check_integer("latent_dim", self.latent_dim, optional=True)
-        check_integer("width", self.width, optional=True)
-        self._check_estimator()
-        if not isinstance(self.device, str) or not self.device:
-            raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
-
     # ---------------------------------------------------------------- fitting
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
-        seed, budget, progress = fit.seed, fit.budget, fit.report
         assert valid is not None  # the class selects
-        plan = _plan(len(rows), rows.shape[1], budget)
-        latent_dim, width = self.latent_dim or plan.latent_dim, self.width or plan.width
-        self._build(latent_dim, width, plan.depth, seed=seed)
+        plan = _plan(len(rows), rows.shape[1], fit.budget)
+        width = self.width or plan.width
+        self._build(self.latent_dim or plan.latent_dim, width, plan.depth, seed=fit.seed)
         network = self.network_
         network.decoder.start_at_marginals(rows)
         network.proposal.learn_blank(rows)
-        self.decided_ = "iwae"
-        K = min(SELECTION_DRAWS, self.n_importance_)
-        n_selection = SELECTION_NUMBERS // (K * network.decoder.numbers)
-        chosen = numpy_rng(seed, "vae", "selection").permutation(len(valid))
-        held_out = valid[np.sort(chosen[: max(FEWEST_SELECTION_ROWS, n_selection)])]
-        k = plan.draws(network.decoder.numbers)
+        k = plan.draws(network.decoder.floats_per_draw)
         recipe = plan.recipe(len(rows), width, network.work(k))
         longest = max(WARM_UP_STEPS, WARM_UP_PASSES * len(rows) // recipe.batch_size)
-        done, steps = 0.0, 0
-
-        def watched(fraction: float, message: str) -> None:
-            nonlocal done, steps
-            done, steps = fraction, steps + 1
-            progress(fraction, message)
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            b = min(1.0, max(done / WARM_UP, steps / longest))
+            b = min(1.0, max(fit.reported / WARM_UP, fit.training.steps / longest))
             return -network.training_bound(x, k, b, generator).mean()
 
-        def evaluate() -> np.ndarray:
-            return self._bound(held_out, "iwae", seed=seed, K=K).value
-
-        training = fit_network(
+        K = min(SELECTION_DRAWS, self.n_importance_)
+        n_selection = SELECTION_FLOATS // (K * network.decoder.floats_per_draw)
+        chosen = fit.rng("vae", "selection").permutation(len(valid))
+        held_out = valid[np.sort(chosen[: max(FEWEST_SELECTION_ROWS, n_selection)])]
+        fit_network(
             [Player(network, loss, outer=network.proposal.encoder.outer + network.decoder.outer)],
             draw_batch=epochs(torch.as_tensor(rows), recipe.batch_size),
-            evaluate=evaluate,
+            evaluate=lambda: self._bound(held_out, "iwae", seed=fit.seed, K=K).value,
             recipe=recipe,
-            budget=budget,
-            seed=seed,
-            progress=watched,
+            fit=fit,
             device=self.device,
         )
-        training.notes.append(self._decide(valid, seed, len(valid)))
-        fit.training = training
+        fit.note(self._resolve_estimator(valid, fit.seed, len(valid)))
 
     def _build(self, latent_dim: int, width: int, depth: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width), int(depth))
@@ -189,32 +173,25 @@ class VAE(LatentFamily):
     # ---------------------------------------------------------------- the model and its proposal
 
     @property
+    def _proposal(self) -> Proposal:
+        return self.network_.proposal
+
+    @property
+    def _decoder(self) -> Decoder:
+        return self.network_.decoder
+
+    @property
     def _heads(self) -> Heads:
-        return self.network_.decoder.heads
-
-    @property
-    def _width(self) -> int:
-        return self.network_.decoder.numbers
-
-    @property
-    def _device(self) -> torch.device:
-        return self.network_.decoder.bias.device
-
-    @property
-    def _latents(self) -> int:
-        return self.sizes_[0]
-
-    def _proposal(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network_.proposal(x)
+        return self._decoder.heads
 
     def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        return self.network_.decoder.row_log_prob(z, x)
+        return self._decoder.row_log_prob(z, x)
 
     def _log_table(self, z: Tensor) -> Tensor:
-        return self._heads.log_probs_all(self.network_.decoder(z))
+        return self._heads.log_probs_all(self._decoder(z))
 
     def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        return self._heads.sample(self.network_.decoder(z), generator)
+        return self._heads.sample(self._decoder(z), generator)
 
     # ---------------------------------------------------------------- the latent space
 
@@ -244,8 +221,7 @@ class VAE(LatentFamily):
             n: how many, both ends included; at least 2.
             seed: for the numbers within a wide cell.
         """
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 2:
-            raise ValueError(f"n: expected an integer of at least 2; got {n!r}")
+        check_integer("n", n, least=2)
         ends = []
         for name, data in (("a", a), ("b", b)):
             mean, _ = self.encode(data)
@@ -257,8 +233,8 @@ class VAE(LatentFamily):
         return self._form_of(a).decode(self.schema_, rows, seed=check_seed(seed))
 
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        propose = self._proposal_for(rows)
-        parts = torch.as_tensor(rows).split(max(1, CHUNK_NUMBERS // self._width))
+        propose = self._latent_model(rows).propose
+        parts = torch.as_tensor(rows).split(max(1, CHUNK_FLOATS // self._decoder.floats_per_draw))
         with torch.no_grad():
             means, log_sds = zip(*(propose(x.to(self._device)) for x in parts), strict=True)
         return torch.cat(means), torch.cat(log_sds)
@@ -266,30 +242,28 @@ class VAE(LatentFamily):
     @torch.no_grad()
     def _likeliest(self, mean: np.ndarray) -> np.ndarray:
         """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
-        decoder, heads = self.network_.decoder, self.network_.decoder.heads
-        parts = []
-        for z in torch.as_tensor(mean).split(max(1, CHUNK_NUMBERS // (heads.D * heads.M))):
-            x = heads.log_probs_all(decoder(z.to(decoder.bias.device))).argmax(dim=-1)
-            parts.append(x if heads.end is None else x.masked_fill(~heads.reached(x), heads.end))
+        heads, parts = self._heads, []
+        for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // (heads.D * heads.M))):
+            parts.append(heads.settled(self._log_table(z.to(self._device)).argmax(dim=-1)))
         return torch.cat(parts).cpu().numpy()
 
     # ---------------------------------------------------------------- state
 
     def _state(self) -> dict[str, np.ndarray]:
-        settings = {"sizes": self.sizes_, "estimator": self.decided_}
+        settings = {"sizes": self.sizes_, "estimator": self.resolved_estimator_}
         return {"settings": pack_json(settings), **weights_of(self.network_)}
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         settings = unpack_json(arrays["settings"])
         self._build(*settings["sizes"])
-        self.decided_ = settings["estimator"]
+        self.resolved_estimator_ = settings["estimator"]
         weights = {name: array for name, array in arrays.items() if name != "settings"}
         load_weights(self.network_, weights, self.device)
 
     @property
     def n_parameters_(self) -> int:
         """The number of trained weights, the encoder's included."""
-        return sum(p.numel() for p in self.network_.parameters())
+        return n_weights(self.network_)
 
 
 class _Coders(nn.Module):
@@ -345,9 +319,11 @@ class _Plan:
     most_draws: int
     long: bool
 
-    def draws(self, numbers: int) -> int:
-        """k for a decoder in which a latent occupies so many floats."""
-        return max(1, min(self.most_draws, 2**14 // numbers)) if self.long else self.most_draws
+    def draws(self, floats_per_draw: int) -> int:
+        """k for a decoder in which a latent occupies so many floats: fewer where they are many."""
+        if not self.long:
+            return self.most_draws
+        return max(1, min(self.most_draws, ROW_FLOATS // floats_per_draw))
 
     def recipe(self, n: int, width: int, work: float) -> Recipe:
         """For n training rows of so much work each. The fewer, the more the weights decay."""

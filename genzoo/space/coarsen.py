@@ -11,12 +11,28 @@ so that a family which finds no dependence is as good as independence.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from genzoo import draws
+from genzoo.fitting import CurvePoint
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import MISSING, Schema, Variable
+
+# More bins show more of how variables depend, and each then rests on fewer rows.
+FEWEST_ROWS_PER_BIN = 40
+FEWEST_BINS, MOST_BINS = 8, 32
+
+
+def default_bins(n: int) -> int:
+    """How many bins a long ordinal has where nothing else is asked, by n rows that tell of it.
+
+    >>> [default_bins(n) for n in (100, 800, 10_000)]
+    [8, 20, 32]
+    """
+    return int(np.clip(n // FEWEST_ROWS_PER_BIN, FEWEST_BINS, MOST_BINS))
 
 
 def marks(schema: Schema) -> np.ndarray:
@@ -36,6 +52,11 @@ class Coarsening:
         bin_of: (D, M) the bin of each code; codes beyond a variable's own have bin 0.
         log_share: (D, M) log mass of each code within its bin, in nats; -inf beyond.
         cards: (D,) number of bins of each variable: its cardinality where it is not coarsened.
+
+    >>> schema = Schema((Variable("x", "ordinal", 100, offset=0, step=1),), "table", (1,))
+    >>> made = Coarsening.fit(schema, np.arange(100)[:, None], most_bins=4)
+    >>> made.to_bins(np.array([[0], [30], [99]])).ravel()
+    array([0, 1, 3])
     """
 
     bin_of: np.ndarray
@@ -68,6 +89,23 @@ class Coarsening:
             bin_of[d, :card] = bins
         return cls(bin_of, log_share, cards)
 
+    @classmethod
+    def pooled(cls, schema: Schema, rows: np.ndarray, group: np.ndarray) -> Coarsening:
+        """``default_bins``, the same for all variables of a group, from all rows of theirs.
+
+        Args:
+            schema: of the rows.
+            rows: (n, D) training rows, as in ``fit``.
+            group: (D,) 0 .. G - 1, of each variable; as many in each group, and alike.
+        """
+        first = np.unique(group, return_index=True)[1]
+        if len(first) == schema.D:
+            return cls.fit(schema, rows, default_bins(len(rows)))
+        one = Schema(tuple(schema.variables[d] for d in first), "table", (len(first),))
+        together = np.stack([rows[:, group == g].ravel() for g in range(len(first))], axis=1)
+        made = cls.fit(one, together, default_bins(len(together)))
+        return cls(made.bin_of[group], made.log_share[group], made.cards[group])
+
     def to_bins(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) bins of codes; ``MISSING`` stays."""
         return np.where(rows == MISSING, MISSING, self.bin_of[np.arange(rows.shape[1]), rows])
@@ -88,13 +126,24 @@ class Coarsening:
             if card == own:
                 continue
             starts = np.searchsorted(self.bin_of[d, :own], np.arange(card + 1))
-            # one running sum over all bins: a uniform in a bin's own stretch picks its code
-            cumulative = np.cumsum(np.exp(self.log_share[d, :own]))
-            low = np.concatenate([[0.0], cumulative])[starts]
-            point = low[bins[:, d]] + rng.random(len(bins)) * np.diff(low)[bins[:, d]]
-            code = np.searchsorted(cumulative, point, side="right")
-            codes[:, d] = np.clip(code, starts[bins[:, d]], starts[bins[:, d] + 1] - 1)
+            first, end = starts[bins[:, d]], starts[bins[:, d] + 1]
+            shares = np.exp(self.log_share[d, :own])
+            codes[:, d] = draws.located_within(shares, first, end, rng.random(len(bins)))
         return codes
+
+    def curve_of_codes(
+        self, curve: Sequence[CurvePoint], rows: np.ndarray, valid: np.ndarray
+    ) -> list[CurvePoint]:
+        """A learning curve in nats per row of codes, from one of bins.
+
+        Args:
+            curve: of a search that saw bins alone.
+            rows, valid: (n, D) the training and validation rows of codes.
+        """
+        of_rows, of_valid = 0.0, float(self.log_shares(valid).mean())
+        if any(point.train is not None for point in curve):
+            of_rows = float(self.log_shares(rows).mean())
+        return [point.plus(of_rows, of_valid) for point in curve]
 
     def marks(self, schema: Schema) -> np.ndarray:
         """(D,) the bins of ``marks(schema)``; -1 where there is none."""

@@ -33,12 +33,15 @@ import numpy as np
 
 from genzoo.space.schema import Variable
 
+# Grids of what leaving rows out, or EM, then chooses from: finer ones take more time.
 DISCOUNTS = (0.0, 0.25, 0.5, 0.75, 0.9)  # d
-MOST_ADDED = 16  # A, as a multiple of M
-NEIGHBOURS = 20  # rows around a code that tell how many to expect in it
-STANDS_OUT = 3.0  # standard deviations of a count above those around it, and as many rows
+MOST_ADDED = 16  # A, as a multiple of M: about uniform, where there are fewer rows than that
 NARROWEST, WIDER = 0.5, 4  # the first width of a kernel, in codes, and from one to the next
-ITERATIONS = 100  # of EM
+ITERATIONS = 100  # of EM, on a handful of weights
+NEIGHBOURS = 20  # rows around a code that tell how many to expect in it: fewer are more local
+# Standard deviations of a count above those around it, and as many rows: fewer take chance for a
+# round number, more a round number for chance.
+STANDS_OUT = 3.0
 
 
 def smoothed(
@@ -50,6 +53,11 @@ def smoothed(
         counts: (M,) how many rows have each code; need not be whole numbers.
         variable: whose codes they are; None for one whose codes don't lie in a row.
         of_two: the pseudo-count where there are but two codes.
+
+    >>> smoothed(np.array([3, 0])).round(3)
+    array([0.8, 0.2])
+    >>> smoothed(np.array([90, 8, 1, 1, 0])).round(3)
+    array([0.891, 0.079, 0.01 , 0.01 , 0.009])
     """
     if variable is not None and variable.missing and len(counts) > 2:
         values, mark = smoothed(np.array([counts[:-1].sum(), counts[-1]]), of_two=of_two)

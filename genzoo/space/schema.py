@@ -134,6 +134,14 @@ class Schema:
             return None
         return symbols if all(isinstance(s, str) and len(s) == 1 for s in symbols) else None
 
+    def alike(self, group: np.ndarray) -> bool:
+        """Whether the variables of each group mean the same; ``group`` (D,) says which it is."""
+        first: dict[int, tuple[Any, ...]] = {}
+        return all(
+            first.setdefault(g, variable.meaning) == variable.meaning
+            for g, variable in zip(group.tolist(), self.variables, strict=True)
+        )
+
     @cached_property
     def is_bare(self) -> bool:
         """Whether the codes stand for nothing but themselves.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from genzoo.space.variable import MISSING
+
 
 def reached(rows: np.ndarray, end: int | None) -> np.ndarray:
     """(n, D) bool: the entries that carry probability, up to and including the first END.
@@ -31,6 +33,36 @@ def ended(rows: np.ndarray, end: int | None) -> np.ndarray:
     if end is None:
         return np.zeros(rows.shape, dtype=bool)
     return np.cumsum(rows == end, axis=1) > 0
+
+
+def lengths(rows: np.ndarray, end: int | None) -> np.ndarray:
+    """(n,) how many entries of each row carry probability, its first END included.
+
+    >>> lengths(np.array([[0, 2, 2], [1, 0, 1]]), end=2)
+    array([2, 3])
+    """
+    return reached(rows, end).sum(axis=1)
+
+
+def ends_between(rows: np.ndarray, end: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Where rows with holes may have ended.
+
+    Args:
+        rows: (n, D) codes; -1 where an entry is not known.
+        end: the code of END.
+
+    Returns:
+        (n,) the first position at which END may stand: behind the last symbol that is known; and
+        (n,) the last one: that of the first END that is known, D where there is none.
+
+    >>> ends_between(np.array([[0, -1, 2], [-1, 0, -1]]), end=2)
+    (array([1, 2]), array([2, 3]))
+    """
+    D = rows.shape[1]
+    place = np.arange(D)
+    symbol = (rows != MISSING) & (rows != end)
+    earliest = np.where(symbol, place + 1, 0).max(axis=1, initial=0)
+    return earliest, np.where(rows == end, place, D).min(axis=1, initial=D)
 
 
 def settled(rows: np.ndarray, end: int | None) -> np.ndarray:

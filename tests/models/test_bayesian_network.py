@@ -13,12 +13,14 @@ from scipy import stats
 
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable
-from genzoo.models.bayesian_network import inference
-from genzoo.models.bayesian_network import model as bayesian_network
+from genzoo.datasets import networks
+from genzoo.fitting import Budget
+from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.model import BayesianNetwork
 from genzoo.models.shared import particles
 from genzoo.space.marginals import smoothed
 
+DEFAULT = Limits()
 STRUCTURES = ["greedy", "chow_liu"]
 
 
@@ -66,19 +68,25 @@ def noisy_copies(D, n=1500, seed=0):
     return nominal(*[2] * D), np.where(rng.random((n, D)) < 0.15, 1 - rows, rows)
 
 
-def fit_copies(structure):
+def fitted(data, schema, limits=DEFAULT, *, valid=None, **options):
+    model = BayesianNetwork(**options)
+    model.limits = limits
+    return model.fit(data, schema=schema, valid=valid)
+
+
+def fit_copies(structure, limits=DEFAULT):
     schema, rows = noisy_copies(8)
-    return BayesianNetwork(structure=structure).fit(rows[:600], valid=rows[600:], schema=schema)
+    return fitted(rows[:600], schema, limits, valid=rows[600:], structure=structure)
 
 
-def fit_mixed(structure, **options):
+def fit_mixed(structure, limits=DEFAULT, **options):
     schema, rows = mixed_table()
-    return BayesianNetwork(structure=structure, **options).fit(rows, schema=schema)
+    return fitted(rows, schema, limits, structure=structure, **options)
 
 
-def fit_strings(structure):
+def fit_strings(structure, limits=DEFAULT):
     schema, data = strings()
-    return BayesianNetwork(structure=structure).fit(data, schema=schema)
+    return fitted(data, schema, limits, structure=structure)
 
 
 def agreeing(space, queried):
@@ -108,10 +116,8 @@ def test_the_mass_of_strings_is_one(structure):
 @pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
 @pytest.mark.parametrize("structure", STRUCTURES)
 @pytest.mark.parametrize("rows_planned_alone", [False, True])
-def test_a_marginal_is_the_summed_joint(fit, structure, rows_planned_alone, monkeypatch):
-    if rows_planned_alone:
-        monkeypatch.setattr(inference, "_LARGE", 0)
-    model = fit(structure)
+def test_a_marginal_is_the_summed_joint(fit, structure, rows_planned_alone):
+    model = fit(structure, Limits(largest_plan=0) if rows_planned_alone else DEFAULT)
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
     rng = np.random.default_rng(0)
@@ -182,10 +188,9 @@ def check_draws(drawn, space, mass):
 
 
 @pytest.mark.parametrize("fit", [fit_copies, fit_strings])
-def test_averages_of_trees_are_one_distribution(fit, tmp_path, monkeypatch):
+def test_averages_of_trees_are_one_distribution(fit, tmp_path):
     """Two chi-square tests, each with a false alarm at 1e-6."""
-    monkeypatch.setattr(bayesian_network, "SURE", -1e6)  # kept also where they gain nothing
-    model = fit("greedy")
+    model = fit("greedy", Limits(sure=-1e6))  # kept also where they gain nothing
     assert model.kind_ == "averages"
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
@@ -263,9 +268,8 @@ def test_a_factor_that_is_too_large_gives_a_bound():
 @pytest.mark.parametrize("n_particles", [16, 2**12])
 def test_particles_agree_with_enumeration(fit, structure, n_particles, monkeypatch):
     """The means of 300 bounds within 5 standard errors: 48 tests, a false alarm in 30,000 runs."""
-    monkeypatch.setattr(inference, "LARGEST_FACTOR", 0)
-    monkeypatch.setattr(particles, "PARTICLES", n_particles)
-    model = fit(structure)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(n_particles))
+    model = fit(structure, Limits(largest_factor=0))
     space = model.schema_.enumerate()
     value = model.log_prob(space).value
     rng = np.random.default_rng(0)
@@ -293,10 +297,8 @@ def test_completions_by_particles_follow_the_conditional(
     fit, queried, structure, n_particles, monkeypatch
 ):
     """Sixteen chi-square tests, each with a false alarm at 1e-6."""
-    monkeypatch.setattr(inference, "LARGEST_FACTOR", 0)
-    monkeypatch.setattr(particles, "PARTICLES", n_particles)
-    monkeypatch.setattr(particles, "TRUSTED", 0.0)
-    model = fit(structure)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(n_particles, trusted=0.0))
+    model = fit(structure, Limits(largest_factor=0))
     queried = np.array(queried)
     space = model.schema_.enumerate()
     space = space[agreeing(space, queried)]
@@ -432,6 +434,61 @@ def test_a_budget_in_seconds_stops_the_search_and_is_reported():
     assert np.isfinite(model.log_prob(rows[:10]).value).all()
 
 
+class Ticking:
+    """A clock that goes on by the same stretch whenever it is read."""
+
+    def __init__(self, tick):
+        self.time, self.tick = 0.0, tick
+
+    def __call__(self):
+        self.time += self.tick
+        return self.time
+
+
+@pytest.mark.parametrize(
+    ("tick", "holes"),
+    [(0.06, False), (0.1, False), (3.0, False), (0.015, True), (0.03, True), (3.0, True)],
+)
+def test_what_a_budget_allowed_is_repeated_at_any_speed(tick, holes, monkeypatch):
+    schema, rows = mixed_table()
+    if holes:
+        hidden = np.random.default_rng(1).random(rows.shape) < 0.2
+        rows = np.where(hidden, MISSING, rows)
+
+    def fit(tick, budget):
+        monkeypatch.setattr("genzoo.fitting.now", Ticking(tick))
+        seen = []
+        model = BayesianNetwork().fit(
+            rows, schema=schema, budget=budget, progress=lambda done, _: seen.append(done)
+        )
+        assert seen == sorted(seen)
+        assert seen[-1] == 1.0
+        return model
+
+    first = fit(tick, "10s")
+    assert first.training_.stopped_by == "budget"
+    assert first.training_.stops
+    space = schema.enumerate()
+    for speed in (1e-9, 100.0):
+        again = fit(speed, Budget.replay(first.training_, "10s"))
+        np.testing.assert_array_equal(again.log_prob(space).value, first.log_prob(space).value)
+        assert (again.kind_, again.edges_) == (first.kind_, first.edges_)
+        for what in ("steps", "work", "stops", "converged", "stopped_by"):
+            assert getattr(again.training_, what) == getattr(first.training_, what)
+
+
+def test_without_a_budget_the_clock_changes_nothing(monkeypatch):
+    schema, rows = mixed_table(300)
+    monkeypatch.setattr("genzoo.fitting.now", Ticking(100.0))
+    slow = BayesianNetwork().fit(rows, schema=schema)
+    monkeypatch.setattr("genzoo.fitting.now", Ticking(0.0))
+    fast = BayesianNetwork().fit(rows, schema=schema)
+    assert slow.training_.stops == []
+    assert slow.training_.converged
+    assert slow.training_.work == fast.training_.work
+    np.testing.assert_array_equal(slow.log_prob(rows).value, fast.log_prob(rows).value)
+
+
 @pytest.mark.parametrize("structure", STRUCTURES)
 def test_positions_that_no_training_row_reaches(structure):
     schema = Schema.infer(["ab", "a", "b", "aabb"])
@@ -548,6 +605,17 @@ def test_a_bif_file_is_read_again_by_pgmpy_with_the_same_masses(fit, tmp_path):
             states[node] = network.get_cpds(node).state_names[node][code]
         inside = coarse.log_shares(row[None])[0]
         assert pgmpy_log_prob(network, states) + inside == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
+def test_a_bif_file_is_read_as_a_truth_of_the_same_masses(fit, tmp_path):
+    model = fit("greedy")
+    truth = networks.read_bif(model.export_bif(tmp_path / "network.bif").read_text())
+    space = model.schema_.enumerate()[::7]
+    coarse = model.coarsening_
+    with np.errstate(divide="ignore"):
+        found = truth.log_prob(coarse.to_bins(space)) + coarse.log_shares(space)
+    np.testing.assert_allclose(found, model.log_prob(space).value, atol=1e-9)
 
 
 def test_awkward_names_survive_the_bif_format(tmp_path):

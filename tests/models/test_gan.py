@@ -9,7 +9,8 @@ from scipy.stats import chi2
 
 import genzoo
 from genzoo import GAN, MISSING, Independent, Schema, Variable
-from genzoo.models.gan.model import straight_through
+from genzoo.fitting import Budget
+from genzoo.models.gan.networks import straight_through
 from genzoo.models.neural.heads import Heads
 
 ALPHA = 1e-6  # false-alarm rate of each statistical check here
@@ -196,10 +197,42 @@ def test_step_budget_counts_all_phases(steps: int) -> None:
     assert np.isfinite(model.log_prob(some_rows(schema, 5)).value).all()
 
 
-def test_seconds_budget_holds_for_all_phases_together() -> None:
+PARTS = ("game/steps", "first proposal/steps", "proposal/steps")
+
+
+def test_seconds_budget_holds_for_all_parts_together_and_is_replayed(ticking) -> None:
     schema = SPACES["strings"]
-    model = GAN().fit(some_rows(schema, 300), schema=schema, budget="1.5s")
-    assert 1 < model.training_.seconds < 20
+    rows = some_rows(schema, 300)
+    seen: list[float] = []
+    ticking(0.001)
+    model = GAN(width=8)
+    model.fit(rows, schema=schema, budget="2s", progress=lambda done, message: seen.append(done))
+    record = model.training_
+    assert record.stopped_by == "budget"
+    assert 1.9 < record.seconds < 2.1
+    assert record.steps == sum(record.work[part] for part in PARTS)
+    assert record.work["game/steps"] > record.work["proposal/steps"]
+    assert dict(record.stops).keys() >= set(PARTS)
+    assert seen == sorted(seen)
+    again = []
+    for tick in (1e-6, 0.1):
+        ticking(tick)
+        budget = Budget.replay(record, "2s")
+        again.append(GAN(width=8).fit(rows, schema=schema, budget=budget))
+        assert again[-1].training_.work == record.work
+        assert again[-1].training_.stops == record.stops
+    values = [twin.log_prob(rows[:20], seed=1).value for twin in again]
+    assert (values[0] == values[1]).all()
+
+
+def test_calibration_ends_with_its_share_of_the_seconds(ticking) -> None:
+    schema = SPACES["table"]
+    ticking(0.02)
+    model = GAN(width=8).fit(some_rows(schema, 60), schema=schema, budget="1s")
+    assert 1 <= model.training_.work["calibration/trials"] < 8
+    assert ("calibration/trials", model.training_.work["calibration/trials"]) in (
+        model.training_.stops
+    )
 
 
 def test_everything_comes_back_from_disk(small: GAN, tmp_path) -> None:
@@ -232,7 +265,10 @@ def test_an_empty_given_is_no_condition_and_holes_are_refused_in_fit() -> None:
         ({"critic_steps": True}, "critic_steps: expected a positive integer"),
         ({"penalty": -1.0}, "penalty: expected a positive number; got -1.0"),
         ({"n_importance": 1}, "n_importance: expected an integer of at least 2"),
-        ({"estimator": "parzen"}, "estimator: expected one of auto, elbo, iwae, ais; got 'parzen'"),
+        (
+            {"estimator": "parzen"},
+            "estimator: expected one of 'auto', 'elbo', 'iwae', 'ais'; got 'parzen'",
+        ),
         ({"device": 3}, "device: expected"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from genzoo import HMM, MISSING, BayesianNetwork, Independent, Mixture, Schema, Variable
-from genzoo.models.bayesian_network import inference
+from genzoo.models.bayesian_network.limits import Limits
 
 MODELS = {
     "independent": Independent(),
@@ -120,13 +120,14 @@ def test_many_columns_with_holes_are_completed(name, holes):
     assert (drawn["c0"] == 1).all()
 
 
-def test_a_mark_that_makes_elimination_too_large_is_avoided_by_drawing_anew(monkeypatch):
+def test_a_mark_that_makes_elimination_too_large_is_avoided_by_drawing_anew():
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 2, (2000, 7))
     rows[:, 6] = np.where(rng.random(2000) < 0.5, 2, rows[:, :6].sum(axis=1) % 2)
     variables = tuple(Variable(f"x{d}", "nominal", 2) for d in range(6))
     schema = Schema((*variables, Variable("sum", "nominal", 3, missing=True)), "table", (7,))
-    model = BayesianNetwork(structure=[(d, 6) for d in range(6)]).fit(rows, schema=schema)
-    monkeypatch.setattr(inference, "LARGEST_FACTOR", 8)
+    model = BayesianNetwork(structure=[(d, 6) for d in range(6)])
+    model.limits = Limits(largest_factor=8)
+    model.fit(rows, schema=schema)
     given = np.full(7, MISSING)
     assert (model.sample(500, given=given, seed=0)[:, 6] < 2).all()

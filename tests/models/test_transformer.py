@@ -11,6 +11,8 @@ from scipy.special import logsumexp
 
 import genzoo
 from genzoo import MISSING, Dataset, Schema, TransformerLM, Unsupported, Variable
+from genzoo.fitting import Budget
+from genzoo.models.shared import particles
 
 TINY = {"d_model": 16, "n_layers": 1, "device": "cpu"}
 TEXT = "the cat sat on the mat. the dog ate the rat. a cat and a dog had a hat. " * 40
@@ -147,7 +149,7 @@ def test_any_pattern_with_few_completions_is_summed_exactly(fitted) -> None:
 @pytest.mark.parametrize(("fitted", "which"), [(table, 0), (table, 2), (strings, 3)])
 def test_particles_are_unbiased_where_completions_are_many(fitted, which, monkeypatch) -> None:
     """Three tests at 4 standard errors (and float32): one false alarm in 5000 runs."""
-    monkeypatch.setattr(genzoo.models.shared.particles, "PARTICLES", 8)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(8))
     model, rows = fitted()
     queried = holes(fitted)[which]
     value = model.log_prob(rows).value
@@ -170,10 +172,8 @@ def test_particles_are_unbiased_where_completions_are_many(fitted, which, monkey
 def test_completions_of_any_pattern_follow_the_conditional(fitted, which, few, monkeypatch) -> None:
     """Sixteen chi-square tests at 1e-6, through the exact sum and through particles."""
     if few:
-        monkeypatch.setattr(
-            genzoo.models.shared.particles, "PARTICLES", 64 if fitted is table else 16
-        )
-        monkeypatch.setattr(genzoo.models.shared.particles, "TRUSTED", 0.0)
+        limits = particles.Limits(64 if fitted is table else 16, trusted=0.0)
+        monkeypatch.setattr(particles, "LIMITS", limits)
     model, rows = fitted()
     queried, n = holes(fitted)[which], 2000
     drawn = model.sample(n, given=queried, seed=3)
@@ -192,7 +192,7 @@ def test_completions_of_any_pattern_follow_the_conditional(fitted, which, few, m
 
 
 def test_completions_on_few_effective_particles_warn(monkeypatch) -> None:
-    monkeypatch.setattr(genzoo.models.shared.particles, "PARTICLES", 8)
+    monkeypatch.setattr(particles, "LIMITS", particles.Limits(8))
     model, _ = table()
     with pytest.warns(UserWarning, match="3 of 3 completions rest on fewer than 10 effective"):
         model.sample(3, given=holes(table)[0])
@@ -240,6 +240,22 @@ def test_sampling_parameters_change_samples_and_never_log_prob() -> None:
 def test_bad_parameters_are_named(params: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(params))):
         genzoo.make_model("transformer", **params)
+
+
+def test_a_budget_in_seconds_is_kept_and_replayed(ticking) -> None:
+    rows = np.random.default_rng(0).integers(0, 3, (100, 4))
+    ticking(0.003)  # too few steps for a plateau
+    record = TransformerLM(**TINY).fit(rows, budget="1s").training_
+    assert record.stopped_by == "budget"
+    assert 0.9 < record.seconds < 1.1
+    assert record.stops == [("steps", record.steps)]
+    again = []
+    for tick in (1e-6, 0.1):
+        ticking(tick)
+        again.append(TransformerLM(**TINY).fit(rows, budget=Budget.replay(record, "1s")))
+        assert again[-1].training_.work == record.work == {"steps": record.steps}
+    values = [twin.log_prob(rows[:20]).value for twin in again]
+    assert (values[0] == values[1]).all()
 
 
 def test_constant_single_variable_and_image() -> None:

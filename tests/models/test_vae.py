@@ -17,6 +17,7 @@ from scipy.stats import norm
 
 import genzoo
 from genzoo import MISSING, VAE, Independent, Schema, Variable
+from genzoo.fitting import Budget
 
 SIGMAS = 4.5
 
@@ -287,7 +288,10 @@ def test_train_mode_is_off_and_the_learning_curve_in_nats_per_row():
         ({"width": 2.5}, "width: expected a positive integer"),
         ({"n_importance": 1}, "n_importance: expected an integer of at least 2 or None; got 1"),
         ({"n_importance": True}, "n_importance: expected an integer"),
-        ({"estimator": "exact"}, "estimator: expected one of auto, elbo, iwae, ais; got 'exact'"),
+        (
+            {"estimator": "exact"},
+            "estimator: expected one of 'auto', 'elbo', 'iwae', 'ais'; got 'exact'",
+        ),
         ({"device": 3}, "device: expected"),
     ],
 )
@@ -301,6 +305,22 @@ def test_a_single_row_and_constant_columns_can_be_fitted():
     model = VAE(width=8, device="cpu").fit(np.zeros((1, 1), int), schema=schema, budget="3 steps")
     assert model.log_prob(np.zeros((2, 1), int)).value == pytest.approx(0, abs=0.5)
     assert (model.sample(3) == 0).all()
+
+
+def test_a_budget_in_seconds_is_kept_and_replayed(ticking):
+    rows = np.random.default_rng(0).integers(0, 3, (100, 4))
+    ticking(0.003)  # too few steps for a plateau
+    record = VAE(width=8, device="cpu").fit(rows, budget="1s").training_
+    assert record.stopped_by == "budget"
+    assert 0.9 < record.seconds < 1.1
+    assert record.stops == [("steps", record.steps)]
+    again = []
+    for tick in (1e-6, 0.1):
+        ticking(tick)
+        again.append(VAE(width=8, device="cpu").fit(rows, budget=Budget.replay(record, "1s")))
+        assert again[-1].training_.work == record.work == {"steps": record.steps}
+    values = [twin.log_prob(rows[:20], seed=1).value for twin in again]
+    assert (values[0] == values[1]).all()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
-from genzoo.models.neural.latent import importance_bound, posterior_draws, refined
+from genzoo.models.neural.importance import LatentModel, importance_bound, posterior_draws, refined
 
 D, Z = 12, 2
 WEIGHTS = torch.tensor(np.random.default_rng(3).normal(size=(Z, D)) * 1.5, dtype=torch.float32)
@@ -53,7 +53,8 @@ def drawn(n, seed=0):
 
 
 ROWS, LATENTS = drawn(60)
-COMMON = {"log_likelihood": log_likelihood, "width": 4 * D, "seed": 1}
+FROM_THE_PRIOR = LatentModel(at_the_prior, log_likelihood, 4 * D)
+NEAR = LatentModel(near_the_posterior, log_likelihood, 4 * D)
 
 
 @cache
@@ -63,7 +64,7 @@ def exact_of_rows():
 
 def test_the_annealed_bound_is_near_the_exact_value_and_below_it_in_expectation():
     truth = exact_of_rows()
-    bound = annealed_bound(ROWS, propose=near_the_posterior, annealing=Annealing(50, 16), **COMMON)
+    bound = annealed_bound(ROWS, NEAR, annealing=Annealing(50, 16), seed=1)
     gap = truth - bound.value
     error = gap.std(ddof=1) / math.sqrt(len(gap))
     assert abs(gap.mean()) < 0.02 + 5 * error
@@ -76,10 +77,7 @@ def test_more_temperatures_tighten_from_the_prior():
     truth = exact_of_rows()
     gaps = [
         (
-            truth
-            - annealed_bound(
-                ROWS, propose=near_the_posterior, annealing=Annealing(T, 8, "prior"), **COMMON
-            ).value
+            truth - annealed_bound(ROWS, NEAR, annealing=Annealing(T, 8, "prior"), seed=1).value
         ).mean()
         for T in (1, 8, 64)
     ]
@@ -96,9 +94,9 @@ def test_few_temperatures_are_still_a_bound():
         for seed in range(6):
             found = annealed_bound(
                 rows,
-                propose=at_the_prior,
+                FROM_THE_PRIOR,
                 annealing=Annealing(T, 64, "prior"),
-                **{**COMMON, "seed": seed},
+                seed=seed,
             )
             values.append(np.exp(found.value).sum())
         error = np.std(values, ddof=1) / math.sqrt(len(values))
@@ -108,10 +106,8 @@ def test_few_temperatures_are_still_a_bound():
 def test_the_reverse_bound_is_above_and_the_two_enclose_the_exact_value():
     truth = exact_of_rows()
     for annealing in (Annealing(4, 4, "prior"), Annealing(40, 8)):
-        lower = annealed_bound(ROWS, propose=near_the_posterior, annealing=annealing, **COMMON)
-        upper = reverse_bound(
-            ROWS, LATENTS, propose=near_the_posterior, annealing=annealing, **COMMON
-        )
+        lower = annealed_bound(ROWS, NEAR, annealing=annealing, seed=1)
+        upper = reverse_bound(ROWS, LATENTS, NEAR, annealing=annealing, seed=1)
         error = np.std(upper.value - lower.value, ddof=1) / math.sqrt(len(ROWS))
         assert lower.value.mean() <= truth.mean() + 5 * error
         assert upper.value.mean() >= truth.mean() - 5 * error
@@ -124,9 +120,9 @@ def test_stated_errors_are_honest():
     found = [
         annealed_bound(
             rows,
-            propose=at_the_prior,
+            FROM_THE_PRIOR,
             annealing=Annealing(5, 16, "prior"),
-            **{**COMMON, "seed": seed},
+            seed=seed,
         )
         for seed in range(30)
     ]
@@ -136,20 +132,20 @@ def test_stated_errors_are_honest():
 
 
 def test_rows_have_noise_of_their_own_and_chunks_change_nothing():
-    few = annealed_bound(ROWS[:5], propose=at_the_prior, annealing=Annealing(5, 4), **COMMON)
-    small = {**COMMON, "width": 2**20}  # two rows a chunk
-    chunked = annealed_bound(ROWS[:5], propose=at_the_prior, annealing=Annealing(5, 4), **small)
+    few = annealed_bound(ROWS[:5], FROM_THE_PRIOR, annealing=Annealing(5, 4), seed=1)
+    wide = LatentModel(at_the_prior, log_likelihood, 2**20)  # a row a chunk
+    chunked = annealed_bound(ROWS[:5], wide, annealing=Annealing(5, 4), seed=1)
     np.testing.assert_allclose(few.value, chunked.value, atol=1e-4)
     twice = annealed_bound(
-        np.repeat(ROWS[:1], 2, axis=0), propose=at_the_prior, annealing=Annealing(5, 4), **COMMON
+        np.repeat(ROWS[:1], 2, axis=0), FROM_THE_PRIOR, annealing=Annealing(5, 4), seed=1
     )
     assert twice.value[0] != twice.value[1]
 
 
 def test_a_refined_proposal_has_more_effective_draws():
-    options = {"K": 256, **COMMON}
-    plain = importance_bound(ROWS, propose=at_the_prior, **options)
-    better = importance_bound(ROWS, propose=refined(at_the_prior, log_likelihood), **options)
+    plain = importance_bound(ROWS, FROM_THE_PRIOR, K=256, seed=1)
+    model = LatentModel(refined(at_the_prior, log_likelihood), log_likelihood, 4 * D)
+    better = importance_bound(ROWS, model, K=256, seed=1)
     assert np.median(better.ess) > 2 * np.median(plain.ess)
     gap = exact_of_rows() - better.value
     assert abs(gap.mean()) < 0.02
@@ -157,9 +153,7 @@ def test_a_refined_proposal_has_more_effective_draws():
 
 def test_posterior_draws_follow_the_posterior():
     n = 4000
-    z, ess = posterior_draws(
-        np.repeat(ROWS[:1], n, axis=0), propose=near_the_posterior, K=64, **COMMON
-    )
+    z, ess = posterior_draws(np.repeat(ROWS[:1], n, axis=0), NEAR, K=64, seed=1)
     grid = torch.linspace(-7, 7, 281)
     points = torch.cartesian_prod(grid, grid)
     x = torch.as_tensor(ROWS[:1]).expand(len(points), D)
@@ -198,11 +192,9 @@ def test_a_linear_gaussian_model_is_recovered_from_an_inflated_encoder(noise):
 
     bound = annealed_bound(
         np.arange(30)[:, None],
-        propose=encoder,
-        log_likelihood=likelihood,
+        LatentModel(encoder, likelihood, 256),
         annealing=Annealing(100, 8),
         seed=0,
-        width=256,
     )
     gap = bound.value - truth
     assert -0.1 < gap.mean() < 5 * gap.std(ddof=1) / math.sqrt(30) + 0.01

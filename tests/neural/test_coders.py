@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from genzoo.models.neural.coders import Decoder, Encoder, multiplications
+from genzoo.models.neural.coders import Decoder, Encoder
 from genzoo.models.neural.heads import Heads
+from genzoo.models.neural.modules import multiplications
 from genzoo.space.schema import Schema, Variable
 
 

@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from genzoo.models.neural.heads import Heads
+from genzoo.space import strings
 from genzoo.space.schema import Schema, Variable
 
 MIXED = Schema(
@@ -156,3 +157,14 @@ def test_onehot_tells_rows_apart() -> None:
         [1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 1],
     ]
     torch.testing.assert_close(features, torch.tensor(expected, dtype=torch.float32))
+
+
+def test_the_end_rule_is_that_of_strings() -> None:
+    rows = np.random.default_rng(1).integers(0, 3, (200, 4))
+    heads, x = Heads(STRINGS), torch.as_tensor(rows)
+    assert (heads.reached(x).numpy() == strings.reached(rows, 2)).all()
+    assert (heads.settled(x).numpy() == strings.settled(rows, 2)).all()
+    assert heads.settled(x[:, None]).shape == (200, 1, 4)  # any leading dimensions
+    without = Heads(LONG)
+    assert (without.settled(x[:, :1]) == x[:, :1]).all()
+    assert without.reached(x[:, :1]).all()

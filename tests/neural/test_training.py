@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from genzoo.fitting import Budget, Training
-from genzoo.models.neural.training import (
-    DivergedError,
-    Player,
-    Recipe,
-    epochs,
-    fit_network,
-    pick_device,
-)
+from genzoo.fitting import Budget, Fit, Training
+from genzoo.models.neural.batches import epochs, windows
+from genzoo.models.neural.modules import pick_device
+from genzoo.models.neural.training import DivergedError, Player, Recipe, fit_network
 from genzoo.seeding import torch_seeded
 
 
@@ -63,11 +57,12 @@ class Regression:
         **recipe: Any,
     ) -> Training:
         player = Player(self.net, loss or self.loss, outer=[self.net[0], self.net[-1]])
-        return fit_network(
+        fit = Fit(seed, budget, progress)
+        fit_network(
             [player], draw_batch=epochs(self.train, 64), evaluate=self.values,
-            recipe=Recipe(**{"evaluate_every": 20, **recipe}), budget=budget or Budget(), seed=seed,
-            progress=progress, device="cpu",
+            recipe=Recipe(**{"evaluate_every": 20, **recipe}), fit=fit, device="cpu",
         )  # fmt: skip
+        return fit.training
 
 
 def test_learns_and_records() -> None:
@@ -125,12 +120,13 @@ class Ramp:
             done, calls = calls * each / steps, calls + 1
             return rows + self.course(done) + self.noise * self.rng.normal(size=100)
 
-        return fit_network(
+        fit = Fit(budget=Budget(steps=steps))
+        fit_network(
             [Player(net, lambda batch, generator: net(batch).square().mean())],
             draw_batch=epochs(torch.ones(4, 1), 2), evaluate=evaluate,
-            recipe=Recipe(muon_lr=None, patience=None, **recipe), budget=Budget(steps=steps),
-            seed=0, progress=lambda fraction, message: None, device="cpu",
+            recipe=Recipe(muon_lr=None, patience=None, **recipe), fit=fit, device="cpu",
         )  # fmt: skip
+        return fit.training
 
 
 @pytest.mark.parametrize("level", [-2.0, -100.0])
@@ -162,24 +158,100 @@ def test_with_few_evaluations_in_the_last_quarter_there_is_no_telling() -> None:
     assert not Ramp(flat).fit(evaluate_every=20).converged
 
 
-def test_step_and_second_budgets_are_kept() -> None:
-    assert Regression().fit(Budget(steps=7)).steps == 7
-    start = time.perf_counter()
-    record = Regression().fit(Budget(seconds=1.0), patience=None)
-    assert time.perf_counter() - start < 15  # loose: it shares the machine
-    assert record.steps > 10
-    assert record.seconds < 10
+class Timed(Regression):
+    """A step takes 0.01 seconds of a clock of its own, an evaluation 0.05."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+        super().__init__(**options)
+        self.time = 0.0
+        monkeypatch.setattr("genzoo.fitting.now", lambda: self.time)
+
+    def loss(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        self.time += 0.01
+        return super().loss(batch, generator)
+
+    def values(self) -> np.ndarray:
+        self.time += 0.05
+        return super().values()
+
+
+def test_a_budget_in_steps_is_kept() -> None:
+    record = Regression().fit(Budget(steps=7))
+    assert (record.steps, record.work, record.stops) == (7, {"steps": 7}, [("steps", 7)])
+    nothing = Regression().fit(Budget(steps=0))
+    assert (nothing.steps, nothing.stopped_by, nothing.converged) == (0, "budget", False)
+    assert nothing.curve == []
+
+
+def test_a_budget_in_seconds_is_used_up_and_kept(monkeypatch) -> None:
+    task = Timed(monkeypatch)
+    record = task.fit(Budget(seconds=10.0), patience=None)
+    assert 9.9 <= task.time < 10.02  # the last evaluation included; at most a step over
     assert record.stopped_by == "budget"
-    assert len(record.curve) >= 10
-    assert Regression().fit(Budget(seconds=1e-6)).steps == 1
+    assert record.stops == [("steps", record.steps)]
+    n_evaluations = len(record.curve)
+    assert n_evaluations * 0.05 < 0.12 * task.time  # a tenth of the time
+    assert n_evaluations >= 18  # and no longer from one to the next than a twentieth of it
+    assert record.curve[-1].step == record.steps
+    assert [p.seconds for p in record.curve] == sorted(p.seconds for p in record.curve)
 
 
-def test_most_steps_end_a_run_whose_seconds_are_not_used_up() -> None:
-    record = Regression().fit(Budget(seconds=600), most_steps=30, patience=None)
+def test_a_budget_that_is_over_at_once_allows_one_step(monkeypatch) -> None:
+    assert Timed(monkeypatch).fit(Budget(seconds=1e-6)).steps == 1
+
+
+def test_most_steps_end_a_run_whose_seconds_are_not_used_up(monkeypatch) -> None:
+    record = Timed(monkeypatch).fit(Budget(seconds=600), most_steps=30, patience=None)
     assert record.steps == 30
     assert record.stopped_by == "steps"
     assert Regression().fit(Budget(steps=40), most_steps=30).steps == 40
-    assert Regression().fit(Budget(seconds=1e-6), most_steps=30).stopped_by == "budget"
+    assert Timed(monkeypatch).fit(Budget(seconds=1e-6), most_steps=30).stopped_by == "budget"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "stopped_by"),
+    [
+        ({"patience": None}, "budget"),
+        ({"patience": None, "most_steps": 90}, "steps"),
+        ({"patience": 3}, "converged"),  # 30 noisy rows: it overfits
+    ],
+)
+def test_a_replay_does_the_steps_that_the_clock_allowed_whatever_the_clock(
+    recipe, stopped_by, monkeypatch
+) -> None:
+    first = Timed(monkeypatch, n=30, noise=1.0, dropout=0.0)
+    record = first.fit(Budget(seconds=3.0), **recipe)
+    assert record.stopped_by == stopped_by
+    again = [Timed(monkeypatch, n=30, noise=1.0, dropout=0.0) for _ in range(2)]
+    slow, fast = (
+        task.fit(Budget.replay(record, "3s"), loss=None if i else slowly(task), **recipe)
+        for i, task in enumerate(again)
+    )
+    assert slow.steps == fast.steps == record.steps
+    assert slow.stops == fast.stops == record.stops
+    for p, q in zip(again[0].net.parameters(), again[1].net.parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+def slowly(task: Timed) -> Callable[..., Tensor]:
+    def loss(batch: Tensor, generator: torch.Generator) -> Tensor:
+        task.time += 100.0
+        return task.loss(batch, generator)
+
+    return loss
+
+
+@pytest.mark.parametrize("patience", [None, 5])
+@pytest.mark.parametrize("budget", [None, "400 steps"])
+def test_a_replay_of_a_run_without_a_clock_is_the_run_bit_for_bit(budget, patience) -> None:
+    tasks = [Regression(n=30, noise=1.0, dropout=0.1) for _ in range(2)]
+    record = tasks[0].fit(Budget.parse(budget), steps=400, patience=patience)
+    again = tasks[1].fit(Budget.replay(record, budget), steps=400, patience=patience)
+    assert (again.steps, again.stopped_by, again.converged, again.stops) == (
+        record.steps, record.stopped_by, record.converged, record.stops,
+    )  # fmt: skip
+    for p, q in zip(tasks[0].net.parameters(), tasks[1].net.parameters(), strict=True):
+        assert torch.equal(p, q)
 
 
 def test_same_seed_same_weights_and_global_state_untouched() -> None:
@@ -265,17 +337,18 @@ def test_players_take_turns_and_leave_each_other_alone() -> None:
         assert not x.weight.requires_grad
         return (x.weight - y.weight).square().sum()
 
-    record = fit_network(
+    fit = Fit()
+    fit_network(
         [Player(x, flee, repeats=2), Player(y, follow)],
         draw_batch=epochs(torch.zeros(4, 1), 2),
         evaluate=lambda: -(x.weight - y.weight).detach().square()[0].numpy(),
         recipe=Recipe(steps=5, muon_lr=None, patience=None),
-        budget=Budget(), seed=0, progress=lambda fraction, message: None, device="cpu",
+        fit=fit, device="cpu",
     )  # fmt: skip
     assert turns == ["x", "x", "y"] * 5
     assert x.weight.requires_grad
     assert y.weight.requires_grad
-    assert record.curve[-1].train is None  # an adversarial loss is no likelihood
+    assert fit.training.curve[-1].train is None  # an adversarial loss is no likelihood
 
 
 def test_epochs_visit_every_row_once() -> None:
@@ -285,6 +358,14 @@ def test_epochs_visit_every_row_once() -> None:
         batch = torch.cat([draw(generator), draw(generator)])
         assert sorted(batch.flatten().tolist()) == list(range(10))
     assert len(epochs(torch.zeros(3, 1), 64)(generator)) == 3
+
+
+def test_windows_begin_anywhere_and_stay_within_a_stretch() -> None:
+    draw = windows([np.arange(5), np.arange(10, 13)], T=3, batch_size=200)
+    batch = draw(torch.Generator().manual_seed(0))
+    assert {tuple(row) for row in batch.tolist()} == {
+        (0, 1, 2), (1, 2, 3), (2, 3, 4), (10, 11, 12),
+    }  # fmt: skip
 
 
 def test_an_absent_device_is_an_error() -> None:

@@ -19,12 +19,13 @@ from functools import cached_property
 
 import numpy as np
 
-from genzoo.models.bayesian_network.inference import Network, _Plan
+from genzoo.draws import gumbel_argmax
+from genzoo.models.bayesian_network.conditionals import CELLS_AT_ONCE
+from genzoo.models.bayesian_network.inference import Network, Plan, drawn_backwards
+from genzoo.space.graphs import elimination_order
 from genzoo.space.schema import MISSING
 
-LARGEST_ELIMINATION = 2**11  # entries a row of all factors, up to which draws are exact
 SWEEPS = 1  # of Gibbs sampling for one draw: rounds of learning follow each other, so they add up
-_CELLS_AT_ONCE = 2**22
 
 
 class Completions(Network):
@@ -39,17 +40,19 @@ class Completions(Network):
     """
 
     def __init__(self, network: Network, holes: np.ndarray) -> None:
-        super().__init__(network.conditionals, network.cards, network.order)
+        super().__init__(network.conditionals, network.cards, network.limits)
         self._holes = holes & (network.cards > 1)
         families = []
         for v, conditional in enumerate(self.conditionals):
             family = [*conditional.parents.tolist(), v]
             families.append((v, tuple(u for u in family if self._holes[u])))
-        found = self._elimination_order([set(scope) for _, scope in families])
-        self.exact = found is not None and found[1] <= LARGEST_ELIMINATION
+        found = elimination_order(
+            [scope for _, scope in families], self.cards, largest=self.limits.largest_factor
+        )
+        self.exact = found is not None and found[1] <= self.limits.largest_completion
         order, size = found if found is not None else ([], 0)
         none_barred = np.full(len(self.cards), -1)
-        self._all_at_once = _Plan(families, order, [], none_barred, size)
+        self._all_at_once = Plan(families, order, [], none_barred, size)
 
     def redraw(
         self, rows: np.ndarray, completed: np.ndarray, rng: np.random.Generator
@@ -69,10 +72,7 @@ class Completions(Network):
         for at in self._batches(np.flatnonzero((rows == MISSING).any(axis=1))):
             part = drawn[at]
             products = self._eliminate(rows[at], self._all_at_once)[1]
-            for v, product in zip(self._all_at_once.order[::-1], products[::-1], strict=True):
-                first = np.arange(len(at)) % len(product.values)  # one for all, or one a row
-                others = [part[:, u] for u in product.scope[:-1]]
-                part[:, v] = _draw(product.values[(first, *others)], rng)
+            drawn_backwards(part, self._all_at_once, products, np.arange(len(at)), rng)
             drawn[at] = part
         return drawn
 
@@ -84,7 +84,7 @@ class Completions(Network):
         return value
 
     def _batches(self, index: np.ndarray) -> Iterator[np.ndarray]:
-        step = max(1, _CELLS_AT_ONCE // max(1, self._all_at_once.size))
+        step = max(1, CELLS_AT_ONCE // max(1, self._all_at_once.size))
         for start in range(0, len(index), step):
             yield index[start : start + step]
 
@@ -100,7 +100,7 @@ class Completions(Network):
                     part[:, v] = code
                     above = part[:, conditional.parents]
                     scores[:, code] += conditional.log_mass(above, part[:, child])
-            drawn[at, v] = _draw(scores, rng)
+            drawn[at, v] = gumbel_argmax(scores, rng)
 
     @cached_property
     def _children(self) -> list[list[int]]:
@@ -109,8 +109,3 @@ class Completions(Network):
             for parent in conditional.parents.tolist():
                 children[parent].append(child)
         return children
-
-
-def _draw(scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(m,) a code for each row of log masses (m, M), which need not be normalised."""
-    return (scores - np.log(-np.log(rng.random(scores.shape)))).argmax(axis=1)

@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from genzoo.draws import categorical
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import MISSING
 
-_CELLS_AT_ONCE = 2**22  # numbers in a working array of sampling
+CELLS_AT_ONCE = 2**22  # numbers in a working array: memory against calls
 
 
 class Conditional:
@@ -54,13 +55,11 @@ class Conditional:
 
     def sample(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(n,) codes of the child, given the parents' codes (n, k)."""
-        uniform = rng.random(len(codes))
-        drawn, step = (np.empty(len(codes), dtype=np.int64), max(1, _CELLS_AT_ONCE // self.n_codes))
+        step = max(1, CELLS_AT_ONCE // self.n_codes)
+        drawn = np.empty(len(codes), dtype=np.int64)
         for start in range(0, len(codes), step):
             at = slice(start, start + step)
-            cumulative = np.cumsum(np.exp(self.log_masses(codes[at])), axis=1)  # (step, M)
-            level = uniform[at, None] * cumulative[:, -1:]
-            drawn[at] = np.minimum((level >= cumulative).sum(axis=1), self.n_codes - 1)
+            drawn[at] = categorical(np.exp(self.log_masses(codes[at])), rng)
         return drawn
 
     @property

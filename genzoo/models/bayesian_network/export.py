@@ -1,17 +1,14 @@
-"""A fitted network in pgmpy's form, and in the BIF format. The only file that imports pgmpy.
-
-Hulten & Domingos (2003), The interchange format for Bayesian networks.
-"""
+"""A fitted network in pgmpy's form, and in the BIF format. The only file that imports pgmpy."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genzoo.datasets import bif
 from genzoo.models.bayesian_network.inference import Network
 from genzoo.seeding import global_rng_untouched
 from genzoo.space.coarsen import Coarsening
@@ -21,7 +18,7 @@ from genzoo.values import Unsupported
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
-LARGEST_TABLE = 2**12  # entries of a child's table
+LARGEST_TABLE = 2**12  # entries of a child's table: what can be exported, against its size
 
 
 def to_pgmpy(network: Network, coarsening: Coarsening, schema: Schema) -> DiscreteBayesianNetwork:
@@ -47,7 +44,7 @@ def to_pgmpy(network: Network, coarsening: Coarsening, schema: Schema) -> Discre
                 TabularCPD(
                     names[child],
                     int(network.cards[child]),
-                    _table(network, child).T,
+                    _table(network, child).reshape(-1, int(network.cards[child])).T,
                     evidence=[names[p] for p in parents],
                     evidence_card=[int(network.cards[p]) for p in parents],
                     state_names={names[v]: states[v] for v in [child, *parents]},
@@ -61,30 +58,9 @@ def to_bif(network: Network, coarsening: Coarsening, schema: Schema, path: Path)
     reason = too_large(network, schema)
     if reason is not None:
         raise Unsupported(reason)
-    names = _words(schema.names, "x")
-    originals = state_names(coarsening, schema)
-    states = [_words(own, "s") for own in originals]
-    lines = ["network genzoo {", "}"]
-    for name, label, own, original in zip(names, schema.names, states, originals, strict=True):
-        meaning = ", ".join(_plain_text(s) for s in original)
-        lines += [
-            f"variable {name} {{",
-            f"  type discrete [ {len(own)} ] {{ {', '.join(own)} }};",
-            f"  property name = {_plain_text(label)} ;",
-            f"  property states = {meaning} ;",
-            "}",
-        ]
-    for child in range(schema.D):
-        parents = network.conditionals[child].parents.tolist()
-        given = f" | {', '.join(names[p] for p in parents)}" if parents else ""
-        lines.append(f"probability ( {names[child]}{given} ) {{")
-        contexts = np.ndindex(*(int(network.cards[p]) for p in parents))
-        for codes, masses in zip(contexts, _table(network, child), strict=True):
-            of = ", ".join(states[p][code] for p, code in zip(parents, codes, strict=True))
-            values = ", ".join(repr(float(mass)) for mass in masses)
-            lines.append(f"  ({of}) {values};" if parents else f"  table {values};")
-        lines.append("}")
-    path.write_text("\n".join(lines) + "\n")
+    parents = [tuple(c.parents.tolist()) for c in network.conditionals]
+    tables = [_table(network, child) for child in range(schema.D)]
+    path.write_text(bif.written(schema.names, state_names(coarsening, schema), parents, tables))
     return path
 
 
@@ -126,29 +102,8 @@ def _state_name(variable: Variable, codes: np.ndarray) -> Any:
 
 
 def _table(network: Network, child: int) -> np.ndarray:
-    """(contexts, M) masses; the last parent varies fastest."""
+    """Masses of a child, one axis for each parent, in order, and its own axis last."""
     conditional = network.conditionals[child]
     cards = network.cards[conditional.parents].tolist()
-    grid = np.indices(cards).reshape(len(cards), int(np.prod(cards))).T
-    return np.exp(conditional.log_masses(grid))
-
-
-def _words(labels: Iterable[Any], prefix: str) -> list[str]:
-    """Distinct words for labels; the format has no quotes, and readers may ignore case."""
-    words: list[str] = []
-    taken: set[str] = set()
-    for label in labels:
-        stem = re.sub(r"\W+", "_", str(label), flags=re.ASCII).strip("_") or prefix
-        stem = stem if stem[0].isalpha() else f"{prefix}{stem}"
-        word, again = stem, 1
-        while word.lower() in taken:
-            again += 1
-            word = f"{stem}_{again}"
-        taken.add(word.lower())
-        words.append(word)
-    return words
-
-
-def _plain_text(label: Any) -> str:
-    """A label without the characters that would end a property or begin a comment."""
-    return re.sub(r"[^\w .,:+-]", "_", str(label))
+    grid = np.indices(cards).reshape(len(cards), math.prod(cards)).T
+    return np.exp(conditional.log_masses(grid)).reshape(*cards, -1)

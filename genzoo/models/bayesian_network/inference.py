@@ -24,18 +24,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.models.bayesian_network.conditionals import Conditional, Stopped
+from genzoo.draws import gumbel_argmax
+from genzoo.models.bayesian_network.conditionals import (
+    CELLS_AT_ONCE,
+    Conditional,
+    Learned,
+    Stopped,
+)
+from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.shared import particles
+from genzoo.models.shared.distinct import by_pattern
+from genzoo.space.graphs import elimination_order, topological
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
-LARGEST_FACTOR = 2**21  # entries a row
-_LARGE = 2**14  # entries of all factors of a row, above which rows are planned one by one
-_CHUNK = 2**22  # entries of all factors of a batch of rows
-
 
 @dataclass(frozen=True, eq=False)
-class _Factor:
+class Factor:
     """Log values over the hidden variables ``scope``: (B, cards of the scope ...), B 1 or rows."""
 
     scope: tuple[int, ...]
@@ -43,7 +48,7 @@ class _Factor:
 
 
 @dataclass(frozen=True, eq=False)
-class _Plan:
+class Plan:
     """How one pattern is answered.
 
     Attributes:
@@ -67,20 +72,36 @@ class Network:
     Args:
         conditionals: one for each variable.
         cards: (D,).
+        limits: how large its factors may be.
+
+    Attributes:
         order: (D,) variables, parents before children.
+        end: the code of END where the rows are strings, else None.
     """
 
     def __init__(
-        self, conditionals: Sequence[Conditional], cards: np.ndarray, order: Sequence[int]
+        self, conditionals: Sequence[Conditional], cards: np.ndarray, limits: Limits
     ) -> None:
-        self.conditionals, self.cards, self.order = conditionals, cards, order
+        self.conditionals, self.cards, self.limits = conditionals, cards, limits
+        self.order = topological([c.parents.tolist() for c in conditionals])
         self.end = next((c.end for c in conditionals if isinstance(c, Stopped)), None)
+
+    @classmethod
+    def of(
+        cls, learned: Sequence[Learned], cards: np.ndarray, end: int | None, limits: Limits
+    ) -> Network:
+        """The conditionals that were learned, in strings with the END rule in front of each."""
+        ready: list[Conditional] = []
+        for child, own in enumerate(learned):
+            stops = end is not None and child > 0
+            ready.append(Stopped(own, child - 1, int(end or 0)) if stops else own)
+        return cls(ready, cards, limits)
 
     def log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         """Log mass (n,) in nats; ``MISSING`` is summed out.
 
-        Exact, but for patterns that need a factor of more than ``LARGEST_FACTOR`` entries and have
-        more completions than particles: these get a lower bound.
+        Exact, but for patterns that need a factor of more than ``limits.largest_factor`` entries
+        and have more completions than particles: these get a lower bound.
 
         Args:
             rows: (n, D).
@@ -96,8 +117,8 @@ class Network:
                 value[chunk] = self._eliminate(rows[chunk], plan)[0]
         eliminated = np.setdiff1d(np.arange(len(rows)), large)
         parts = [(eliminated, LogProb.exact(value[eliminated]))]
-        for index, pattern in _patterns(hidden, large):
-            process = self._process(pattern)
+        for at, pattern in by_pattern(hidden[large]):
+            index, process = large[at], self._process(pattern)
             parts.append((index, particles.log_prob(process, rows[index], index, seed=seed)))
         return particles.joined(parts, len(rows))
 
@@ -138,8 +159,8 @@ class Network:
         hidden = self._hidden(rows)
         plans, large = self._plans(rows, hidden, barred)
         effective = []
-        for index, pattern in _patterns(hidden, large):
-            process = self._process(pattern)
+        for at, pattern in by_pattern(hidden[large]):
+            index, process = large[at], self._process(pattern)
             drawn, ess = particles.complete(process, rows[index], index, seed=seed, barred=barred)
             drawn = np.maximum(drawn, 0)
             visited = set(process.order)
@@ -149,22 +170,21 @@ class Network:
         if effective:
             particles.warn_if_few(np.concatenate(effective))
         for index, plan in plans:
-            distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
-            which = which.reshape(-1)
-            for chunk in _chunks(np.arange(len(distinct)), plan.size):
-                products = self._eliminate(distinct[chunk], plan)[1]
-                asking = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
-                for here in _chunks(asking, int(self.cards.max())):
-                    at, batch = index[here], which[here] - chunk[0]
-                    drawn = filled[at]
-                    for v, product in zip(plan.order[::-1], products[::-1], strict=True):
-                        first = batch if len(product.values) > 1 else np.zeros_like(batch)
-                        others = [drawn[:, u] for u in product.scope[:-1]]
-                        scores = product.values[(first, *others)]  # (m, cards[v])
-                        noise = -np.log(-np.log(rng.random(scores.shape)))
-                        drawn[:, v] = (scores + noise).argmax(axis=1)
-                    self._draw(drawn, plan.rest, rng)
-                    filled[at] = drawn
+            filled[index] = self._completed(rows[index], plan, rng)
+        return filled
+
+    def _completed(self, rows: np.ndarray, plan: Plan, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows of one plan with each ``MISSING`` drawn."""
+        filled = np.maximum(rows, 0)
+        distinct, which = _distinct(rows)
+        for chunk in _chunks(np.arange(len(distinct)), plan.size):
+            products = self._eliminate(distinct[chunk], plan)[1]
+            asking = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
+            for at in _chunks(asking, int(self.cards.max())):
+                drawn = filled[at]
+                drawn_backwards(drawn, plan, products, which[at] - chunk[0], rng)
+                self._draw(drawn, plan.rest, rng)
+                filled[at] = drawn
         return filled
 
     def _draw(self, rows: np.ndarray, variables: Sequence[int], rng: np.random.Generator) -> None:
@@ -196,30 +216,30 @@ class Network:
 
     def _plans(
         self, rows: np.ndarray, hidden: np.ndarray, barred: np.ndarray | None = None
-    ) -> tuple[list[tuple[np.ndarray, _Plan]], np.ndarray]:
+    ) -> tuple[list[tuple[np.ndarray, Plan]], np.ndarray]:
         """Indices of the rows with something hidden, with the plan that answers them; and the rows
         that no plan can answer.
 
         Where the plan of a pattern is large, each distinct row gets one of its own.
         """
-        plans: list[tuple[np.ndarray, _Plan]] = []
+        plans: list[tuple[np.ndarray, Plan]] = []
         large = [np.arange(0)]
         none = np.full(len(self.cards), -1)
         barred = none if barred is None else barred
 
-        def add(index: np.ndarray, plan: _Plan | None) -> None:
+        def add(index: np.ndarray, plan: Plan | None) -> None:
             if plan is None:
                 large.append(index)
             else:
                 plans.append((index, plan))
 
-        for index, pattern in _patterns(hidden, np.flatnonzero(hidden.any(axis=1))):
-            plan = self._plan(pattern, barred)
-            if plan is not None and plan.size <= _LARGE:
+        some = np.flatnonzero(hidden.any(axis=1))
+        for at, pattern in by_pattern(hidden[some]):
+            index, plan = some[at], self._plan(pattern, barred)
+            if plan is not None and plan.size <= self.limits.largest_plan:
                 add(index, plan)
                 continue
-            distinct, which = np.unique(rows[index], axis=0, return_inverse=True)
-            which = which.reshape(-1)
+            distinct, which = _distinct(rows[index])
             for i, row in enumerate(distinct):
                 own = self._plan(pattern, barred, row) or self._plan(pattern, none, row)
                 add(index[which == i], own)
@@ -227,10 +247,10 @@ class Network:
 
     def _plan(
         self, hidden: np.ndarray, barred: np.ndarray, row: np.ndarray | None = None
-    ) -> _Plan | None:
+    ) -> Plan | None:
         """The plan of a pattern, or of one row of it: what is observed there prunes the trees.
 
-        None where a factor would have more than ``LARGEST_FACTOR`` entries.
+        None where a factor would have more than ``limits.largest_factor`` entries.
         """
         parents = [
             c.parents.tolist() if row is None else c.asked(row[c.parents])
@@ -244,38 +264,16 @@ class Network:
         for v in np.flatnonzero(taking_part).tolist():
             family = [*parents[v], v]
             families.append((v, tuple(u for u in family if hidden[u])))
-        found = self._elimination_order([set(scope) for _, scope in families])
+        found = elimination_order(
+            [scope for _, scope in families], self.cards, largest=self.limits.largest_factor
+        )
         if found is None:
             return None
         order, size = found
         rest = [v for v in self.order if hidden[v] and not taking_part[v]]
-        return _Plan(families, order, rest, barred, size)
+        return Plan(families, order, rest, barred, size)
 
-    def _elimination_order(self, scopes: list[set[int]]) -> tuple[list[int], int] | None:
-        """Greedily the variable whose elimination makes the smallest factor, and the entries of all
-        factors; None where one is too large."""
-        neighbours: dict[int, set[int]] = {}
-        for scope in scopes:
-            for v in scope:
-                neighbours.setdefault(v, set()).update(scope)
-        size = {v: self._entries(s) for v, s in neighbours.items()}
-        order, total = [], sum(self._entries(s) for s in scopes)
-        while neighbours:
-            v = min(neighbours, key=lambda u: (size[u], u))
-            if size[v] > LARGEST_FACTOR:
-                return None
-            order.append(v)
-            total += size[v]
-            around = neighbours.pop(v) - {v}
-            for u in around:
-                neighbours[u] = (neighbours[u] | around) - {v}
-                size[u] = self._entries(neighbours[u])
-        return order, total
-
-    def _entries(self, scope: set[int]) -> int:
-        return math.prod(int(self.cards[v]) for v in scope)
-
-    def _eliminate(self, rows: np.ndarray, plan: _Plan) -> tuple[np.ndarray, list[_Factor]]:
+    def _eliminate(self, rows: np.ndarray, plan: Plan) -> tuple[np.ndarray, list[Factor]]:
         """(n,) log mass of the observed entries; the factor that each elimination summed.
 
         Where a row has an entry of the plan's variables observed, its other codes have no mass.
@@ -298,18 +296,18 @@ class Network:
             seen = rows[:, v, None]
             if (seen != MISSING).any():
                 may_be = (seen == MISSING) | (seen == np.arange(self.cards[v]))
-                product = product + _spread(_Factor((v,), np.where(may_be, 0.0, -np.inf)), scope)
+                product = product + _spread(Factor((v,), np.where(may_be, 0.0, -np.inf)), scope)
             if plan.barred[v] >= 0:
                 product[..., plan.barred[v]] = -np.inf
-            products.append(_Factor(scope, product))
-            summed = _log_sum(product)
+            products.append(Factor(scope, product))
+            summed = np.logaddexp.reduce(product, axis=-1)
             if len(scope) > 1:
-                factors.append(_Factor(scope[:-1], summed))
+                factors.append(Factor(scope[:-1], summed))
             else:
                 value = value + summed
         return value, products
 
-    def _factor(self, child: int, scope: tuple[int, ...], rows: np.ndarray) -> _Factor:
+    def _factor(self, child: int, scope: tuple[int, ...], rows: np.ndarray) -> Factor:
         """The conditional of ``child`` at the rows' observed codes, over its hidden family."""
         conditional = self.conditionals[child]
         family = [*conditional.parents.tolist(), child]
@@ -324,7 +322,7 @@ class Network:
             codes[:, :, j] = grid[scope.index(v)] if v in scope else observed
         flat = codes.reshape(B * G, -1)
         values = conditional.log_mass(flat[:, :-1], flat[:, -1])
-        return _Factor(scope, values.reshape(B, *cards))
+        return Factor(scope, values.reshape(B, *cards))
 
 
 class _Walk:
@@ -342,7 +340,7 @@ class _Walk:
         """Nothing: the codes are all that the conditionals look at."""
 
 
-def _spread(factor: _Factor, scope: tuple[int, ...]) -> np.ndarray:
+def _spread(factor: Factor, scope: tuple[int, ...]) -> np.ndarray:
     """A factor's values with an axis for each variable of a larger scope."""
     places = [scope.index(v) for v in factor.scope]
     values = factor.values.transpose(0, *(1 + np.argsort(places)))
@@ -352,27 +350,35 @@ def _spread(factor: _Factor, scope: tuple[int, ...]) -> np.ndarray:
     return values.reshape(shape)
 
 
-def _log_sum(values: np.ndarray) -> np.ndarray:
-    """log sum exp over the last axis; -inf where all terms are."""
-    top = values.max(axis=-1, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):
-        return np.log(np.exp(values - top).sum(axis=-1)) + top[..., 0]
+def drawn_backwards(
+    rows: np.ndarray,
+    plan: Plan,
+    products: list[Factor],
+    batch: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Draw what was eliminated, in place, each variable given those that were eliminated after it.
+
+    Args:
+        rows: (m, D).
+        plan: of the elimination.
+        products: the factor that each elimination summed.
+        batch: (m,) the row of the elimination that each row is.
+        rng: where the draws come from.
+    """
+    for v, product in zip(plan.order[::-1], products[::-1], strict=True):
+        first = batch if len(product.values) > 1 else np.zeros_like(batch)
+        others = [rows[:, u] for u in product.scope[:-1]]
+        rows[:, v] = gumbel_argmax(product.values[(first, *others)], rng)
 
 
-def _patterns(hidden: np.ndarray, index: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The rows ``index`` by their pattern: (indices of the rows, (D,) hidden or not)."""
-    if len(index) == 0:
-        return
-    patterns, which = np.unique(hidden[index], axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    order = np.argsort(which, kind="stable")
-    bounds = np.searchsorted(which[order], np.arange(len(patterns) + 1))
-    for p, pattern in enumerate(patterns):
-        yield index[order[bounds[p] : bounds[p + 1]]], pattern
+def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows, and which of them each row is, (n,)."""
+    distinct, which = np.unique(rows, axis=0, return_inverse=True)
+    return distinct, which.reshape(-1)
 
 
 def _chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    step = max(1, _CHUNK // max(1, size))
+    step = max(1, CELLS_AT_ONCE // max(1, size))
     for start in range(0, len(index), step):
         yield index[start : start + step]

@@ -8,16 +8,19 @@ References:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from genzoo.fitting import Clock, Fit
 from genzoo.models.bayesian_network.conditionals import mixed_radix
-from genzoo.models.bayesian_network.counting import Indicators, log_rising
+from genzoo.models.bayesian_network.counting import Indicators, Rows, log_rising
+from genzoo.models.shared.information import information_in
+from genzoo.space.graphs import topological
 from genzoo.space.schema import MISSING, Schema
 
+# These trade what a table could tell for memory, and for a search that ends.
 LARGEST_TABLE = 2**15  # entries of a table that a search makes
 ROWS_PER_CONTEXT = 10  # of a table that a search makes, on average
 LARGEST_PAIR = 2**20  # entries of a pair's table in a tree; a pair with more is not joined
@@ -56,70 +59,47 @@ class Order:
         self._reaches |= np.outer(self._reaches[:, parent], self._reaches[child])
 
 
-def topological(parents: list[Iterable[int]]) -> list[int]:
-    """The variables, parents before children.
-
-    Raises:
-        ValueError: if there is a cycle.
-    """
-    waiting = {v: set(p) for v, p in enumerate(parents)}
-    order: list[int] = []
-    while waiting:
-        ready = [v for v, p in waiting.items() if not p]
-        if not ready:
-            raise ValueError("cycle")
-        order += ready
-        for v in ready:
-            del waiting[v]
-        for p in waiting.values():
-            p.difference_update(ready)
-    return order
-
-
 def mutual_information(
-    rows: np.ndarray,
-    weights: np.ndarray,
-    reached: np.ndarray,
-    cards: np.ndarray,
-    deadline: float = np.inf,
-    pseudo_count: float = 0.0,
-) -> tuple[np.ndarray, bool]:
+    rows: Rows, fit: Fit, clock: Clock, *, pseudo_count: float = 0.0
+) -> np.ndarray:
     """Mutual information [i, j] in nats, times the rows that reach j, counted in these.
 
-    Where entries are ``MISSING``, only the rows that have both i and j count.
+    Where entries are ``MISSING``, only the rows that have both i and j count. The units of work are
+    ``"pairs"``.
 
     Args:
-        rows: (n, D).
-        weights: (n,) how often each row was seen.
-        reached: (n, D) bool.
-        cards: (D,).
-        deadline: on ``time.perf_counter``; variables j that are not counted by then have 0.
+        rows: where they are counted.
+        fit: the fit that this is a part of.
+        clock: the stretch of it in which to count.
         pseudo_count: 0, or rows that are added to each cell of a pair's table.
 
     Returns:
-        (D, D) information, 0 also for pairs of more than ``LARGEST_PAIR`` combinations, which no
-        table can hold; whether all were counted.
+        (D, D) information; 0 also for pairs of more than ``LARGEST_PAIR`` combinations, which no
+        table can hold, and for variables j that had no room.
     """
-    indicators = Indicators(rows, cards, weights)
-    information = np.zeros((len(cards), len(cards)))
+    codes, cards, D = rows.codes, rows.cards, len(rows.cards)
+    indicators = Indicators(codes, cards, rows.weights)
+    information = np.zeros((D, D))
     for j, card in enumerate(cards):
-        if time.perf_counter() > deadline:
-            return information, False
-        which = np.flatnonzero(reached[:, j] & (rows[:, j] != MISSING))
+        if not fit.may("pairs", clock=clock):
+            fit.stop("pairs")
+            return information
+        fit.did("pairs", D)
+        which = np.flatnonzero(rows.reached[:, j] & (codes[:, j] != MISSING))
         fits = cards * card <= LARGEST_PAIR
         if card * len(indicators.variable) <= _MOST_CELLS:
-            counts = indicators.count(which, rows[which, j], int(card))  # (M, S)
+            counts = indicators.count(which, codes[which, j], int(card))  # (M, S)
             counts = counts + pseudo_count
-            information[:, j] = np.where(fits, _information(counts, indicators.first), 0.0)
+            information[:, j] = np.where(fits, information_in(counts, indicators.first), 0.0)
             continue
         for i in np.flatnonzero(fits & (cards > 1)):
-            both = which[rows[which, i] != MISSING]
-            pair = rows[both, j] * cards[i] + rows[both, i]
-            counts = np.bincount(pair, weights=weights[both], minlength=int(card * cards[i]))
+            both = which[codes[which, i] != MISSING]
+            pair = codes[both, j] * cards[i] + codes[both, i]
+            counts = np.bincount(pair, weights=rows.weights[both], minlength=int(card * cards[i]))
             counts = counts.reshape(card, cards[i]) + pseudo_count
-            information[i, j] = _information(counts, np.zeros(1, dtype=np.int64))[0]
+            information[i, j] = information_in(counts, np.zeros(1, dtype=np.int64))[0]
     np.fill_diagonal(information, 0.0)
-    return information, True
+    return information
 
 
 def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[int]]:
@@ -136,19 +116,6 @@ def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[
     information = np.triu(information, 1)
     best = information.argmax(axis=0)
     return [[int(b)] if information[b, c] > least else [] for c, b in enumerate(best)]
-
-
-def _information(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """(D,) mutual information of a child with each variable, times the rows that have both."""
-
-    def n_log_n(k: np.ndarray) -> np.ndarray:
-        return k * np.log(np.maximum(k, 1))
-
-    own_counts = np.ascontiguousarray(np.add.reduceat(counts, first, axis=1).T)  # (D, M)
-    own, n = n_log_n(own_counts).sum(axis=1), own_counts.sum(axis=1)
-    joint = np.add.reduceat(n_log_n(counts).sum(axis=0), first)
-    other = np.add.reduceat(n_log_n(counts.sum(axis=0)), first)
-    return joint - own - other + n_log_n(n)
 
 
 def _spanning_forest(weight: np.ndarray, least: float) -> list[list[int]]:
@@ -169,114 +136,121 @@ def _spanning_forest(weight: np.ndarray, least: float) -> list[list[int]]:
 
 
 def greedy_tables(
-    rows: np.ndarray,
-    weights: np.ndarray,
-    reached: np.ndarray,
-    cards: np.ndarray,
+    rows: Rows,
     forward: bool,
     *,
     equivalent_sample_size: float,
-    deadline: float,
+    fit: Fit,
+    clock: Clock,
     report: Callable[[str], None],
-) -> tuple[list[list[int]], int, bool]:
+) -> list[list[int]]:
     """Edges added one by one, each time that with the best gain of the BDeu score.
 
-    A table gets no more contexts than one for each ``ROWS_PER_CONTEXT`` rows.
+    A table gets no more contexts than one for each ``ROWS_PER_CONTEXT`` rows. The units of work are
+    ``"scores"`` (variables whose first gains were found) and ``"edges"``.
 
     Args:
-        rows: (n, D).
-        weights: (n,) how often each row was seen.
-        reached: (n, D) bool, the rows in which a child counts.
-        cards: (D,).
+        rows: what the tables are to explain.
         forward: whether edges must point forward.
         equivalent_sample_size: of the prior, in rows.
-        deadline: on ``time.perf_counter``; what was found by then is returned.
+        fit: the fit that this is a part of.
+        clock: the stretch of it in which to search; what was found by its end is returned.
         report: called with a message now and then.
 
     Returns:
-        Parents of each variable in the order in which they were added; edges added; whether the
-        search came to its end.
+        Parents of each variable in the order in which they were added.
     """
-    D, indicators = len(cards), Indicators(rows, cards, weights)
-    order = Order.free(D, forward)
-    parents: list[list[int]] = [[] for _ in range(D)]
-    at = [np.flatnonzero(reached[:, c]) for c in range(D)]
-    gains = np.full((D, D), -np.inf)  # [child, parent]
-    n = int(weights.sum())
-
-    def look_at(child: int) -> None:
-        own = parents[child]
-        q, M = int(np.prod(cards[own])), int(cards[child])
-        fits = (q * M * cards <= LARGEST_TABLE) & (q * cards * ROWS_PER_CONTEXT <= n)
-        fits[own] = False
-        open_ = order.may_be_parents(child) & fits
-        gains[child] = -np.inf
-        if M > 1 and open_.any() and len(at[child]):
-            asked, counter = np.arange(D), indicators
-            if q * M * len(indicators.variable) > _MOST_CELLS:
-                asked = np.flatnonzero(open_)
-                counter = Indicators(rows[:, asked], cards[asked], weights)
-            score = _bdeu_gains(
-                rows, counter, cards[asked], at[child], child, own, q, n, cards,
-                equivalent_sample_size,
-            )  # fmt: skip
-            gains[child, asked] = np.where(open_[asked], score, -np.inf)
-
-    for child in range(D):
-        if time.perf_counter() > deadline:
-            return parents, 0, False
-        look_at(child)
+    tables = _Tables(rows, forward, equivalent_sample_size)
+    for child in range(len(rows.cards)):
+        if not fit.may("scores", clock=clock):
+            fit.stop("scores")
+            return tables.parents
+        fit.did("scores")
+        tables.look_at(child)
     edges = 0
-    while True:
-        child, parent = (int(i) for i in np.unravel_index(gains.argmax(), gains.shape))
-        if not gains[child, parent] > 0:
-            return parents, edges, True
-        if time.perf_counter() > deadline:
-            return parents, edges, False
-        if not order.may_be_parents(child)[parent]:
-            gains[child, parent] = -np.inf
-            continue
-        parents[child].append(parent)
-        order.add(parent, child)
+    while (edge := tables.best()) is not None:
+        if not fit.may("edges", clock=clock):
+            fit.stop("edges")
+            break
+        fit.did("edges")
+        tables.add(*edge)
         edges += 1
         report(f"tables: {edges} edges")
-        look_at(child)
+    return tables.parents
 
 
-def _bdeu_gains(
-    rows: np.ndarray,
-    indicators: Indicators,
-    widths: np.ndarray,
-    which: np.ndarray,
-    child: int,
-    parents: list[int],
-    q: int,
-    n: int,
-    cards: np.ndarray,
-    size: float,
-) -> np.ndarray:
-    """Gain of the BDeu score of ``child`` for each further parent, those of ``indicators``.
+class _Tables:
+    """The parents of all variables while edges are added, and what each further edge would gain."""
 
-    ``widths`` are the cardinalities of these, ``n`` the weight of all rows.
-    """
-    M = int(cards[child])
-    number = mixed_radix(rows[which][:, parents], cards[parents])
-    seen, context = np.unique(number, return_inverse=True)
-    C = len(seen)
-    cell = context * M + rows[which, child]
-    counts = indicators.count(which, cell, C * M)  # (C M, S)
-    in_context = counts.reshape(C, M, -1).sum(axis=1)  # (C, S)
-    before_cells = np.bincount(cell, weights=indicators.weights[which], minlength=C * M)
-    before_cells = before_cells.astype(np.int64)
-    before = log_rising(size / (q * M), n)[before_cells].sum()
-    before -= log_rising(size / q, n)[before_cells.reshape(C, M).sum(axis=1)].sum()
-    after = np.empty(counts.shape[1])
-    for card in np.unique(widths):
-        columns = np.flatnonzero(widths[indicators.variable] == card)
-        cells, contexts = (log_rising(size / (q * M * card), n), log_rising(size / (q * card), n))
-        after[columns] = cells[counts[:, columns]].sum(axis=0)
-        after[columns] -= contexts[in_context[:, columns]].sum(axis=0)
-    return np.add.reduceat(after, indicators.first) - before
+    def __init__(self, rows: Rows, forward: bool, size: float) -> None:
+        self.rows, self.size = rows, size
+        D = len(rows.cards)
+        self.indicators = Indicators(rows.codes, rows.cards, rows.weights)
+        self.order = Order.free(D, forward)
+        self.parents: list[list[int]] = [[] for _ in range(D)]
+        self.at = [np.flatnonzero(rows.reached[:, c]) for c in range(D)]
+        self.gains = np.full((D, D), -np.inf)  # [child, parent]
+
+    def look_at(self, child: int) -> None:
+        """Find what each further parent of ``child`` would gain."""
+        rows, cards, own = self.rows, self.rows.cards, self.parents[child]
+        q, M = int(np.prod(cards[own])), int(cards[child])
+        fits = (q * M * cards <= LARGEST_TABLE) & (q * cards * ROWS_PER_CONTEXT <= rows.n)
+        fits[own] = False
+        open_ = self.order.may_be_parents(child) & fits
+        self.gains[child] = -np.inf
+        if M == 1 or not open_.any() or len(self.at[child]) == 0:
+            return
+        asked, counter = np.arange(len(cards)), self.indicators
+        if q * M * len(counter.variable) > _MOST_CELLS:
+            asked = np.flatnonzero(open_)
+            counter = Indicators(rows.codes[:, asked], cards[asked], rows.weights)
+        score = self._bdeu_gains(counter, cards[asked], child, q)
+        self.gains[child, asked] = np.where(open_[asked], score, -np.inf)
+
+    def best(self) -> tuple[int, int] | None:
+        """The (parent, child) of largest gain that closes no cycle; None where none gains."""
+        while True:
+            at = np.unravel_index(self.gains.argmax(), self.gains.shape)
+            child, parent = (int(i) for i in at)
+            if not self.gains[child, parent] > 0:
+                return None
+            if self.order.may_be_parents(child)[parent]:
+                return parent, child
+            self.gains[child, parent] = -np.inf
+
+    def add(self, parent: int, child: int) -> None:
+        self.parents[child].append(parent)
+        self.order.add(parent, child)
+        self.look_at(child)
+
+    def _bdeu_gains(
+        self, indicators: Indicators, widths: np.ndarray, child: int, q: int
+    ) -> np.ndarray:
+        """Gain of the BDeu score of ``child`` for each further parent, those of ``indicators``.
+
+        ``widths`` are the cardinalities of these, q the contexts that the child has already.
+        """
+        codes, cards, which = self.rows.codes, self.rows.cards, self.at[child]
+        parents, n, size, M = self.parents[child], self.rows.n, self.size, int(cards[child])
+        number = mixed_radix(codes[which][:, parents], cards[parents])
+        seen, context = np.unique(number, return_inverse=True)
+        C = len(seen)
+        cell = context * M + codes[which, child]
+        counts = indicators.count(which, cell, C * M)  # (C M, S)
+        in_context = counts.reshape(C, M, -1).sum(axis=1)  # (C, S)
+        before_cells = np.bincount(cell, weights=indicators.weights[which], minlength=C * M)
+        before_cells = before_cells.astype(np.int64)
+        before = log_rising(size / (q * M), n)[before_cells].sum()
+        before -= log_rising(size / q, n)[before_cells.reshape(C, M).sum(axis=1)].sum()
+        after = np.empty(counts.shape[1])
+        for card in np.unique(widths):
+            columns = np.flatnonzero(widths[indicators.variable] == card)
+            cells = log_rising(size / (q * M * card), n)
+            contexts = log_rising(size / (q * card), n)
+            after[columns] = cells[counts[:, columns]].sum(axis=0)
+            after[columns] -= contexts[in_context[:, columns]].sum(axis=0)
+        return np.add.reduceat(after, indicators.first) - before
 
 
 def given_parents(edges: Any, schema: Schema, cards: np.ndarray) -> list[list[int]]:
@@ -286,21 +260,9 @@ def given_parents(edges: Any, schema: Schema, cards: np.ndarray) -> list[list[in
         ValueError: for an unknown variable, an edge given twice, a cycle, an edge that points
             backward in strings with END, and a table that would be too large.
     """
-    where = {name: d for d, name in enumerate(schema.names)}
-
-    def find(end: Any) -> int:
-        if isinstance(end, (str, int)) and not isinstance(end, bool) and end in where:
-            return where[end]
-        if isinstance(end, (int, np.integer)) and not isinstance(end, bool) and 0 <= end < schema.D:
-            return int(end)
-        raise ValueError(
-            f"structure: expected names of variables or positions 0 .. {schema.D - 1}; "
-            f"got {end!r} (the names begin with {', '.join(map(repr, schema.names[:8]))})"
-        )
-
     parents: list[list[int]] = [[] for _ in range(schema.D)]
     for edge in edges:
-        parent, child = find(edge[0]), find(edge[1])
+        parent, child = (_variable(end, schema) for end in edge)
         if parent == child or parent in parents[child]:
             what = "points at its own start" if parent == child else "is given twice"
             raise ValueError(f"structure: expected distinct edges; {tuple(edge)!r} {what}")
@@ -310,7 +272,7 @@ def given_parents(edges: Any, schema: Schema, cards: np.ndarray) -> list[list[in
             )
         parents[child].append(parent)
     try:
-        topological([list(p) for p in parents])
+        topological(parents)
     except ValueError:
         raise ValueError("structure: expected edges without a cycle; they have one") from None
     for child, own in enumerate(parents):
@@ -321,3 +283,15 @@ def given_parents(edges: Any, schema: Schema, cards: np.ndarray) -> list[list[in
                 f"would have {entries} entries; expected at most {LARGEST_GIVEN_TABLE}"
             )
     return parents
+
+
+def _variable(end: Any, schema: Schema) -> int:
+    """The position of one end of an edge, a name or a position."""
+    if isinstance(end, (str, int)) and not isinstance(end, bool) and end in schema.names:
+        return schema.names.index(end)
+    if isinstance(end, (int, np.integer)) and not isinstance(end, bool) and 0 <= end < schema.D:
+        return int(end)
+    raise ValueError(
+        f"structure: expected names of variables or positions 0 .. {schema.D - 1}; "
+        f"got {end!r} (the names begin with {', '.join(map(repr, schema.names[:8]))})"
+    )

@@ -16,20 +16,21 @@ datasets: the sparse candidate algorithm.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from genzoo.fitting import Clock, Fit
 from genzoo.models.bayesian_network.conditionals import TreeCounts
-from genzoo.models.bayesian_network.counting import Indicators, log_rising
+from genzoo.models.bayesian_network.counting import Indicators, Rows, log_rising
 from genzoo.models.bayesian_network.structure import Order
 
-LEAST_ROWS = 10  # a leaf with fewer is not split
-_MANY_COLUMNS = 2048  # with more of them each child looks at its best candidate parents only
+LEAST_ROWS = 10  # a leaf with fewer is not split: time against small leaves
+# With more columns each child looks at its best candidate parents only: a leaf keeps a gain for
+# each column, so time and memory are traded against parents that tell little alone.
+_MANY_COLUMNS = 2048
 _CANDIDATES = 8
-_MOST_CELLS = 2**22  # counts in one look at a leaf: the child's codes times columns
-LARGEST_TREE = 2**26  # bytes that the counts and questions of a child's tree may take
+_MOST_CELLS = 2**22  # counts in one look at a leaf: the child's codes times columns (memory)
 
 
 class _Growing:
@@ -57,10 +58,7 @@ class Forest:
     """The trees of all children; each begins as one leaf.
 
     Args:
-        rows: (n, D).
-        weights: (n,) how often each row was seen.
-        reached: (n, D) bool, the rows in which a child counts.
-        cards: (D,).
+        rows: what the trees are to explain.
         ordinal: (D,) bool.
         information: (D, D) mutual information, by which candidate parents are chosen.
         order: which variables may be parents of which.
@@ -73,36 +71,34 @@ class Forest:
 
     def __init__(
         self,
-        rows: np.ndarray,
-        weights: np.ndarray,
-        reached: np.ndarray,
-        cards: np.ndarray,
+        rows: Rows,
         ordinal: np.ndarray,
         information: np.ndarray,
         order: Order,
         largest_tree: int,
     ) -> None:
-        self._rows, self._weights, self._cards = rows, weights, cards
-        self._n = int(weights.sum())
+        codes, weights, cards = rows.codes, rows.weights, rows.cards
+        self._rows, self._weights, self._cards = codes, weights, cards
+        self._n = rows.n
         self._ordinal = ordinal & (cards > 2)
         # "<= last code" is always true, so the last code of an ordinal needs no column; of two
         # codes one is enough, the rarer
-        common = (weights @ np.maximum(rows, 0) > self._n / 2).astype(np.int64)
+        common = (weights @ np.maximum(codes, 0) > self._n / 2).astype(np.int64)
         left_out = np.where(cards == 2, common, np.where(ordinal | (cards == 1), cards - 1, -1))
         self._order = order
         candidates = np.arange(len(cards))
         shared = None
         if (cards - (left_out >= 0)).sum() <= _MANY_COLUMNS:
-            shared = Indicators(rows, cards, weights, left_out)
+            shared = Indicators(codes, cards, weights, left_out)
         self._trees = []
         for child in range(len(cards)):
-            which = np.flatnonzero(reached[:, child])
+            which = np.flatnonzero(rows.reached[:, child])
             counts = self._count(which, child)
             indicators = shared
             if indicators is None:
                 candidates = self._best_candidates(child, information[:, child], left_out)
                 indicators = Indicators(
-                    rows[:, candidates], cards[candidates], weights, left_out[candidates]
+                    codes[:, candidates], cards[candidates], weights, left_out[candidates]
                 )
             widest = int(cards[candidates].max(initial=1))
             most_nodes = largest_tree // (8 * len(counts) + widest)
@@ -130,14 +126,22 @@ class Forest:
         return np.sort(np.array(chosen, dtype=np.int64))
 
     def grow(
-        self, penalties: Sequence[float], *, deadline: float, report: Callable[[str], None]
+        self,
+        penalties: Sequence[float],
+        *,
+        fit: Fit,
+        clock: Clock,
+        report: Callable[[str], None] = lambda _: None,
     ) -> Iterator[tuple[float, bool]]:
         """Split until no gain exceeds a penalty, for one penalty after the other.
+
+        The units of work are ``"roots"`` (children whose first splits were found) and ``"splits"``.
 
         Args:
             penalties: nats a split, descending; above 0, which a split that separates nothing
                 gains up to rounding.
-            deadline: on ``time.perf_counter``; then the search stops where it is.
+            fit: the fit that this is a part of.
+            clock: the stretch of it in which to grow; at its end the search stops where it is.
             report: called with a message now and then.
 
         Yields:
@@ -146,15 +150,19 @@ class Forest:
         """
         least = penalties[-1]
         for child in range(len(self._trees)):
-            if time.perf_counter() > deadline:
+            if not fit.may("roots", clock=clock):
+                fit.stop("roots")
                 yield penalties[0], False
                 return
+            fit.did("roots")
             self._look_at(child, 0, least)
         for penalty in penalties:
-            while self._heap and -self._heap[0][0] > penalty:
-                if time.perf_counter() > deadline:
+            while self._gains_more(penalty, least):
+                if not fit.may("splits", clock=clock):
+                    fit.stop("splits")
                     yield penalty, False
                     return
+                fit.did("splits")
                 self._split_best(least)
                 if self.splits % 50 == 0:
                     report(f"trees: {self.splits} splits")
@@ -219,17 +227,31 @@ class Forest:
         if best > least:
             heapq.heappush(self._heap, (-best, child, leaf))
 
-    def _split_best(self, least: float) -> None:
-        _, child, leaf = heapq.heappop(self._heap)
+    def _gains_more(self, penalty: float, least: float) -> bool:
+        """Whether a possible split gains more than a penalty; it is then the first in the queue."""
+        while self._heap and -self._heap[0][0] > penalty:
+            _, child, leaf = self._heap[0]
+            tree = self._trees[child]
+            full = len(tree.rows) + 2 > tree.most_nodes
+            if not full and self._order.may_be_parents(child)[self._best_split(child, leaf)[0]]:
+                return True
+            heapq.heappop(self._heap)
+            if not full:
+                self._queue(child, leaf, least)
+        return False
+
+    def _best_split(self, child: int, leaf: int) -> tuple[int, int]:
+        """(variable, code) of the best split of a leaf."""
         tree = self._trees[child]
-        if len(tree.rows) + 2 > tree.most_nodes:
-            return
         column = int(tree.gains[leaf].argmax())
         local = tree.indicators.variable[column]
-        variable, code = int(tree.candidates[local]), int(tree.indicators.code[column])
-        if not self._order.may_be_parents(child)[variable]:
-            self._queue(child, leaf, least)
-            return
+        return int(tree.candidates[local]), int(tree.indicators.code[column])
+
+    def _split_best(self, least: float) -> None:
+        """Split the leaf that is first in the queue."""
+        _, child, leaf = heapq.heappop(self._heap)
+        tree = self._trees[child]
+        variable, code = self._best_split(child, leaf)
         self._order.add(variable, child)
         self.splits += 1
         new, which = len(tree.rows), tree.rows[leaf]

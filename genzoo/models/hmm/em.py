@@ -1,11 +1,11 @@
 """EM for chains of product emissions: hmmlearn's loop around a batched E-step.
 
-hmmlearn's ``BaseHMM.fit`` alternates ``_do_estep`` and ``_do_mstep`` until its monitor says stop,
-and takes the sequences one at a time; at 100 us each that is minutes for 25,000 short strings.
-``ChainEM`` keeps the loop, the monitor and hmmlearn's names, and computes the E-step for a block of
-sequences at once. It adds what the base class lacks: emission tables that differ between steps and
-channels, a transition matrix per step, and Dirichlet priors on all of them, so that EM climbs the
-posterior density (Dempster, Laird & Rubin 1977, section 4) and no probability becomes zero.
+hmmlearn's ``BaseHMM.fit`` alternates E-steps and M-steps until its monitor says stop, and takes the
+sequences one at a time; at 100 us each that is minutes for 25,000 short strings. ``ChainEM`` keeps
+the loop and computes the E-step for a block of sequences at once. It adds what hmmlearn lacks:
+emission tables that differ between steps and channels, a transition matrix per step, and Dirichlet
+priors on all of them, so that EM climbs the posterior density (Dempster, Laird & Rubin 1977,
+section 4) and no probability becomes zero.
 
 Zeros in the starting point are structural: they stay zero, as hmmlearn has it for transitions.
 
@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from hmmlearn.base import BaseHMM, ConvergenceMonitor
 from scipy import sparse
 
 from genzoo.models.hmm.forward import Chain, Shape
+from genzoo.space import strings
 from genzoo.space.schema import MISSING
 
 BLOCK = 1 << 13  # sequences times states in a block: its arrays stay in the processor's cache
@@ -97,38 +97,51 @@ def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Rows (n, D) as hmmlearn takes them: X (sum of lengths, C) and lengths (n,).
 
     A string's sequence stops with its first END: what lies behind it carries no probability.
+
+    >>> shape = Shape(np.arange(3)[:, None], np.zeros(3, dtype=int), np.array([3]), 1, end=2)
+    >>> as_sequences(shape, np.array([[0, 2, 2], [1, 0, 1]]))[1]
+    array([2, 3])
     """
     lengths = np.full(len(rows), shape.T)
     if shape.end is not None:
-        lengths = np.minimum(shape.T, 1 + (np.cumsum(rows == shape.end, axis=1) == 0).sum(axis=1))
+        lengths = strings.lengths(rows, shape.end)
     reached = np.arange(shape.T) < lengths[:, None]
     return rows[:, shape.steps][reached].astype(np.int32), lengths
 
 
-class Watch(ConvergenceMonitor):
-    """hmmlearn's monitor, which also asks ``keep_going`` after each iteration."""
+class Watch:
+    """A monitor for hmmlearn's loop, which asks ``keep_going`` before each further iteration.
+
+    Args:
+        tol: EM is settled where an iteration gains less, in what it climbs.
+        n_iter: most iterations.
+        keep_going: called after each iteration; False ends EM.
+    """
 
     def __init__(self, tol: float, n_iter: int, keep_going: Callable[[], bool]) -> None:
-        super().__init__(tol, n_iter, verbose=False)
-        self.keep_going = keep_going
-        self.cut = False
+        self.tol, self.n_iter, self.keep_going = tol, n_iter, keep_going
+        self.history: list[float] = []  # log posterior densities, in nats up to a constant
+        self.converged = False
+
+    def _reset(self) -> None:
+        self.history, self.converged = [], False
 
     def report(self, log_prob: float) -> None:
         self.history.append(log_prob)
-        self.iter += 1
-        self.cut = not self.keep_going()
-
-    @property
-    def converged(self) -> bool:
-        return self.cut or self.iter >= self.n_iter or self.settled
+        self.converged = not self.keep_going() or self.over
 
     @property
     def settled(self) -> bool:
         """Whether the last iteration gained less than the tolerance."""
         return len(self.history) > 1 and self.history[-1] - self.history[-2] < self.tol
 
+    @property
+    def over(self) -> bool:
+        """Whether EM ends here, however much ``keep_going`` may want."""
+        return self.settled or len(self.history) >= self.n_iter
 
-class ChainEM(BaseHMM):
+
+class ChainEM:
     """MAP estimation of a ``Chain`` by hmmlearn's EM loop.
 
     Args:
@@ -148,55 +161,75 @@ class ChainEM(BaseHMM):
         transition_prior: float,
         monitor: Watch,
     ) -> None:
-        super().__init__(n_components=start.S, n_iter=monitor.n_iter, tol=monitor.tol)
-        self.start, self.weights, self.monitor_ = start, weights, monitor
+        self.chain = start  # the present estimate
+        self.weights, self.monitor = weights, monitor
         self.emission_prior, self.transition_prior = emission_prior, transition_prior / start.S
         self.log_likelihood = -np.inf  # nats over all sequences, before the last update
 
-    @property
-    def chain(self) -> Chain:
-        """The present estimate."""
-        return Chain(self.start.shape, self.startprob_, self.transmat_, self.emissionprob_)
+    def fit(self, X: np.ndarray, lengths: np.ndarray) -> ChainEM:
+        """Iterate on sequences, as of ``as_sequences``, until the monitor has enough."""
+        from hmmlearn.base import BaseHMM
 
-    def _init(self, X: np.ndarray, lengths: np.ndarray) -> None:
-        self.sequences = Sequences(X, lengths, self.weights, self.start.shape, self.n_components)
-        self.startprob_ = self.start.start
-        self.transmat_ = self.start.transitions
-        self.emissionprob_ = self.start.emissions
+        sequences = Sequences(X, lengths, self.weights, self.chain.shape, self.chain.S)
+        em = self
 
-    def _check(self) -> None:
-        for name, axis in (("startprob_", 0), ("transmat_", 2), ("emissionprob_", 1)):
-            if not np.allclose(getattr(self, name).sum(axis=axis), 1):
+        class Loop(BaseHMM):  # type: ignore[misc, unused-ignore]
+            """hmmlearn's loop; each of its steps is one of ours."""
+
+            def _init(self, X: np.ndarray, lengths: np.ndarray) -> None:
+                self.monitor_, self.transmat_ = em.monitor, np.ones((1, 1))
+
+            def _check(self) -> None:
+                em.check()
+
+            def _do_estep(self, X: np.ndarray, lengths: np.ndarray) -> tuple[Chain, float]:
+                return em.expected(sequences)
+
+            def _compute_lower_bound(self, curr_logprob: float) -> float:
+                em.log_likelihood = curr_logprob
+                return curr_logprob + em.log_prior()
+
+            def _do_mstep(self, stats: Chain) -> None:
+                em.update(stats)
+
+        Loop(n_iter=self.monitor.n_iter).fit(X, lengths)
+        return self
+
+    def check(self) -> None:
+        """ValueError unless all probabilities of the present estimate sum to one."""
+        for name, axis in (("start", 0), ("transitions", 2), ("emissions", 1)):
+            if not np.allclose(getattr(self.chain, name).sum(axis=axis), 1):
                 raise ValueError(f"{name}: expected sums of 1 along axis {axis}")
 
-    def _compute_lower_bound(self, curr_logprob: float) -> float:
-        self.log_likelihood = curr_logprob
+    def log_prior(self) -> float:
+        """Log density of the present estimate under the priors, in nats up to a constant."""
         return (
-            curr_logprob
-            + _log_density(self.startprob_, self.transition_prior)
-            + _log_density(self.transmat_, self.transition_prior)
-            + _log_density(self.emissionprob_, self.emission_prior)
+            _log_density(self.chain.start, self.transition_prior)
+            + _log_density(self.chain.transitions, self.transition_prior)
+            + _log_density(self.chain.emissions, self.emission_prior)
         )
 
-    def _do_estep(self, X: np.ndarray, lengths: np.ndarray) -> tuple[dict[str, np.ndarray], float]:
-        """Expected counts, by forward-backward, and the log-likelihood in nats."""
-        S = self.n_components
-        start, transitions = np.zeros(S), np.zeros_like(self.transmat_)
-        emissions = np.zeros((self.sequences.n_codes, S))
-        backwards = np.ascontiguousarray(self.transmat_.transpose(0, 2, 1), dtype=FLOAT)
+    def expected(self, sequences: Sequences) -> tuple[Chain, float]:
+        """The E-step, by forward-backward.
+
+        Returns:
+            Expected counts, in the places of the probabilities that they are counts of; and the
+            log-likelihood of the present estimate in nats.
+        """
+        S, chain = self.chain.S, self.chain
+        start, transitions = np.zeros(S), np.zeros_like(chain.transitions)
+        emissions = np.zeros((sequences.n_codes, S))
+        backwards = np.ascontiguousarray(chain.transitions.transpose(0, 2, 1), dtype=FLOAT)
         total = 0.0
-        for block, b, log_factor in self._likelihoods(self.sequences):
+        for block, b, log_factor in self._likelihoods(sequences):
             running = block.running
             offset = np.concatenate([[0], np.cumsum(running)])
             a, scale = self._forward(running, b)  # p(s_t | x_1 .. x_t), p(x_t | x_1 .. x_{t-1})
-            total += float(
-                ((np.log(scale) + log_factor) * block.weights[:, 0]).sum(dtype=np.float64)
-            )
+            total += _weighted_sum(np.log(scale) + log_factor, block)
             a *= block.weights
             b /= scale[:, None]
-            later = np.ones(
-                (running[0], S), dtype=FLOAT
-            )  # p(x_{t+1} ..| s_t) / p(x_{t+1} ..| x_1 .. x_t)
+            # p(x_{t+1} .. | s_t) / p(x_{t+1} .. | x_1 .. x_t)
+            later = np.ones((running[0], S), dtype=FLOAT)
             for t in reversed(range(len(running))):
                 m, at = running[t], slice(offset[t], offset[t + 1])
                 a[at] *= later[:m]
@@ -207,16 +240,19 @@ class ChainEM(BaseHMM):
                     transitions[k] += before.T @ b[at]
                     later[:m] = b[at] @ backwards[k]
             start += a[: running[0]].sum(axis=0, dtype=np.float64)
-            emissions += (self.sequences.one_hot(block.codes).T @ a)[:-1]
-        transitions *= self.transmat_
-        shape = self.emissionprob_.shape
-        return {"start": start, "trans": transitions, "emit": emissions.reshape(shape)}, total
+            emissions += (sequences.one_hot(block.codes).T @ a)[:-1]
+        transitions *= chain.transitions
+        counts = emissions.reshape(chain.emissions.shape)
+        return Chain(chain.shape, start, transitions, counts), total
 
-    def _do_mstep(self, stats: dict[str, np.ndarray]) -> None:
-        self.startprob_ = _posterior_mode(self.startprob_, stats["start"], self.transition_prior, 0)
-        self.transmat_ = _posterior_mode(self.transmat_, stats["trans"], self.transition_prior, 2)
-        self.emissionprob_ = _posterior_mode(
-            self.emissionprob_, stats["emit"], self.emission_prior, 1
+    def update(self, counts: Chain) -> None:
+        """The M-step: the mode of the posterior density, given expected counts."""
+        of, before = self.transition_prior, self.chain
+        self.chain = Chain(
+            before.shape,
+            _posterior_mode(before.start, counts.start, of, 0),
+            _posterior_mode(before.transitions, counts.transitions, of, 2),
+            _posterior_mode(before.emissions, counts.emissions, self.emission_prior, 1),
         )
 
     def log_likelihood_of(self, sequences: Sequences) -> float:
@@ -224,17 +260,15 @@ class ChainEM(BaseHMM):
         total = 0.0
         for block, b, log_factor in self._likelihoods(sequences):
             scale = self._forward(block.running, b)[1]
-            total += float(
-                ((np.log(scale) + log_factor) * block.weights[:, 0]).sum(dtype=np.float64)
-            )
+            total += _weighted_sum(np.log(scale) + log_factor, block)
         return total
 
     def _likelihoods(
         self, sequences: Sequences
     ) -> Iterator[tuple[Block, np.ndarray, np.ndarray | float]]:
         """Blocks with the likelihood of each step (N, S), up to a factor of known log (N,)."""
-        tables = self.emissionprob_.reshape(-1, self.n_components)
-        missing = np.ones((1, self.n_components))
+        tables = self.chain.emissions.reshape(-1, self.chain.S)
+        missing = np.ones((1, self.chain.S))
         tables = np.concatenate([tables, missing]).astype(FLOAT)
         if sequences.n_channels == 1:
             for block in sequences.blocks:
@@ -250,7 +284,9 @@ class ChainEM(BaseHMM):
     def _forward(self, running: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Filtered states (N, S) and the scale of each step (N,)."""
         a, scale = np.empty_like(b), np.empty(len(b), dtype=FLOAT)
-        start, transitions = self.startprob_.astype(FLOAT), self.transmat_.astype(FLOAT)
+        start, transitions = (
+            p.astype(FLOAT) for p in (self.chain.start, self.chain.transitions)
+        )  # fmt: skip
         before, end = slice(0, 0), 0
         for t, m in enumerate(running):
             at = slice(end, end + m)
@@ -264,6 +300,11 @@ class ChainEM(BaseHMM):
             a[at] /= scale[at, None]
             before, end = at, end + m
         return a, scale
+
+
+def _weighted_sum(values: np.ndarray, block: Block) -> float:
+    """The sum of values (N,) of a block's entries, each as often as its sequence was seen."""
+    return float((values * block.weights[:, 0]).sum(dtype=np.float64))
 
 
 def _log_density(probabilities: np.ndarray, prior: np.ndarray | float) -> float:

@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.space.schema import MISSING
 
 CELLS_AT_ONCE = 1 << 22  # numbers in a working array: rows are taken in blocks to stay under this
@@ -63,6 +64,12 @@ class Chain:
         start: (S,) probabilities of the first state.
         transitions: (1 or T - 1, S, S), rows sum to 1.
         emissions: (G, M, S) probability of each code given the state, 0 beyond a table's own codes.
+
+    >>> shape = Shape(np.array([[0], [1]]), np.array([0, 0]), np.array([2]), 1)
+    >>> chain = Chain(shape, np.array([1.0, 0.0]), np.array([[[0.0, 1.0], [1.0, 0.0]]]),
+    ...               np.array([[[0.9, 0.2], [0.1, 0.8]]]))
+    >>> np.exp(chain.log_prob(np.array([[0, 1]]))).round(3)
+    array([0.72])
     """
 
     shape: Shape
@@ -202,9 +209,9 @@ class Chain:
     def _prior_path(self, block: slice, rng: np.random.Generator) -> np.ndarray:
         """(T, B) states drawn from the chain."""
         states = np.empty((self.shape.T, block.stop - block.start), dtype=np.int64)
-        states[0] = _draw(np.broadcast_to(self.start, (states.shape[1], self.S)), rng)
+        states[0] = draws.repeated(self.start, states.shape[1], rng)
         for t in range(1, self.shape.T):
-            states[t] = _draw(self._into(t)[states[t - 1]], rng)
+            states[t] = draws.categorical(self._into(t)[states[t - 1]], rng)
         return states
 
     def _posterior_path(
@@ -213,9 +220,9 @@ class Chain:
         """(T, B) states drawn given the entries: forward filter, backward sample."""
         filtered, _, _ = self._filter(rows, keep=True, logs=logs)
         states = np.empty(filtered.shape[:2], dtype=np.int64)
-        states[-1] = _draw(filtered[-1], rng)
+        states[-1] = draws.categorical(filtered[-1], rng)
         for t in reversed(range(1, self.shape.T)):
-            states[t - 1] = _draw(filtered[t - 1] * self._into(t)[:, states[t]].T, rng)
+            states[t - 1] = draws.categorical(filtered[t - 1] * self._into(t)[:, states[t]].T, rng)
         return states
 
     def _fill(
@@ -225,14 +232,7 @@ class Chain:
         for t, variables in enumerate(self.shape.steps):
             for d in variables:
                 table = self.shape.tables[d]
-                drawn = _draw(emissions[table, : self.shape.cards[table], :].T[states[t]], rng)
+                drawn = draws.categorical(
+                    emissions[table, : self.shape.cards[table], :].T[states[t]], rng
+                )
                 rows[:, d] = np.where(rows[:, d] == MISSING, drawn, rows[:, d])
-
-
-def _draw(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(B,) an index per row of ``weights`` (B, K), with probability proportional to it."""
-    cumulative = np.cumsum(weights, axis=1)
-    # below the total also after rounding, so that an index of weight 0 is never drawn
-    level = rng.random(len(weights)) * cumulative[:, -1]
-    level = np.minimum(level, np.nextafter(cumulative[:, -1], 0))
-    return (level[:, None] >= cumulative).sum(axis=1)

@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from genzoo.models.shared.distinct import weighted
+from genzoo.space import strings
 from genzoo.space.schema import MISSING
 
 BLOCK = 1 << 21  # numbers in an array of a block: 8 MB in single precision
@@ -45,6 +47,9 @@ class Space:
         cards: (D,) number of codes of each variable.
         end: END's code, or None.
         barred: (D,) the code b of "it is not b": END's; in a table the missing mark; -1 for none.
+
+    >>> Space(np.array([2, 3]), None, np.array([-1, -1])).read(np.array([[1, -1]]))[0]
+    array([[1, 3]])
     """
 
     cards: np.ndarray
@@ -93,7 +98,7 @@ class Space:
             if filling:
                 told = np.where(unknown & (self.barred >= 0), other, told)
             return told, windows
-        earliest, latest = self.ends_between(rows)
+        earliest, latest = strings.ends_between(rows, self.end)
         place = np.arange(self.D)
         told = np.where(unknown & (place < earliest[:, None]), other, told)
         hidden = (earliest < latest) & (latest < self.D)
@@ -101,13 +106,6 @@ class Space:
         behind = place > latest[:, None]
         behind |= hidden[:, None] & (place == latest[:, None])
         return np.where(behind, untold, told), windows
-
-    def ends_between(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) the first and the last position where a string may have ended; D: no END seen."""
-        place = np.arange(self.D)
-        symbol = (rows != MISSING) & (rows != self.end)
-        earliest = np.where(symbol, place + 1, 0).max(axis=1)
-        return earliest, np.where(rows == self.end, place, self.D).min(axis=1)
 
     def log_mass(self, theta: np.ndarray, events: np.ndarray) -> np.ndarray:
         """(E, K) nats of events (E,) under products theta (P, K)."""
@@ -180,15 +178,6 @@ class Space:
         run = np.concatenate([np.zeros((1, theta.shape[1])), run])
         return -np.expm1(run[last + 1] - run[first])
 
-    def ends_within(
-        self, theta: np.ndarray, k: np.ndarray, place: int, latest: np.ndarray
-    ) -> np.ndarray:
-        """(n,) mass that strings of products k (n,) that reach a place end by latest; 1 for D."""
-        run = np.cumsum(self.log_other(theta), axis=0)
-        last = np.minimum(latest, self.D - 1)
-        before = run[place - 1, k] if place else 0.0
-        return np.where(latest < self.D, -np.expm1(run[last, k] - before), 1.0)
-
 
 @dataclass(frozen=True, eq=False)
 class Told:
@@ -222,38 +211,27 @@ class Told:
         """See ``Space.read``; each weight is 1 where none are given."""
         told, windows = space.read(rows, filling=filling)
         weights = np.ones(len(rows)) if weights is None else weights
+        base, columns, base_of = _columns(space, told, weights)
         column = np.full(space.first_event[-1], -1)  # of each event; -1: it has none
-        base, columns, so_far = np.empty(space.D, dtype=np.int64), [], 0
-        for d, first in enumerate(space.first_event[:-1]):
-            counts = np.bincount(told[:, d], weights)
-            base[d] = first + counts.argmax()
-            own = first + np.flatnonzero(np.bincount(told[:, d]))
-            own = own[own != base[d]]
-            column[own] = so_far + np.arange(len(own))
-            columns.append(own)
-            so_far += len(own)
-        base_of = np.repeat(np.arange(space.D), [len(own) for own in columns])
+        column[columns] = np.arange(len(columns))
         places = column[told + space.first_event[:-1]]
         if (windows >= 0).any():
             own, place = np.unique(windows[windows >= 0], return_inverse=True)
             behind = np.full(len(rows), -1)
-            behind[windows >= 0] = so_far + place
+            behind[windows >= 0] = len(columns) + place
             places = np.concatenate([places, behind[:, None]], axis=1)
-            columns.append(space.first_event[-1] + own)
+            columns = np.append(columns, space.first_event[-1] + own)
             base_of = np.append(base_of, np.full(len(own), -1))
-        all_columns = np.concatenate(columns)
         has = places >= 0
         ends = np.append(0, np.cumsum(has.sum(axis=1)))
         parts = (np.ones(ends[-1], dtype=np.float32), places[has].astype(np.int32), ends)
-        ones = sparse.csr_matrix(parts, shape=(len(rows), len(all_columns)))
-        return cls(space, all_columns, base, base_of, ones, weights)
+        ones = sparse.csr_matrix(parts, shape=(len(rows), len(columns)))
+        return cls(space, columns, base, base_of, ones, weights)
 
     @classmethod
     def distinct(cls, space: Space, rows: np.ndarray) -> Told:
         """Each distinct row once, with how often it was seen."""
-        small = np.min_scalar_type(-int(rows.max(initial=0)) - 1)  # rows are compared as bytes
-        rows, counts = np.unique(rows.astype(small), axis=0, return_counts=True)
-        return cls.of(space, rows.astype(np.int64), counts.astype(np.float64))
+        return cls.of(space, *weighted(rows))
 
     @property
     def n(self) -> float:
@@ -300,9 +278,8 @@ class Told:
         rest = np.tile(sizes, (self.space.D, 1))
         np.subtract.at(rest, self.base_of[has], masses[has])
         events = np.concatenate([self.base, self.columns])
-        return self.space.expected(
-            events, np.concatenate([np.maximum(rest, 0.0), masses]), theta
-        )  # fmt: skip
+        of_events = np.concatenate([np.maximum(rest, 0.0), masses])
+        return self.space.expected(events, of_events, theta)
 
     def codes_of(self, index: np.ndarray) -> np.ndarray:
         """(P, m) ones where rows ``index`` (m,) are known to have a code."""
@@ -315,3 +292,16 @@ class Told:
         ones = np.zeros((space.first[-1], m))
         ones[code[is_code], np.repeat(np.arange(m), space.D)[is_code]] = 1.0
         return ones
+
+
+def _columns(
+    space: Space, told: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``base``, ``columns`` and ``base_of`` of a ``Told``, but for windows: see there."""
+    base, columns = np.empty(space.D, dtype=np.int64), []
+    for d, first in enumerate(space.first_event[:-1]):
+        base[d] = first + np.bincount(told[:, d], weights).argmax()
+        own = first + np.flatnonzero(np.bincount(told[:, d]))
+        columns.append(own[own != base[d]])
+    base_of = np.repeat(np.arange(space.D), [len(own) for own in columns])
+    return base, np.concatenate(columns), base_of

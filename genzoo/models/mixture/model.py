@@ -29,26 +29,23 @@ References:
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products
-from genzoo.models.mixture.search import MOST_NUMBERS, Search
-from genzoo.parameters import check_integer
+from genzoo.models.mixture.search import Limits, Settings, search
+from genzoo.models.shared import stopping
+from genzoo.parameters import Interval
 from genzoo.seeding import numpy_rng
-from genzoo.space.coarsen import Coarsening
+from genzoo.space.coarsen import Coarsening, default_bins
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
-FEWEST_ROWS_PER_BIN = 40
-FEWEST_BINS = 8
-MOST_BINS = 32
 BLOCK = 1 << 22  # numbers in the arrays of a block of rows that are drawn
 
 
@@ -68,12 +65,23 @@ class Mixture(GenerativeModel):
     Attributes:
         n_components_: K.
         weights_: (K,) pi.
+        limits: what a search may take, a ``Limits`` of ``search.py``.
 
     ``training_`` counts EM iterations over all starts as steps; its curve is that of the first
     start, and its last point the union's. ``train`` is the likelihood before a step's update.
+
+    >>> model = Mixture(n_components=2, n_restarts=1).fit(["abab", "baba"] * 9, budget="9 steps")
+    >>> model.responsibilities(["abab"]).round().sum(axis=1)
+    array([1.])
     """
 
+    parameters = {
+        "n_components": Interval(int, 1, optional=True),
+        "pseudo_count": Interval(float, 0, closed="neither", optional=True),
+        "n_restarts": Interval(int, 1),
+    }
     fits_missing = True
+    limits: ClassVar[Limits] = Limits()
 
     def __init__(
         self,
@@ -86,43 +94,21 @@ class Mixture(GenerativeModel):
         self.pseudo_count = pseudo_count
         self.n_restarts = n_restarts
 
-    def _check_params(self) -> None:
-        check_integer("n_components", self.n_components, optional=True)
-        check_integer("n_restarts", self.n_restarts)
-        count = self.pseudo_count
-        if count is not None and not (isinstance(count, (int, float)) and 0 < count < np.inf):
-            raise ValueError(f"pseudo_count: expected a positive number or None; got {count!r}")
-
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
-        seed, budget, progress = fit.seed, fit.budget, fit.report
-        began = time.perf_counter()
-        assert valid is not None
-        bins = int(np.clip(len(rows) // FEWEST_ROWS_PER_BIN, FEWEST_BINS, MOST_BINS))
-        self.coarsening_ = Coarsening.fit(self.schema_, rows, bins)
+        assert valid is not None  # the class selects
+        self.coarsening_ = Coarsening.fit(self.schema_, rows, default_bins(len(rows)))
+        n_codes = int(self._space.first[-1])
+        if self.n_components is not None and self.n_components * n_codes > self.limits.numbers:
+            raise ValueError(
+                f"n_components: expected at most {self.limits.numbers // n_codes} for variables "
+                f"with {n_codes} codes in all; got {self.n_components}"
+            )
         told, held_out = (
             Told.distinct(self._space, self.coarsening_.to_bins(x)) for x in (rows, valid)
         )
-        n_codes = int(self._space.first[-1])
-        if self.n_components is not None and self.n_components * n_codes > MOST_NUMBERS:
-            raise ValueError(
-                f"n_components: expected at most {MOST_NUMBERS // n_codes} for variables with "
-                f"{n_codes} codes in all; got {self.n_components}"
-            )
-        search = Search(
-            told, held_out, seed=seed, began=began, budget=budget, progress=progress
-        )  # fmt: skip
-        self.products_, training = search.run(self.n_components, self.pseudo_count, self.n_restarts)
-        # the search sees bins; a curve in nats per row counts the codes inside them too
-        of_train, of_valid = (float(self.coarsening_.log_shares(x).mean()) for x in (rows, valid))
-        training.curve = [
-            replace(
-                point,
-                train=None if point.train is None else point.train + of_train,
-                valid=None if point.valid is None else point.valid + of_valid,
-            )
-            for point in training.curve
-        ]
-        fit.training = training
+        settings = Settings(self.n_components, self.pseudo_count, self.n_restarts, self.limits)
+        self.products_ = search(told, held_out, settings, fit)
+        fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
 
     @property
     def _space(self) -> Space:
@@ -139,7 +125,8 @@ class Mixture(GenerativeModel):
         rng = numpy_rng(seed, "mixture", "sample")
         open_ = np.full((n, self.schema_.D), MISSING)
         bins = open_ if given is None else self.coarsening_.to_bins(given)
-        size = max(1, BLOCK // (self.n_components_ + self.schema_.D))
+        row = int(self._space.first[-1]) if self.schema_.end is not None else self.schema_.D
+        size = max(1, BLOCK // (self.n_components_ + row))
         parts = [
             self._completed_bins(bins[i : i + size], given is not None, rng)
             for i in range(0, n, size)
@@ -154,30 +141,20 @@ class Mixture(GenerativeModel):
         space, theta = self._space, self.products_.theta
         if filling:
             joint = self.products_.joint(Told.of(space, bins, filling=True))
-            k = (joint - np.log(-np.log(rng.random(joint.shape)))).argmax(axis=1)
+            k = draws.gumbel_argmax(joint, rng)
         else:
-            k = rng.choice(self.n_components_, len(bins), p=self.weights_)
+            k = draws.repeated(self.weights_, len(bins), rng)
+        if space.end is not None:  # one alphabet
+            with np.errstate(divide="ignore"):
+                log_mass = np.log(theta).reshape(space.D, -1, self.n_components_)
+            return stopping.completed(bins, log_mass[:, :, k].transpose(2, 0, 1), space.end, rng)
         rows = bins.copy()
-        if space.end is not None:
-            earliest, latest = space.ends_between(bins)
-            ended = np.zeros(len(bins), dtype=bool)
         for d in range(space.D):
             open_ = rows[:, d] == MISSING
-            masses = theta[space.first[d] : space.first[d + 1]][:, k].T  # (n, M)
-            if space.end is None:
-                if filling and space.barred[d] >= 0:
-                    masses[:, space.barred[d]] = 0.0
-                rows[open_, d] = _draw(masses[open_], rng)
-                continue
-            stop = masses[:, space.end] / np.maximum(
-                space.ends_within(theta, k, d, latest), np.finfo(float).tiny
-            )
-            stops = (d >= earliest) & (rng.random(len(rows)) < stop) & open_
-            masses[:, space.end] = 0.0
-            masses[masses.sum(axis=1) == 0, space.end] = 1.0  # an alphabet of END alone
-            rows[open_, d] = _draw(masses[open_], rng)
-            ended |= stops | (rows[:, d] == space.end)
-            rows[ended, d] = space.end
+            masses = theta[space.first[d] : space.first[d + 1], k[open_]].T  # (n open, M)
+            if filling and space.barred[d] >= 0:
+                masses[:, space.barred[d]] = 0.0
+            rows[open_, d] = draws.categorical(masses, rng)
         return rows
 
     def responsibilities(self, data: Any) -> np.ndarray:
@@ -189,8 +166,7 @@ class Mixture(GenerativeModel):
         self._check_fitted("responsibilities")
         rows = self._read_rows(data)
         joint = self.products_.joint(Told.of(self._space, self.coarsening_.to_bins(rows)))
-        shares = np.exp(joint - joint.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+        return np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
 
     @property
     def n_components_(self) -> int:
@@ -217,13 +193,3 @@ class Mixture(GenerativeModel):
         """Free probabilities of the components, their weights, and the shares within bins."""
         each = int((self.coarsening_.cards - 1).sum())
         return self.n_components_ * (each + 1) - 1 + self.coarsening_.n_parameters
-
-
-def _draw(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(n,) an index per row of ``weights`` (n, M), with probability proportional to it."""
-    cumulative = np.cumsum(weights, axis=1)
-    # below the total also after rounding, so that an index of weight 0 is never drawn
-    level = np.minimum(
-        rng.random(len(weights)) * cumulative[:, -1], np.nextafter(cumulative[:, -1], 0)
-    )
-    return (level[:, None] >= cumulative).sum(axis=1)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.models.mixture.events import Space, Told
 from genzoo.space.marginals import smoothed
 
@@ -24,6 +25,11 @@ class Products:
     Attributes:
         log_weights: (K,) log pi, in nats.
         theta: (P, K) the mass of each code, variable by variable.
+
+    >>> space = Space(np.array([2]), None, np.array([-1]))
+    >>> mixture = Products(np.log([0.5, 0.5]), np.array([[0.9, 0.3], [0.1, 0.7]]))
+    >>> np.exp(mixture.log_prob(Told.of(space, np.array([[0], [1]])))).round(3)
+    array([0.6, 0.4])
     """
 
     log_weights: np.ndarray
@@ -48,17 +54,17 @@ class Products:
         constant = constant + self.log_weights
         result = np.empty(told.ones.shape[0])
         for part, block in told.blocks(self.K, np.float64):
-            result[part] = _log_sum_exp(block @ added + constant)
+            result[part] = np.logaddexp.reduce(block @ added + constant, axis=1)
         return result
 
 
-def _log_sum_exp(joint: np.ndarray) -> np.ndarray:
-    most = joint.max(axis=1)
-    return most + np.log(np.exp(joint - most[:, None]).sum(axis=1))
-
-
 def union(mixtures: list[Products]) -> Products:
-    """The mixture, in equal parts, of mixtures: their components side by side."""
+    """The mixture, in equal parts, of mixtures: their components side by side.
+
+    >>> a, b = Products(np.zeros(1), np.ones((1, 1))), Products(np.zeros(1), np.ones((1, 1)))
+    >>> np.exp(union([a, b]).log_weights)
+    array([0.5, 0.5])
+    """
     return Products(
         np.concatenate([mixture.log_weights for mixture in mixtures]) - np.log(len(mixtures)),
         np.concatenate([mixture.theta for mixture in mixtures], axis=1),
@@ -126,12 +132,11 @@ def grow(
     Returns:
         The mixture, and (P, K) what each component was before.
     """
-    index = rng.choice(len(told.weights), K - mixture.K, p=told.weights / told.n)
+    index = draws.repeated(told.weights, K - mixture.K, rng)
     chosen = Told(
         told.space, told.columns, told.base, told.base_of, told.ones[index], told.weights[index]
     )
-    joint = mixture.joint(chosen)
-    parents = (joint - np.log(-np.log(rng.random(joint.shape)))).argmax(axis=1)
+    parents = draws.gumbel_argmax(mixture.joint(chosen), rng)
     before, codes = mixture.theta[:, parents], told.codes_of(index)
     known = np.add.reduceat(codes, told.space.first[:-1], axis=0)[told.space.variable] > 0
     pulled = np.where(known, (1 - pull) * before + pull * codes, before)

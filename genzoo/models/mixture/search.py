@@ -13,16 +13,14 @@ mass is at least the mean of theirs, and on data with few rows it is much more (
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from genzoo.fitting import Budget, CurvePoint, Progress, StoppedBy, Training, at_rest
+from genzoo.fitting import CurvePoint, Fit, at_rest
 from genzoo.models.mixture.events import Told
 from genzoo.models.mixture.products import Products, grow, single, step, union
-from genzoo.seeding import numpy_rng
 
 STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)  # pseudo-counts, in rows
 FIRST_STRENGTH = 4.0  # where the search begins
@@ -32,10 +30,31 @@ SIZES_PATIENCE = 2  # sizes that don't
 # Nats a validation row: a smaller gain in an iteration ends EM. With 0.001 names lost 0.06 nats in
 # the same time; with 0.0002 a fit took half as long again and won nothing.
 SETTLED = 5e-4
-MOST_ITERATIONS = 200  # at a size
-MOST_NUMBERS = 1 << 23  # codes times components, of a climb and of a union
-MOST_WORK = 1e13  # multiplications in a fit without a budget: minutes
+MOST_ITERATIONS = 200  # at a size, in case that gains stay just above what counts as settled
 OVERHEAD = 30  # multiplications in the time that one exponential and what is around it take
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a search may take.
+
+    Attributes:
+        numbers: codes times components, of a climb and of a union: memory.
+        work: multiplications in a fit without a budget: minutes.
+    """
+
+    numbers: int = 1 << 23
+    work: float = 1e13
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for: see the arguments of ``Mixture``; None is chosen by the search."""
+
+    n_components: int | None
+    pseudo_count: float | None
+    n_restarts: int
+    limits: Limits = Limits()
 
 
 @dataclass(eq=False)
@@ -53,82 +72,75 @@ class _Climb:
         return max(self.score, key=lambda K: self.score[K])
 
 
-class Search:
-    """Climbs in an order that depends on the data and on validation, never on the clock.
+def search(told: Told, valid: Told, settings: Settings, fit: Fit) -> Products:
+    """The best mixture by validation.
 
-    So a budget in seconds only decides after how many iterations the search stops, and the same
-    number of steps gives the same mixture again.
+    Climbs come in an order that depends on the data and on validation, never on the clock. So a
+    limit only decides after how many iterations the search stops. Without one it ends with
+    ``limits.work``; the first iteration is always done.
+
+    Args:
+        told: training rows in bins.
+        valid: rows to select on.
+        settings: what is asked for.
+        fit: gets the curve of the first start, in nats per row of bins, and EM's iterations over
+            all starts as ``steps``.
     """
+    return _Search(told, valid, settings, fit).run()
 
-    def __init__(
-        self,
-        told: Told,
-        valid: Told,
-        *,
-        seed: int,
-        began: float,
-        budget: Budget,
-        progress: Progress,
-    ) -> None:
-        self.told, self.valid, self.seed = told, valid, seed
-        self.began, self.budget, self.progress = began, budget, progress
-        self.steps, self.work = 0, 0.0
-        self.stopped_by: StoppedBy = "converged"
+
+class _Search:
+    """See ``search``."""
+
+    def __init__(self, told: Told, valid: Told, settings: Settings, fit: Fit) -> None:
+        self.told, self.valid, self.settings, self.fit = told, valid, settings, fit
+        self.work = 0.0
         self.one = single(told.space, told)
-        self.setup = time.perf_counter()
+        self.setup = fit.clock.spent
 
-    def run(
-        self, n_components: int | None, pseudo_count: float | None, n_restarts: int
-    ) -> tuple[Products, Training]:
-        self.n_components = n_components
-        united = n_components is None
-        few = min(n_restarts, 2) if united else 1
-        best = self._strongest(pseudo_count, few)
-        for start in range(len(best), n_restarts):
-            if self.stopped_by == "converged":
+    def run(self) -> Products:
+        asked = self.settings
+        united = asked.n_components is None
+        best = self._strongest(min(asked.n_restarts, 2) if united else 1)
+        for start in range(len(best), asked.n_restarts):
+            if self._goes_on(1):
                 best.append(self._climb(best[0].strength, start, best[0]))
         score, members = self._united(best) if united else self._best_of(best)
-        mixture = union(members)
-        curve, notes = best[0].curve, []
+        fit = self.fit
+        fit.training.curve = best[0].curve
         if len(members) > 1:
-            elapsed = time.perf_counter() - self.began
-            curve = [*curve, CurvePoint(self.steps, elapsed, None, score)]
-            notes.append(f"{len(members)} starts of {members[0].K} components are united")
-        if self.stopped_by != "converged":
-            notes.append("the search ended before every start was tried")
-        return mixture, Training(
-            steps=self.steps,
-            curve=curve,
-            converged=self.stopped_by == "converged",
-            stopped_by=self.stopped_by,
-            notes=notes,
-        )
+            fit.point(None, score)
+            fit.note(f"{len(members)} starts of {members[0].K} components are united")
+        if fit.stopped("steps"):
+            fit.note("the search ended before every start was tried")
+        return union(members)
 
     def _fits(self, K: int) -> bool:
         """Whether K components are few enough for memory."""
-        return K * int(self.told.space.first[-1]) <= MOST_NUMBERS
+        return K * int(self.told.space.first[-1]) <= self.settings.limits.numbers
 
     def _sizes(self) -> Iterator[int]:
-        most, K = self.n_components or len(self.told.weights), GROWTH
-        while most > K and (self.n_components is not None or self._fits(K)):
+        asked = self.settings.n_components
+        most, K = asked or len(self.told.weights), GROWTH
+        while most > K and (asked is not None or self._fits(K)):
             yield K
             K *= GROWTH
-        if self.n_components is not None and self.n_components > 1:
-            yield self.n_components
+        if asked is not None and asked > 1:
+            yield asked
 
-    def _strongest(self, pseudo_count: float | None, few: int) -> list[_Climb]:
+    def _strongest(self, few: int) -> list[_Climb]:
         """A few starts with the best weight of the prior, tried from ``FIRST_STRENGTH`` outwards.
 
         They are judged by their union where they will be united: it wants less smoothing.
         """
-        if pseudo_count is not None:
-            return self._starts(float(pseudo_count), few)
+        if self.settings.pseudo_count is not None:
+            return self._starts(float(self.settings.pseudo_count), few)
         at = STRENGTHS.index(FIRST_STRENGTH)
         best = self._starts(FIRST_STRENGTH, few)
         for way in (STRENGTHS[at + 1 :], STRENGTHS[:at][::-1]):
             moved = False
             for strength in way:
-                if self.stopped_by != "converged":
+                if not self._goes_on(1):
                     return best
                 starts = self._starts(strength, few)
                 if self._united(starts)[0] <= self._united(best)[0]:
@@ -139,9 +151,11 @@ class Search:
         return best
 
     def _starts(self, strength: float, few: int) -> list[_Climb]:
-        first = self._climb(strength, 0, None)
-        others = range(1, few if self.stopped_by == "converged" else 1)
-        return [first, *(self._climb(strength, start, first) for start in others)]
+        climbs = [self._climb(strength, 0, None)]
+        for start in range(1, few):
+            if self._goes_on(1):
+                climbs.append(self._climb(strength, start, climbs[0]))
+        return climbs
 
     def _best_of(self, climbs: list[_Climb]) -> tuple[float, list[Products]]:
         """The best mixture with the number of components that was asked for."""
@@ -172,57 +186,56 @@ class Search:
             like: the first start with this weight: another one has the same sizes, as far as the
                 union of all has room.
         """
-        climb, asked = _Climb(strength), self.n_components
+        self.fit.did("climbs")
+        climb, asked = _Climb(strength), self.settings.n_components
         sizes = list(self._sizes())
         if like is not None and asked is None:
             sizes = [K for K in like.stages if K > 1 and self._fits(K * (start + 1))]
         mixture = self._stage(climb, self.one, strength * self.one.theta)
         for K in sizes:
             worse = sum(size > climb.best for size in climb.stages)
-            if self._spent(K) or (asked is None and worse >= SIZES_PATIENCE):
+            if (asked is None and worse >= SIZES_PATIENCE) or not self._goes_on(K):
                 break
             grown, before = self._grown(mixture, start, K)
             mixture = self._stage(climb, grown, strength * before)
-        if asked is not None and asked > mixture.K and start == 0:  # the budget is spent
+        if asked is not None and asked > mixture.K and start == 0:  # there was no more room
             mixture, _ = self._grown(mixture, start, asked)
             self._keep(climb, mixture, mixture.log_prob(self.valid))
         return climb
 
     def _grown(self, mixture: Products, start: int, K: int) -> tuple[Products, np.ndarray]:
-        return grow(mixture, self.told, K, PULL, numpy_rng(self.seed, "mixture", start, K))
+        return grow(mixture, self.told, K, PULL, self.fit.rng("mixture", start, K))
 
-    def _keep(self, climb: _Climb, mixture: Products, valid: np.ndarray) -> None:
+    def _keep(self, climb: _Climb, mixture: Products, valid: np.ndarray) -> float:
+        """Keep a mixture if it is the best of its size; its score, in mean nats of a row."""
         score = float(self.valid.weights @ valid) / self.valid.n
         if mixture.K not in climb.score or score > climb.score[mixture.K]:
             climb.stages[mixture.K], climb.valid[mixture.K] = mixture, valid
             climb.score[mixture.K] = score
+        return score
 
     def _stage(self, climb: _Climb, mixture: Products, prior: np.ndarray) -> Products:
-        """EM until validation stops improving; the best estimate by validation."""
+        """EM until validation stops improving; the best estimate by validation.
+
+        There must be room for its first iteration.
+        """
         K, scores = mixture.K, list[float]()
-        for _ in range(MOST_ITERATIONS):
+        while True:
             after, train = step(mixture, self.told, prior)
-            valid = mixture.log_prob(self.valid)
-            score = float(self.valid.weights @ valid) / self.valid.n
-            self._keep(climb, mixture, valid)
-            self._note(climb, K, train, score)
-            scores.append(score)
-            if self._spent(K) or at_rest(scores, SETTLED):
-                break
+            scores.append(self._keep(climb, mixture, mixture.log_prob(self.valid)))
+            self._note(climb, K, train, scores[-1])
+            over = len(scores) == MOST_ITERATIONS or at_rest(scores, SETTLED)
+            if over or not self._goes_on(K):
+                return climb.stages[K]
             mixture = after
-        return climb.stages[K]
 
     def _note(self, climb: _Climb, K: int, train: float, valid: float) -> None:
-        self.steps += 1
+        fit = self.fit
+        fit.did("steps")
         self.work += self._work(K)
-        elapsed = time.perf_counter() - self.began
-        climb.curve.append(CurvePoint(self.steps, elapsed, train, valid))
-        done = self.work / MOST_WORK
-        if self.budget.seconds is not None:
-            done = elapsed / self.budget.seconds
-        elif self.budget.steps is not None:
-            done = self.steps / self.budget.steps
-        self.progress(min(1.0, done), f"{K} components: {valid:.3f} nats per validation row")
+        climb.curve.append(CurvePoint(fit.training.steps, fit.clock.spent, train, valid))
+        done = fit.done(otherwise=self.work / self.settings.limits.work)
+        fit.report(done, f"{K} components: {valid:.3f} nats per validation row")
 
     def _work(self, K: int) -> float:
         """Multiplications in an iteration with K components."""
@@ -231,17 +244,9 @@ class Search:
         valid = 2 * (self.valid.work + OVERHEAD * self.valid.ones.shape[0])
         return K * (train + valid)
 
-    def _spent(self, K: int) -> bool:
-        """Whether there is no room for an iteration with K components."""
+    def _goes_on(self, K: int) -> bool:
+        """Begin another iteration with K components; False, and the search ends, without room."""
         work = self._work(K)
-        if self.budget.steps is not None:
-            if self.steps >= self.budget.steps:
-                self.stopped_by = "budget"
-        elif self.budget.seconds is not None:
-            now = time.perf_counter()
-            each = (now - self.setup) / self.work if self.work else 0.0
-            if now - self.began + each * work > self.budget.seconds:
-                self.stopped_by = "budget"
-        elif self.work + work > MOST_WORK:
-            self.stopped_by = "steps"
-        return self.stopped_by != "converged"
+        each = (self.fit.clock.spent - self.setup) / self.work if self.work else 0.0
+        affordable = self.work + work <= self.settings.limits.work
+        return self.fit.goes_on("steps", expected=each * work, affordable=affordable)

@@ -30,24 +30,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.models.neural.latent import Bound, LogLikelihood, Propose, summarised
+from genzoo.models.neural.importance import Bound, LatentModel, LogLikelihood, summarised
 from genzoo.seeding import numpy_rng
 
+# Tuned on a linear-Gaussian decoder of 64 variables and 8 latents, where the exact value is known,
+# and on a small GAN of binary 8 x 8 digits: from the inflated proposal T = 500 and C = 8 miss about
+# 0.01 nats of the former, from the prior over 1. With T = 100 the gap of the latter is 0.12 +- 0.07
+# nats, with T = 250 it is 0.09.
 INFLATION = 1.2  # of the proposal's standard deviation
-LEAPFROG_STEPS = 5
-PILOT_CHAINS = 4
+LEAPFROG_STEPS = 5  # a trajectory; more of them move further, at a gradient each
+PILOT_CHAINS = 4  # whose mean acceptance sets the step sizes: more are steadier, and thrown away
 ACCEPTANCE = 0.65  # aimed at in the pilot (Neal 2011)
-FIRST_STEP, ADAPTATION = 0.3, 0.3
+FIRST_STEP, ADAPTATION = 0.3, 0.3  # where the pilot's step size begins, and how fast it moves
 # A trajectory of length pi / 2 takes a Gaussian's u furthest from where it began, and one of 2 pi
 # back to there, with no rejection to tell: steps are never longer than the former asks for.
 LONGEST_STEP = math.pi / 2 / LEAPFROG_STEPS
-CHUNK_NUMBERS = 2**21  # floats that a decoder and its gradient hold at once
-NOISE_NUMBERS = 2**24  # floats of noise held at once
+CHUNK_FLOATS = 2**21  # that a decoder and its gradient hold at once
+NOISE_FLOATS = 2**24  # of noise held at once
 
 Progress = Callable[[float], None]
 
@@ -59,12 +64,12 @@ class Annealing:
     Attributes:
         T: temperatures.
         C: chains a row, at least 2.
-        start: ``"proposal"`` or ``"prior"``.
+        start: what is annealed from.
     """
 
     T: int = 100
     C: int = 8
-    start: str = "proposal"
+    start: Literal["proposal", "prior"] = "proposal"
 
     @property
     def gradients(self) -> int:
@@ -112,25 +117,22 @@ class Annealing:
 @torch.no_grad()
 def annealed_bound(
     rows: np.ndarray,
+    model: LatentModel,
     *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
     annealing: Annealing,
     seed: int,
-    width: int,
-    device: torch.device | str = "cpu",
     progress: Progress = lambda done: None,
 ) -> Bound:
-    """A lower bound on log p(x) for each row. The networks must be in evaluation mode.
+    """A lower bound on log p(x) for each row.
 
     Args:
         rows: (n, D) codes.
-        propose, log_likelihood, width, device: as in ``importance_bound``.
+        model: its networks in evaluation mode.
         annealing: temperatures, chains and start.
         progress: called with the share of the rows done.
     """
     log_w = np.empty((annealing.C, len(rows)))
-    for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
+    for first, chunk, path in _paths(rows, model, annealing):
         steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
         weights = annealing.forward(
             path, steps, path.noise(annealing, chunk, first, seed, "forward")
@@ -142,19 +144,11 @@ def annealed_bound(
 
 @torch.no_grad()
 def reverse_bound(
-    rows: np.ndarray,
-    z: np.ndarray,
-    *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    annealing: Annealing,
-    seed: int,
-    width: int,
-    device: torch.device | str = "cpu",
+    rows: np.ndarray, z: np.ndarray, model: LatentModel, *, annealing: Annealing, seed: int
 ) -> Bound:
     """An *upper* bound on log p(x) for rows that the model drew from latents z (n, Z)."""
     log_w = np.empty((annealing.C, len(rows)))
-    for first, chunk, path in _paths(rows, propose, log_likelihood, annealing, width, device):
+    for first, chunk, path in _paths(rows, model, annealing):
         steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
         exact = torch.as_tensor(z[first : first + len(chunk)]).to(path.mean)
         u = (exact - path.mean) * torch.exp(-path.log_sd)
@@ -166,27 +160,22 @@ def reverse_bound(
 
 
 def _paths(
-    rows: np.ndarray,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    annealing: Annealing,
-    width: int,
-    device: torch.device | str,
+    rows: np.ndarray, model: LatentModel, annealing: Annealing
 ) -> Iterator[tuple[int, np.ndarray, _Path]]:
     """(position of the first row, codes, path) of each chunk of rows."""
     chains = max(annealing.C, PILOT_CHAINS)
-    x = torch.as_tensor(rows[:1]).to(device)
-    Z = propose(x)[0].shape[-1]
-    B = max(1, min(CHUNK_NUMBERS // (width * chains), NOISE_NUMBERS // (annealing.T * chains * Z)))
+    Z = model.propose(torch.as_tensor(rows[:1]).to(model.device))[0].shape[-1]
+    decoded, noise = model.floats_per_draw * chains, annealing.T * chains * Z
+    B = max(1, min(CHUNK_FLOATS // decoded, NOISE_FLOATS // noise))
     for first in range(0, len(rows), B):
         chunk = rows[first : first + B]
-        x = torch.as_tensor(chunk).to(device)
-        mean, log_sd = propose(x)
+        x = torch.as_tensor(chunk).to(model.device)
+        mean, log_sd = model.propose(x)
         if annealing.start == "prior":
             mean, log_sd = torch.zeros_like(mean), torch.zeros_like(log_sd)
         else:
             log_sd = log_sd + math.log(INFLATION)
-        yield first, chunk, _Path(x, mean, log_sd, log_likelihood)
+        yield first, chunk, _Path(x, mean, log_sd, model.log_likelihood)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,6 @@ Radford, Metz & Chintala (2016), DCGAN, arXiv:1511.06434.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -30,19 +29,19 @@ from torch import Tensor, nn
 from genzoo.models.neural.heads import Heads
 from genzoo.space.schema import Schema
 
-SMALLEST_SIDE = 7
+SMALLEST_SIDE = 7  # pixels, from which dense layers go on
 LARGEST_FLAT = 2048  # outputs; images of so many at most are read as tables
-KERNEL = 5  # steps of a sequence that one convolution sees
-N_BLOCKS = 2  # residual convolutions of a sequence
-LARGEST_LOG_SD = 5.0  # of a proposal, in size
+# More of these see further, and take longer: a kernel's steps, and residual convolutions.
+KERNEL, N_BLOCKS = 5, 2
+LARGEST_LOG_SD = 5.0  # of a proposal, in size: no row's weights overflow
 STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width / 8, then doubled
 
 
 def layout_of(schema: Schema) -> str:
     """How the networks read a row: the schema's layout, or "table" where that serves better."""
-    kinds = {dataclasses.replace(v, name=0) for v in schema.variables}
     small = schema.layout == "image" and Heads(schema).n_outputs <= LARGEST_FLAT
-    return "table" if small or len(kinds) > 1 else schema.layout
+    alike = schema.alike(np.zeros(schema.D, dtype=np.int64))
+    return schema.layout if alike and not small else "table"
 
 
 class Encoder(nn.Module):
@@ -127,7 +126,7 @@ class Proposal(nn.Module):
         total = torch.zeros_like(self.blank)
         count = torch.zeros_like(self.blank)
         for x in torch.as_tensor(rows).split(4096):
-            here = (x >= 0).float()[:, self.heads._variable_of]
+            here = (x >= 0).float()[:, self.heads.variable_of]
             total += (self.heads.onehot(x.clamp(min=0)) * here).sum(dim=0)
             count += here.sum(dim=0)
         self.blank.copy_(total / count.clamp(min=1.0))
@@ -148,7 +147,7 @@ class Decoder(nn.Module):
         depth: residual hidden layers.
 
     Attributes:
-        numbers: about how many floats one latent occupies on its way through.
+        floats_per_draw: about how many floats one latent occupies on its way through.
     """
 
     def __init__(self, schema: Schema, latent_dim: int, width: int, depth: int = 1) -> None:
@@ -174,15 +173,15 @@ class Decoder(nn.Module):
                 body += [_Doubled(deep, deep // 2, side), nn.SiLU()]
                 deep //= 2
             last = nn.Conv2d(deep, C * per_variable, 3, padding=1, bias=False)
-            self.numbers = 4 * n_outputs + 4 * channels * math.prod(sides[0])
+            self.floats_per_draw = 4 * n_outputs + 4 * channels * math.prod(sides[0])
         elif self.layout == "sequence":
             T, C = _sequence_shape(schema)
             body += [nn.Linear(width, T * channels), nn.SiLU(), nn.Unflatten(1, (T, channels))]
             last = nn.Linear(channels, C * per_variable, bias=False)
-            self.numbers = 4 * n_outputs + 4 * channels * T
+            self.floats_per_draw = 4 * n_outputs + 4 * channels * T
         else:
             last = nn.Linear(width, n_outputs, bias=False)
-            self.numbers = 4 * n_outputs + 4 * width
+            self.floats_per_draw = 4 * n_outputs + 4 * width
         self.body = nn.Sequential(*body, last)
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
@@ -204,29 +203,6 @@ class Decoder(nn.Module):
         In strings the product stops at the first END, for each latent by itself.
         """
         return self.heads.row_log_prob(self(z), x)
-
-
-def multiplications(module: nn.Module, *inputs: Tensor) -> int:
-    """How many multiplications of a weight the layers of a module do in one call."""
-    total = 0
-
-    def count(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
-        nonlocal total
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
-        # a transposed convolution spreads each input, the others gather for each output
-        places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
-        total += places.numel() * weight[0].numel()
-
-    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
-    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, layers)]
-    try:
-        with torch.no_grad():
-            module(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return total
 
 
 class _Hidden(nn.Module):

@@ -29,9 +29,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genzoo.models.neural.draws import categorical, gumbelled, uniform
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import Schema, Variable
 
+# A softmax can have any shape, and learns each code by itself; a mixture has few numbers, however
+# many codes there are, and neighbours learn from each other.
 LONGEST_CATEGORICAL = 32
 N_COMPONENTS = 5
 # Scales lie between this share of a cell and this multiple of half the axis: beyond either bound
@@ -55,6 +58,11 @@ class Heads(nn.Module):
         schema: of the rows.
 
     Attributes:
+        categorical, logistic: which variables have a softmax, (Dc,), and a mixture, (Dl,).
+        legal: (Dc, m) which logits are codes of the variable's own.
+        n_values, marked: (Dl,) how many values a mixture is cut into; whether it has a mark.
+        logistic_index: (Dl, 3 C + 1) which outputs are its weights, means, scales and mark.
+        variable_of: (n_inputs,) which variable a feature belongs to.
         n_outputs: how many numbers the network must emit for a row.
         n_inputs: how many features ``onehot`` makes of a row.
         widths: how many of the outputs belong to each of the D variables, in order.
@@ -63,14 +71,14 @@ class Heads(nn.Module):
 
     categorical: Tensor
     logistic: Tensor
-    _legal: Tensor
+    legal: Tensor
     _logit_index: Tensor
-    _logistic_index: Tensor
-    _n_values: Tensor
-    _marked: Tensor
+    logistic_index: Tensor
+    n_values: Tensor
+    marked: Tensor
     _order: Tensor
     _marks: Tensor
-    _variable_of: Tensor
+    variable_of: Tensor
     _lowest_log_scale: Tensor
     _spread: Tensor
 
@@ -99,16 +107,16 @@ class Heads(nn.Module):
         for name, value in {
             "categorical": categorical,  # (Dc,) which variables
             "logistic": logistic,  # (Dl,)
-            "_legal": legal,  # (Dc, m)
+            "legal": legal,  # (Dc, m)
             "_logit_index": np.where(legal, starts[categorical, None] + np.arange(m), 0),
-            "_logistic_index": starts[logistic, None] + reach,  # (Dl, 3 C + 1)
-            "_n_values": n_values[logistic],  # (Dl,)
-            "_marked": marked[logistic],  # (Dl,)
+            "logistic_index": starts[logistic, None] + reach,  # (Dl, 3 C + 1)
+            "n_values": n_values[logistic],  # (Dl,)
+            "marked": marked[logistic],  # (Dl,)
             "_order": np.argsort(np.concatenate([categorical, logistic])),  # back to schema order
             "_lowest_log_scale": np.log(
                 SMALLEST_SCALE * 2 / (n_values[logistic, None] - 1), dtype=np.float32
             ),  # (Dl, 1)
-            "_variable_of": np.concatenate(
+            "variable_of": np.concatenate(
                 [np.repeat(categorical, legal.sum(axis=1)), logistic, logistic[marked[logistic]]]
             ),  # (n_inputs,) which variable a feature belongs to
             "_marks": np.where(marked, cards - 1, 0),  # (D,) the mark's code, where there is one
@@ -123,14 +131,14 @@ class Heads(nn.Module):
         if self._one_width:
             return outputs.unflatten(-1, (self.D, self.M))
         logits = outputs[..., self._logit_index]
-        return logits.masked_fill(~self._legal, -math.inf)
+        return logits.masked_fill(~self.legal, -math.inf)
 
     def mixtures(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Log weights, means, log scales (..., Dl, C) and the logit of "missing" (..., Dl).
 
         The axis puts the first code at -1 and the last at 1.
         """
-        raw = outputs[..., self._logistic_index]  # (..., Dl, 3 C + 1)
+        raw = outputs[..., self.logistic_index]  # (..., Dl, 3 C + 1)
         weight, mean, scale, mark = raw.split([N_COMPONENTS] * 3 + [1], dim=-1)
         low, high = self._lowest_log_scale, math.log(LARGEST_SCALE)
         start = torch.logit((math.log(START_SCALE) - low) / (high - low))
@@ -146,6 +154,19 @@ class Heads(nn.Module):
             for d, variable in enumerate(self.schema.variables)
         ]
         return np.concatenate(parts).astype(np.float32)
+
+    # ---------------------------------------------------------------- the END rule
+
+    def reached(self, x: Tensor) -> Tensor:
+        """(..., D) bool: positions up to and including the first END, as in ``space.strings``."""
+        if self.end is None:
+            return torch.ones_like(x, dtype=torch.bool)
+        is_end = x == self.end
+        return (is_end.cumsum(dim=-1) - is_end.long()) == 0
+
+    def settled(self, x: Tensor) -> Tensor:
+        """Codes x (..., D) with END in every place after the first END."""
+        return x if self.end is None else x.masked_fill(~self.reached(x), self.end)
 
     # ---------------------------------------------------------------- log masses
 
@@ -221,10 +242,8 @@ class Heads(nn.Module):
             later = symbol.flip(-1).cumsum(-1).flip(-1) > 0  # a symbol at or after this position
             scores[..., self.end] = scores[..., self.end].masked_fill(later, -math.inf)
             scores[..., self.end] += self._log_ending(log_table, x)
-        uniform = torch.rand(scores.shape, generator=generator, device=x.device)
-        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
-        drawn = torch.where(hidden, (scores + gumbel).argmax(dim=-1), x)
-        return drawn if self.end is None else drawn.masked_fill(~self.reached(drawn), self.end)
+        drawn = gumbelled(scores, generator).argmax(dim=-1)
+        return self.settled(torch.where(hidden, drawn, x))
 
     def _log_ending(self, log_table: Tensor, x: Tensor) -> Tensor:
         """(N, D) by how much END at a hidden position is likelier for what is observed after it
@@ -253,7 +272,7 @@ class Heads(nn.Module):
             logits = self.logits(outputs).log_softmax(dim=-1)
             parts.append(F.pad(logits, (0, self.M - logits.shape[-1]), value=-math.inf))
         if self.n_logistic:
-            cards = self._n_values + self._marked
+            cards = self.n_values + self.marked
             code = torch.arange(self.M, device=outputs.device).unsqueeze(-1)  # (M, 1)
             legal = code < cards  # (M, Dl)
             weight, mean, log_scale, mark = (t.unsqueeze(len(lead)) for t in self.mixtures(outputs))
@@ -268,7 +287,7 @@ class Heads(nn.Module):
     ) -> Tensor:
         """(..., Dl) log mass of codes ``x`` (..., Dl)."""
         log_weight, mean, log_scale, mark = mixtures
-        last = self._n_values - 1  # (Dl,)
+        last = self.n_values - 1  # (Dl,)
         is_mark = x > last
         code = torch.minimum(x, last)
         half = (1 / last).unsqueeze(-1)  # half a cell, (Dl, 1)
@@ -285,7 +304,7 @@ class Heads(nn.Module):
         )
         value = (log_weight + mass).logsumexp(dim=-1)
         marked = torch.where(is_mark, F.logsigmoid(mark), F.logsigmoid(-mark) + value)
-        return torch.where(self._marked, marked, value)
+        return torch.where(self.marked, marked, value)
 
     # ---------------------------------------------------------------- samples and features
 
@@ -293,31 +312,19 @@ class Heads(nn.Module):
         """(..., D) int64 codes, drawn independently given ``outputs``; END..END after an END."""
         parts = []
         if self.n_categorical:
-            p = self.logits(outputs).softmax(dim=-1)
-            code = torch.multinomial(p.flatten(end_dim=-2), 1, generator=generator)
-            parts.append(code.view(p.shape[:-1]))
+            parts.append(categorical(self.logits(outputs).softmax(dim=-1), generator))
         if self.n_logistic:
             log_weight, mean, log_scale, mark = self.mixtures(outputs)
-            chosen = torch.multinomial(log_weight.exp().flatten(end_dim=-2), 1, generator=generator)
-            chosen = chosen.view(*log_weight.shape[:-1], 1)
-            uniform = torch.rand((2, *mark.shape), generator=generator, device=outputs.device)
-            # float32 uniforms include 0: keep the draw finite, in the end cell
-            noise = torch.logit(uniform[0], eps=1e-9)
+            chosen = categorical(log_weight.exp(), generator).unsqueeze(-1)
+            noise, level = uniform((2, *mark.shape), generator, like=mark)
             at = mean.gather(-1, chosen).squeeze(-1)
-            at = at + noise * log_scale.gather(-1, chosen).squeeze(-1).exp()
-            last = self._n_values - 1
+            at = at + torch.logit(noise) * log_scale.gather(-1, chosen).squeeze(-1).exp()
+            last = self.n_values - 1
             code = torch.minimum(torch.round((at + 1) / 2 * last).clamp(min=0), last).long()
-            is_mark = self._marked & (uniform[1] < torch.sigmoid(mark))
-            parts.append(torch.where(is_mark, self._n_values, code))
+            is_mark = self.marked & (level < torch.sigmoid(mark))
+            parts.append(torch.where(is_mark, self.n_values, code))
         x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)[..., self._order]
-        return x if self.end is None else x.masked_fill(~self.reached(x), self.end)
-
-    def reached(self, x: Tensor) -> Tensor:
-        """(..., D) bool: positions up to and including the first END."""
-        if self.end is None:
-            return torch.ones_like(x, dtype=torch.bool)
-        is_end = x == self.end
-        return (is_end.cumsum(dim=-1) - is_end.long()) == 0
+        return self.settled(x)
 
     def onehot(self, x: Tensor, blank: Tensor | None = None) -> Tensor:
         """(..., n_inputs) features of rows: one-hot codes, then the long ordinals' scaled values
@@ -326,17 +333,17 @@ class Heads(nn.Module):
         Where a code is below 0, the features are those of ``blank`` (n_inputs,).
         """
         if blank is not None and bool((x < 0).any()):
-            hidden = (x < 0)[..., self._variable_of]
+            hidden = (x < 0)[..., self.variable_of]
             return torch.where(hidden, blank, self.onehot(x.clamp(min=0)))
         parts = []
         if self.n_categorical:
-            hot = F.one_hot(x[..., self.categorical], self._legal.shape[-1])
-            parts.append(hot[..., self._legal].float())
+            hot = F.one_hot(x[..., self.categorical], self.legal.shape[-1])
+            parts.append(hot[..., self.legal].float())
         if self.n_logistic:
             code = x[..., self.logistic]
-            is_mark = code >= self._n_values
-            parts.append((2 * code / (self._n_values - 1) - 1).masked_fill(is_mark, 0.0))
-            parts.append(is_mark[..., self._marked].float())
+            is_mark = code >= self.n_values
+            parts.append((2 * code / (self.n_values - 1) - 1).masked_fill(is_mark, 0.0))
+            parts.append(is_mark[..., self.marked].float())
         return torch.cat(parts, dim=-1)
 
 

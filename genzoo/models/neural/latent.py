@@ -1,248 +1,311 @@
-"""Lower bounds on the likelihood of models with a Gaussian latent variable, by importance sampling.
+"""What the families with a Gaussian latent variable share: bounds, queries, certificates.
 
-    p(x) = E p(x | z),  z ~ N(0, I)
-
-Draws z_1 .. z_K from a proposal q(z | x) have weights w_k = p(x | z_k) p(z_k) / q(z_k | x), and
-
-    elbo:  (1/K) sum_k log w_k          expectation E log w
-    iwae:  log (1/K) sum_k w_k          expectation between the elbo and log p(x), rising with K
-
-are lower bounds in expectation (Burda, Grosse & Salakhutdinov 2016). The weights' mean itself is
-unbiased, whatever the proposal: a poor q makes the bound loose and its error large, never wrong.
-
-For iwae with at least 32 draws every sixteenth comes from the prior, and q is the mixture of both
-(Hesterberg 1995): no weight exceeds K p(x | z), however narrow the Gaussian is.
-
-Each row has noise of its own, named by the seed, its position and its codes: chunks change nothing,
-a row repeated in one call is drawn anew, and rows scored one by one (all at position 0) do not
-share their luck.
-
-Burda, Grosse & Salakhutdinov (2016), Importance weighted autoencoders, arXiv:1509.00519.
-Hesterberg (1995), Weighted average importance sampling and defensive mixture distributions.
+A family offers p(x | z) and a proposal q(z | x); everything here follows from the two. Which
+estimator bounds the likelihood is decided once for each fitted model, on validation rows, and then
+holds for every row: choosing for each row the larger of two estimates would be no bound.
 """
 
 from __future__ import annotations
 
-import math
+import abc
+import contextlib
+import sys
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.seeding import numpy_rng
-from genzoo.values import LogProb
+from genzoo.model import GenerativeModel
+from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
+from genzoo.models.neural.coders import Decoder, Proposal
+from genzoo.models.neural.heads import VALUE, Heads
+from genzoo.models.neural.importance import (
+    CHUNK_FLOATS,
+    Bound,
+    LatentModel,
+    Propose,
+    default_draws,
+    importance_bound,
+    posterior_draws,
+    refined,
+)
+from genzoo.models.neural.modules import DEVICE
+from genzoo.parameters import Interval, Options, check_integer
+from genzoo.seeding import check_seed, derive, numpy_rng, torch_generator
+from genzoo.space.schema import MISSING
+from genzoo.values import Gap, LogProb
 
-PRIOR_EVERY = 16  # one draw in so many comes from the prior
-CHUNK_NUMBERS = 2**22  # floats that a decoder holds at once
-FEWEST_DRAWS, MOST_DRAWS, ROW_NUMBERS = 64, 256, 2**20
-REFINING_STEPS, REFINING_DRAWS, REFINING_RATE = 50, 4, 0.15
-LARGEST_REFINED = 6.0  # of a log standard deviation, in size
-
-Propose = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Codes x (B, D), some perhaps MISSING -> mean and log standard deviation (B, Z) of a Gaussian near
-the posterior given what is observed."""
-
-LogLikelihood = Callable[[Tensor, Tensor], Tensor]
-"""Latents z (K, B, Z) and codes x (B, D) -> log p(x | z) (K, B), in nats, what is MISSING summed
-out."""
+FEWEST_CANDIDATES = 8  # effective ones behind a completion; below this a warning is issued
+DECISION_ROWS = 64  # that settle the estimator: more are surer, and take longer
+# Rows that certify a gap, and how many where a draw takes more floats than this: each takes
+# annealing in both directions.
+GAP_ROWS, FEWER_GAP_ROWS, WIDE = 50, 20, 4096
 
 
-@dataclass(frozen=True, eq=False)
-class Bound:
-    """A lower bound on the log mass of n rows, from K draws each.
+@dataclass(frozen=True)
+class Limits:
+    """Where ``estimator="auto"`` turns from importance sampling to annealing.
 
     Attributes:
-        value: (n,) nats.
-        stderr: (n,) Monte Carlo standard error of ``value``.
-        ess: (n,) effective number of draws, (sum w)^2 / sum w^2, in [1, K].
-        K: draws a row.
+        fewest_effective: draws; below this, importance sampling is not to be trusted.
+        most_annealed: floats through the decoder for as many rows as the validation part has: some
+            minutes on one core. Beyond, annealing is too slow. A row costs 6,000 gradients by
+            default.
     """
 
-    value: np.ndarray
-    stderr: np.ndarray
-    ess: np.ndarray
-    K: int
-
-    def log_prob(self, estimator: str) -> LogProb:
-        return LogProb(self.value, "lower_bound", self.stderr, estimator, self.ess)
+    fewest_effective: float = 16
+    most_annealed: float = 2e10
 
 
-def refined(propose: Propose, log_likelihood: LogLikelihood) -> Propose:
-    """A proposal fitted to each row by itself, from where ``propose`` puts it.
+class LatentFamily(GenerativeModel):
+    """A family with z ~ N(0, I) and variables independent given z.
 
-    A few steps of Adam raise the row's ELBO over its Gaussian's mean and standard deviation
-    (semi-amortised inference, Kim et al. 2018, arXiv:1802.02550). The noise is the same for all
-    rows, so what a row gets depends on its codes alone.
+    Subclasses have the constructor arguments below and what is abstract here, and call
+    ``_resolve_estimator`` at the end of ``_fit``.
+
+    Estimator settings, which ``set_params`` may change after ``fit``:
+        estimator: ``"iwae"`` (importance-weighted bound), ``"elbo"``, ``"ais"`` (annealed
+            importance sampling) or ``"auto"`` (decided when fitted; see ``estimator_``).
+        n_importance: K, draws a row for iwae and elbo; None: 64 to 256, fewer for wide rows.
+        n_temperatures, n_chains: T and C of ais.
+        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
+
+    Attributes:
+        limits: where ``"auto"`` turns from one estimator to the other.
+        resolved_estimator_: what ``"auto"`` came to.
     """
 
-    def fitted(x: Tensor) -> tuple[Tensor, Tensor]:
-        mean, log_sd = (part.detach().clone() for part in propose(x))
-        generator = torch.Generator(device="cpu").manual_seed(0)
-        shape = (REFINING_STEPS, REFINING_DRAWS // 2, 1, mean.shape[-1])
-        noise = torch.randn(shape, generator=generator).to(mean)
-        noise = torch.cat([noise, -noise], dim=1)
-        moments = [(torch.zeros_like(part), torch.zeros_like(part)) for part in (mean, log_sd)]
-        for step in range(1, REFINING_STEPS + 1):
-            with torch.enable_grad():
-                at = [part.requires_grad_() for part in (mean, log_sd)]
-                z = at[0] + torch.exp(at[1]) * noise[step - 1]
-                elbo = (log_likelihood(z, x) - 0.5 * z.square().sum(dim=-1)).mean(dim=0)
-                slopes = torch.autograd.grad((elbo + at[1].sum(dim=-1)).sum(), at)
-            # Adam, written out: each row has moments of its own, and no optimiser's state leaks
-            rate = REFINING_RATE * (1 - (step - 1) / REFINING_STEPS)
-            moved = []
-            for i, (part, slope) in enumerate(zip(at, slopes, strict=True)):
-                m = 0.9 * moments[i][0] + 0.1 * slope
-                v = 0.99 * moments[i][1] + 0.01 * slope.square()
-                moments[i] = (m, v)
-                size = (v / (1 - 0.99**step)).sqrt() + 1e-8
-                moved.append(part.detach() + rate * m / (1 - 0.9**step) / size)
-            mean, log_sd = moved[0], moved[1].clamp(-LARGEST_REFINED, LARGEST_REFINED)
-        return mean, log_sd
+    parameters = {
+        "estimator": Options("auto", "elbo", "iwae", "ais"),
+        "n_importance": Interval(int, 2, optional=True),
+        "n_temperatures": Interval(int),
+        "n_chains": Interval(int, 2),
+        "ais_start": Options("proposal", "prior"),
+        "device": DEVICE,
+    }
+    limits = Limits()
 
-    return fitted
+    estimator: Literal["auto", "elbo", "iwae", "ais"]
+    n_importance: int | None
+    n_temperatures: int
+    n_chains: int
+    ais_start: Literal["proposal", "prior"]
+    device: str
+    resolved_estimator_: str
 
+    # ---------------------------------------------------------------- what a subclass writes
 
-def default_draws(width: int) -> int:
-    """K for a decoder of this ``width`` (see ``importance_bound``): fewer the wider."""
-    return max(FEWEST_DRAWS, min(MOST_DRAWS, ROW_NUMBERS // width))
+    @property
+    @abc.abstractmethod
+    def _proposal(self) -> Proposal:
+        """q(z | x), for codes that are ``MISSING`` in places too."""
 
+    @property
+    @abc.abstractmethod
+    def _decoder(self) -> Decoder:
+        """From latents to outputs."""
 
-def log_prior_ratio(z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
-    """(...) log p(z) - log q(z) for z (..., Z), with p = N(0, I) and q = N(mean, exp(log_sd)^2)."""
-    noise = (z - mean) * torch.exp(-log_sd)
-    return (0.5 * (noise.square() - z.square()) + log_sd).sum(dim=-1)
+    @property
+    @abc.abstractmethod
+    def _heads(self) -> Heads:
+        """Of the schema that was fitted."""
 
+    @abc.abstractmethod
+    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
+        """(...) log p(x | z) in nats, z (..., Z) and x (..., D); what is ``MISSING`` is summed
+        out."""
 
-@torch.no_grad()
-def importance_bound(
-    rows: np.ndarray,
-    *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    K: int,
-    seed: int,
-    width: int,
-    estimator: str = "iwae",
-    device: torch.device | str = "cpu",
-) -> Bound:
-    """A lower bound on log p(x) for each row. The networks must be in evaluation mode.
+    @abc.abstractmethod
+    def _log_table(self, z: Tensor) -> Tensor:
+        """(N, D, M) log mass of every code given z (N, Z)."""
 
-    Args:
-        rows: (n, D) codes.
-        propose: the proposal of each row.
-        log_likelihood: the observation model.
-        K: draws a row, at least 2.
-        width: floats that ``log_likelihood`` holds for one row and draw; it sets the chunks.
-        estimator: ``"iwae"`` or ``"elbo"``.
-        device: of the networks.
-    """
-    from_prior = prior_draws(K if estimator == "iwae" else 1)
-    log_w = np.empty((K, len(rows)))
-    for first, x, z, log_ratio in _draws(rows, propose, K, from_prior, seed, width, device):
-        pairs = max(1, CHUNK_NUMBERS // width)
-        log_p = torch.cat([log_likelihood(part, x) for part in z.split(pairs)])  # (K, B)
-        log_w[:, first : first + len(x)] = (log_p.double() + log_ratio).cpu()
-    return summarised(log_w, from_prior.numpy(), estimator)
+    @abc.abstractmethod
+    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, D) codes from p(x | z) for z (N, Z)."""
 
+    # ---------------------------------------------------------------- what follows from it
 
-@torch.no_grad()
-def posterior_draws(
-    rows: np.ndarray,
-    *,
-    propose: Propose,
-    log_likelihood: LogLikelihood,
-    K: int,
-    seed: int,
-    width: int,
-    device: torch.device | str = "cpu",
-) -> tuple[np.ndarray, np.ndarray]:
-    """A draw of z for each row, near p(z | row), by importance resampling: one of K draws from the
-    proposal, chosen by its weight. The arguments are those of ``importance_bound``.
+    @property
+    def _device(self) -> torch.device:
+        return self._decoder.bias.device
 
-    Returns:
-        z (n, Z) and the effective number of draws (n,) that each was chosen from.
-    """
-    from_prior = prior_draws(K)
-    chosen, ess = [], np.empty(len(rows))
-    for first, x, z, log_ratio in _draws(rows, propose, K, from_prior, seed, width, device):
-        pairs = max(1, CHUNK_NUMBERS // width)
-        log_p = torch.cat([log_likelihood(part, x) for part in z.split(pairs)])  # (K, B)
-        log_w = (log_p.double() + log_ratio).cpu().numpy()
-        here = slice(first, first + len(x))
-        ess[here] = summarised(log_w, from_prior.numpy()).ess
-        gumbel = np.stack(
-            [numpy_rng(seed, "resample", i).gumbel(size=K) for i in range(here.start, here.stop)]
+    def _prior(self, n: int, generator: torch.Generator) -> Tensor:
+        """(n, Z) draws from N(0, I)."""
+        shape = (n, self._proposal.latent_dim)
+        return torch.randn(shape, generator=generator, device=self._device)
+
+    def _latent_model(self, rows: np.ndarray) -> LatentModel:
+        """This model for the estimators of ``rows``."""
+        propose: Propose = self._proposal
+        if (rows < 0).any():
+            # the encoder has seen complete rows only: with holes it is a start to improve on
+            propose = refined(propose, self._log_likelihood)
+        floats = self._decoder.floats_per_draw
+        return LatentModel(propose, self._log_likelihood, floats, self._device)
+
+    # ---------------------------------------------------------------- bounds
+
+    @property
+    def estimator_(self) -> str:
+        """The estimator that ``log_prob`` uses: ``"iwae"``, ``"elbo"`` or ``"ais"``."""
+        return self.resolved_estimator_ if self.estimator == "auto" else self.estimator
+
+    @property
+    def n_importance_(self) -> int:
+        """K, the draws a row of iwae and elbo."""
+        return int(self.n_importance or default_draws(self._decoder.floats_per_draw))
+
+    def _resolve_estimator(self, valid: np.ndarray, seed: int, n: int) -> str:
+        """Settle what ``"auto"`` is, on validation rows with draws of their own; a remark on it.
+
+        ``n``: how many rows there will be to score, about.
+        """
+        chosen = numpy_rng(seed, "estimator").permutation(len(valid))[:DECISION_ROWS]
+        self.resolved_estimator_ = "iwae"
+        rows, K = valid[np.sort(chosen)], self.n_importance_
+        found = self._bound(rows, "iwae", seed=derive(seed, "estimator"), K=K)
+        effective = float(np.median(found.ess))
+        said = f"importance sampling has {effective:.1f} effective draws of {K} on validation rows"
+        if effective >= self.limits.fewest_effective:
+            return f"log_prob: iwae; {said}"
+        gradients = n * self._annealing().gradients
+        if gradients * self._decoder.floats_per_draw > self.limits.most_annealed:
+            return (
+                f'log_prob: iwae, and loose; {said}, and annealing (estimator="ais") is slow for '
+                f"so many rows of this width"
+            )
+        self.resolved_estimator_ = "ais"
+        return f"log_prob: ais; {said}, too few to trust"
+
+    def _bound(self, rows: np.ndarray, estimator: str, *, seed: int, K: int | None = None) -> Bound:
+        """A lower bound for rows whose patterns of ``MISSING`` are all alike in having any."""
+        model = self._latent_model(rows)
+        if estimator != "ais":
+            K = K or self.n_importance_
+            return importance_bound(rows, model, K=K, seed=seed, estimator=estimator)
+        with _bar(f"annealing {len(rows)} rows") as progress:
+            annealing = self._annealing()
+            return annealed_bound(rows, model, annealing=annealing, seed=seed, progress=progress)
+
+    def _annealing(self) -> Annealing:
+        return Annealing(self.n_temperatures, self.n_chains, self.ais_start)
+
+    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        n_observed = (rows != MISSING).sum(axis=1)
+        estimator = self.estimator_
+        value, stderr = np.zeros(len(rows)), np.zeros(len(rows))
+        ess = np.full(len(rows), float(self.n_chains if estimator == "ais" else self.n_importance_))
+        # with nothing observed the mass is one
+        for here in (n_observed == rows.shape[1], (n_observed > 0) & (n_observed < rows.shape[1])):
+            if here.any():
+                found = self._bound(rows[here], estimator, seed=seed)
+                value[here], stderr[here], ess[here] = found.value, found.stderr, found.ess
+        return LogProb(value, "lower_bound", stderr, estimator, ess)
+
+    def bidirectional(self, n: int | None = None, *, seed: int = 0) -> Gap:
+        """Certify the estimator at this model, by bidirectional Monte Carlo.
+
+        Rows are simulated from the model; the latent behind each is an exact draw from its
+        posterior, from which reverse annealing gives an upper bound. The gap holds for rows of the
+        model's own, not for test rows.
+
+        Args:
+            n: how many rows to simulate, at least 2; None: 50, or 20 where they are wide.
+            seed: of the rows and the chains.
+        """
+        self._check_fitted("bidirectional")
+        check_integer("n", n, least=2, optional=True)
+        n = n or (GAP_ROWS if self._decoder.floats_per_draw <= WIDE else FEWER_GAP_ROWS)
+        seed = check_seed(seed)
+        generator = torch_generator(seed, "bidirectional", device=self._device)
+        with torch.no_grad():
+            z = self._prior(n, generator)
+            rows = self._draw_rows(z, generator).cpu().numpy()
+        lower = self._bound(rows, self.estimator_, seed=derive(seed, "lower"))
+        upper = reverse_bound(
+            rows,
+            z.cpu().numpy(),
+            self._latent_model(rows),
+            annealing=self._annealing(),
+            seed=derive(seed, "upper"),
         )
-        best = torch.as_tensor((log_w.T + gumbel).argmax(axis=1))
-        chosen.append(z.cpu()[best, torch.arange(len(x))].numpy())
-    return np.concatenate(chosen), ess
+        between = LogProb(upper.value - lower.value, "estimate", upper.stderr).mean()
+        return Gap(
+            lower.log_prob(self.estimator_).mean(),
+            LogProb(upper.value, "estimate", upper.stderr).mean(),
+            between.value,
+            between.stderr,
+            n,
+            self.estimator_,
+        )
+
+    # ---------------------------------------------------------------- samples and completions
+
+    @torch.no_grad()
+    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
+        generator = torch_generator(seed, "sample", device=self._device)
+        if given is None or (given == MISSING).all():
+            size = max(1, CHUNK_FLOATS // self._decoder.floats_per_draw)
+            parts = self._prior(n, generator).split(size)
+            return np.concatenate([self._draw_rows(z, generator).cpu().numpy() for z in parts])
+        marked = np.array([v.missing and v.n_values > 0 for v in self.schema_.variables])
+        queried = np.where((given == MISSING) & marked, VALUE, given)
+        model = self._latent_model(queried)
+        found, ess = posterior_draws(
+            queried,
+            replace(model, propose=_repeated(model.propose)),
+            K=self.n_importance_,
+            seed=derive(seed, "posterior"),
+        )
+        _warn_of_few(ess)
+        heads = self._heads
+        size = max(1, CHUNK_FLOATS // (heads.D * heads.M))
+        pairs = zip(
+            torch.as_tensor(found).to(self._device).split(size),
+            torch.as_tensor(queried).to(self._device).split(size),
+            strict=True,
+        )
+        return np.concatenate(
+            [heads.completed(self._log_table(z), x, generator).cpu().numpy() for z, x in pairs]
+        )
 
 
-def prior_draws(K: int) -> Tensor:
-    """(K,) which of K draws come from the prior: none where K is small."""
-    from_prior = torch.arange(1, K + 1) % PRIOR_EVERY == 0
-    return from_prior & (K >= 2 * PRIOR_EVERY)
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on a terminal, gone when done; elsewhere nothing is shown."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda done: bar.update(task, completed=done)
 
 
-def _draws(
-    rows: np.ndarray,
-    propose: Propose,
-    K: int,
-    from_prior: Tensor,
-    seed: int,
-    width: int,
-    device: torch.device | str,
-) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
-    """For each chunk of rows: the position of its first row, codes x (B, D), K draws z (K, B, Z),
-    and log p(z) less the log density (K, B) that they were drawn with."""
-    B = max(1, CHUNK_NUMBERS // width // K)
-    for first in range(0, len(rows), B):
-        chunk = rows[first : first + B]
-        x = torch.as_tensor(chunk).to(device)
-        mean, log_sd = propose(x)  # (B, Z)
-        noise = _noise(chunk, first, K, mean.shape[-1], seed).to(mean)  # (K, B, Z)
-        z = mean + torch.exp(log_sd) * noise
-        if from_prior.any():
-            z[from_prior] = noise[from_prior]
-        log_ratio = log_prior_ratio(z, mean, log_sd).double()
-        yield first, x, z, -_log_mixture(log_ratio, from_prior)
+def _repeated(propose: Propose) -> Propose:
+    """The same, with equal rows of a batch worked out once."""
+
+    def once(x: Tensor) -> tuple[Tensor, Tensor]:
+        distinct, which = torch.unique(x, dim=0, return_inverse=True)
+        mean, log_sd = propose(distinct)
+        return mean[which], log_sd[which]
+
+    return once
 
 
-def _log_mixture(log_ratio: Tensor, from_prior: Tensor) -> Tensor:
-    """log of (q's share of the draws * q(z) + the prior's share * p(z)) / p(z)."""
-    share = float(from_prior.double().mean())
-    if share == 0.0:
-        return -log_ratio
-    prior = torch.full_like(log_ratio, math.log(share))
-    return torch.logaddexp(math.log1p(-share) - log_ratio, prior)
-
-
-def _noise(rows: np.ndarray, first: int, K: int, Z: int, seed: int) -> Tensor:
-    """(K, B, Z) standard normal; a row's first draws are the same for every K."""
-    noise = np.empty((len(rows), K, Z), dtype=np.float32)
-    for i, row in enumerate(rows):
-        rng = numpy_rng(seed, "importance", first + i, row.tobytes().hex())
-        rng.standard_normal(out=noise[i], dtype=np.float32)
-    return torch.as_tensor(noise).transpose(0, 1)
-
-
-def summarised(
-    log_w: np.ndarray, from_prior: np.ndarray | None = None, estimator: str = "iwae"
-) -> Bound:
-    """The bound that log weights (K, n) come to; ``from_prior`` (K,) as in the module's text."""
-    K = len(log_w)
-    top = log_w.max(axis=0)
-    w = np.exp(log_w - top)  # (K, n)
-    total = w.sum(axis=0)
-    ess = total**2 / np.square(w).sum(axis=0)
-    if estimator == "elbo":
-        return Bound(log_w.mean(axis=0), log_w.std(axis=0, ddof=1) / math.sqrt(K), ess, K)
-    # each part of the mixture has a fixed number of draws: only the spread within a part counts
-    parts = [w]
-    if from_prior is not None and from_prior.any():
-        parts = [w[~from_prior], w[from_prior]]
-    variance = np.sum([len(p) * p.var(axis=0, ddof=1) for p in parts], axis=0)
-    return Bound(top + np.log(total / K), np.sqrt(variance) / total, ess, K)
+def _warn_of_few(ess: np.ndarray) -> None:
+    few = int((ess < FEWEST_CANDIDATES).sum())
+    if few:
+        warnings.warn(
+            f"{few} of {len(ess)} completions were chosen from fewer than {FEWEST_CANDIDATES} "
+            f"effective draws (at least {ess.min():.1f}): they may be far from the model's own; "
+            f"raise n_importance",
+            UserWarning,
+            stacklevel=6,  # the caller of ``sample``
+        )

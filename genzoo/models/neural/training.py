@@ -4,7 +4,8 @@ A *player* is a module and a loss. One player makes an ordinary fit; several, ta
 step, make an adversarial one. The loop brings:
 
 - Muon (Jordan et al. 2024) for hidden matrices, AdamW for embeddings, output layers, norms, biases;
-- warm-up, then linear decay to zero, over the steps or over the wall clock of the budget;
+- warm-up, then linear decay to zero, over the steps or over the wall clock of the budget; a replay
+  decays over the steps that were recorded, and does as many;
 - gradient clipping, and optionally an exponential moving average of the weights;
 - validation, the best checkpoint (the one that is returned), and early stopping: on a plateau it
   goes back to the best checkpoint and cools the learning rate down to zero from there, so that an
@@ -19,7 +20,6 @@ Jordan et al. (2024), Muon: an optimizer for hidden layers, kellerjordan.github.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,16 +28,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genzoo.fitting import LAST_PART, Budget, CurvePoint, Training, converged
+from genzoo.fitting import LAST_PART, Fit, StoppedBy, converged
+from genzoo.models.neural.modules import fabric_on
 from genzoo.models.neural.muon import Muon
-from genzoo.seeding import torch_generator, torch_seeded
+from genzoo.seeding import torch_seeded
 
+# These trade time for safety: more patience costs steps where nothing is gained any more, less of
+# it takes the noise of an evaluation for a plateau.
 MOST_DIVERGENCES = 3
 AFTER_DIVERGENCE = 0.3  # what is left of the learning rate
 PLATEAU = 0.25  # of the steps up to the best checkpoint
 COOL_DOWN = 0.5  # of the steps up to the best checkpoint
 SHORTEST_COOL_DOWN = 50
-# With a budget in seconds.
+# With a budget in seconds: evaluations take this share of the time, but are at least so many, for
+# the best checkpoint is chosen among them.
 EVALUATION_SHARE, FEWEST_EVALUATIONS = 0.1, 20
 FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
 
@@ -63,19 +67,20 @@ class Player:
             negative log-likelihood or its bound.
         outer: input and output layers, whose matrices go to AdamW (``nn.Embedding`` always does).
         repeats: turns a step; each draws a batch of its own.
-        lr_scale: factor on both learning rates.
     """
 
     module: nn.Module
     loss: Callable[[Tensor, torch.Generator], Tensor]
     outer: Sequence[nn.Module | nn.Parameter] = ()
     repeats: int = 1
-    lr_scale: float = 1.0
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train.
+
+    The learning rates were tuned on a transformer of three blocks on plants (Muon 0.01 and AdamW
+    0.003, decayed to zero).
 
     Args:
         steps: of the optimiser, where the budget names neither steps nor seconds.
@@ -109,73 +114,20 @@ class Recipe:
     ema: float = 0.0
 
 
-def epochs(rows: Tensor, batch_size: int) -> Callable[[torch.Generator], Tensor]:
-    """``draw_batch`` for rows (n, D): shuffled anew each epoch; a batch may span two epochs."""
-    size = min(batch_size, len(rows))
-    order = torch.empty(0, dtype=torch.int64)
-
-    def draw_batch(generator: torch.Generator) -> Tensor:
-        nonlocal order
-        if len(order) < size:
-            order = torch.cat([order, torch.randperm(len(rows), generator=generator)])
-        chosen, order = order[:size], order[size:]
-        return rows[chosen]
-
-    return draw_batch
-
-
-def pick_device(device: str) -> torch.device:
-    """The torch device for ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``...
-
-    Raises:
-        ValueError: if there is no such device here.
-    """
-    if device == "cpu":
-        return torch.device("cpu")
-    return _fabric(device).device
-
-
-def _fabric(device: str) -> Any:
-    from lightning_fabric import Fabric
-
-    kind, _, index = device.partition(":")
-    try:
-        return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
-    except Exception as error:
-        raise ValueError(
-            f'device: expected "auto", "cpu", "cuda", "cuda:0" or "mps", and one that this machine '
-            f"has; got {device!r} ({error})"
-        ) from error
-
-
-def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:
-    """A module's weights as arrays, by name, to be saved."""
-    return {f"{prefix}{name}": value.cpu().numpy() for name, value in module.state_dict().items()}
-
-
-def load_weights(
-    module: nn.Module, arrays: dict[str, np.ndarray], device: str, prefix: str = ""
-) -> None:
-    """The inverse of ``weights_of``: into the module, on the device, in evaluation mode."""
-    module.load_state_dict(
-        {name.removeprefix(prefix): torch.as_tensor(array) for name, array in arrays.items()
-         if name.startswith(prefix)}
-    )  # fmt: skip
-    module.to(pick_device(device)).eval()
-
-
 def fit_network(
     players: Sequence[Player],
     *,
     draw_batch: Callable[[torch.Generator], Tensor],
     evaluate: Callable[[], np.ndarray],
     recipe: Recipe,
-    budget: Budget,
-    seed: int,
-    progress: Callable[[float, str], None],
+    fit: Fit,
     device: str = "auto",
-) -> Training:
+) -> None:
     """Train the players' modules in place; they end with the weights of the best evaluation.
+
+    What was done is in ``fit.training`` afterwards. ``converged``: stopped early on a plateau, or
+    the last quarter of the run has three evaluations or more and gained nothing by
+    ``fitting.converged``.
 
     Args:
         draw_batch: a batch of training data, drawn with a generator on the CPU; the loop moves it
@@ -183,19 +135,19 @@ def fit_network(
         evaluate: the value of each validation row (n_valid,), the same rows in every call; higher
             is better (nats for the families here). Called without gradients, modules in evaluation
             mode, averaged weights in place.
-        seed: the same seed, step budget and machine give the same weights, bit for bit.
+        fit: the same seed, step budget or replay, and machine give the same weights, bit for bit.
+            With a budget of 0 steps nothing is done; any other allows one, however short.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
-
-    Returns:
-        The record. ``converged``: stopped early on a plateau, or the last quarter of the run has
-        three evaluations or more and gained nothing by ``fitting.converged``.
 
     Raises:
         DivergedError: see the module.
         ValueError: for a device that is not there.
     """
-    with torch_seeded(seed, "training"):  # dropout draws from torch's global generator
-        return _Loop(players, draw_batch, evaluate, recipe, budget, seed, progress, device).run()
+    if fit.budget.steps == 0:
+        fit.stop("steps")
+        return
+    with torch_seeded(fit.seed, "training"):  # dropout draws from torch's global generator
+        _Loop(players, draw_batch, evaluate, recipe, fit, device).run()
 
 
 class _Loop:
@@ -205,31 +157,41 @@ class _Loop:
         draw_batch: Callable[[torch.Generator], Tensor],
         evaluate: Callable[[], np.ndarray],
         recipe: Recipe,
-        budget: Budget,
-        seed: int,
-        progress: Callable[[float, str], None],
+        fit: Fit,
         device: str,
     ) -> None:
         self.players, self.draw_batch, self.evaluate = players, draw_batch, evaluate
-        self.recipe, self.progress, self.seconds = recipe, progress, budget.seconds
-        self.steps = budget.steps or (recipe.steps if budget.seconds is None else None)
-        self.fabric = _fabric(device)
+        self.recipe, self.fit = recipe, fit
+        self._schedule()
+        self.fabric = fabric_on(device)
         for player in players:
             self.fabric.setup_module(player.module)  # moves it; losses call the module itself
-        self.batches = torch_generator(seed, "batches")
-        self.noise = torch_generator(seed, "noise", device=self.fabric.device)
+        self.batches = fit.torch_rng("batches")
+        self.noise = fit.torch_rng("noise", device=self.fabric.device)
         self.optimizers = [self._optimizers(player) for player in players]
         self.weights = [
             p for player in players for p in player.module.parameters() if p.requires_grad
         ]
         self.average = [p.detach().clone() for p in self.weights] if recipe.ema else None
-        self.step = 0
+        self.divergences = 0
         self.damping = 1.0  # of the learning rate, after a divergence
         self.cooling: tuple[int, int, float] | None = None  # from step, for steps, from factor
         self.evaluation_seconds = 0.0
         self.train_sum, self.train_count = 0.0, 0
-        self.start = time.perf_counter()
-        self.record = Training(stopped_by="steps" if budget == Budget() else "budget")
+
+    def _schedule(self) -> None:
+        """How many steps there will be, None where the clock decides; when to evaluate; whether to
+        watch for a plateau."""
+        recipe, budget = self.recipe, self.fit.budget
+        self.every, self.patience = recipe.evaluate_every, recipe.patience
+        self.timed = budget.seconds is not None and budget.steps is None
+        self.by_clock = self.timed and budget.stops is None
+        self.steps: int | None = None if self.by_clock else budget.steps or recipe.steps
+        if self.timed and not self.by_clock:
+            # the clock set the pace of that fit: how many steps it took is all there is to follow
+            self.steps = self.fit.recorded("steps") or recipe.steps
+            self.every = max(1, min(self.every, self.steps // FEWEST_EVALUATIONS))
+            self.patience = None
 
     # ---------------------------------------------------------------- optimisers and schedule
 
@@ -251,17 +213,16 @@ class _Loop:
                 (matrices if p.ndim >= 2 else vectors).append(p)
         made: list[torch.optim.Optimizer] = []
         if hidden:
-            lr = (recipe.muon_lr or 0.0) * player.lr_scale
+            lr = recipe.muon_lr or 0.0
             made.append(Muon(hidden, lr=lr, weight_decay=recipe.weight_decay))
         if matrices or vectors:
             groups: list[dict[str, Any]] = [
                 {"params": matrices},
                 {"params": vectors, "weight_decay": 0.0},
             ]
-            lr = recipe.adam_lr * player.lr_scale
             made.append(
                 torch.optim.AdamW(
-                    [g for g in groups if g["params"]], lr=lr, betas=recipe.betas,
+                    [g for g in groups if g["params"]], lr=recipe.adam_lr, betas=recipe.betas,
                     weight_decay=recipe.weight_decay, fused=True,
                 )
             )  # fmt: skip
@@ -270,16 +231,17 @@ class _Loop:
                 group["full_lr"] = group["lr"]
         return [self.fabric.setup_optimizers(optimizer) for optimizer in made]
 
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self.start
+    @property
+    def step(self) -> int:
+        return self.fit.training.steps
 
     def _done(self) -> float:
         """Share of the budget that is used up, in [0, 1]."""
         if self.steps is not None:
-            return self.step / self.steps
-        assert self.seconds is not None
+            return min(1.0, self.step / self.steps)
         # what the last evaluation will take is not there to train in
-        done = self._elapsed() / max(1e-9, self.seconds - self.evaluation_seconds)
+        seconds = self.fit.clock.ends - self.fit.clock.began - self.evaluation_seconds
+        done = self.fit.clock.spent / max(1e-9, seconds)
         return min(1.0, max(done, self.step / (self.recipe.most_steps or math.inf)))
 
     def _factor(self) -> float:
@@ -294,20 +256,20 @@ class _Loop:
 
     # ---------------------------------------------------------------- the loop
 
-    def run(self) -> Training:
+    def run(self) -> None:
         self._train_mode(True)
         self.best, self.best_step, self.since_best, self.late = -math.inf, 0, 0, 0
         self.best_values = self.values_before = np.array([-math.inf])
         self.checkpoint = self._copy()
         self._evaluate()
-        while not self._finished():
+        while (ended := self._ended()) is None:
             factor = self._factor()
             try:
                 value = self._turns(factor)
             except FloatingPointError:
                 self._recover()
                 continue
-            self.step += 1
+            self.fit.did("steps")
             self.train_sum, self.train_count = self.train_sum + value, self.train_count + 1
             if self.average is not None:
                 # short memory at first, or the average would remember the initial weights
@@ -316,34 +278,38 @@ class _Loop:
             if self._time_to_evaluate():
                 self._evaluate()
                 self._watch_plateau(factor)
-            self.progress(min(1.0, self._done()), f"step {self.step}, valid {self.best:.3f}")
-        if self.record.curve[-1].step != self.step:
+            self.fit.report(self._done(), f"step {self.step}, valid {self.best:.3f}")
+        if ended != "converged" or self.by_clock:  # the clock's pace led there
+            self.fit.stop("steps", ended)
+        record = self.fit.training
+        if record.curve[-1].step != self.step:
             self._evaluate()
         self._restore()
         self._train_mode(False)
-        self.record.steps, self.record.seconds = self.step, self._elapsed()
-        self.record.converged = self.record.stopped_by == "converged" or (
+        record.stopped_by = ended
+        record.converged = ended == "converged" or (
             self.late >= FEWEST_LATE and converged(self.values_before, self.best_values)
         )
-        return self.record
+
+    def _ended(self) -> StoppedBy | None:
+        """What ends the run here; None: nothing does."""
+        if self.cooling is not None and self.step - self.cooling[0] >= self.cooling[1]:
+            return "converged"
+        if self.timed and self.step == self.recipe.most_steps:
+            return "steps"
+        if self.step and not self.fit.may("steps", expected=self.evaluation_seconds):
+            return "budget" if self.timed or self.fit.budget.steps is not None else "steps"
+        return "steps" if self.steps is not None and self.step >= self.steps else None
 
     def _time_to_evaluate(self) -> bool:
-        regular = self.step % self.recipe.evaluate_every == 0
-        if self.seconds is None:
+        regular = self.step % self.every == 0
+        if not self.by_clock:
             return regular
-        since = self._elapsed() - self.record.curve[-1].seconds
-        return since > self.seconds / FEWEST_EVALUATIONS or (
+        clock = self.fit.clock
+        since = clock.spent - self.fit.training.curve[-1].seconds
+        return since > (clock.ends - clock.began) / FEWEST_EVALUATIONS or (
             regular and since > self.evaluation_seconds / EVALUATION_SHARE
         )
-
-    def _finished(self) -> bool:
-        if self.cooling is not None and self.step - self.cooling[0] >= self.cooling[1]:
-            self.record.stopped_by = "converged"
-            return True
-        if self.steps is None and self.step == self.recipe.most_steps:
-            self.record.stopped_by = "steps"
-            return True
-        return self.step > 0 and self._done() >= 1.0  # at least one step, however short the budget
 
     def _turns(self, factor: float) -> float:
         """One step of every player; the first one's mean loss."""
@@ -381,7 +347,7 @@ class _Loop:
             p.requires_grad_(own is None or id(p) in own)
 
     def _evaluate(self) -> None:
-        start = time.perf_counter()
+        start = self.fit.clock.spent
         self._train_mode(False)
         self._swap_average()
         with torch.no_grad():
@@ -398,31 +364,28 @@ class _Loop:
             self.late += 1
         self._swap_average()
         self._train_mode(True)
-        self.evaluation_seconds = time.perf_counter() - start
+        self.evaluation_seconds = self.fit.clock.spent - start
         train = -self.train_sum / self.train_count if self.train_count else None
         if len(self.players) > 1:
             train = None  # an adversarial loss is no likelihood
         self.train_sum, self.train_count = 0.0, 0
-        self.record.curve.append(
-            CurvePoint(self.step, self._elapsed(), train, value if math.isfinite(value) else None)
-        )
+        self.fit.point(train, value if math.isfinite(value) else None)
 
     def _watch_plateau(self, factor: float) -> None:
-        patience = self.recipe.patience
-        if patience is None or self.cooling is not None:
+        if self.patience is None or self.cooling is not None:
             return
         long_ago = self.step - self.best_step >= PLATEAU * self.best_step
-        if self.since_best >= patience and long_ago:
+        if self.since_best >= self.patience and long_ago:
             self._go_back()
             length = max(SHORTEST_COOL_DOWN, round(COOL_DOWN * self.best_step))
             self.cooling = (self.step, length, factor)
 
     def _recover(self) -> None:
-        diverged = len(self.record.notes) + 1
-        if diverged >= MOST_DIVERGENCES or self.best == -math.inf:
+        self.divergences += 1
+        if self.divergences >= MOST_DIVERGENCES or self.best == -math.inf:
             self._restore()
             raise DivergedError(self.step)
-        self.record.notes.append(
+        self.fit.note(
             f"diverged at step {self.step}; went back to step {self.best_step} with "
             f"{AFTER_DIVERGENCE} times the learning rate"
         )

@@ -36,19 +36,15 @@ import numpy as np
 from genzoo.models.ngram.smoothing import Events, distinct
 from genzoo.models.shared.column_order import column_order
 from genzoo.seeding import numpy_rng
-from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING, Schema
 
-MOST_LENGTH = 16
-MOST_CANDIDATES = (
-    40  # for the places of a context: those that tell most of the symbol by themselves
-)
+MOST_LENGTH = 16  # values of a context, each a level of the tree
+# Places are chosen on a part of the training events: more tell candidates better apart, and time
+# grows with events times candidates times places.
+MOST_CANDIDATES = 40  # those that tell most of the symbol by themselves
 CHOICE_EVENTS = 40_000  # on which places are chosen
 SCREEN_EVENTS = 4_000  # on which candidates are
-REACH = 4
-FEWEST_PER_BIN = 40
-FEWEST_BINS = 8
-MOST_BINS = 32
+REACH = 4  # pixels: the candidates grow with its square
 UNKNOWN = -2  # a place beyond which there is no context
 
 
@@ -90,30 +86,17 @@ class Contexts:
         return Events(padded[:, : rows.shape[1]][counted], group[counted], values)
 
 
-def bins(schema: Schema, rows: np.ndarray) -> Coarsening:
-    """Bins of long ordinals, the same for all variables of a group."""
-    group = groups(schema)
-    first = np.unique(group, return_index=True)[1]
-    n = len(rows) * schema.D // len(first)
-    most = int(np.clip(n // FEWEST_PER_BIN, FEWEST_BINS, MOST_BINS))
-    if len(first) == schema.D:
-        return Coarsening.fit(schema, rows, most)
-    one = Schema(tuple(schema.variables[d] for d in first), "table", (len(first),))
-    together = np.stack([rows[:, group == g].ravel() for g in range(len(first))], axis=1)
-    pooled = Coarsening.fit(one, together, most)
-    return Coarsening(pooled.bin_of[group], pooled.log_share[group], pooled.cards[group])
-
-
 def groups(schema: Schema) -> np.ndarray:
-    """(D,) the channel of each variable where its variables are alike; else all differ."""
+    """(D,) the channel of each variable where its variables are alike; else all differ.
+
+    >>> groups(Schema.infer(["ab", "ba"]))
+    array([0, 0])
+    """
     own = np.arange(schema.D)
     if schema.layout == "table":
         return own
     channel = _lattice(schema)[1]
-    plain = [replace(v, name=0) for v in schema.variables]
-    first = [plain[int(np.flatnonzero(channel == c)[0])] for c in range(channel.max() + 1)]
-    alike = all(v == first[c] for v, c in zip(plain, channel.tolist(), strict=True))
-    return channel if alike else own
+    return channel if schema.alike(channel) else own
 
 
 def _lattice(schema: Schema) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genzoo.space.schema import MISSING
+from genzoo import draws
 
-MOST_STATES = 4096  # combinations of held values of a row
+# Combinations of held values of a row: with more, more patterns are exact, and slower.
+MOST_STATES = 4096
 CHUNK_NUMBERS = 2**22  # masses computed at a time
 
 
@@ -119,9 +120,7 @@ class Plan:
             for u, values in zip(variables, grid, strict=True):
                 if u not in drawn:
                     mass[values[None] != filled[:, [u]]] = 0.0
-            cumulative = np.cumsum(mass, axis=1)
-            level = rng.random(n)[:, None] * cumulative[:, -1:]
-            chosen = np.minimum((cumulative <= level).sum(axis=1), table.shape[1] - 1)
+            chosen = draws.categorical(mass, rng)
             for u in drawn:
                 filled[:, u] = grid[variables.index(u), chosen]
         return log_mass, filled
@@ -130,11 +129,3 @@ class Plan:
         """(len(held), states) the value of each held variable in each combination."""
         shape = [int(self.model.cards[u]) for u in held]
         return np.indices(shape).reshape(len(held), math.prod(shape))
-
-
-def patterns(rows: np.ndarray) -> list[np.ndarray]:
-    """Indices of the rows of each pattern of missing entries."""
-    _, which = np.unique(rows == MISSING, axis=0, return_inverse=True)
-    which = which.reshape(-1)
-    order = np.argsort(which, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(which[order])) + 1)

@@ -39,28 +39,30 @@ References:
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
-from genzoo.fitting import CurvePoint, Fit, Training
-from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, bins, choose
-from genzoo.models.ngram.elimination import Conditionals, Plan, patterns
-from genzoo.models.ngram.smoothing import STRENGTHS, Events, Tree, grow
+from genzoo import draws
+from genzoo.fitting import Fit
+from genzoo.model import GenerativeModel
+from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, choose, groups
+from genzoo.models.ngram.elimination import Conditionals, Plan
+from genzoo.models.ngram.search import STRENGTHS, Settings, grow
+from genzoo.models.ngram.smoothing import Events, Tree
 from genzoo.models.shared import particles
+from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
-from genzoo.parameters import check_integer
+from genzoo.parameters import Interval, Options
 from genzoo.seeding import check_seed, numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb, Score
 
-VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on
-CHUNK_NUMBERS = 2**23  # context values of a batch of rows
+VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on: time
+CHUNK_NUMBERS = 2**23  # context values of a batch of rows: memory
 SMOOTHINGS = ("witten_bell", "kneser_ney")
 
 
-class NGram(ScoresText):
+class NGram(GenerativeModel, ScoresText):
     """An interpolated n-gram over the variables of a row.
 
     Args:
@@ -81,8 +83,17 @@ class NGram(ScoresText):
 
     ``training_`` counts lengths of contexts as steps; its curve is the validation value with the
     contexts chosen among those up to that length.
+
+    >>> model = NGram(context=1, smoothing="kneser_ney").fit(["abab", "baba"] * 5)
+    >>> model.complete("b", 2, seed=1)
+    'bab'
     """
 
+    parameters = {
+        "context": Interval(int, 0, MOST_LENGTH, optional=True),
+        "smoothing": Options(*SMOOTHINGS, None),
+        "strength": Interval(float, 0, closed="neither", optional=True),
+    }
     fits_missing = True
 
     def __init__(
@@ -96,75 +107,37 @@ class NGram(ScoresText):
         self.smoothing = smoothing
         self.strength = strength
 
-    def _check_params(self) -> None:
-        check_integer("context", self.context, least=0, optional=True)
-        if self.context is not None and self.context > MOST_LENGTH:
-            raise ValueError(f"context: expected at most {MOST_LENGTH}; got {self.context}")
-        if self.smoothing not in (None, *SMOOTHINGS):
-            raise ValueError(
-                f"smoothing: expected witten_bell, kneser_ney or None; got {self.smoothing!r}"
-            )
-        s = self.strength
-        number = isinstance(s, (int, float, np.number)) and not isinstance(s, bool)
-        if s is not None and not (number and 0 < s < np.inf):
-            raise ValueError(f"strength: expected a positive number or None; got {s!r}")
-
     # ---------------------------------------------------------------- fitting
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
-        seed, budget, progress = fit.seed, fit.budget, fit.report
-        began = time.perf_counter()
         assert valid is not None  # the class selects
-        self.coarsening_ = bins(self.schema_, rows)
-        codes = self.coarsening_.to_bins(rows)
-        self.contexts_ = choose(self.schema_, codes, self.coarsening_.cards, seed=seed)
-        progress(0.1, "contexts chosen")
-        most = self.contexts_.sources.shape[1]
-        if self.context is not None:
-            most = min(most, int(self.context))
-        train = self._text_events(fit, "train") or self.contexts_.events(
-            codes, self._countable(codes)
-        )
+        self.coarsening_ = Coarsening.pooled(self.schema_, rows, groups(self.schema_))
+        codes, cards = self.coarsening_.to_bins(rows), self.coarsening_.cards
+        self.contexts_ = contexts = choose(self.schema_, codes, cards, seed=fit.seed)
+        fit.report(0.1, "contexts chosen")
+        train = self._text_events(fit, "train") or contexts.events(codes, self._countable(codes))
         held_out = self._text_events(fit, "valid")
         if held_out is None:
             n = max(1, VALIDATION_EVENTS // self.schema_.D)
-            some = numpy_rng(seed, "ngram", "valid").permutation(len(valid))[:n]
+            some = fit.rng("ngram", "valid").permutation(len(valid))[:n]
             chosen = self.coarsening_.to_bins(valid[np.sort(some)])
-            held_out = self.contexts_.events(chosen, self._answerable(chosen))
-        per_row = self.schema_.D / max(1, len(held_out.x))
-        shares = float(self.coarsening_.log_shares(valid).mean())
-        curve: list[CurvePoint] = []
-        stopped = False
-
-        def stop(j: int, log_mass: float) -> bool:
-            nonlocal stopped
-            progress(0.1 + 0.9 * (j + 1) / (most + 1), f"contexts of {j}")
-            seconds = time.perf_counter() - began
-            curve.append(CurvePoint(j + 1, seconds, None, log_mass * per_row + shares))
-            stopped = j < most and budget.seconds is not None and seconds >= budget.seconds
-            return stopped
-
-        group = self.contexts_.group
-        cards = self.coarsening_.cards[np.unique(group, return_index=True)[1]]
+            held_out = contexts.events(chosen, self._answerable(chosen))
+        most = contexts.sources.shape[1]
+        if self.context is not None:
+            most = min(most, int(self.context))
         self.tree_, rules = grow(
             train,
             held_out,
-            cards,
-            self.contexts_.B,
-            self.contexts_.edge,
-            most,
-            self._smoothings(),
-            fixed=self.context is not None,
-            stop=stop,
+            cards[np.unique(contexts.group, return_index=True)[1]],
+            contexts.B,
+            contexts.edge,
+            Settings(most, self._smoothings(), fixed=self.context is not None),
+            fit,
+            per_row=self.schema_.D,
         )
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
-        fit.training = Training(
-            steps=len(curve),
-            curve=curve,
-            converged=not stopped,
-            stopped_by="budget" if stopped else "converged",
-        )
+        fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
 
     def _smoothings(self) -> dict[str, tuple[float, ...]]:
         """What to choose from: smoothings, and the strengths of each."""
@@ -202,7 +175,7 @@ class NGram(ScoresText):
         if len(prefix):
             parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
         many = []
-        for index in patterns(codes[other]) if len(other) else []:
+        for index, _ in by_pattern(codes[other] == MISSING):
             index = other[index]
             plan = Plan(self._conditionals(), codes[index[0]] == MISSING)
             if plan.is_small:
@@ -283,9 +256,7 @@ class NGram(ScoresText):
         for v in self.contexts_.order.tolist():
             open_ = np.flatnonzero(rows[:, v] == MISSING)
             for part in np.array_split(open_, 1 + len(open_) * self.contexts_.B // CHUNK_NUMBERS):
-                cumulative = np.cumsum(self._masses(v, rows[part]), axis=1)
-                level = uniform[part, v][:, None] * cumulative[:, -1:]
-                rows[part, v] = (cumulative <= level).sum(axis=1)
+                rows[part, v] = draws.inverted(self._masses(v, rows[part]), uniform[part, v])
         return np.where(given == MISSING, self.coarsening_.to_codes(rows, rng), given)
 
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
@@ -297,7 +268,7 @@ class NGram(ScoresText):
         filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
         rng = numpy_rng(seed, "ngram", "holes")
         many = []
-        for index in patterns(given[holes]):
+        for index, _ in by_pattern(given[holes] == MISSING):
             index = holes[index]
             plan = Plan(self._conditionals(), given[index[0]] == MISSING)
             if plan.is_small:
@@ -360,8 +331,8 @@ class NGram(ScoresText):
             known = (before + codes)[: -self.tree_.K - 1 : -1]
             values = np.full((1, self.tree_.K), UNKNOWN)
             values[0, : len(known)] = known
-            cumulative = np.cumsum(self.tree_.masses(np.zeros(1, dtype=np.int64), values)[0])
-            code = int((cumulative <= rng.random() * cumulative[-1]).sum())
+            masses = self.tree_.masses(np.zeros(1, dtype=np.int64), values)
+            code = int(draws.categorical(masses, rng)[0])
             if code == end:
                 break
             codes.append(code)

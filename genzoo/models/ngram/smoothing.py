@@ -19,28 +19,17 @@ to count and keeps c. An occurrence whose longer context is unknown counts as on
 
 Chen & Goodman (1999), An empirical study of smoothing techniques for language modeling, Computer
 Speech and Language 13. Witten & Bell (1991), The zero-frequency problem: estimating the
-probabilities of novel events in adaptive text compression, IEEE Trans. Inf. Theory 37. Robbins
-(1956), An empirical Bayes approach to statistics, Berkeley Symp. Math. Stat. Prob. 3. Grünwald
-(2012), The safe Bayesian: learning the learning rate via the mixability gap, ALT.
+probabilities of novel events in adaptive text compression, IEEE Trans. Inf. Theory 37.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-STRENGTHS = tuple(2.0**k for k in range(-2, 8))  # of Witten-Bell, tried on validation
-MARGIN = 2.0  # standard errors by which Witten-Bell, with a strength a length, must do better
-PATIENCE = 2  # lengths that no group chooses, whatever the smoothing, before the tree stops to grow
-# Power of the likelihood of a validation sum in the choice of a length. Tuned on folds of the
-# training rows of ad, cr52, cwebkb, c20ng, dna, tretail, plants, nltcs, alarm and breast_cancer,
-# and on independent columns.
-CREDIT = 0.5
-ITERATIONS = 200  # of EM
-MOST_PAIRS = 10_000_000  # of a context and a symbol, all lengths together
-DENSE = 1 << 22  # keys up to here are counted in an array, not sorted
+DENSE = 1 << 22  # keys up to here are counted in an array, not sorted: memory for time
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,11 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
 
 
 class Keys:
-    """Sorted distinct integers, found by an array where they lie close together."""
+    """Sorted distinct integers, found by an array where they lie close together.
+
+    >>> Keys(np.array([3, 7])).find(np.array([7, 4]))
+    array([ 1, -1])
+    """
 
     def __init__(self, keys: np.ndarray) -> None:
         self.keys = keys
@@ -115,7 +108,11 @@ class Keys:
 
 
 def distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted distinct non-negative integers of ``keys`` (n,), and (n,) which one each is."""
+    """The sorted distinct non-negative integers of ``keys`` (n,), and (n,) which one each is.
+
+    >>> distinct(np.array([7, 3, 7]))
+    (array([3, 7]), array([1, 0, 1], dtype=int32))
+    """
     if len(keys) and int(keys.max()) < max(DENSE, 2 * len(keys)):
         seen = np.zeros(int(keys.max()) + 1, dtype=bool)
         seen[keys] = True
@@ -257,224 +254,3 @@ class Tree:
                 )
             )
         return cls(levels, arrays["cards"], arrays["lengths"], int(arrays["B"]))
-
-
-@dataclass(eq=False)
-class _Counts:
-    """Of one length: keys as in ``Level``, ``c`` (P,) plain counts and ``longer`` (P,) the numbers
-    of longer contexts, known when those are counted; ``inner`` (P,) where there are some."""
-
-    children: Keys
-    pairs: Keys
-    M: int
-    n_nodes: int
-    c: np.ndarray
-    over: np.ndarray
-    longer: np.ndarray | None = None
-    inner: np.ndarray | None = None
-
-    @property
-    def node(self) -> np.ndarray:
-        return self.pairs.keys // self.M
-
-    def take_longer(self, other: _Counts, B: int) -> None:
-        """``other`` counts the contexts one longer."""
-        context, symbol = np.divmod(other.pairs.keys, self.M)
-        at = self.pairs.find(other.children.keys[context] // B * self.M + symbol)
-        types = np.bincount(at, minlength=len(self.c))
-        known = np.bincount(at, weights=other.c, minlength=len(self.c))
-        self.inner = (types > 0) & ~self.over[self.node]
-        longer = types + (known < self.c)
-        self.longer = np.where(self.over[self.node], self.c, longer)
-
-    def smooth(self, rule: Rule, *, top: bool) -> tuple[np.ndarray, np.ndarray]:
-        if top or rule.name == "witten_bell" or self.longer is None:
-            return rule.smooth(self.node, self.c, self.n_nodes)
-        return rule.smooth(self.node, self.longer, self.n_nodes, self.inner)
-
-
-@dataclass(eq=False)
-class _Chain:
-    """Validation masses under one smoothing.
-
-    Attributes:
-        name: of the smoothing.
-        strengths: to choose from at each length.
-        below: (V,) with contexts that are one shorter than the present ones, not as full contexts.
-        log_mass: (V,) with the present ones as full contexts.
-        rules: the choice of each length so far.
-        log_masses: (V,) ``log_mass`` at each length, in single precision.
-        totals: (G,) sums of ``log_mass`` at each length.
-    """
-
-    name: str
-    strengths: tuple[float, ...]
-    below: np.ndarray
-    log_mass: np.ndarray
-    rules: list[Rule] = field(default_factory=list)
-    log_masses: list[np.ndarray] = field(default_factory=list)
-    totals: list[np.ndarray] = field(default_factory=list)
-
-    def descend(self, counts: _Counts, at: np.ndarray, node: np.ndarray, pair: np.ndarray) -> None:
-        """Contexts grow by one: those of ``counts`` are not the full ones any more."""
-        own, left = counts.smooth(self.rules[-1], top=False)
-        self.below[at] = own[pair] + left[node] * self.below[at]
-
-    def lengthen(self, counts: _Counts, valid: Events, at: np.ndarray, node: np.ndarray) -> None:
-        """Full contexts are those of ``counts``, with the strength that is best for them."""
-        pair = counts.pairs.find(node * counts.M + valid.x[at])
-        G = len(self.totals[-1]) if self.totals else counts.n_nodes
-        others = np.ones(len(valid.x), dtype=bool)
-        others[at] = False
-        fixed = np.bincount(valid.group[others], weights=self.log_mass[others], minlength=G)
-        tried = []
-        for strength in self.strengths:
-            rule = Rule(self.name, strength)
-            own, left = counts.smooth(rule, top=True)
-            log_mass = np.log(own[pair] + left[node] * self.below[at])
-            total = fixed + np.bincount(valid.group[at], weights=log_mass, minlength=G)
-            tried.append((float(total.sum()), rule, total, log_mass))
-        _, rule, total, log_mass = max(tried, key=lambda one: one[0])
-        self.rules.append(rule)
-        self.totals.append(total)
-        self.log_mass[at] = log_mass
-        self.log_masses.append(self.log_mass.astype(np.float32))
-
-    def lengths(self) -> np.ndarray:
-        """(G,) the choice of each group so far."""
-        return _lengths(np.array(self.totals))
-
-    def value(self, lengths: np.ndarray) -> float:
-        """The sum of all log masses with contexts of lengths (G,)."""
-        return float(np.array(self.totals)[lengths, np.arange(len(lengths))].sum())
-
-    def terms(self, lengths: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """(V,) the log mass of each event, of ``group`` (V,), with contexts of lengths (G,)."""
-        terms = np.empty(len(group))
-        for j, log_mass in enumerate(self.log_masses):
-            own = lengths[group] == j
-            terms[own] = log_mass[own]
-        return terms
-
-
-def _lengths(totals: np.ndarray) -> np.ndarray:
-    """(G,) a length of context for each group, from validation sums (L, G), in nats, of each.
-
-    The largest of several sums over few rows is an optimistic choice, so groups learn from each
-    other: pi_j, the share of them that a length serves best, is estimated from all by EM, and a
-    group takes the length of the largest pi_j exp(CREDIT total_j) (empirical Bayes, Robbins 1956;
-    a power below 1 where the likelihood promises too much, Grünwald 2012). Where nothing depends
-    all mass goes to length 0, and a group whose own sums tell little does as the others do. A
-    penalty for each place would not do: the columns of ad gain less than a nat each, and 5 to 10
-    a row together. A single group takes its best, unless there are next to no rows.
-    """
-    L, G = totals.shape
-    log_mass = CREDIT * totals
-    mass = np.exp(log_mass - log_mass.max(axis=0))
-    # beside the groups, one that has no context and one that may have any
-    prior = np.full(L, 1 / L) + (np.arange(L) == 0)
-    shares = prior / 2
-    for _ in range(ITERATIONS):
-        shares = (shares * (mass @ (1 / (shares @ mass))) + prior) / (G + 2)
-    choice: np.ndarray = (log_mass + np.log(shares)[:, None]).argmax(axis=0)
-    return choice
-
-
-def grow(
-    train: Events,
-    valid: Events,
-    cards: np.ndarray,
-    B: int,
-    edge: int,
-    most: int,
-    smoothings: dict[str, tuple[float, ...]],
-    *,
-    fixed: bool,
-    stop: Callable[[int, float], bool],
-) -> tuple[Tree, list[Rule]]:
-    """Count ever longer contexts, and choose smoothing and lengths on validation.
-
-    Args:
-        train: events to count.
-        valid: events to choose on.
-        cards: (G,) symbols of each group.
-        B: all values of contexts lie below.
-        edge: the value that stands for a place outside the row.
-        most: longest context.
-        smoothings: to choose from, and their strengths; a later one is taken where it is better
-            by more than ``MARGIN`` standard errors.
-        fixed: whether all contexts have the length ``most``, and only smoothing is chosen.
-        stop: called with each length that is done and the log mass (sum) of the validation events
-            with the contexts chosen among those up to it; True ends the search there.
-
-    Returns:
-        The tree, and the rule of each length.
-    """
-    M, G = int(cards.max()), len(cards)
-    at: slice | np.ndarray = slice(None)
-    node = train.group
-    v_at, v_node = np.arange(len(valid.x)), valid.group.astype(np.int64)
-    uniform = 1.0 / cards[valid.group]
-    chains = [
-        _Chain(name, strengths, uniform.copy(), np.log(uniform))
-        for name, strengths in smoothings.items()
-    ]
-    counts: list[_Counts] = []
-    for j in range(most + 1):
-        children, over = Keys(np.arange(0)), np.zeros(G, dtype=bool)
-        if j:
-            values = train.values(j - 1)[at]
-            known = values >= 0
-            if not known.any():
-                break
-            if not known.all():
-                at = np.arange(len(train.x), dtype=np.int32)[at][known]
-                node, values = node[known], values[known]
-            keys, node = distinct(np.multiply(node, B, dtype=np.int64) + values)
-            children, over = Keys(keys), keys % B == edge
-        found, which = distinct(np.multiply(node, M, dtype=np.int64) + train.x[at])
-        counts.append(_Counts(children, Keys(found), M, len(over), np.bincount(which), over))
-        if j:
-            counts[-2].take_longer(counts[-1], B)
-            v_pair = counts[-2].pairs.find(v_node * M + valid.x[v_at])
-            values = valid.values(j - 1)[v_at]
-            longer = values >= 0
-            v_next = children.find(v_node[longer] * B + values[longer])
-            for chain in chains:
-                chain.descend(counts[-2], v_at, v_node, v_pair)
-                # where the longer context is new, the shorter one is not the full one any more
-                new = v_at[longer][v_next < 0]
-                chain.log_mass[new] = np.log(chain.below[new])
-            v_at, v_node = v_at[longer][v_next >= 0], v_next[v_next >= 0]
-        for chain in chains:
-            chain.lengthen(counts[-1], valid, v_at, v_node)
-        choices = [(chain, chain.lengths()) for chain in chains]
-        value = max(chain.value(lengths) for chain, lengths in choices)
-        n_pairs = sum(len(level.c) for level in counts)
-        stale = all(j - lengths.max() >= PATIENCE for _, lengths in choices)
-        if stop(j, value) or (not fixed and (stale or n_pairs > MOST_PAIRS)):
-            break
-
-    if fixed:
-        choices = [(chain, np.full(G, len(counts) - 1)) for chain in chains]
-    chosen, lengths = choices[0]
-    terms = chosen.terms(lengths, valid.group)
-    for other, others in choices[1:]:
-        gain = other.terms(others, valid.group) - terms
-        error = float(np.sqrt(len(gain)) * np.std(gain)) if len(gain) else 0.0
-        if gain.sum() > MARGIN * error:
-            chosen, lengths, terms = other, others, terms + gain
-    K = int(lengths.max())
-    return _tree(counts[: K + 1], chosen.rules, cards, lengths, B), chosen.rules[: K + 1]
-
-
-def _tree(
-    counts: list[_Counts], rules: list[Rule], cards: np.ndarray, lengths: np.ndarray, B: int
-) -> Tree:
-    levels = []
-    for level, rule in zip(counts, rules, strict=False):
-        top = level.smooth(rule, top=True)
-        same = rule.name == "witten_bell" or level is counts[-1]
-        below = top if same else level.smooth(rule, top=False)
-        levels.append(Level(level.children, level.pairs, *below, *top))
-    return Tree(levels, cards, lengths, B)

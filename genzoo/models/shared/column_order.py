@@ -14,19 +14,31 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from genzoo.models.shared.information import information_in
 from genzoo.space.schema import MISSING
 
+# More rows and codes tell better what columns share; these bounds keep it to seconds.
 MOST_NUMBERS = 50_000_000  # in the one-hot matrix from which mutual information is counted
 MOST_PAIRS = 20_000_000  # of entries of a row, over all rows that are counted: about 2 seconds
 DENSE_SPEED = 2500  # multiplications of a dense product in the time of a pair in a sparse one
 DENSE_UP_TO = 32  # codes a column, on average; with more a sparse product is faster
 MOST_CODES = 4096  # of all columns together, where a column has more than its part of them
 MOST_COLUMNS_MOVED = 300  # moving costs D^3 a sweep
-SWEEPS = 20
+SWEEPS = 20  # at most, where columns still move: a bound on time
 
 
 def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
-    """(D,) the columns of rows (n, D) in the order in which to read them."""
+    """(D,) the columns of rows (n, D) in the order in which to read them.
+
+    Args:
+        rows: codes, ``MISSING`` in places.
+        cards: (D,) number of codes of each column.
+
+    >>> a, b = np.random.default_rng(0).integers(0, 2, (2, 500))
+    >>> order = column_order(np.stack([a, b, a, b], axis=1), np.full(4, 2)).tolist()
+    >>> abs(order.index(0) - order.index(2)), abs(order.index(1) - order.index(3))
+    (1, 1)
+    """
     D = len(cards)
     if D < 3:
         return np.arange(D)
@@ -64,6 +76,11 @@ def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     """(D, D) mutual information in nats, less its bias under independence; zero diagonal.
 
     Each pair of columns is counted in the rows in which neither is ``MISSING``.
+
+    >>> a = np.arange(1000) % 2
+    >>> mutual_information(np.stack([a, a], axis=1), np.array([2, 2])).round(2)
+    array([[0.  , 0.69],
+           [0.69, 0.  ]])
     """
     n, D = rows.shape
     offsets = np.concatenate([[0], np.cumsum(cards)])
@@ -73,24 +90,18 @@ def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     row_ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
     one_hot = sparse.csr_matrix((ones, codes, row_ends), (n, S))
     if S > DENSE_UP_TO * D:
-        joint = (one_hot.T @ one_hot).tocoo()
-        i, j, counts = joint.row, joint.col, joint.data.astype(np.float64)
+        joint = (one_hot.T @ one_hot).toarray()
     else:
         dense = one_hot.toarray()
-        square = dense.T @ dense
-        i, j = np.nonzero(square)
-        counts = square[i, j].astype(np.float64)
-    variable = np.repeat(np.arange(D), cards)
-    pair = variable[i] * D + variable[j]
-    # rows that have both columns, and of these the rows with each code of the one
-    both = np.bincount(pair, weights=counts, minlength=D * D)
-    marginal = np.bincount(i * D + variable[j], weights=counts, minlength=S * D)
-    expected = marginal[i * D + variable[j]] * marginal[j * D + variable[i]]
-    terms = counts / both[pair] * np.log(counts * both[pair] / expected)
-    information = np.bincount(pair, weights=terms, minlength=D * D).reshape(D, D)
+        joint = dense.T @ dense
+    information, both = np.empty((D, D)), np.empty((D, D))
+    for d in range(D):
+        counts = joint[offsets[d] : offsets[d + 1]].astype(np.float64)
+        both[d] = np.maximum(np.add.reduceat(counts.sum(axis=0), offsets[:-1]), 1)
+        information[d] = information_in(counts, offsets[:-1]) / both[d]
     values_seen = np.add.reduceat(np.bincount(codes, minlength=S) > 0, offsets[:-1])
     free = np.maximum(values_seen - 1, 0)
-    bias = np.outer(free, free) / (2 * np.maximum(both, 1).reshape(D, D))
+    bias = np.outer(free, free) / (2 * both)
     information = np.maximum(information - bias, 0.0)
     np.fill_diagonal(information, 0.0)
     return information

@@ -12,9 +12,9 @@ Monte Carlo (Gordon, Salmond & Smith 1993; Doucet & Johansen 2009) without copie
 final weights has p(x_observed) as its expectation, so its logarithm is a lower bound in
 expectation, and the tighter the larger N.
 
-A row whose completions are no more than ``PARTICLES`` is summed exactly. Any other gets
-``FILTERS`` independent filters of ``PARTICLES / FILTERS`` particles, whose mean is the estimate and
-whose spread is its error. Nothing is asked about variables after the last observed one: their
+A row whose completions are no more than ``Limits.particles`` is summed exactly. Any other gets
+``Limits.filters`` independent filters that share so many, whose mean is the estimate and whose
+spread is its error. Nothing is asked about variables after the last observed one: their
 masses sum to one.
 
 The effective number of particles is that of importance sampling with the same relative error: for
@@ -33,19 +33,37 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from genzoo import draws
 from genzoo.seeding import numpy_rng
+from genzoo.space import strings
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
-PARTICLES = 256  # a row
-FILTERS = 8  # among which they are divided where they are not enough for all completions
-TRUSTED = 10.0  # effective particles below which completions are not to be trusted
-CHUNK_NUMBERS = 2**24  # floats of the particles of a batch of rows
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a row's sum or draw may take: more particles are tighter and slower.
+
+    Attributes:
+        particles: a row.
+        filters: among which they are divided where they are not enough for all completions: more
+            tell the error better, fewer leave each more particles.
+        trusted: effective particles below which completions are not to be trusted.
+        numbers: floats of the particles of a batch of rows, in memory at once.
+    """
+
+    particles: int = 256
+    filters: int = 8
+    trusted: float = 10.0
+    numbers: int = 2**24
+
+
+LIMITS = Limits()  # where a ``Process`` names no others
 
 Change = Callable[[np.ndarray], np.ndarray]
 """Log masses (N, M) -> those that missing entries are drawn from instead."""
@@ -73,6 +91,16 @@ class Process:
         walk: starts so many particles.
         numbers: floats that a particle holds, which set the size of batches.
         end: the code END of strings; after it, conditionals must have all their mass on END.
+        limits: on the particles of a row.
+
+    >>> class Coins:  # independent fair coins
+    ...     def log_probs(self, v, codes):
+    ...         return np.log(np.full((len(codes), 2), 0.5))
+    ...     def follow(self, ancestors):
+    ...         pass
+    >>> process = Process(range(3), np.full(3, 2), lambda n: Coins(), numbers=2)
+    >>> np.exp(log_prob(process, np.array([[-1, 0, 1]]), np.arange(1), seed=0).value)
+    array([0.25])
     """
 
     order: Sequence[int]
@@ -80,6 +108,7 @@ class Process:
     walk: Callable[[int], Walk]
     numbers: int
     end: int | None = None
+    limits: Limits = field(default_factory=lambda: LIMITS)
 
 
 def log_prob(process: Process, rows: np.ndarray, at: np.ndarray, *, seed: int) -> LogProb:
@@ -95,9 +124,9 @@ def log_prob(process: Process, rows: np.ndarray, at: np.ndarray, *, seed: int) -
     number = _Task(process, rows, None).completions()
     for index, cloud in _clouds(process, rows, at, number, seed=seed):
         value[index], stderr[index] = cloud.log_mass()
-    if (number <= PARTICLES).all():
+    if (number <= process.limits.particles).all():
         return LogProb.exact(value)
-    return LogProb(value, "lower_bound", stderr, "smc", _effective(stderr))
+    return LogProb(value, "lower_bound", stderr, "smc", _effective(stderr, process.limits))
 
 
 def complete(
@@ -123,12 +152,12 @@ def complete(
         change: of the conditionals that missing entries are drawn from.
 
     Returns:
-        The rows (n, D), and the effective number of particles (n,) behind each: ``PARTICLES`` where
-        the draw is exact.
+        The rows (n, D), and the effective number of particles (n,) behind each: all of them
+        where the draw is exact.
     """
     filled, stderr = rows.copy(), np.zeros(len(rows))
     number = _Task(process, rows, barred).completions()
-    few = number <= PARTICLES
+    few = number <= process.limits.particles
     # equal rows share an exact sum, but no particles that were chosen at random
     same = np.arange(len(rows))
     same[few] = np.flatnonzero(few)[_first_of_equals(rows[few])]
@@ -140,24 +169,21 @@ def complete(
         error = cloud.log_mass()[1]
         for row, mass, i in zip(cloud.flat_codes(), cloud.shares(), asked[index], strict=True):
             takers = np.flatnonzero(same == i)
-            level = np.array(
-                [_generator(seed, at[k], rows[k], "choice").random() for k in takers.tolist()]
-            )
-            cumulative = np.cumsum(mass)
-            chosen = np.searchsorted(cumulative, level * cumulative[-1], side="right")
-            filled[takers] = row[chosen]
+            level = [_generator(seed, at[k], rows[k], "choice").random() for k in takers.tolist()]
+            filled[takers] = row[draws.located(mass, np.array(level))]
         stderr[asked[index]] = error
-    return filled, _effective(stderr)
+    return filled, _effective(stderr, process.limits)
 
 
-def warn_if_few(ess: np.ndarray) -> None:
+def warn_if_few(ess: np.ndarray, limits: Limits | None = None) -> None:
     """A UserWarning where completions rest on too few effective particles (n,) to be trusted."""
-    low = ess < TRUSTED
+    limits = limits or LIMITS
+    low = ess < limits.trusted
     if low.any():
         warnings.warn(
-            f"sample: {int(low.sum())} of {len(ess)} completions rest on fewer than {TRUSTED:g} "
-            f"effective particles of {PARTICLES} (the fewest: {ess.min():.1f}); they may be far "
-            f"from draws of the conditional distribution",
+            f"sample: {int(low.sum())} of {len(ess)} completions rest on fewer than "
+            f"{limits.trusted:g} effective particles of {limits.particles} (the fewest: "
+            f"{ess.min():.1f}); they may be far from draws of the conditional distribution",
             UserWarning,
             stacklevel=4,
         )
@@ -165,16 +191,17 @@ def warn_if_few(ess: np.ndarray) -> None:
 
 def joined(parts: Sequence[tuple[np.ndarray, LogProb]], n: int) -> LogProb:
     """The answers of n rows from those of some (their indices, their answer); the weakest kind."""
-    value, stderr = np.zeros(n), np.zeros(n)
+    value, stderr, ess = np.zeros(n), np.zeros(n), np.zeros(n)
     for index, part in parts:
         value[index], stderr[index] = part.value, part.stderr
+        ess[index] = LIMITS.particles if part.ess is None else part.ess
     if all(part.kind == "exact" for _, part in parts):
         return LogProb.exact(value)
-    return LogProb(value, "lower_bound", stderr, "smc", _effective(stderr))
+    return LogProb(value, "lower_bound", stderr, "smc", ess)
 
 
-def _effective(stderr: np.ndarray) -> np.ndarray:
-    return np.maximum(1.0, 1 / (np.square(stderr) + 1 / PARTICLES))
+def _effective(stderr: np.ndarray, limits: Limits) -> np.ndarray:
+    return np.maximum(1.0, 1 / (np.square(stderr) + 1 / limits.particles))
 
 
 def _generator(seed: int, at: int, row: np.ndarray, name: str) -> np.random.Generator:
@@ -203,8 +230,7 @@ class _Task:
         steps = np.arange(1, len(order) + 1)
         ordered = rows[:, order]
         self.last = np.where(ordered != MISSING, steps, 0).max(axis=1, initial=0)
-        symbol = (ordered != MISSING) & (ordered != process.end)
-        self.no_end = np.where(symbol, steps, 0).max(axis=1, initial=0)
+        self.no_end = strings.ends_between(ordered, process.end)[0]
         self.barred = np.full(rows.shape[1], -1) if barred is None else barred
 
     def completions(self) -> np.ndarray:
@@ -216,7 +242,8 @@ class _Task:
             if self.process.end is not None:
                 choices -= t < self.no_end
             open_ = (self.rows[:, v] == MISSING) & (t < self.last)
-            number = np.minimum(number * np.where(open_, choices, 1), 2.0 * PARTICLES)
+            most = 2.0 * self.process.limits.particles
+            number = np.minimum(number * np.where(open_, choices, 1), most)
         return number
 
     def legal(self, t: int, at: np.ndarray) -> np.ndarray:
@@ -274,14 +301,16 @@ def _clouds(
     change: Change | None = None,
 ) -> Iterator[tuple[np.ndarray, _Cloud]]:
     """Indices of some rows and their particles; ``number`` (n,) of completions sets how many."""
+    limits = process.limits
     left = np.argsort(-number, kind="stable")  # rows with as much to do go together
     while len(left):
-        few = number[left[0]] <= PARTICLES
-        R, N = (1, int(number[left[0]])) if few else (FILTERS, PARTICLES // FILTERS)
-        B = max(1, CHUNK_NUMBERS // (R * N * process.numbers))
+        few, R, N = number[left[0]] <= limits.particles, 1, int(number[left[0]])
+        if not few:
+            R, N = limits.filters, limits.particles // limits.filters
+        B = max(1, limits.numbers // (R * N * process.numbers))
         index = left[:B]
         if not few:
-            index = index[number[index] > PARTICLES]
+            index = index[number[index] > limits.particles]
         left = left[len(index) :]
         noise = np.zeros((len(index), R, rows.shape[1]))
         for i, k in enumerate([] if few else index.tolist()):

@@ -6,13 +6,15 @@ scored.
 
 from __future__ import annotations
 
+import abc
 import math
 
 import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS, MOST_BLOCKS
 from genzoo.fitting import Fit
-from genzoo.model import GenerativeModel
+from genzoo.parameters import Interval
+from genzoo.space.schema import Schema
 from genzoo.values import LogProb, Score, Unsupported
 
 # Measured on the training text of Tiny Shakespeare: blocks of 64, 1,000, 4,000, 8,000 and 16,000
@@ -21,12 +23,19 @@ from genzoo.values import LogProb, Score, Unsupported
 BLOCK_CHARACTERS = 4000
 
 
-class ScoresText(GenerativeModel):
-    """A model of strings that scores text of any length."""
+class ScoresText(abc.ABC):
+    """What a model of strings needs to score text of any length; named after ``GenerativeModel``
+    among the bases, which brings all that is asked of the model but ``_terms``."""
 
+    schema_: Schema
+
+    @abc.abstractmethod
+    def _check_fitted(self, method: str) -> None:
+        """ValueError, naming the method, unless the model is fitted."""
+
+    @abc.abstractmethod
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) log mass of each code given those before it in its row, 0 after an END."""
-        raise NotImplementedError
 
     def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
         """Nats per character of a text of any length, with a sliding window.
@@ -48,15 +57,18 @@ class ScoresText(GenerativeModel):
         Raises:
             Unsupported: if the rows are not strings.
             ValueError: for a character outside the alphabet, an empty text, a bad window.
+
+        >>> import genzoo
+        >>> model = genzoo.NGram(context=1).fit(["abab", "baba"] * 9)
+        >>> str(model.score_text("abab", context=2))
+        '-0.1772 nats'
         """
         codes = self._text_to_score(text)
         T = self.schema_.D
         context = T if context is None else context
-        if not (isinstance(context, (int, np.integer)) and 1 <= context <= T):
-            raise ValueError(f"context: expected an integer in 1 .. {T}; got {context!r}")
+        Interval(int, 1, T).check("context", context)
         stride = max(1, context // 2) if stride is None else stride
-        if not (isinstance(stride, (int, np.integer)) and 1 <= stride <= context):
-            raise ValueError(f"stride: expected an integer in 1 .. {context}; got {stride!r}")
+        Interval(int, 1, context).check("stride", stride)
 
         ends = np.append(np.arange(context, len(codes), stride), len(codes))
         starts = np.maximum(0, ends - context)
@@ -101,8 +113,7 @@ class ScoresText(GenerativeModel):
             Unsupported, ValueError: as ``complete`` says.
         """
         self._check_text("complete")
-        if isinstance(n_chars, bool) or not isinstance(n_chars, (int, np.integer)) or n_chars < 0:
-            raise ValueError(f"n_chars: expected a non-negative integer; got {n_chars!r}")
+        Interval(int, 0).check("n_chars", n_chars)
         T = self.schema_.D
         codes = self._codes(prompt, "prompt").tolist()
         total = len(codes) + int(n_chars)
@@ -132,6 +143,9 @@ def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:
 
     The standard error is that of blocks of stretches, as long as ``MOST_BLOCKS`` of them allow and
     of ``BLOCK_CHARACTERS`` at least; nan where the text has no ``FEWEST_BLOCKS`` such blocks.
+
+    >>> per_character(np.array([-3.0, -1.0]), np.array([3, 1])).value
+    -1.0
     """
     length = int(n_scored.sum())
     value = float(terms.sum() / length)

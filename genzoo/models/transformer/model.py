@@ -25,54 +25,39 @@ language models, arXiv:2203.15556. The networks: ``network.py``.
 
 from __future__ import annotations
 
-import itertools
-import math
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.fitting import Budget, Fit
-from genzoo.models.neural.heads import is_long
-from genzoo.models.neural.training import (
-    Player,
-    Recipe,
-    epochs,
-    fit_network,
-    load_weights,
-    weights_of,
-)
+from genzoo.fitting import Fit
+from genzoo.model import GenerativeModel
+from genzoo.models.neural.batches import epochs, windows
+from genzoo.models.neural.modules import DEVICE, load_weights, n_weights, weights_of
+from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText
+from genzoo.models.transformer.generation import Tempering, Walk
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
-from genzoo.parameters import check_integer
-from genzoo.seeding import check_seed, numpy_rng, torch_generator, torch_seeded
+from genzoo.models.transformer.sizing import SIZES, Sizing
+from genzoo.parameters import POSITIVE, Interval
+from genzoo.seeding import check_seed, torch_generator, torch_seeded
 from genzoo.space.coarsen import marks
-from genzoo.space.schema import MISSING, Schema
+from genzoo.space.schema import MISSING
 from genzoo.store import pack_json, unpack_json
 from genzoo.values import LogProb
 
-BATCH_NUMBERS = 2**22  # floats of a layer's activations in one batch of inference
-MOST_VALID_ROWS = 512
-# Width, blocks and, within groups, the estimator's width. A network must see some entries (rows
-# times variables, repeated ones too) for each of its weights (Hoffmann et al. 2022), and the data
-# must hold one or two for each.
-SIZES = ((32, 2, 32), (64, 2, 96), (96, 3, 128), (128, 3, 128))
-ENTRIES_PER_WEIGHT = 20
-MOST_PASSES = 60  # over the rows that are still of use
-# Dropout from so many passes over the rows on.
-DROPOUTS = {0: 0.0, 3: 0.1, 20: 0.2}
-SEQUENCE_DROPOUTS = {0: 0.0, 15: 0.1}
-# What a fit without a budget may take, at this many operations a second (of one core).
-DEFAULT_SECONDS, SPEED = 600.0, 2e10
-FEWEST_STEPS, SHORTEST_FIT = 500, 3000
-MOST_TOKENS = 2048  # a batch
-WIDEST_SINGLE = 128  # columns
+BATCH_FLOATS = 2**22  # of a layer's activations in one batch of inference
+MOST_VALID_ROWS = 512  # that tell the best weights: more are surer, and take longer each time
 
 
-class TransformerLM(ScoresText):
+class TransformerLM(GenerativeModel, ScoresText):
     """A decoder-only transformer over the variables of a row.
+
+    >>> model = TransformerLM(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
+    >>> model.log_prob(["ab"]).kind
+    'exact'
 
     ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
     ``complete`` draw from: with other values than the defaults samples do *not* follow
@@ -95,6 +80,18 @@ class TransformerLM(ScoresText):
 
     References: see the module.
     """
+
+    parameters = {
+        "d_model": Interval(int, optional=True),
+        "n_layers": Interval(int, optional=True),
+        "n_heads": Interval(int, optional=True),
+        "group_size": Interval(int, optional=True),
+        "dropout": Interval(float, 0, 1, closed="left", optional=True),
+        "temperature": POSITIVE,
+        "top_k": Interval(int, optional=True),
+        "top_p": Interval(float, 0, 1, closed="right", optional=True),
+        "device": DEVICE,
+    }
 
     def __init__(
         self,
@@ -120,20 +117,7 @@ class TransformerLM(ScoresText):
         self.device = device
 
     def _check_params(self) -> None:
-        for name in ("d_model", "n_layers", "n_heads", "group_size", "top_k"):
-            check_integer(name, getattr(self, name), optional=True)
-        for name, low, high in (("dropout", 0, 1), ("temperature", 0, math.inf), ("top_p", 0, 1)):
-            value = getattr(self, name)
-            if value is None and name != "temperature":
-                continue
-            if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-                raise ValueError(f"{name}: expected a number; got {value!r}")
-            inside = low <= value < high if name == "dropout" else low < value <= high
-            if not inside or value == math.inf:
-                span = {"dropout": "[0, 1)", "temperature": "(0, inf)", "top_p": "(0, 1]"}[name]
-                raise ValueError(f"{name}: expected a number in {span}; got {value!r}")
-        if not isinstance(self.device, str) or not self.device:
-            raise ValueError(f'device: expected "auto", "cpu", "cuda", ...; got {self.device!r}')
+        super()._check_params()
         least = 2 * (self.n_heads or 1)
         if self.d_model is not None and self.d_model % least:
             raise ValueError(
@@ -149,108 +133,41 @@ class TransformerLM(ScoresText):
     # ---------------------------------------------------------------- fitting
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
-        seed, budget, progress = fit.seed, fit.budget, fit.report
         assert valid is not None  # the class selects
-        text = [s for s in self._text_codes(fit, "train") or () if len(s) >= self.schema_.D] or None
-        n = len(rows) if text is None else max(len(rows), sum(map(len, text)) // self.schema_.D)
-        chosen = numpy_rng(seed, "transformer", "valid").permutation(len(valid))
+        T = self.schema_.D
+        text = [codes for codes in self._text_codes(fit, "train") or () if len(codes) >= T]
+        n = max(len(rows), sum(map(len, text)) // T)
+        chosen = fit.rng("transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[:MOST_VALID_ROWS])]
-        sizes, recipe = self._plan(n, len(held_out), budget)
-        self._build(sizes, seed=seed)
+        sizing = Sizing(
+            self.schema_, self.d_model, self.n_layers, self.n_heads, self.group_size, self.dropout
+        )
+        sizes, recipe = sizing.plan(n, len(held_out), fit.budget)
+        self._build(sizes, seed=fit.seed)
         network = self.network_
         network.start_at_marginals(rows)
-        if text is None:
-            draw_batch = epochs(torch.as_tensor(rows), recipe.batch_size)
+        if text:
+            draw_batch = windows(text, T, recipe.batch_size)
         else:
-            draw_batch = _Windows(text, self.schema_.D, recipe.batch_size)
+            draw_batch = epochs(torch.as_tensor(rows), recipe.batch_size)
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            return -self._row_log_prob(x).mean()
+            return -network.heads.row_log_prob(network(x), x).mean()
 
-        def evaluate() -> np.ndarray:
-            return self._terms(held_out).sum(axis=1)
-
-        fit.training = fit_network(
+        fit_network(
             [Player(network, loss, outer=network.outer())],
             draw_batch=draw_batch,
-            evaluate=evaluate,
+            evaluate=lambda: self._terms(held_out).sum(axis=1),
             recipe=recipe,
-            budget=budget,
-            seed=seed,
-            progress=progress,
+            fit=fit,
             device=self.device,
         )
-
-    def _plan(self, n: int, n_valid: int, budget: Budget) -> tuple[dict[str, Any], Recipe]:
-        """The network's arguments, and how to train it, for n training rows."""
-        seconds = DEFAULT_SECONDS if budget.seconds is None else budget.seconds
-        # the positions of a sequence share all weights: fewer rows will do, and less dropout
-        shares = self.schema_.layout == "sequence"
-        needed = 1 if shares else 2
-        plans = [self._sized(*size) for size in SIZES]
-        if self.d_model is not None or self.n_layers is not None:
-            plans = plans[1:2]  # what is not given is of the middle size
-        sizes = plans[0]
-        for larger in plans[1:]:
-            weights, cost = self._weights_and_cost(larger)
-            seen = min(MOST_PASSES * n, seconds * SPEED / cost) * self.schema_.D
-            if needed * weights <= n * self.schema_.D and weights * ENTRIES_PER_WEIGHT <= seen:
-                sizes = larger
-        affordable = seconds * SPEED / self._weights_and_cost(sizes)[1]
-        n_tokens = -(-self.schema_.D // sizes.get("group", 1))
-        # small enough for some hundreds of steps, and for many steps in a pass
-        most = int(min(MOST_TOKENS / n_tokens, affordable / FEWEST_STEPS, max(16, n / 300)))
-        batch_size = min(n, max(8, most))
-        useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n / batch_size))
-        steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))
-        passes = (budget.steps or steps) * batch_size / n
-        if self.dropout is None:
-            rates = SEQUENCE_DROPOUTS if shares else DROPOUTS
-            sizes["dropout"] = max(rate for least, rate in rates.items() if passes >= least)
-        # a row costs a third in validation; a tenth of the work goes there
-        evaluate_every = max(10, math.ceil(10 * n_valid / (3 * batch_size)))
-        return sizes, Recipe(
-            steps=steps,
-            most_steps=useful,
-            batch_size=batch_size,
-            evaluate_every=evaluate_every,
-        )
-
-    def _sized(self, d_model: int, n_layers: int, width: int) -> dict[str, Any]:
-        """The network's arguments at a size, the caller's own in place of it."""
-        schema = self.schema_
-        d_model = int(self.d_model or d_model)
-        # rotary positions want several frequencies a head
-        head_size = 32 if schema.layout == "sequence" else 16
-        n_heads = self.n_heads or next(
-            h for h in range(max(1, d_model // head_size), 0, -1) if d_model % (2 * h) == 0
-        )
-        sizes = {
-            "d_model": d_model,
-            "n_layers": int(self.n_layers or n_layers),
-            "n_heads": int(n_heads),
-            "dropout": float(self.dropout or 0.0),
-        }
-        group = int(self.group_size or _group_size(schema))
-        return sizes if group == 1 else sizes | {"group": group, "width": width}
-
-    def _weights_and_cost(self, sizes: dict[str, Any]) -> tuple[int, float]:
-        """About how many hidden weights there are, and operations to train on a row."""
-        D, d_model = self.schema_.D, sizes["d_model"]
-        in_blocks = 12 * sizes["n_layers"] * d_model**2
-        tokens = -(-D // sizes.get("group", 1))
-        width = sizes.get("width", 0)
-        within = 2 * width**2
-        return in_blocks + within, 6.0 * (tokens * in_blocks + D * within)
 
     def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
         self.sizes_ = sizes
         kind = GroupedGPT if "group" in sizes else GPT
         with torch_seeded(seed, "transformer", "init"):
             self.network_: Autoregressive = kind(self.schema_, **sizes)
-
-    def _row_log_prob(self, x: Tensor) -> Tensor:
-        return self.network_.heads.row_log_prob(self.network_(x), x)
 
     # ---------------------------------------------------------------- queries
 
@@ -275,7 +192,7 @@ class TransformerLM(ScoresText):
         return particles.Process(
             order=range(schema.D),
             cards=schema.cards,
-            walk=lambda n: _Walk(network, n),
+            walk=lambda n: Walk(network, n),
             numbers=cached + int(schema.cards.max()),
             end=schema.end,
         )
@@ -296,30 +213,25 @@ class TransformerLM(ScoresText):
         network = self.network_
         tokens = network.n_tokens * 4 * network.d_model
         variables = self.schema_.D * max(network.embed.embedding_dim, *network.heads.widths)
-        return max(1, BATCH_NUMBERS // max(tokens, variables))
+        return max(1, BATCH_FLOATS // max(tokens, variables))
 
     @torch.no_grad()
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         if given is None:
             given = np.full((n, self.schema_.D), MISSING)
         given = self._without_holes(given, seed)
-        network, D, end = self.network_, self.schema_.D, self.schema_.end
+        network, tempering = self.network_, self._tempering()
         device = network.start.device
         generator = torch_generator(seed, "transformer", "sample", device=device)
         parts = []
         for x in torch.as_tensor(given).split(self._inference_batch()):
             x = x.to(device, copy=True)
             cache = network.new_cache(len(x))
-            ended = torch.zeros(len(x), dtype=torch.bool, device=device)
-            for d in range(D):
+            for d in range(self.schema_.D):
                 log_p = network.next_log_probs(d, x[:, d - 1] if d else None, cache)
-                drawn = self._draw(log_p, generator)
-                if end is not None:
-                    drawn = drawn.masked_fill(ended, end)
+                drawn = tempering.draw(log_p, generator)
                 x[:, d] = torch.where(x[:, d] == MISSING, drawn, x[:, d])
-                if end is not None:
-                    ended |= x[:, d] == end
-            parts.append(x.cpu())
+            parts.append(network.heads.settled(x).cpu())
         return torch.cat(parts).numpy()
 
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
@@ -328,7 +240,7 @@ class TransformerLM(ScoresText):
         holes = np.flatnonzero(_has_holes(given))
         if len(holes) == 0:
             return given
-        plain = self.temperature == 1.0 and self.top_k is None and self.top_p is None
+        tempering = self._tempering()
         filled = given.copy()
         filled[holes], ess = particles.complete(
             self._process(),
@@ -336,30 +248,13 @@ class TransformerLM(ScoresText):
             holes,
             seed=seed,
             barred=marks(self.schema_),
-            change=None if plain else lambda p: self._changed(torch.as_tensor(p)).numpy(),
+            change=None if tempering.plain else tempering.of_array,
         )
         particles.warn_if_few(ess)
         return filled
 
-    def _draw(self, log_p: Tensor, generator: torch.Generator) -> Tensor:
-        """(B,) codes drawn from log masses (B, M), after temperature, top-k and top-p."""
-        p = self._changed(log_p).exp()
-        return torch.multinomial(p, 1, generator=generator).squeeze(-1)
-
-    def _changed(self, log_p: Tensor) -> Tensor:
-        """(B, M) log masses after temperature, top-k and top-p, summing to one."""
-        if self.temperature != 1.0:
-            log_p = (log_p / self.temperature).log_softmax(dim=-1)
-        if self.top_k is not None and self.top_k < log_p.shape[-1]:
-            least = log_p.topk(int(self.top_k), dim=-1).values[:, -1:]
-            log_p = log_p.masked_fill(log_p < least, -math.inf)
-        if self.top_p is not None:
-            ordered, order = log_p.exp().sort(dim=-1, descending=True)
-            before = ordered.cumsum(dim=-1) - ordered  # mass of what is likelier
-            dropped = torch.zeros_like(log_p, dtype=torch.bool)
-            dropped.scatter_(-1, order, before >= self.top_p * ordered.sum(-1, keepdim=True))
-            log_p = log_p.masked_fill(dropped, -math.inf)
-        return log_p.log_softmax(dim=-1)
+    def _tempering(self) -> Tempering:
+        return Tempering(self.temperature, self.top_k, self.top_p)
 
     # ---------------------------------------------------------------- text
 
@@ -382,7 +277,7 @@ class TransformerLM(ScoresText):
         """
         codes, total = self._start_of(prompt, n_chars)
         T, end = self.schema_.D, self.schema_.end
-        network = self.network_
+        network, tempering = self.network_, self._tempering()
         generator = torch_generator(
             check_seed(seed), "transformer", "complete", device=network.start.device
         )
@@ -398,7 +293,7 @@ class TransformerLM(ScoresText):
             log_p = network.next_log_probs(d, previous, cache)
             d += 1
             if start + d > len(codes):
-                code = int(self._draw(log_p, generator))
+                code = int(tempering.draw(log_p, generator))
                 if code == end:
                     break
                 codes.append(code)
@@ -417,63 +312,7 @@ class TransformerLM(ScoresText):
     @property
     def n_parameters_(self) -> int:
         """The number of trained weights."""
-        return sum(p.numel() for p in self.network_.parameters())
-
-
-def _group_size(schema: Schema) -> int:
-    """Variables a token: a step of a sequence, a row of pixels, or of D columns some sqrt(D), so
-    that there are about as many tokens as columns in each. Columns of long numbers are tokens of
-    their own in tables that are not wide: that was better on validation rows."""
-    if schema.layout == "table":
-        single = schema.D <= WIDEST_SINGLE and any(is_long(v) for v in schema.variables)
-        return 1 if single else round(math.sqrt(schema.D))
-    return schema.event_shape[-1] if len(schema.event_shape) > 1 else 1
-
-
-class _Walk:
-    """Particles on their way through the network, one position at a time.
-
-    Args:
-        network: in evaluation mode.
-        n: how many particles.
-    """
-
-    def __init__(self, network: Autoregressive, n: int) -> None:
-        self.network, self.cache = network, network.new_cache(n)
-
-    @torch.no_grad()
-    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
-        """(N, M) log masses of the codes of v, given those before it in ``codes`` (N, D)."""
-        previous = None
-        if v:
-            previous = torch.as_tensor(codes[:, v - 1]).to(self.network.start.device)
-        log_p = self.network.next_log_probs(v, previous, self.cache).cpu().double().numpy()
-        end = self.network.heads.end
-        if end is not None and v:
-            # after END nothing but END
-            ended = codes[:, v - 1] == end
-            log_p[ended] = -np.inf
-            log_p[ended, end] = 0.0
-        return log_p
-
-    def follow(self, ancestors: np.ndarray) -> None:
-        """The particles are now copies of the earlier ones ``ancestors`` (N',)."""
-        index = torch.as_tensor(ancestors).to(self.network.start.device)
-        self.cache = self.cache.select(index)
-
-
-class _Windows:
-    """``draw_batch`` for text: windows of T codes from anywhere, none across two stretches."""
-
-    def __init__(self, stretches: list[np.ndarray], T: int, batch_size: int) -> None:
-        self.codes = torch.as_tensor(np.concatenate(stretches))
-        self.batch_size, self.within = batch_size, torch.arange(T)
-        first = np.cumsum([0, *map(len, stretches)])
-        self.starts = torch.cat([torch.arange(a, b - T + 1) for a, b in itertools.pairwise(first)])
-
-    def __call__(self, generator: torch.Generator) -> Tensor:
-        chosen = torch.randint(len(self.starts), (self.batch_size, 1), generator=generator)
-        return self.codes[self.starts[chosen] + self.within]
+        return n_weights(self.network_)
 
 
 def _has_holes(rows: np.ndarray) -> np.ndarray:

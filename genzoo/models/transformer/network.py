@@ -17,18 +17,16 @@ arXiv:1608.05859. Gorishniy, Rubachev & Babenko, arXiv:2203.05556. Su et al., ar
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.models.neural.heads import Heads, is_long
-from genzoo.space.schema import Schema, Variable
+from genzoo.space.schema import Schema
 
-N_KNOTS = 16
-INIT_SD = 0.02
+N_KNOTS = 16  # of a long ordinal's embedding: more tell finer differences, each from fewer rows
+INIT_SD = 0.02  # as in GPT-2
 GROUPED_SD = 0.2  # sums of such vectors must tell the codes of a group apart
 
 
@@ -84,9 +82,8 @@ class Autoregressive(nn.Module):
         super().__init__()
         self.D, self.n_tokens, self.d_model, self.n_heads = schema.D, n_tokens, d_model, n_heads
         self.heads = Heads(schema)
-        kinds = _kinds(schema)
-        singles = {kind: Heads(Schema((kind,), "table", (1,))) for kind in set(kinds)}
-        self.single = [singles[kind] for kind in kinds]  # heads of each variable by itself
+        kinds = {v.meaning: Heads(Schema((v,), "table", (1,))) for v in schema.variables}
+        self.single = [kinds[v.meaning] for v in schema.variables]  # each variable by itself
 
         low, share, n_vectors = _embedding_index(schema, owner)
         self.register_buffer("low", torch.as_tensor(low), persistent=False)  # (D, M)
@@ -214,10 +211,11 @@ class GPT(Autoregressive):
     def __init__(
         self, schema: Schema, *, d_model: int, n_layers: int, n_heads: int, dropout: float
     ) -> None:
-        shared = schema.layout != "table" and len(set(_kinds(schema))) == 1
+        one = np.zeros(schema.D, dtype=np.int64)
+        shared = schema.layout != "table" and schema.alike(one)
         super().__init__(
             schema,
-            owner=np.zeros(schema.D, dtype=np.int64) if shared else np.arange(schema.D),
+            owner=one if shared else np.arange(schema.D),
             n_tokens=schema.D,
             width=d_model,
             d_model=d_model,
@@ -276,10 +274,7 @@ class GroupedGPT(Autoregressive):
         dropout: float,
     ) -> None:
         within = np.arange(schema.D) % group
-        kinds = _kinds(schema)
-        shared = schema.layout != "table" and all(
-            kind == kinds[g] for kind, g in zip(kinds, within, strict=True)
-        )
+        shared = schema.layout != "table" and schema.alike(within)
         super().__init__(
             schema,
             owner=within if shared else np.arange(schema.D),
@@ -386,11 +381,6 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair (x_i, x_{i + hs/2}) by its position's angle."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
-
-
-def _kinds(schema: Schema) -> list[Variable]:
-    """The variables without their names."""
-    return [dataclasses.replace(v, name=0) for v in schema.variables]
 
 
 def _embedding_index(schema: Schema, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

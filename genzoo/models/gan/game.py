@@ -1,0 +1,111 @@
+"""The game of generator and critic, and the bound by which the best generator is told."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genzoo.models.gan.networks import FIRST_MARGINAL, Generator, straight_through
+from genzoo.models.neural.coders import Encoder
+from genzoo.models.neural.modules import multiplications
+from genzoo.models.neural.training import Recipe
+
+BATCH_SIZE = 128
+# Momentum hurts both players, and Muon costs more than it brings in networks this small.
+RECIPE = Recipe(
+    steps=3000, batch_size=BATCH_SIZE, muon_lr=None, adam_lr=0.003, betas=(0.0, 0.99),
+    weight_decay=0.0, clip=10.0, patience=None, ema=0.99,
+)  # fmt: skip
+# Without a budget the game takes no more work than this, in multiplications: fewer steps where the
+# networks are convolutions over many pixels. A row passes the critic forwards and backwards twice,
+# and once more for the penalty and the way back from it; the generator half as often.
+WORK, CRITIC_PASSES, GENERATOR_PASSES = 3e12, 8, 4
+# Checkpoints are compared by a bound from draws of the prior, as many as so many floats allow, at
+# the best of these temperatures: cheap, loose, and the same draws each time.
+FEWEST_DRAWS, MOST_DRAWS, DRAWN_FLOATS = 64, 1024, 2**20
+TEMPERATURES = (1.0, 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """Losses of the two players, in part 1 of the module ``model``.
+
+    Attributes:
+        generator, critic: the networks.
+        latent_dim: Z.
+        penalty: lambda.
+    """
+
+    generator: Generator
+    critic: Encoder
+    latent_dim: int
+    penalty: float
+
+    def draw(self, n: int, noise: torch.Generator) -> Tensor:
+        """(n, n_inputs) features of rows that the generator drew, with its gradient."""
+        z = torch.randn((n, self.latent_dim), generator=noise, device=noise.device)
+        return straight_through(self.generator.heads, self.generator.decoder(z), noise)
+
+    def critic_loss(self, x: Tensor, noise: torch.Generator) -> Tensor:
+        """The negative Wasserstein distance, as the critic tells it, and its penalty."""
+        real = self.generator.heads.onehot(x)
+        with torch.no_grad():
+            drawn = self.draw(len(x), noise)
+        at = torch.rand((len(x), 1), generator=noise, device=x.device)
+        between = torch.lerp(real, drawn, at).requires_grad_()
+        (slope,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
+        norm = (slope.square().sum(dim=1) + 1e-12).sqrt()  # a root has no slope at 0
+        gap = self.critic(drawn).mean() - self.critic(real).mean()
+        return gap + self.penalty * (norm - 1).square().mean()
+
+    def generator_loss(self, x: Tensor, noise: torch.Generator) -> Tensor:
+        return -self.critic(self.draw(len(x), noise)).mean()
+
+    def recipe(self) -> Recipe:
+        """How to train, before the critic has left the CPU."""
+        decoder = self.generator.decoder
+        features = torch.zeros((1, self.generator.heads.n_inputs))
+        work = CRITIC_PASSES * multiplications(self.critic, features)
+        z = torch.zeros((1, self.latent_dim), device=decoder.bias.device)
+        work += GENERATOR_PASSES * multiplications(decoder, z)
+        affordable = max(1, round(WORK / (BATCH_SIZE * work)))
+        return dataclasses.replace(RECIPE, steps=min(RECIPE.steps, affordable))
+
+
+@dataclass(frozen=True, eq=False)
+class PriorBound:
+    """The bound with draws from the prior, the same for all rows.
+
+    Attributes:
+        generator: whose checkpoints are compared.
+        rows: (n, D) codes to compare them on.
+        z: (K, Z) the draws.
+    """
+
+    generator: Generator
+    rows: Tensor
+    z: Tensor
+
+    @classmethod
+    def on(
+        cls, rows: Tensor, generator: Generator, latent_dim: int, noise: torch.Generator
+    ) -> PriorBound:
+        K = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN_FLOATS // rows.numel()))
+        z = torch.randn((K, latent_dim), generator=noise, device=noise.device)
+        return cls(generator, rows, z)
+
+    def __call__(self) -> np.ndarray:
+        """(n,) nats, at the temperature that is best on average."""
+        generator, bounds = self.generator, []
+        outputs = generator.decoder(self.z).unsqueeze(1)
+        for s in TEMPERATURES:
+            generator.calibrate(s, FIRST_MARGINAL)
+            log_p = generator.log_prob_at(outputs, self.rows)  # (K, n)
+            bounds.append((log_p.logsumexp(dim=0) - math.log(len(self.z))).double().cpu().numpy())
+        generator.calibrate(1.0, FIRST_MARGINAL)
+        return max(bounds, key=np.mean)

@@ -1,0 +1,82 @@
+"""Any torch module: the device it is on, its weights as arrays, its size and its work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genzoo.parameters import Text
+
+DEVICE = Text('"auto", "cpu", "cuda", ...')  # the rule of the parameter ``device``
+
+
+def pick_device(device: str) -> torch.device:
+    """The torch device for ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``...
+
+    Raises:
+        ValueError: if there is no such device here.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    return fabric_on(device).device
+
+
+def fabric_on(device: str) -> Any:
+    """A Lightning Fabric for one device, named as in ``pick_device``; the same error."""
+    from lightning_fabric import Fabric
+
+    kind, _, index = device.partition(":")
+    try:
+        return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
+    except Exception as error:
+        raise ValueError(
+            f'device: expected "auto", "cpu", "cuda", "cuda:0" or "mps", and one that this machine '
+            f"has; got {device!r} ({error})"
+        ) from error
+
+
+def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:
+    """A module's weights as arrays, by name, to be saved."""
+    return {f"{prefix}{name}": value.cpu().numpy() for name, value in module.state_dict().items()}
+
+
+def load_weights(
+    module: nn.Module, arrays: dict[str, np.ndarray], device: str, prefix: str = ""
+) -> None:
+    """The inverse of ``weights_of``: into the module, on the device, in evaluation mode."""
+    module.load_state_dict(
+        {name.removeprefix(prefix): torch.as_tensor(array) for name, array in arrays.items()
+         if name.startswith(prefix)}
+    )  # fmt: skip
+    module.to(pick_device(device)).eval()
+
+
+def n_weights(module: nn.Module) -> int:
+    """How many trained numbers a module has."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def multiplications(module: nn.Module, *inputs: Tensor) -> int:
+    """How many multiplications of a weight the layers of a module do in one call."""
+    total = 0
+
+    def count(layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> None:
+        nonlocal total
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        # a transposed convolution spreads each input, the others gather for each output
+        places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
+        total += places.numel() * weight[0].numel()
+
+    layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, layers)]
+    try:
+        with torch.no_grad():
+            module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
