@@ -200,11 +200,18 @@ def read_model(folder: Path) -> Saved:
 
 def write_model(folder: Path, text: bytes, content: bytes) -> None:
     """What ``Saved.packed`` gave, into a folder of ``check_target``."""
+    with replaced(folder) as draft:
+        write_atomically(draft / "arrays.safetensors", content)
+        write_atomically(draft / "model.json", text)
+
+
+@contextlib.contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """A draft of a folder to write to, which takes its place as a whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        write_atomically(draft / "arrays.safetensors", content)
-        write_atomically(draft / "model.json", text)
+        yield draft
         draft.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)

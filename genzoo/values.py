@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from genzoo.jackknife import Jackknife
 from genzoo.space.schema import Schema
 
 Kind = Literal["exact", "lower_bound", "estimate"]
@@ -86,32 +87,23 @@ class LogProb:
     def per(self, units: Any, groups: np.ndarray | None = None) -> Score:
         """Nats per unit: all nats over all units, such as characters or steps.
 
-        The error is that of a ratio of sums by the delete-one jackknife (Efron & Stein 1981, Ann.
-        Stat. 9), over groups of rows where these are given, which holds where some groups are much
-        larger than others; for rows of one unit each it is sd / sqrt(n). nan for a single row or
-        group, and where all units are one group's.
+        The error is that of a ratio of sums by the jackknife (``genzoo.jackknife``), over groups of
+        rows where these are given. nan for a single row or group, and where all units are one
+        group's.
 
         Args:
             units: (n,) how many units each row has; not negative, and some positive.
             groups: (n,) which group each row is from; None: each row is one.
         """
         units = _per_row(units, "units", len(self.value), "iufb", "a number")
-        total = float(units.sum())
-        if not (np.isfinite(units).all() and (units >= 0).all() and total > 0):
+        if not (np.isfinite(units).all() and (units >= 0).all() and units.sum() > 0):
             raise ValueError("units: expected numbers that are not negative, and some positive")
-        mean = float(np.sum(self.value)) / total
-        residuals = self.value - mean * units
+        number = None
         if groups is not None:
             names = _per_row(groups, "groups", len(self.value), "iuU", "an integer or a string")
-            _, place = np.unique(names, return_inverse=True)
-            residuals = np.bincount(place, weights=residuals)
-            units = np.bincount(place, weights=units)
-        n, others = len(residuals), total - units
-        if n < 2 or not (others > 0).all():
-            return Score(mean, np.nan, self.kind)
-        # what the ratio becomes without one of them, less the ratio itself
-        moved = residuals / others
-        return Score(mean, float(np.sqrt((n - 1) / n * np.sum(moved**2))), self.kind)
+            number = np.unique(names, return_inverse=True)[1]
+        found = Jackknife.of(self.value, units, number)
+        return Score(found.ratio, found.stderr, self.kind)
 
     def less(self, other: LogProb, sure: np.ndarray) -> LogProb:
         """The logarithm of the ratio of two masses, row by row: this one less ``other``, in nats.

@@ -333,7 +333,7 @@ def test_a_winner_that_can_not_be_saved(people, tmp_path, monkeypatch):
     monkeypatch.setattr("genzoo.model.GenerativeModel.save", refuse)
     out, data = tmp_path / "run", own.load(people)
     run = genzoo.compare(
-        {"m": Stubborn()}, [data], out=out, save_models=True, n_jobs=1, progress=False
+        {"m": genzoo.Independent()}, [data], out=out, save_models=True, n_jobs=1, progress=False
     )
     assert run.table().status.eq("ok").all()
     with pytest.raises(
@@ -343,13 +343,6 @@ def test_a_winner_that_can_not_be_saved(people, tmp_path, monkeypatch):
     assert not (tmp_path / "best").exists()
     with pytest.raises(ValueError, match="dataset: expected one of people; got 'x'"):
         run.save_best("x", tmp_path / "best")
-
-
-class Stubborn(genzoo.Independent):
-    """Of a class that workers can't import, so that it is run in this process."""
-
-    def __reduce__(self):
-        raise TypeError("stays here")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genzoo import Unsupported, load_dataset
-from genzoo.benchmark.cell import as_json, noted_warnings
+from genzoo.benchmark.attempts import noted_warnings
 from genzoo.benchmark.entries import ModelEntry, fresh
 from genzoo.benchmark.machine import (
     machine,
@@ -19,6 +19,7 @@ from genzoo.benchmark.machine import (
 )
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget
+from genzoo.results.typed import as_json
 from genzoo.store import versions
 from published.scores import judge, protocol_of
 

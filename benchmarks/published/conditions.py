@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genzoo.benchmark.changes import listing
+from genzoo.results.numbers import listing
 
 Record = dict[str, Any]
 

@@ -22,11 +22,11 @@ from typing import Any
 
 from genzoo import list_models, load_dataset, make_model
 from genzoo.benchmark import locks, pool
-from genzoo.benchmark.changes import listing
+from genzoo.benchmark.arguments import read_models
 from genzoo.benchmark.code import Code, hash_of, joined, modules_code
-from genzoo.benchmark.plan import read_models
 from genzoo.fitting import Budget
 from genzoo.model import GenerativeModel
+from genzoo.results.numbers import listing
 from genzoo.store import versions, write_atomically
 from published import cell, scores
 from published.cell import THREADS, Task, blank_record, run_cell
@@ -136,8 +136,6 @@ def _run(tasks: Sequence[Task], folder: Path, n_jobs: int, command: str) -> int:
                     pass
                 case pool.Lost(reason=reason, trace=trace):
                     print(trace, file=sys.stderr)
-                    record = blank_record(task) | {"reason": reason}
-                case pool.Unreadable(reason=reason):
                     record = blank_record(task) | {"reason": reason}
             record |= {"jobs": n_jobs, "command": command, "finished": _now()}
             _write(task, folder, record)

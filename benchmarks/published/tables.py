@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from genzoo.benchmark.changes import listing
+from genzoo.results.numbers import listing
 from genzoo.store import write_atomically
 from published.conditions import conditions_of, in_words, inequalities
 from published.figures import Published, read_published

@@ -10,16 +10,14 @@ worst, a row says the same in both: equally good models with one score a row.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from genzoo.datasets.dataset import split
 from genzoo.results.choice import choose_likelihood
-from genzoo.results.record import Cell, DatasetRecord, RunRecord
+from genzoo.results.contender import Result
 from genzoo.results.statistics import paired_difference
 from rates import Rate, share
-from rates.proofs import WANTED
+from rates.proofs import WANTED, record_of, run_of
 
 K = 5
 
@@ -45,18 +43,9 @@ def is_told_apart(rng: np.random.Generator, n: int, k: int) -> bool:
     for i in range(K):
         _, valid, test = split(n, valid=0.1, test=1 / K, seed=0, fold=(i, K))
         for m in range(k):
-            record = {
-                "model": f"m{m}", "dataset": "d", "seed": 0, "fold": i, "status": "ok",
-                "kind": "exact", "test_log_prob": float(scores[m, test].mean()),
-                "n_test": len(test), "train_seconds": 1.0, "n_parameters": 1,
-                "validation": {"log_prob": float(scores[m, valid].mean()), "kind": "exact",
-                               "n": len(valid)},
-            }  # fmt: skip
-            cells.append(Cell(record, scores[m, test]))
-    models = [f"m{m}" for m in range(k)]
-    plan = {"seeds": [0], "cells": [{"model": m, "dataset": "d"} for m in models]}
-    run = RunRecord(Path(), plan, [DatasetRecord("d", {"folds": K}, None, None)], models, cells, [])
-    choice = choose_likelihood(run, "d")
+            record = record_of(f"m{m}", scores[m, valid], scores[m, test], fold=i)
+            cells.append(Result(record, scores[m, test]))
+    choice = choose_likelihood(run_of(cells, K), "d")
     assert choice is not None
     return bool(choice.with_verdict("worse", "better"))
 

@@ -8,15 +8,19 @@ loses more, or a label told by one that knows no more than its shares.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genzoo.datasets.blocks import LENGTHS, MOST_BLOCKS, autocorrelation_time
 from genzoo.results.choice import POINT, Choice, choose_label, choose_likelihood
-from genzoo.results.record import Cell, DatasetRecord, RunRecord
+from genzoo.results.contender import Result
+from genzoo.results.plan import Asked, Cards, DatasetFacts, ModelFacts, Plan
+from genzoo.results.record import CellRecord, LabelPart, LabelRecord, Measured, Validation
+from genzoo.results.run import DatasetRecord, RunRecord
 from genzoo.results.statistics import holm, paired_difference
 from rates import Rate, share
 
@@ -80,31 +84,50 @@ def choice_of(scores: Scores) -> Choice:
     """What the rule makes of the scores."""
     cells = []
     for m, name in enumerate(scores.names):
-        record = {
-            "model": name, "dataset": "d", "seed": 0, "status": "ok", "kind": "exact",
-            "test_log_prob": float(scores.test[m].mean()),
-            "train_seconds": 1.0 if scores.cost is None else float(scores.cost[m]),
-            "n_parameters": 1,
-            "validation": {"log_prob": float(scores.valid[m].mean()), "kind": "exact",
-                           "n": scores.valid.shape[1]},
-        }  # fmt: skip
+        record = record_of(
+            name, scores.valid[m], scores.test[m],
+            train_seconds=1.0 if scores.cost is None else float(scores.cost[m]),
+        )  # fmt: skip
         label: dict[str, np.ndarray] = {}
         if scores.right is not None and scores.no_skill is not None:
-            parts = {"valid": scores.valid[m], "test": scores.test[m]}
-            record["label"] = {
-                part: {"n": len(x), "log_prob": float(x.mean()), "rarer": len(x)}
-                for part, x in parts.items()
-            }
+            parts = (_told(x) for x in (scores.valid[m], scores.test[m]))
+            record = replace(record, label=LabelRecord(None, *parts))
             label = {"label_log_prob": scores.test[m], "label_right": scores.right[m],
                      "label_no_skill": scores.no_skill}  # fmt: skip
-        cells.append(Cell(record, scores.test[m], groups=scores.groups, **label))
-    models = list(scores.names)
-    plan = {"seeds": [0], "cells": [{"model": m, "dataset": "d"} for m in models]}
-    dataset = DatasetRecord("d", {}, None, None)
+        cells.append(Result(record, scores.test[m], groups=scores.groups, **label))
     choose = choose_likelihood if scores.right is None else choose_label
-    found = choose(RunRecord(Path(), plan, [dataset], models, cells, []), "d")
+    found = choose(run_of(cells, None), "d")
     assert found is not None
     return found
+
+
+def record_of(model: str, valid: np.ndarray, test: np.ndarray, **more: Any) -> CellRecord:
+    """The record of a model with one parameter whose rows have these scores."""
+    score = float(valid.mean())
+    found = CellRecord(
+        key="", model=model, dataset="d", seed=0, status="ok", kind="exact",
+        test_log_prob=float(test.mean()), n_test=len(test), train_seconds=1.0, n_parameters=1,
+        validation=Validation(score, None, "exact", len(valid)),
+    )  # fmt: skip
+    return replace(found, **more)
+
+
+def _told(scores: np.ndarray) -> LabelPart:
+    return LabelPart(
+        n=len(scores), log_prob=float(scores.mean()), stderr=None, accuracy=Measured(None, None),
+        auc=None, rarer=len(scores), majority=0.0, no_skill_log_prob=0.0,
+    )  # fmt: skip
+
+
+def run_of(cells: Sequence[Result], folds: int | None) -> RunRecord:
+    """These cells as a run on one data set."""
+    models = list(dict.fromkeys(cell.model for cell in cells))
+    facts = DatasetFacts("d", None, "table", (1,), 1, Cards(2, 2, 2), None, 0, 0, 0, folds=folds)
+    plan = Plan(
+        seeds=(0,), models=tuple(ModelFacts(m, m) for m in models), datasets=(facts,),
+        cells=tuple(Asked("", m, "d", 0, None) for m in models),
+    )  # fmt: skip
+    return RunRecord(Path(), plan, [DatasetRecord(facts)], list(cells), [])
 
 
 def is_wrong(scores: Scores, choice: Choice) -> bool:

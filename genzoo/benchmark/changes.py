@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from genzoo.benchmark.entries import TRUTH, Cell
-from genzoo.benchmark.plan_file import CELL_PARTS, Facts, differences, touched
-from genzoo.benchmark.results import Run
-
-Touch = tuple[str, str, str]  # of what, its label, the fact that changed
+from genzoo.benchmark.merging import Touch, differences, place, touched
+from genzoo.results.numbers import listing
+from genzoo.results.plan import Asked, Plan
+from genzoo.results.record import TRUTH, CellRecord
 
 WORDS = {  # of what, fact: what changed
     ("run", "judge"): "the code that judges cells",
@@ -30,114 +27,106 @@ WORDS = {  # of what, fact: what changed
 }
 
 
-def reused(folder: Path, cells: Sequence[Cell]) -> list[str]:
+def reused(records: Sequence[CellRecord]) -> list[str]:
     """How many cells are taken over, and of when."""
-    days = set()
-    for cell in cells:
-        record = json.loads((folder / "cells" / f"{cell.key}.json").read_text(encoding="utf-8"))
-        days.add(date.fromisoformat(record["finished"][:10]))
-    if not days:
+    if not records:
         return []
+    days = {date.fromisoformat((record.finished or "")[:10]) for record in records}
     first, last = (f"{day.day} {day:%B %Y}" for day in (min(days), max(days)))
     when = first if first == last else f"{first} to {last}"
-    return [f"{_cells(len(cells))} of {when} {'is' if len(cells) == 1 else 'are'} reused"]
+    return [f"{_cells(records)} of {when} {'is' if len(records) == 1 else 'are'} reused"]
 
 
-def to_be_saved(cells: Sequence[Cell]) -> list[str]:
+def to_be_saved(cells: Sequence[Any]) -> list[str]:
     """How many cells have an answer and no saved model, and are run anew for that alone."""
-    return [f"run anew, to be saved: {_cells(len(cells))}"] if cells else []
+    return [f"run anew, to be saved: {_cells(cells)}"] if cells else []
 
 
-def replaced(earlier: Run, now: Facts, present: Facts, merged: Facts) -> list[str]:
+def replaced(
+    before: Plan, records: Mapping[str, CellRecord], now: Plan, present: Plan, merged: Plan
+) -> list[str]:
     """Which cells that had an answer are run anew or replaced by folds, which leave the plan, and
     why.
 
     Args:
-        earlier: the run of before.
+        before: the plan of before.
+        records: those of its cells that can be read, by key.
         now: the plan of this call.
-        present: ``plan_file.at_present`` of both.
-        merged: ``plan_file.union`` of both.
+        present: ``merging.at_present`` of both.
+        merged: ``merging.union`` of both.
     """
-    changed = differences(earlier.plan, present)
-    versions = _versions(earlier.plan["versions"], now["versions"])
-    asked = {_parts(cell): cell["key"] for cell in now["cells"]}
-    named = {_without_fold(cell) for cell in now["cells"]}
-    folds = {entry["name"]: entry["folds"] for entry in now["datasets"]}
-    stays = {cell["key"] for cell in merged["cells"]}
-    answered = {r["key"]: r for r in earlier.records() if r["status"] in ("ok", "unsupported")}
-    again: dict[frozenset[Touch], list[Facts]] = {}
-    gone: dict[frozenset[Touch], list[Facts]] = {}
-    refolded: dict[tuple[int | None, frozenset[Touch]], list[Facts]] = {}
-    mixed = 0
-    for cell in earlier.plan["cells"]:
+    changed = differences(before, present)
+    versions = _versions(before.versions, now.versions)
+    asked = {place(cell): cell.key for cell in now.cells}
+    named = {_without_fold(cell) for cell in now.cells}
+    stays = {cell.key for cell in merged.cells}
+    answered = {key for key, r in records.items() if r.status != "failed"}
+    again: dict[frozenset[Touch], list[Asked]] = {}
+    gone: dict[frozenset[Touch], list[Asked]] = {}
+    refolded: dict[tuple[str, frozenset[Touch]], list[Asked]] = {}
+    mixed = []
+    for cell in before.cells:
         why = frozenset(touched(cell, changed))
-        of_folds = ("data", cell["dataset"], "folds")
+        of_folds = ("data", cell.dataset, "folds")
         if _without_fold(cell) not in named:
-            if cell["key"] not in stays:
+            if cell.key not in stays:
                 gone.setdefault(why, []).append(cell)
-        elif cell["key"] not in answered:
+        elif cell.key not in answered:
             continue
         elif of_folds in why:
-            place = folds[cell["dataset"]], why - {of_folds}
-            refolded.setdefault(place, []).append(cell)
-        elif cell["key"] != asked[_parts(cell)]:
+            by = _split_of(now, cell.dataset), why - {of_folds}
+            refolded.setdefault(by, []).append(cell)
+        elif cell.key != asked[place(cell)]:
             again.setdefault(why, []).append(cell)
-        else:
-            mixed += answered[cell["key"]]["code"] is None
+        elif records[cell.key].code is None:
+            mixed.append(cell)
     lines = [
-        f"run anew, since {_since(whys, versions)} changed: {_cells(len(cells))}"
+        f"run anew, since {_since(whys, versions)} changed: {_cells(cells)}"
         for whys, cells in _alike(again)
     ]
     if mixed:
         lines.append(f"run anew, since their code changed while they ran: {_cells(mixed)}")
-    for (k, whys), cells in refolded.items():
-        beside = f" ({_since(whys, versions)} changed too)" if whys else ""
-        by = "one split" if k is None else f"{k} folds"
-        lines.append(f"replaced by {by}: {_which(cells)}{beside}")
+    for (split, other), cells in refolded.items():
+        beside = f" ({_since(other, versions)} changed too)" if other else ""
+        lines.append(f"replaced by {split}: {_which(cells)}{beside}")
     return lines + [
         f"left out: {_which(cells)}, since {_since(whys, versions)} changed{_to_have(cells, now)}"
         for whys, cells in _alike(gone)
     ]
 
 
-def _parts(cell: Facts) -> tuple[Any, ...]:
-    return tuple(cell[part] for part in CELL_PARTS)
-
-
-def _without_fold(cell: Facts) -> tuple[Any, ...]:
+def _without_fold(cell: Asked) -> tuple[Any, ...]:
     """What a call names: the folds of a data set come all together."""
-    return tuple(cell[part] for part in CELL_PARTS if part != "fold")
+    return place(cell)[:-1]
 
 
-def _which(cells: Sequence[Facts]) -> str:
+def _split_of(plan: Plan, dataset: str) -> str:
+    k = next(entry.folds for entry in plan.datasets if entry.name == dataset)
+    return "one split" if k is None else f"{k} folds"
+
+
+def _which(cells: Sequence[Asked]) -> str:
     """``2 cells of vae on iris``."""
-    models, datasets = (listing(cell[part] for cell in cells) for part in ("model", "dataset"))
-    return f"{_cells(len(cells))} of {models} on {datasets}"
+    models, datasets = listing(c.model for c in cells), listing(c.dataset for c in cells)
+    return f"{_cells(cells)} of {models} on {datasets}"
 
 
-def _to_have(cells: Sequence[Facts], now: Facts) -> str:
+def _to_have(cells: Sequence[Asked], now: Plan) -> str:
     """What a call must name, and this one did not, to have these cells run: nothing brings back the
     truth of data that have none now."""
-    known = {
-        "model": [TRUTH, *(entry["label"] for entry in now["models"])],
-        "dataset": [entry["name"] for entry in now["datasets"]],
-        "seed": [None, *now["seeds"]],
-    }
-    missing = [
-        f"seed {cell[part]}" if part == "seed" else cell[part]
-        for part, named in known.items()
-        for cell in cells
-        if cell[part] not in named
-    ]
+    models, datasets = {entry.label for entry in now.models}, {entry.name for entry in now.datasets}
+    missing = [c.model for c in cells if c.model not in models | {TRUTH}]
+    missing += [c.dataset for c in cells if c.dataset not in datasets]
+    missing += [f"seed {c.seed}" for c in cells if c.seed not in (None, *now.seeds)]
     them = "it" if len(cells) == 1 else "them"
     return f": to have {them} run, name {listing(missing)} too" if missing else ""
 
 
 def _alike(
-    groups: dict[frozenset[Touch], list[Facts]],
-) -> list[tuple[set[Touch], list[Facts]]]:
+    groups: dict[frozenset[Touch], list[Asked]],
+) -> list[tuple[set[Touch], list[Asked]]]:
     """Groups of cells as one where the same kinds of facts changed, of whatever model or data."""
-    found: dict[frozenset[tuple[str, str]], tuple[set[Touch], list[Facts]]] = {}
+    found: dict[frozenset[tuple[str, str]], tuple[set[Touch], list[Asked]]] = {}
     for touches, cells in groups.items():
         kinds = frozenset((of, fact) for of, _, fact in touches)
         whys, together = found.setdefault(kinds, (set(), []))
@@ -162,12 +151,5 @@ def _versions(before: dict[str, str], now: dict[str, str]) -> str:
     )
 
 
-def _cells(count: int) -> str:
-    return f"{count} cell" + ("" if count == 1 else "s")
-
-
-def listing(names: Iterable[str]) -> str:
-    """``a, b and c``: the different ones of these names."""
-    different = list(dict.fromkeys(names))
-    parts = (", ".join(different[:-1]), *different[-1:])
-    return " and ".join(part for part in parts if part)
+def _cells(cells: Sequence[Any]) -> str:
+    return f"{len(cells)} cell" + ("" if len(cells) == 1 else "s")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget
+from genzoo.keys import METRICS
 from genzoo.model import GenerativeModel
+from genzoo.results.record import REFERENCES, TRUTH
 
 if TYPE_CHECKING:
     from genzoo.benchmark.code import Code
-
-TRUTH = "truth"
-HELD_OUT, COPYCAT = "held-out", "copycat"
-REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and for memorised ones
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,8 @@ class Cell:
 
     ``key`` is the hash of everything that determines it, ``code`` what fits, judges and knows the
     truth. Where ``model`` is None, ``stand_in`` says what is judged in its place: the true model,
-    or rows of the data as if a model had drawn them (one of ``REFERENCES``).
+    or rows of the data as if a model had drawn them (one of ``REFERENCES``). ``metrics`` judge it:
+    what is registered in the process that plans holds for the workers too.
     """
 
     key: str
@@ -57,6 +56,7 @@ class Cell:
     seed: int | None
     code: Code
     stand_in: str = TRUTH
+    metrics: dict[str, str] = field(default_factory=METRICS.copy)
 
     @property
     def label(self) -> str:

@@ -7,13 +7,12 @@ the accuracy, which stands beside it with the area under the ROC curve and a lin
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
 from genzoo.model import GenerativeModel
 from genzoo.queries import label_log_probs
+from genzoo.results.record import LabelPart, LabelRecord, Measured
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb, Score, Unsupported
@@ -24,58 +23,59 @@ MOST_SECONDS = 120.0  # for a part; a family that would take longer is not asked
 
 def tell(
     model: GenerativeModel, dataset: Dataset, *, seed: int, seconds_per_row: float
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+) -> tuple[LabelRecord, dict[str, np.ndarray]]:
     """A record of how the model tells the label of validation and test rows, and arrays of these.
 
     Args:
         seconds_per_row: what the log mass of a row takes.
 
     Returns:
-        ``{"valid", "test", "left_out"}``: by part the number of rows ``n``, the mean ``log_prob``
-        of the true label in nats with ``stderr``; ``accuracy`` and ``auc`` (value and stderr; auc
-        None where the rows hold one class); ``rarer``, how many rows, or groups of rows, have
-        another label than the commonest; ``majority``, the share of the label that is commonest in
-        training, and ``no_skill_log_prob``, of its training shares. The arrays, of test rows:
-        ``label_log_prob``, ``label_no_skill``, ``label_right``, ``label_groups``.
+        The record, and of test rows the arrays ``label_log_prob``, ``label_no_skill``,
+        ``label_right`` and ``label_groups``.
 
     Raises:
         Unsupported: where no row of a part has a label, or asking would take too long.
     """
-    found: dict[str, Any] = {"left_out": None}
-    arrays: dict[str, np.ndarray] = {}
+    valid, _ = _tell_part(model, dataset, "valid", seed, seconds_per_row)
+    test, arrays = _tell_part(model, dataset, "test", seed, seconds_per_row)
+    return LabelRecord(None, valid, test), arrays
+
+
+def _tell_part(
+    model: GenerativeModel, dataset: Dataset, part: str, seed: int, seconds_per_row: float
+) -> tuple[LabelPart, dict[str, np.ndarray]]:
     d = dataset.schema.D - 1
     n_labels = dataset.schema.variables[d].n_values
-    for part, most in MOST_ROWS.items():
-        chosen = labelled_rows(dataset, part, most)
-        seconds = seconds_per_row * n_labels * len(chosen)
-        if seconds > MOST_SECONDS:
-            raise Unsupported(
-                f"{len(chosen)} rows with {n_labels} labels each would take about {seconds:.0f} s "
-                f"(at most {MOST_SECONDS:.0f} s are spent, and no family is judged on fewer rows)"
-            )
-        rows = getattr(dataset, part)[chosen]
-        groups = None if dataset.groups is None else dataset.groups[part][chosen]
-        log_shares = label_log_probs(model, rows, d, seed=seed)
-        truth = rows[:, d]
-        log_prob = log_shares[np.arange(len(rows)), truth]
-        right = log_shares.argmax(axis=1) == truth
-        known = dataset.train[:, d][dataset.train[:, d] != MISSING]
-        counts = np.bincount(known, minlength=n_labels)[:n_labels]
-        no_skill = np.log((counts + 1) / (counts.sum() + n_labels))[truth]
-        found[part] = _summary(log_prob, right, log_shares, truth, groups) | {
-            "rarer": _n_rarer(truth, groups),
-            "majority": float((truth == counts.argmax()).mean()),
-            "no_skill_log_prob": float(no_skill.mean()),
-        }
-        if part == "test":
-            arrays = {
-                "label_log_prob": log_prob,
-                "label_no_skill": no_skill,
-                "label_right": right,
-            }
-            if groups is not None:
-                arrays["label_groups"] = groups
-    return found, arrays
+    chosen = labelled_rows(dataset, part, MOST_ROWS[part])
+    seconds = seconds_per_row * n_labels * len(chosen)
+    if seconds > MOST_SECONDS:
+        raise Unsupported(
+            f"{len(chosen)} rows with {n_labels} labels each would take about {seconds:.0f} s "
+            f"(at most {MOST_SECONDS:.0f} s are spent, and no family is judged on fewer rows)"
+        )
+    rows = getattr(dataset, part)[chosen]
+    groups = None if dataset.groups is None else dataset.groups[part][chosen]
+    log_shares = label_log_probs(model, rows, d, seed=seed)
+    truth = rows[:, d]
+    log_prob = log_shares[np.arange(len(rows)), truth]
+    right = log_shares.argmax(axis=1) == truth
+    known = dataset.train[:, d][dataset.train[:, d] != MISSING]
+    counts = np.bincount(known, minlength=n_labels)[:n_labels]
+    no_skill = np.log((counts + 1) / (counts.sum() + n_labels))[truth]
+    score = LogProb.exact(log_prob).mean(groups)
+    share, area = accuracy(right, groups), auc(log_shares, truth, groups)
+    found = LabelPart(
+        n=len(truth),
+        log_prob=score.value,
+        stderr=score.stderr,
+        accuracy=Measured(share.value, share.stderr),
+        auc=None if area is None else Measured(area.value, area.stderr),
+        rarer=_n_rarer(truth, groups),
+        majority=float((truth == counts.argmax()).mean()),
+        no_skill_log_prob=float(no_skill.mean()),
+    )
+    arrays = {"label_log_prob": log_prob, "label_no_skill": no_skill, "label_right": right}
+    return found, arrays if groups is None else {**arrays, "label_groups": groups}
 
 
 def labelled_rows(dataset: Dataset, part: str, most: int) -> np.ndarray:
@@ -91,24 +91,6 @@ def labelled_rows(dataset: Dataset, part: str, most: int) -> np.ndarray:
     if not len(able):
         raise Unsupported(f"no {part} row has a label")
     return np.sort(numpy_rng(0, "labels", part).permutation(able)[:most])
-
-
-def _summary(
-    log_prob: np.ndarray,
-    right: np.ndarray,
-    log_shares: np.ndarray,
-    truth: np.ndarray,
-    groups: np.ndarray | None,
-) -> dict[str, Any]:
-    score = LogProb.exact(log_prob).mean(groups)
-    share, area = accuracy(right, groups), auc(log_shares, truth, groups)
-    return {
-        "n": len(truth),
-        "log_prob": score.value,
-        "stderr": score.stderr,
-        "accuracy": {"value": share.value, "stderr": share.stderr},
-        "auc": None if area is None else {"value": area.value, "stderr": area.stderr},
-    }
 
 
 def _n_rarer(truth: np.ndarray, groups: np.ndarray | None) -> int:

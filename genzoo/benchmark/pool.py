@@ -3,8 +3,8 @@
 A worker is ``python -c "..."`` that reads jobs from its standard input and writes what happens to
 its standard output, both pickled. It is not made by ``multiprocessing``, whose fresh processes
 import the main module again: a script without ``if __name__ == "__main__"`` would start over in
-each. A class that only the main module holds can't be read by a worker, which says so
-(``Unreadable``); the caller then runs that cell itself.
+each. Classes and functions that no fresh process can import (of a script, a notebook, inside a
+function) travel by value, by cloudpickle.
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from types import ModuleType
 from typing import IO, Any
 
+import cloudpickle
+
+from genzoo.benchmark import sources
 from genzoo.benchmark.machine import THREAD_VARIABLES
 
 COMMAND = "import sys; sys.path[:] = {path!r}; from genzoo.benchmark.pool import serve; serve()"
@@ -50,27 +55,39 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Unreadable:
-    """The worker can't import what the job consists of."""
-
-    job: int
-    reason: str
-
-
-@dataclass(frozen=True)
 class Lost:
-    """The worker died, or the job raised."""
+    """The worker died, or could not read the job, or the job raised."""
 
     job: int
     reason: str
     trace: str | None
 
 
-Event = Started | Advanced | Finished | Unreadable | Lost
+Event = Started | Advanced | Finished | Lost
 
 
-class CannotReadError(Exception):
-    """A job's function raises this where the worker lacks what the job refers to."""
+def pickled(job: Any) -> bytes:
+    """A job, or a part of one, as any worker can read it.
+
+    Raises:
+        Exception: of many kinds, for what has no such form, such as an open file or a lock.
+    """
+    hidden = [m for name, m in [*sys.modules.items()] if _is_hidden(name, m)]
+    for module in hidden:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(job)
+    finally:
+        for module in hidden:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_hidden(name: str, module: Any) -> bool:
+    """Whether a module is one's own and was made by hand, or loaded from where no path leads."""
+    if not isinstance(module, ModuleType) or module.__name__ != name or "." in name:
+        return False  # what lies in a package is found where that is
+    is_own = name != "__main__" and sources.owner(name) == "own"
+    return is_own and PathFinder.find_spec(name) is None
 
 
 class _Worker:
@@ -164,8 +181,9 @@ def run_jobs(jobs: Sequence[bytes], n_workers: int) -> Generator[Event, None, No
                     yield from next_job(workers[-1])
                 continue
             name, *content = message
-            event = {"advanced": Advanced, "finished": Finished, "unreadable": Unreadable,
-                     "lost": Lost}[name](worker.job, *content)  # fmt: skip
+            event = {"advanced": Advanced, "finished": Finished, "lost": Lost}[name](
+                worker.job, *content
+            )
             yield event
             if not isinstance(event, Advanced):
                 yield from next_job(worker)
@@ -190,13 +208,7 @@ def serve() -> None:
         content = jobs.get()
         try:
             function, *arguments = pickle.loads(content)
-        except Exception as error:
-            say("unreadable", f"{type(error).__name__}: {error}")
-            continue
-        try:
             say("finished", function(*arguments, progress=_throttled(say)))
-        except CannotReadError as error:
-            say("unreadable", str(error))
         except BrokenPipeError:
             return
         except Exception as error:

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from genzoo.benchmark.entries import Cell
-from genzoo.benchmark.results import outcome_text
+from genzoo.benchmark.matrix import outcome_text
+from genzoo.results.record import CellRecord
 
 
 class Display:
@@ -37,10 +38,7 @@ class Display:
     def advance(self, cell: Cell, fraction: float, message: str) -> None:
         """A cell has done a fraction of its work."""
 
-    def drop(self, cell: Cell) -> None:
-        """A cell was given back; it begins again later."""
-
-    def finish(self, cell: Cell, record: dict[str, Any]) -> None:
+    def finish(self, cell: Cell, record: CellRecord) -> None:
         """A cell has its record. References are neither counted nor listed."""
         self.done += not cell.is_reference
 
@@ -60,7 +58,7 @@ class Lines(Display):
     def start(self, cell: Cell) -> None:
         self.began[cell.key] = time.monotonic()
 
-    def finish(self, cell: Cell, record: dict[str, Any]) -> None:
+    def finish(self, cell: Cell, record: CellRecord) -> None:
         super().finish(cell, record)
         if cell.is_reference:
             return
@@ -121,12 +119,9 @@ class Bars(Display):
     def advance(self, cell: Cell, fraction: float, message: str) -> None:
         self.bars.update(self.tasks[cell.key], completed=fraction, message=message)
 
-    def drop(self, cell: Cell) -> None:
-        self.bars.remove_task(self.tasks.pop(cell.key))
-
-    def finish(self, cell: Cell, record: dict[str, Any]) -> None:
+    def finish(self, cell: Cell, record: CellRecord) -> None:
         super().finish(cell, record)
-        self.drop(cell)
+        self.bars.remove_task(self.tasks.pop(cell.key))
         self._count()
         if cell.is_reference:
             return

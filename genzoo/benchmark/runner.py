@@ -7,26 +7,31 @@ import json
 import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
-from functools import lru_cache, partial
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genzoo.benchmark import changes, locks, plan_file, pool
+from genzoo.benchmark import changes, locks, merging, pool
+from genzoo.benchmark.attempts import reason_of
 from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, run_cell
-from genzoo.benchmark.code import Code
-from genzoo.benchmark.entries import Cell, DataEntry, ModelEntry
+from genzoo.benchmark.entries import Cell
+from genzoo.benchmark.facts import plan_of
 from genzoo.benchmark.machine import n_cores
-from genzoo.benchmark.plan import Plan, make_plan
+from genzoo.benchmark.plan import Comparison, make_plan
 from genzoo.benchmark.progress import Display, choose_display
-from genzoo.benchmark.results import Run, load_run
+from genzoo.benchmark.run import Run, load_run
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import SCHEMA_FILES, OwnDataset
 from genzoo.fitting import Budget
 from genzoo.registry import load_dataset
+from genzoo.results.plan import Plan, read_plan
+from genzoo.results.record import CellRecord, read_record
+from genzoo.results.run import record_file
 from genzoo.store import check_place, write_atomically
 
 
@@ -47,9 +52,9 @@ def compare(
 
     Cells run in worker processes of one thread each, and leave one record each in ``out``. Given
     the same folder again, cells that have an answer (``ok`` or ``unsupported``) are not run again;
-    a cell that failed is. A model that fails in one cell doesn't stop the others. A model or data
-    set of a class that a fresh process can't import (one from a notebook or a script) is run in
-    this process, after the others.
+    a cell that failed is. A model that fails in one cell doesn't stop the others. Classes of one's
+    own, from a notebook or a script too, run like all others; what can't be sent to another process
+    (an open file or a lock among a model's parameters) is a cell that failed.
 
     A folder's run grows: what an earlier call asked for stays in the run beside what this one adds,
     so that the table and the report show the cells of all calls. What now has another meaning
@@ -108,74 +113,79 @@ def _is_run_or_empty(folder: Path) -> bool:
     return all(fnmatch(path.name, SCHEMA_FILES) for path in folder.iterdir())
 
 
-def _run(folder: Path, plan: Plan, n_workers: int, save_models: bool, progress: bool) -> Run:
+def _run(
+    folder: Path, comparison: Comparison, n_workers: int, save_models: bool, progress: bool
+) -> Run:
     """Everything that needs the folder for itself."""
-    for entry in plan.datasets:
+    for entry in comparison.datasets:
         if isinstance(entry.dataset, OwnDataset):
             entry.dataset.schema_place(folder)  # refuses to write over corrections
-    earlier = load_run(folder) if (folder / "plan.json").is_file() else None
+    plan = plan_of(comparison)
+    before = read_plan(folder) if (folder / "plan.json").is_file() else None
+    asked = [*comparison.cells, *comparison.references]
+    keys = {cell.key for cell in asked} | {cell.key for cell in (before.cells if before else ())}
+    records = {key: r for key in keys for r in [_readable(folder, key)] if r is not None}
+    answered = {key for key, record in records.items() if record.is_answered}
     todo = [
-        cell
-        for cell in (*plan.cells, *plan.references)
-        if not _has_answer(folder, cell, save_models)
+        c for c in asked if c.key not in answered or _lacks_model(folder, c, records, save_models)
     ]
     waiting = {cell.key for cell in todo}
-    reused = [cell for cell in plan.cells if cell.key not in waiting]
-    content = plan_file.as_json(plan)
-    unsaved = [c for c in plan.cells if c.key in waiting and _has_answer(folder, c, False)]
-    news = changes.reused(folder, reused) + changes.to_be_saved(unsaved)
-    if earlier is not None:
-        present = plan_file.at_present(earlier.plan, content)
-        merged = plan_file.union(earlier.plan, content, present)
-        news += changes.replaced(earlier, content, present, merged)
-        content = merged
+    reused = [cell for cell in comparison.cells if cell.key not in waiting]
+    news = changes.reused([records[cell.key] for cell in reused])
+    news += changes.to_be_saved([c for c in comparison.cells if c.key in waiting & answered])
+    merged = plan
+    if before is not None:
+        present = merging.at_present(before, plan)
+        merged = merging.union(before, plan, present)
+        news += changes.replaced(before, records, plan, present, merged)
     with locks.files(folder):
-        _write_plan(folder, plan, content)
+        _write_plan(folder, comparison, merged)
     # a long cell that starts last would leave the other workers idle
     todo.sort(key=lambda cell: -cell.expected_seconds)
-    with choose_display(progress, len(plan.cells), len(reused), news) as display:
+    with choose_display(progress, len(comparison.cells), len(reused), news) as display:
         _run_cells(folder, todo, n_workers, save_models, display)
     run = load_run(folder)
     run.reused = [(cell.label, cell.data.label, cell.seed) for cell in reused]
     return run
 
 
-def _has_answer(folder: Path, cell: Cell, save_models: bool) -> bool:
-    path = folder / "cells" / f"{cell.key}.json"
+def _readable(folder: Path, key: str) -> CellRecord | None:
+    """The record of a cell; None where there is none, or a damaged one."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        status, save_error, code = record["status"], record["save_error"], record["code"]
-    except (OSError, ValueError, KeyError):
+        return read_record(record_file(folder, key))
+    except (OSError, ValueError):
+        return None
+
+
+def _lacks_model(
+    folder: Path, cell: Cell, records: Mapping[str, CellRecord], save_models: bool
+) -> bool:
+    """Whether a cell with an answer is to leave a fitted model too, and has left none."""
+    record = records[cell.key]
+    if not (record.ok and save_models and cell.model is not None and record.save_error is None):
         return False
-    if code is None:  # it changed while the cell ran
-        return False
-    if status == "ok" and save_models and cell.model is not None and save_error is None:
-        return (folder / "models" / cell.key / "model.json").is_file()
-    return status in ("ok", "unsupported")
+    return not (folder / "models" / cell.key / "model.json").is_file()
 
 
 # -------------------------------------------------------------------------------- running
 
 
 def _run_cells(
-    folder: Path, todo: list[Cell], n_workers: int, save_models: bool, display: Display
+    folder: Path, todo: Sequence[Cell], n_workers: int, save_models: bool, display: Display
 ) -> None:
-    """Run the cells in workers, then here those that no worker can read."""
-
-    def save_to(cell: Cell) -> Path | None:
-        keep = save_models and cell.model is not None
-        return (folder / "models" / cell.key).absolute() if keep else None
-
-    at_home: list[tuple[Cell, str]] = []  # with the reason
     with tempfile.TemporaryDirectory(prefix="genzoo-") as scratch:
         stored = _store_datasets(todo, Path(scratch))
         jobs, cells = [], []
         for cell in todo:
+            keep = save_models and cell.model is not None
+            save_to = (folder / "models" / cell.key).absolute() if keep else None
             try:
-                jobs.append(_as_job(cell, stored, save_to(cell)))
+                jobs.append(_as_job(cell, stored, save_to))
                 cells.append(cell)
             except Exception as error:  # pickle raises whatever the object does
-                at_home.append((cell, f"{type(error).__name__}: {error}"))
+                display.start(cell)
+                reason = f"it can't be sent to a worker process: {reason_of(error)}"
+                _finish(folder, cell, Outcome(failed_record(cell, reason)), display)
         with contextlib.closing(pool.run_jobs(jobs, n_workers)) as events:
             for event in events:
                 cell = cells[event.job]
@@ -188,80 +198,47 @@ def _run_cells(
                         _finish(folder, cell, outcome, display)
                     case pool.Lost(reason=reason, trace=trace):
                         _finish(folder, cell, Outcome(failed_record(cell, reason, trace)), display)
-                    case pool.Unreadable(reason=reason):
-                        display.drop(cell)
-                        at_home.append((cell, reason))
-    for cell, reason in at_home:
-        display.start(cell)
-        outcome = run_cell(cell, partial(display.advance, cell), save_to(cell))
-        outcome.record["notes"].append(
-            f"ran in the parent process (and has its peak memory): no worker can read it: {reason}"
-        )
-        _finish(folder, cell, outcome, display)
 
 
-def _store_datasets(
-    cells: list[Cell], scratch: Path
-) -> dict[tuple[str, int | None], Path | Exception]:
-    """Write the data sets that workers can't load by a key; what prevents it, where it can't be."""
-    stored: dict[tuple[str, int | None], Path | Exception] = {}
+Stored = dict[tuple[str, int | None], Path | Exception]
+
+
+def _store_datasets(cells: Sequence[Cell], scratch: Path) -> Stored:
+    """Write the data sets that workers can't load by a key, once for all their cells; what prevents
+    it, where it can't be."""
+    stored: Stored = {}
     for entry in (cell.data for cell in cells):
         part = entry.label, entry.fold
         if entry.registry_key is None and part not in stored:
             path = scratch / f"{len(stored)}.pickle"
             try:
-                path.write_bytes(pickle.dumps(entry.dataset))
+                path.write_bytes(pool.pickled(entry.dataset))
                 stored[part] = path
             except Exception as error:  # pickle raises whatever the object does
                 stored[part] = error
     return stored
 
 
-def _as_job(
-    cell: Cell, stored: Mapping[tuple[str, int | None], Path | Exception], save_to: Path | None
-) -> bytes:
+def _as_job(cell: Cell, stored: Stored, save_to: Path | None) -> bytes:
     """What a worker needs to run the cell; raises where that can't be pickled."""
-    entry = cell.data
-    source = stored.get((entry.label, entry.fold), entry.registry_key)
+    source = stored.get((cell.data.label, cell.data.fold), cell.data.registry_key)
     if isinstance(source, Exception):
         raise source
-    return pickle.dumps(
-        (
-            run_job, cell.key, cell.model, cell.seed, cell.code, cell.stand_in, entry.label,
-            source, entry.budget, entry.fold, entry.folds, save_to,
-        )
-    )  # fmt: skip
+    # the data set travels apart
+    without = replace(cell, data=replace(cell.data, dataset=None))  # type: ignore[arg-type]
+    return pool.pickled((run_job, without, source, save_to))
 
 
-def run_job(
-    key: str,
-    model: ModelEntry | None,
-    seed: int | None,
-    code: Code,
-    stand_in: str,
-    label: str,
-    source: str | Path,
-    budget: Budget,
-    fold: int | None,
-    folds: int | None,
-    save_to: Path | None,
-    *,
-    progress: Any,
-) -> Outcome:
+def run_job(cell: Cell, source: str | Path, save_to: Path | None, *, progress: Any) -> Outcome:
     """A worker's side of a cell. ``source``: a registry key, or the file of a pickled Dataset."""
-    registry_key = source if isinstance(source, str) else None
-    entry = DataEntry(label, registry_key, _load(source), budget, fold, folds)
-    return run_cell(Cell(key, model, entry, seed, code, stand_in), progress, save_to)
+    return run_cell(
+        replace(cell, data=replace(cell.data, dataset=_load(source))), progress, save_to
+    )
 
 
 @lru_cache(maxsize=4)
 def _load(source: str | Path) -> Dataset:
-    if isinstance(source, str):
-        return load_dataset(source)
-    try:
-        return pickle.loads(source.read_bytes())
-    except Exception as error:  # a class in it can't be imported here
-        raise pool.CannotReadError(f"{type(error).__name__}: {error}") from error
+    return load_dataset(source) if isinstance(source, str) else pickle.loads(source.read_bytes())
 
 
 # -------------------------------------------------------------------------------- writing
@@ -269,19 +246,19 @@ def _load(source: str | Path) -> Dataset:
 
 def _finish(folder: Path, cell: Cell, outcome: Outcome, display: Display) -> None:
     """Arrays first: where there is a record, all of the cell is there."""
-    record = outcome.record
+    record, file = outcome.record, record_file(folder, cell.key)
     if not cell.code.is_current():
         # workers read a module when they first need it: which code they had is not known
-        record["code"] = None
-        record["notes"].append(
+        note = (
             "its code changed while it ran: it may be of the old or the new code, and is run again "
             "by the next call"
         )
+        record = replace(record, code=None, notes=(*record.notes, note))
     with locks.files(folder):
         if outcome.arrays:
-            record["values"] = f"{cell.key}.npz"
-            _write_arrays(folder / "cells" / f"{cell.key}.npz", outcome.arrays)
-        _write_json(folder / "cells" / f"{cell.key}.json", record)
+            record = replace(record, values=f"{cell.key}.npz")
+            _write_arrays(file.with_suffix(".npz"), outcome.arrays)
+        _write_json(file, record.to_json())
     display.finish(cell, record)
 
 
@@ -295,9 +272,9 @@ def _write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
-def _write_plan(folder: Path, plan: Plan, content: dict[str, Any]) -> None:
+def _write_plan(folder: Path, comparison: Comparison, plan: Plan) -> None:
     """The data sets' files first: where there is a plan, all that it names is there."""
-    for entry in (e for e in plan.datasets if not e.fold):  # of folds the first
+    for entry in (e for e in comparison.datasets if not e.fold):  # of folds the first
         schema = entry.dataset.schema
         place = folder / "datasets"
         write_atomically(place / f"{entry.label}.schema.json", schema.to_json().encode())
@@ -305,4 +282,4 @@ def _write_plan(folder: Path, plan: Plan, content: dict[str, Any]) -> None:
         _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
         if isinstance(entry.dataset, OwnDataset):
             entry.dataset.write_schema(folder)
-    _write_json(folder / "plan.json", content)
+    _write_json(folder / "plan.json", plan.to_json())

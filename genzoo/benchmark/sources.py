@@ -16,7 +16,9 @@ from genzoo.keys import FACE
 PACKAGE = "genzoo"
 ROOT = Path(__file__).resolve().parents[2]
 # one's own scripts call them, and no number of a cell depends on them
-FRONT_END = tuple(f"{PACKAGE}.{name}" for name in ("benchmark", "cli", "conformance", "report"))
+FRONT_END = tuple(
+    f"{PACKAGE}.{name}" for name in ("benchmark", "cli", "conformance", "report", "results")
+)
 # its tables name code by key: whoever looks something up takes the code that it finds into account
 REGISTRY, TABLES = (
     f"{PACKAGE}.keys",

@@ -8,15 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from genzoo import benchmark
-from genzoo.benchmark.results import Run
+from genzoo.benchmark.run import Run
 from genzoo.cli.options import BudgetOption, SchemaOption
 from genzoo.datasets import own
 from genzoo.datasets.own.show import as_text
 from genzoo.keys import DATASETS
-from genzoo.results.advice import advise, in_words
+from genzoo.report.advice import advise, in_words
 from genzoo.results.choice import choose_likelihood
 from genzoo.results.numbers import ascii_marks
-from genzoo.results.record import read_run
+from genzoo.results.run import read_run
 from genzoo.store import check_place, check_target
 
 
@@ -162,7 +162,7 @@ def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
     """
     record = read_run(run.folder)
     advice = next(a for a in advise(record, dataset) if a.purpose in ("none", "likelihood"))
-    k = record.facts(dataset)["folds"]
+    k = record.facts(dataset).folds
     of_folds = "" if k is None else f": the fit of the first of {k} folds"
     if advice.model is not None:
         return f"{best}, for likelihoods on {dataset}, is saved in {place}{of_folds}"

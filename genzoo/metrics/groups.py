@@ -9,12 +9,12 @@ Reference:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from genzoo.jackknife import Jackknife
 from genzoo.values import Unsupported
 
 FEWEST_GROUPS = 4
@@ -120,11 +120,9 @@ class Groups:
         Raises:
             Unsupported: where there is but one group.
         """
-        G, n = len(self.sizes), len(self.number)
-        if G < 2:
+        if len(self.sizes) < 2:
             raise Unsupported("an error of a mean needs at least 2 groups; got 1")
-        moved = self.total(values - values.mean()) / (n - self.sizes)
-        return math.sqrt((G - 1) / G * float((moved**2).sum()))
+        return Jackknife.of(values, np.ones(len(self.number)), self.number).stderr
 
 
 def all_independent(*sides: Groups) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from genzoo.results.contender import Contender, at
 from genzoo.results.numbers import DASH, number, with_error
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import Fit
+from genzoo.results.record import BoundRecord, CellRecord
 
 ESTIMATORS = {
     "elbo": "evidence lower bound",
@@ -46,24 +48,32 @@ def bounds(ranking: Ranking) -> list[Bound]:
     return [_bound(entry) for entry in ranking.entries if entry.kind != "exact"]
 
 
+def of_bound(record: CellRecord) -> BoundRecord | None:
+    return record.bound
+
+
+def of_calibration(name: str) -> Callable[[CellRecord], float | None]:
+    """A number of the calibration."""
+    return lambda record: (record.calibration or {}).get(name)
+
+
 def marginal_weight(entry: Entry) -> float | None:
     """The share of the observation model that is the training marginals, mean over the folds; None
     for a family that has no such share."""
-    return None if entry.fit is None else entry.fit.mean("calibration", "marginal_weight")
+    return None if entry.fit is None else entry.fit.mean(of_calibration("marginal_weight"))
 
 
 def _bound(entry: Entry) -> Bound:
     fit = entry.fit
     assert fit is not None
-    sources = [c.record["bound"] for c in fit.cells if c.record.get("bound")]
-    names = list(dict.fromkeys(s["estimator"] for s in sources if s["estimator"]))
-    low, weight = fit.mean("bound", "ess_low"), marginal_weight(entry)
+    names = [r.bound.estimator for r in fit.records if r.bound and r.bound.estimator]
+    low, weight = fit.mean(at(of_bound, lambda b: b.ess_low)), marginal_weight(entry)
     gap, about = _gap(fit)
     return Bound(
         entry.model,
         entry.kind.replace("_", " "),
-        [(name.upper(), ESTIMATORS.get(name, "")) for name in names],
-        _draws(fit.mean("bound", "ess_median")),
+        [(name.upper(), ESTIMATORS.get(name, "")) for name in dict.fromkeys(names)],
+        _draws(fit.mean(at(of_bound, lambda b: b.ess_median))),
         _draws(low),
         low is not None and low < FEW_DRAWS,
         gap,
@@ -78,14 +88,14 @@ def _draws(value: float | None) -> str:
     return number(value, 1 if value is not None and value < 100 else 0)
 
 
-def _gap(fit: Fit) -> tuple[str, str]:
-    gap = fit.measured("bound", "gap")
+def _gap(fit: Contender) -> tuple[str, str]:
+    gap, parts = fit.measured(at(of_bound, lambda b: b.gap)), [r.bound for r in fit.records]
     if gap is not None:
-        return with_error(*gap), f"on {fit.cells[0].at('bound', 'gap', 'n')} of its own samples"
-    refusals = (c.at("bound", "gap_refused") for c in fit.cells)
-    return DASH, next((why for why in refusals if why), "")
+        n = next(part.gap.n for part in parts if part and part.gap)
+        return with_error(*gap), f"on {n} of its own samples"
+    return DASH, next((part.gap_refused for part in parts if part and part.gap_refused), "")
 
 
-def _calibration(fit: Fit) -> str:
-    before, after = (fit.mean("calibration", when) for when in ("before", "after"))
+def _calibration(fit: Contender) -> str:
+    before, after = (fit.mean(of_calibration(when)) for when in ("before", "after"))
     return DASH if after is None else f"{number(before)} → {number(after)}"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from markupsafe import Markup
@@ -65,6 +65,65 @@ def ticks(low: float, high: float, n: int) -> list[float]:
     return [i * step for i in range(first, last + 1)]
 
 
+@dataclass(frozen=True)
+class Axes:
+    """Nats over the logarithm of seconds, in a box of the figure; what lies far below the ends of
+    the curves is cut off."""
+
+    low: float
+    high: float
+    first: float
+    last: float
+
+    width, height, left, right, top, bottom = 760, 340, 64, 610, 12, 300
+
+    @classmethod
+    def around(cls, curves: Sequence[Curve], reference: float | None) -> Self:
+        """Curves of finite points, and a horizontal line."""
+        tops = [float(c.nats.max()) for c in curves] + ([] if reference is None else [reference])
+        high, low = max(tops), min(tops)
+        room = max(high - low, 0.02 * abs(high), 1e-3)
+        low = max(low - 0.5 * room, min(*(float(c.nats.min()) for c in curves), low))
+        times = np.concatenate([c.seconds for c in curves])
+        first = max(0.01, float(times[times > 0].min())) if (times > 0).any() else 0.1
+        last = max(1.15 * float(times.max()), first * 3)
+        return cls(low - 0.02 * room, high + 0.06 * room, first, last)
+
+    def across(self, seconds: np.ndarray | float) -> np.ndarray:
+        x0, x1 = math.log10(self.first), math.log10(self.last)
+        place = np.log10(np.maximum(seconds, self.first))
+        return self.left + (place - x0) / (x1 - x0) * (self.right - self.left)
+
+    def up(self, nats: np.ndarray | float) -> np.ndarray:
+        share = (self.high - np.asarray(nats)) / (self.high - self.low)
+        return self.top + share * (self.bottom - self.top)
+
+    def draw(self, svg: ET.Element, clip: str) -> None:
+        """The grid, and the box that curves are cut to."""
+        area = _add(_add(svg, "clipPath", id=clip), "rect", x=self.left, y=self.top)
+        area.set("width", str(self.right - self.left))
+        area.set("height", str(self.bottom - self.top))
+        grid = _add(svg, "g", class_="grid")
+        shown = ticks(self.low, self.high, 7)
+        step = shown[1] - shown[0] if len(shown) > 1 else 0.1
+        places = max(0, -math.floor(math.log10(step) + 1e-9))
+        for value in shown:
+            y = float(self.up(value))
+            _add(grid, "line", x1=self.left, x2=self.right, y1=y, y2=y)
+            _add(grid, "text", number(value, places), x=self.left - 8, y=y + 4, text_anchor="end")
+        x0, x1 = math.log10(self.first), math.log10(self.last)
+        for exponent in range(math.floor(x0), math.ceil(x1) + 1):
+            for seconds in (10.0**exponent, 3 * 10.0**exponent):
+                if x0 - 1e-9 <= math.log10(seconds) <= x1 + 1e-9:
+                    x = float(self.across(seconds))
+                    _add(grid, "line", x1=x, x2=x, y1=self.top, y2=self.bottom)
+                    y = self.bottom + 16
+                    _add(grid, "text", f"{seconds:g} s", x=x, y=y, text_anchor="middle")
+        x = (self.left + self.right) / 2
+        words = "training seconds (logarithmic)"
+        _add(grid, "text", words, x=x, y=self.height - 6, text_anchor="middle")
+
+
 def learning_curves(
     curves: Sequence[Curve], title: str, key: str, reference: tuple[str, float] | None = None
 ) -> Markup | None:
@@ -76,57 +135,20 @@ def learning_curves(
         key: part of the figure's id on the page.
         reference: a horizontal line, such as the truth's.
     """
-    drawn = [(c, keep) for c in curves if (keep := np.isfinite(c.nats)).any()]
+    finite = [(c, np.isfinite(c.nats)) for c in curves]
+    drawn = [replace(c, seconds=c.seconds[k], nats=c.nats[k]) for c, k in finite if k.any()]
     if not drawn:
         return None
-    width, height, left, right, top, bottom = 760, 340, 64, 150, 12, 40
-    lasts = [float(c.nats[keep].max()) for c, keep in drawn]
-    tops = lasts + ([reference[1]] if reference else [])
-    high, low = max(tops), min(tops)
-    room = max(high - low, 0.02 * abs(high), 1e-3)
-    starts = min(float(c.nats[keep].min()) for c, keep in drawn)
-    low = max(low - 0.5 * room, min(starts, low))
-    high, low = high + 0.06 * room, low - 0.02 * room
-    times = np.concatenate([c.seconds[keep] for c, keep in drawn])
-    first = max(0.01, float(times[times > 0].min())) if (times > 0).any() else 0.1
-    x0, x1 = math.log10(first), math.log10(max(1.15 * float(times.max()), first * 3))
-
-    def across(seconds: np.ndarray | float) -> np.ndarray:
-        place = np.log10(np.maximum(seconds, first))
-        return left + (place - x0) / (x1 - x0) * (width - left - right)
-
-    def up(nats: np.ndarray | float) -> np.ndarray:
-        return top + (high - np.asarray(nats)) / (high - low) * (height - top - bottom)
-
-    svg = _figure(width, height, title)
-    clip = f"clip-{key}"
-    area = _add(_add(svg, "clipPath", id=clip), "rect", x=left, y=top)
-    area.set("width", str(width - left - right))
-    area.set("height", str(height - top - bottom))
-    grid = _add(svg, "g", class_="grid")
-    shown = ticks(low, high, 7)
-    places = max(0, -math.floor(math.log10(shown[1] - shown[0]) + 1e-9)) if len(shown) > 1 else 1
-    for value in shown:
-        y = float(up(value))
-        _add(grid, "line", x1=left, x2=width - right, y1=y, y2=y)
-        _add(grid, "text", number(value, places), x=left - 8, y=y + 4, text_anchor="end")
-    for exponent in range(math.floor(x0), math.ceil(x1) + 1):
-        for factor in (1, 3):
-            seconds = factor * 10.0**exponent
-            if x0 - 1e-9 <= math.log10(seconds) <= x1 + 1e-9:
-                x = float(across(seconds))
-                _add(grid, "line", x1=x, x2=x, y1=top, y2=height - bottom)
-                y = height - bottom + 16
-                _add(grid, "text", f"{seconds:g} s", x=x, y=y, text_anchor="middle")
-    x = (left + width - right) / 2
-    _add(grid, "text", "training seconds (logarithmic)", x=x, y=height - 6, text_anchor="middle")
+    axes = Axes.around(drawn, None if reference is None else reference[1])
+    svg, clip = _figure(axes.width, axes.height, title), f"clip-{key}"
+    axes.draw(svg, clip)
     labels: dict[str, tuple[float, str]] = {}
     if reference:
-        y = float(up(reference[1]))
-        _add(svg, "line", x1=left, x2=width - right, y1=y, y2=y, class_="reference")
+        y = float(axes.up(reference[1]))
+        _add(svg, "line", x1=axes.left, x2=axes.right, y1=y, y2=y, class_="reference")
         labels[reference[0]] = (y, "reference-label")
-    for curve, keep in drawn:
-        xs, ys = across(curve.seconds[keep]), up(curve.nats[keep])
+    for curve in drawn:
+        xs, ys = axes.across(curve.seconds), axes.up(curve.nats)
         colour = curve.colour % N_COLOURS
         group = _add(svg, "g", class_=f"line c{colour}", clip_path=f"url(#{clip})")
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(xs, ys, strict=True))
@@ -134,13 +156,12 @@ def learning_curves(
             _add(group, "polyline", points=points, stroke_dasharray=DASHES[colour] or "none")
         best = int(np.argmin(ys))
         x, y = float(xs[best]), float(ys[best])
-        _add(group, "line", x1=x, x2=width - right, y1=y, y2=y, class_="kept")
+        _add(group, "line", x1=x, x2=axes.right, y1=y, y2=y, class_="kept")
         _add(group, "circle", cx=x, cy=y, r=3.5)
         labels[curve.label] = (y, f"label c{colour}")
-    for (label, (_, style)), y in zip(
-        labels.items(), _apart([y for y, _ in labels.values()], top + 4, height - 4), strict=True
-    ):
-        _add(svg, "text", _short(label, 22), x=width - right + 8, y=y + 4, class_=style)
+    places = _apart([y for y, _ in labels.values()], axes.top + 4, axes.height - 4)
+    for (label, (_, style)), y in zip(labels.items(), places, strict=True):
+        _add(svg, "text", _short(label, 22), x=axes.right + 8, y=y + 4, class_=style)
     return _markup(svg)
 
 

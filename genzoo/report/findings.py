@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genzoo.benchmark.plan_file import code_changed
+from genzoo.report.advice import FEW_TEST_ROWS
 from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
-from genzoo.results import advice as recommend
-from genzoo.results.advice import NATS, learned
-from genzoo.results.choice import BASELINE, Choice
+from genzoo.report.wording import NATS, learned, margin_of, shown, too_short
+from genzoo.results.advice import too_few
+from genzoo.results.choice import Choice, n_test
 from genzoo.results.numbers import count, listing, number, with_error
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import TRUTH, RunRecord
+from genzoo.results.record import BASELINE, TRUTH
+from genzoo.results.run import RunRecord
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
         return "alarm", "alarm"
     if choice is None:
         return "not chosen", "open"
-    if choice.too_short or recommend.too_few(run, ranking.dataset.name):
+    if choice.too_short or too_few(run, ranking.dataset.name) is not None:
         return "too few to say", "open"
     verdicts = {a.verdict for a in choice.against}
     if not verdicts:
@@ -87,7 +89,7 @@ def _names(entries: list[Entry]) -> str:
 
 def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
     if choice.too_short:
-        words = recommend.too_short(run, ranking.dataset.name, choice)
+        words = too_short(run, ranking.dataset.name, choice)
         return [f"{words[0].upper()}{words[1:]}."]
     sentences = []
     for against in choice.with_verdict("better"):
@@ -97,7 +99,7 @@ def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
             f"Test rows show {against.other.model} to be better than validation's choice, by "
             f"{with_error(-d.value, d.stderr)} nats a row."
         )
-    sentences += recommend.shown(choice, NATS, recommend.margin_of(choice, NATS))
+    sentences += shown(choice, NATS, margin_of(choice, NATS))
     for against in choice.with_verdict("not comparable"):
         sentences.append(f"{against.other.model} left no values of the same test rows to compare.")
     return sentences
@@ -151,7 +153,7 @@ def _blocks(ranking: Ranking) -> str:
 
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     """A few sentences about the whole run."""
-    planned = sum(asked["model"] != TRUTH for asked in run.plan["cells"])
+    planned = sum(asked.model != TRUTH for asked in run.plan.cells)
     ok = sum(c.ok for c in run.cells if c.model != TRUTH)
     seeds = count(len(run.seeds), "seed")
     sentences = [
@@ -160,7 +162,7 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     ]
     sentences[0] = sentences[0][0].upper() + sentences[0][1:]
     wins: dict[str, list[str]] = {}
-    few = [r.dataset.name for r in rankings if recommend.too_few(run, r.dataset.name)]
+    few = [r.dataset.name for r in rankings if too_few(run, r.dataset.name) is not None]
     for ranking in rankings:
         if ranking.chosen is not None and ranking.dataset.name not in few:
             wins.setdefault(ranking.chosen.model, []).append(ranking.dataset.name)
@@ -185,16 +187,25 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     return sentences
 
 
-def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
+def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -> list[str]:
     """What can't be concluded, and why."""
-    found = []
-    changed = code_changed(run.plan)
-    if changed:
-        found.append(
-            f"The code of {listing(changed)} changed since these cells were run: their figures are "
-            f"those of older code, and the same comparison runs them anew."
-        )
     entries = [e for ranking in rankings for e in ranking.entries]
+    found = []
+    if old_code:
+        found.append(
+            f"The code of {listing(old_code)} changed since these cells were run: their figures "
+            f"are those of older code, and the same comparison runs them anew."
+        )
+    found += _of_models(run, entries) + _of_rows(rankings)
+    missing = [e for ranking in rankings for e in ranking.failed]
+    if missing:
+        where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
+        found.append(f"Cells without a result take no rank: {where}.")
+    return found
+
+
+def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
+    found = []
     bounds = list(dict.fromkeys(e.model for e in entries if e.kind == "lower_bound"))
     if bounds:
         found.append(
@@ -224,10 +235,15 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
             f"Still improving when training stopped: {where}. More training would "
             f"raise these values, so their ranks belong to this budget."
         )
-    judged = {r.dataset.name: recommend.n_test(r.choice.chosen) for r in rankings if r.choice}
+    return found
+
+
+def _of_rows(rankings: list[Ranking]) -> list[str]:
+    found = []
+    judged = {r.dataset.name: n_test(r.choice.chosen) for r in rankings if r.choice}
     short = {r.dataset.name for r in rankings if r.choice and r.choice.too_short}
     few = {name: n for name, n in judged.items()
-           if 0 < n < recommend.FEW_TEST_ROWS and name not in short}  # fmt: skip
+           if 0 < n < FEW_TEST_ROWS and name not in short}  # fmt: skip
     if few:
         where = listing([f"{name} ({n})" for name, n in few.items()])
         found.append(
@@ -236,7 +252,7 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
         )
     if short:
         found.append(f"Too few independent test rows to prove anything: {listing(sorted(short))}.")
-    blocks = [r for r in rankings if (r.dataset.facts.get("units") or {}).get("what") == "blocks"]
+    blocks = [r for r in rankings if (u := r.dataset.facts.units) and u.what == "blocks"]
     if blocks:
         where = listing([f"{r.dataset.name} ({_blocks(r)})" for r in blocks])
         found.append(
@@ -249,8 +265,4 @@ def cautions(run: RunRecord, rankings: list[Ranking]) -> list[str]:
             f"On {listing(unknown)} the truth is not known: no gap to it, and no alarm could be "
             f"raised."
         )
-    missing = [e for ranking in rankings for e in ranking.failed]
-    if missing:
-        where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
-        found.append(f"Cells without a result take no rank: {where}.")
     return found

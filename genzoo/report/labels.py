@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from genzoo.results.advice import area, in_percent
+from genzoo.report.wording import area, in_percent
 from genzoo.results.choice import FEWEST_RARER, VERDICTS, Choice, choose_label
+from genzoo.results.contender import Contender, of_test_labels
 from genzoo.results.numbers import DASH, number, with_error
-from genzoo.results.record import Fit, RunRecord
+from genzoo.results.run import RunRecord
 
 NO_SKILL = "no skill: the shares in training"
 
@@ -18,7 +18,7 @@ class Line:
     """A model's line, as text; ``seed`` is that of the fit that validation chose for labels."""
 
     model: str
-    seed: Any
+    seed: int | None
     log_prob: str
     behind: str
     verdict: str
@@ -48,30 +48,30 @@ def table(run: RunRecord, dataset: str) -> Table | None:
         behind = DASH if d is None else with_error(d.value, d.stderr)
         verdict = "too few to say" if few else VERDICTS[against.verdict]
         lines.append(_line(against.other, behind, verdict))
-    n = sum(int(c.at("label", "test", "n")) for c in choice.chosen.cells)
+    n = choice.chosen.count(of_test_labels)
     return Table([*lines, _no_skill(choice)], n, _left_out(run, dataset))
 
 
-def _line(fit: Fit, behind: str, verdict: str) -> Line:
-    (score, error), (share, share_error), auc = (
-        fit.told(name) for name in ("log_prob", "accuracy", "auc")
+def _line(fit: Contender, behind: str, verdict: str) -> Line:
+    score, share, auc = (
+        fit.told(of) for of in (lambda p: p.score, lambda p: p.accuracy, lambda p: p.auc)
     )
     return Line(
         fit.model,
         fit.seed,
-        with_error(score, error),
+        with_error(*(score or (None, None))),
         behind,
         verdict,
-        in_percent(share, share_error),
-        DASH if auc[0] is None else area(*auc),
+        in_percent(share),
+        DASH if auc is None else area(auc),
     )
 
 
 def no_skill(choice: Choice) -> dict[str, float | None]:
     """What the shares of the labels in training are worth on the same rows, by quantity."""
-    log_prob, share = (
-        choice.chosen.pooled("label", "test", name) for name in ("no_skill_log_prob", "majority")
-    )
+    chosen = choice.chosen
+    log_prob = chosen.pooled(of_test_labels, lambda p: p.no_skill_log_prob)
+    share = chosen.pooled(of_test_labels, lambda p: p.majority)
     return {"log_prob": log_prob, "accuracy": share, "auc": 0.5}
 
 
@@ -85,8 +85,8 @@ def _no_skill(choice: Choice) -> Line:
 def _left_out(run: RunRecord, dataset: str) -> list[tuple[str, str]]:
     found = {}
     for model in run.asked(dataset):
-        for fit in run.fits(model, dataset):
-            for cell in fit.cells:
-                if reason := cell.at("label", "left_out"):
-                    found[model] = str(reason)
+        for fit in run.contenders(model, dataset):
+            for record in fit.records:
+                if record.label and record.label.left_out:
+                    found[model] = record.label.left_out
     return list(found.items())

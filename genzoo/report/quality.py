@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from genzoo.benchmark.plan import COPYCAT, HELD_OUT
 from genzoo.metrics import registered
+from genzoo.results.contender import Contender
 from genzoo.results.numbers import Value, listing
 from genzoo.results.ranking import Ranking
-from genzoo.results.record import Fit, RunRecord
+from genzoo.results.record import COPYCAT, HELD_OUT, MetricRecord
+from genzoo.results.run import RunRecord
 
 TELLS_APART, SURE = 2.0, 3.0  # standard errors of a difference
 HALF_WAY = 0.5  # from fresh rows to copied ones
@@ -40,7 +40,7 @@ class Row:
     """
 
     source: str
-    seed: Any
+    seed: int | None
     is_reference: bool
     values: list[Value | None]
     leads: list[bool]
@@ -69,7 +69,7 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     values = {fit.model: [_value(fit, key) for key in facts] for fit in sources}
     models = [fit.model for fit in ranking.sampled]
     leads = [
-        _leading([values[m][i] for m in models], higher=metric["higher_is_better"])
+        _leading([values[m][i] for m in models], higher=metric.higher_is_better)
         if key not in specs or specs[key].ideal is None
         else [False] * len(models)
         for i, (key, metric) in enumerate(facts.items())
@@ -88,18 +88,18 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     return Quality(columns, rows, findings, caveats, _left_out(sources))
 
 
-def sample_metrics(fits: Sequence[Fit]) -> dict[str, dict[str, Any]]:
+def sample_metrics(fits: Sequence[Contender]) -> dict[str, MetricRecord]:
     """The metrics of samples that one of the fits has in every fold, each with a record of it."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, MetricRecord] = {}
     of_likelihood = {key for key, metric in registered().items() if not metric.of_samples}
     for fit in fits:
-        for key, metric in fit.cells[0].record["metrics"].items():
+        for key, metric in fit.records[0].metrics.items():
             if key not in of_likelihood and fit.metric(key) is not None:
                 found.setdefault(key, metric)
     return found
 
 
-def _value(fit: Fit, key: str) -> Value | None:
+def _value(fit: Contender, key: str) -> Value | None:
     found = fit.metric(key)
     return None if found is None else Value(*found)
 
@@ -145,13 +145,13 @@ def _memorising(
     ], []
 
 
-def _column(key: str, metric: dict[str, Any]) -> Column:
+def _column(key: str, metric: MetricRecord) -> Column:
     spec = registered().get(key)  # an older run's may be gone
-    arrow = "↑" if metric["higher_is_better"] else "↓"
+    arrow = "↑" if metric.higher_is_better else "↓"
     if spec is not None and spec.ideal is not None:
         arrow = f"→ {spec.ideal:g}"
     meaning = "" if spec is None else spec.meaning
-    return Column(_title(key), arrow, str(metric["unit"]), meaning)
+    return Column(_title(key), arrow, metric.unit, meaning)
 
 
 def _title(key: str) -> str:
@@ -159,13 +159,13 @@ def _title(key: str) -> str:
     return key if spec is None else spec.title
 
 
-def _left_out(fits: Sequence[Fit]) -> list[tuple[str, str]]:
+def _left_out(fits: Sequence[Contender]) -> list[tuple[str, str]]:
     """What was left out, with whose samples where it was not all of them, and why; what has the
     same reason stands together."""
     found: dict[tuple[str, str], list[str]] = {}
     for fit in fits:
-        for cell in fit.cells:
-            for key, reason in cell.record["metrics_left_out"].items():
+        for record in fit.records:
+            for key, reason in record.metrics_left_out.items():
                 sources = found.setdefault((key, reason), [])
                 if fit.model not in sources:
                     sources.append(fit.model)

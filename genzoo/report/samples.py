@@ -10,8 +10,9 @@ import numpy as np
 from markupsafe import Markup
 
 from genzoo.report import figures, png
+from genzoo.results.contender import Contender, Result
 from genzoo.results.numbers import number
-from genzoo.results.record import Cell, DatasetRecord, Fit
+from genzoo.results.run import DatasetRecord
 from genzoo.space.schema import Schema
 
 LONG_STRING = 32  # longer strings are shown as texts
@@ -25,7 +26,7 @@ class Gallery:
 
     source: str
     colour: int | None
-    seed: Any = None
+    seed: int | None = None
     image: str = ""
     n: int = 0
     strings: list[str] = field(default_factory=list)
@@ -50,7 +51,7 @@ class Marginals:
 
 
 def galleries(
-    dataset: DatasetRecord, fits: Sequence[Fit], colours: dict[str, int]
+    dataset: DatasetRecord, fits: Sequence[Contender], colours: dict[str, int]
 ) -> list[Gallery]:
     """Real rows first, then each fit's samples; of several folds the first one's."""
     if dataset.schema is None:
@@ -63,7 +64,7 @@ def galleries(
         if cell.rows is not None and len(cell.rows):
             empty = Gallery(fit.model, colours.get(fit.model), fit.seed)
             gallery = _gallery(empty, dataset.schema, cell.rows)
-            gallery.completions = cell.record.get("completions") or {}
+            gallery.completions = cell.record.completions or {}
             found.append(gallery)
     return found
 
@@ -118,7 +119,7 @@ def _text(value: Any) -> str:
 
 
 def marginals(
-    dataset: DatasetRecord, fits: Sequence[Fit], colours: dict[str, int]
+    dataset: DatasetRecord, fits: Sequence[Contender], colours: dict[str, int]
 ) -> Marginals | None:
     """Training rows' marginals against the fits' samples; None where either is unknown."""
     schema, (p, q, cells) = dataset.schema, _shares(dataset, fits)
@@ -135,7 +136,7 @@ def marginals(
         )
         for d in worst
     ]
-    n = int(cells[0].record.get("n_sampled") or 1)
+    n = cells[0].record.n_sampled or 1
     means = sorted(zip(q, distance.mean(axis=1).tolist(), strict=True), key=lambda item: item[1])
     return Marginals(
         drawn,
@@ -147,8 +148,8 @@ def marginals(
 
 
 def mean_distances(
-    dataset: DatasetRecord, fits: Sequence[Fit]
-) -> tuple[list[tuple[Cell, float]], float]:
+    dataset: DatasetRecord, fits: Sequence[Contender]
+) -> tuple[list[tuple[Result, float]], float]:
     """The mean total variation of each fit's marginals from the training rows', with the cell that
     they are from, and what a perfect model would show with as many samples; empty where either is
     unknown."""
@@ -156,20 +157,20 @@ def mean_distances(
     if not q:
         return [], 0.0
     means = _distances(p, q).mean(axis=1).tolist()
-    n = int(cells[0].record.get("n_sampled") or 1)
+    n = cells[0].record.n_sampled or 1
     return list(zip(cells, means, strict=True)), _noise(p, n)
 
 
 def _shares(
-    dataset: DatasetRecord, fits: Sequence[Fit]
-) -> tuple[list[np.ndarray], dict[str, list[np.ndarray]], list[Cell]]:
+    dataset: DatasetRecord, fits: Sequence[Contender]
+) -> tuple[list[np.ndarray], dict[str, list[np.ndarray]], list[Result]]:
     """The shares of each variable's codes in the training rows and in each fit's samples, and the
     cells that these are from; with folds, all of the first."""
-    real = dataset.facts.get("marginals")
+    real = dataset.facts.marginals
     first = [fit.cells[0] for fit in fits]
-    found = [c for c in first if c.record.get("marginals")] if real else []
+    found = [c for c in first if c.record.marginals] if real else []
     p = [np.asarray(shares, dtype=float) for shares in real or []]
-    q = {c.model: [np.asarray(s, dtype=float) for s in c.record["marginals"]] for c in found}
+    q = {c.model: [np.asarray(s, dtype=float) for s in c.record.marginals or ()] for c in found}
     return p, q, found
 
 

@@ -7,17 +7,21 @@ models, or speak of several seeds, come from the rankings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from genzoo.benchmark.plan import REFERENCES
+from genzoo.report.bounds import of_bound, of_calibration
 from genzoo.report.labels import NO_SKILL, no_skill
 from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
+from genzoo.results.contender import Contender, HasError, Result, at
+from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Ranking, rank
-from genzoo.results.record import Cell, Fit, RunRecord
+from genzoo.results.record import REFERENCES, CellRecord, LabelPart, Measured
+from genzoo.results.run import RunRecord
+from genzoo.results.statistics import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +30,32 @@ FIELDS = ("dataset", "model", "seed", "fold", "quantity", "value", "stderr", "un
 # not numbers of a table: what the cell is, texts, and what figures are drawn from
 SKIPPED = (
     "key", "seed", "fold", "params", "versions", "machine", "notes", "marginals", "traceback",
-    "completions", "curve", "metrics_left_out",
+    "completions", "curve", "metrics_left_out", "format_version",
 )  # fmt: skip
 UNITS = {  # by how a quantity's name ends
     "log_prob": "nats per row", "accuracy": "share of cases", "majority": "share of cases",
     "auc": "area", "seconds": "s", "memory_mb": "MiB",
 }  # fmt: skip
 SCORES = ("value", "test_log_prob", "log_prob")  # beside which a record keeps stderr and kind
-MEANS = (  # over folds; of these a table may show the mean
-    "train_seconds", "evaluate_seconds", "n_parameters", "peak_memory_mb", "bound.ess_median",
-    "bound.ess_low", "calibration.before", "calibration.after", "calibration.marginal_weight",
-)  # fmt: skip
+# over folds: of these a table shows the mean
+MEANS: dict[str, Callable[[CellRecord], float | None]] = {
+    "train_seconds": lambda r: r.train_seconds,
+    "evaluate_seconds": lambda r: r.evaluate_seconds,
+    "n_parameters": lambda r: r.n_parameters,
+    "peak_memory_mb": lambda r: r.peak_memory_mb,
+    "bound.ess_median": at(of_bound, lambda b: b.ess_median),
+    "bound.ess_low": at(of_bound, lambda b: b.ess_low),
+    **{f"calibration.{n}": of_calibration(n) for n in ("before", "after", "marginal_weight")},
+}
+MEASURED: dict[str, Callable[[CellRecord], HasError | None]] = {
+    "bound.gap": at(of_bound, lambda b: b.gap),
+    "text_score": lambda r: r.text_score,
+}
+TOLD: dict[str, Callable[[LabelPart], Measured | None]] = {
+    "log_prob": lambda p: p.score,
+    "accuracy": lambda p: p.accuracy,
+    "auc": lambda p: p.auc,
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +81,8 @@ def every_number(run: RunRecord) -> pd.DataFrame:
 
     lines = [line for cell in (*run.cells, *run.references) for line in _of_cell(cell)]
     for dataset in run.datasets:
-        fits = [f for model in run.models for f in run.fits(model, dataset.name)]
+        lines += _of_dataset(dataset.facts)
+        fits = [f for model in run.models for f in run.contenders(model, dataset.name)]
         fits += [f for name in REFERENCES for f in [run.reference(name, dataset.name)] if f]
         lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
         ranking = rank(run, dataset)
@@ -80,34 +100,33 @@ def every_number(run: RunRecord) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=list(FIELDS)).astype({"seed": "Int64", "fold": "Int64"})
 
 
-def _of_cell(cell: Cell) -> Iterator[dict[str, Any]]:
+def _of_cell(cell: Result) -> Iterator[dict[str, Any]]:
     same = {
         "dataset": cell.dataset,
         "model": cell.model,
         "seed": cell.seed,
-        "fold": cell.record.get("fold"),
+        "fold": cell.record.fold,
     }
-    for quantity, number in _leaves(cell.record):
+    for quantity, number in _leaves(cell.record.to_json()):
         yield same | {"quantity": quantity} | number
 
 
-def _over_folds(fit: Fit) -> Iterator[dict[str, Any]]:
+def _over_folds(fit: Contender) -> Iterator[dict[str, Any]]:
     """What tables show of a fit of several folds."""
+    metrics, missing = sample_metrics([fit]), (None, None)
     found: dict[str, tuple[float | None, float | None]] = {
-        "n_test": (sum(c.record["n_test"] for c in fit.cells), None),
-        "bits_per_dim": (fit.over_rows("bits_per_dim"), None),
-        "bound.gap": fit.measured("bound", "gap") or (None, None),
-        "text_score": fit.measured("text_score") or (None, None),
+        "n_test": (sum(r.n_test for r in fit.records), None),
+        "bits_per_dim": (fit.over_rows(lambda r: r.bits_per_dim), None),
+        **{name: fit.measured(of) or missing for name, of in MEASURED.items()},
+        **{name: (fit.mean(of), None) for name, of in MEANS.items()},
+        **{f"metrics.{key}": fit.metric(key) or missing for key in metrics},
+        **{f"label.test.{name}": fit.told(of) or missing for name, of in TOLD.items()},
     }
-    found |= {name: (fit.mean(*name.split(".")), None) for name in MEANS}
-    metrics = sample_metrics([fit])
-    found |= {f"metrics.{key}": fit.metric(key) or (None, None) for key in metrics}
-    found |= {f"label.test.{key}": fit.told(key) for key in ("log_prob", "accuracy", "auc")}
     same = {"dataset": fit.cells[0].dataset, "model": fit.model, "seed": fit.seed}
     for quantity, (value, stderr) in found.items():
         if value is not None:
             metric = metrics.get(quantity.removeprefix("metrics."))
-            unit = metric["unit"] if metric else _unit(quantity)
+            unit = metric.unit if metric else _unit(quantity)
             yield same | {"quantity": quantity, "value": value, "stderr": stderr, "unit": unit,
                           "note": f"over {len(fit.cells)} folds"}  # fmt: skip
 
@@ -140,6 +159,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _of_dataset(facts: DatasetFacts) -> Iterator[dict[str, Any]]:
+    same = {"dataset": facts.name, "note": "first fold" if facts.folds else None}
+    for quantity in ("n_train", "n_valid", "n_test"):
+        yield same | {"quantity": quantity, "value": getattr(facts, quantity), "unit": "rows"}
+    if facts.entropy is not None:
+        yield same | {"quantity": "entropy of the truth", "value": facts.entropy.value,
+                      "stderr": facts.entropy.stderr, "unit": "nats per row"}  # fmt: skip
+
+
 def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
     name, unit = ranking.dataset.name, "nats per row"
     highest = None if ranking.best is None else ranking.best.value
@@ -158,10 +186,11 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
         if entry.gap is not None:
             yield of_fit | {"quantity": "KL(truth, model)", "value": entry.gap.value,
                             "stderr": entry.gap.stderr}  # fmt: skip
+            yield from _ends(of_fit | {"quantity": "KL(truth, model)"}, entry.gap)
     distances, noise = mean_distances(ranking.dataset, ranking.sampled)
     total = {"dataset": name, "quantity": "marginals, mean total variation"}
     for cell, value in distances:
-        yield total | {"model": cell.model, "seed": cell.seed, "fold": cell.record.get("fold"),
+        yield total | {"model": cell.model, "seed": cell.seed, "fold": cell.record.fold,
                        "value": value}  # fmt: skip
     if distances:
         yield total | {"model": "a perfect model", "value": noise}
@@ -172,12 +201,29 @@ def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[
     yield {"dataset": dataset, "model": chosen.model, "seed": chosen.seed, "value": choice.margin,
            "quantity": f"margin of the {what}", "unit": purpose.unit_of_margin,
            "note": "chosen"}  # fmt: skip
+    of_chosen = {"dataset": dataset, "model": chosen.model, "seed": chosen.seed}
+    if choice.unseen is not None:
+        yield of_chosen | {"quantity": f"{what}, that may go unseen", "value": choice.unseen,
+                           "unit": purpose.unit}  # fmt: skip
+    if choice.skill is not None:
+        best = choice.recommended
+        yield {"dataset": dataset, "model": best.model, "seed": best.seed, "unit": purpose.unit,
+               "quantity": "gain over the shares in training", "value": choice.skill.value,
+               "stderr": choice.skill.stderr}  # fmt: skip
     for against in choice.against:
         d, other = against.difference, against.other
         if d is None:
             continue
         same = {"dataset": dataset, "model": other.model, "seed": other.seed, "unit": purpose.unit}
+        if against.loss is not None and against.loss is not d and against.within:
+            yield same | {"quantity": f"loss beside the margin of the {what}",
+                          "value": against.loss.value, "stderr": against.loss.stderr,
+                          "unit": purpose.unit_of_margin}  # fmt: skip
         yield same | {"quantity": what, "value": d.value, "stderr": d.stderr,
                       "note": against.verdict}  # fmt: skip
-        for end, value in zip(("low", "high"), d.interval(), strict=True):
-            yield same | {"quantity": f"{what}, 95 % {end}", "value": value}
+        yield from _ends(same | {"quantity": what}, d)
+
+
+def _ends(line: dict[str, Any], difference: Difference) -> Iterator[dict[str, Any]]:
+    for end, value in zip(("low", "high"), difference.interval(), strict=True):
+        yield line | {"quantity": f"{line['quantity']}, 95 % {end}", "value": value}

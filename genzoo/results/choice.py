@@ -33,7 +33,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from genzoo.results.record import Fit, RunRecord
+from genzoo.results.contender import (
+    Contender,
+    Counted,
+    at,
+    of_test_labels,
+    of_valid_labels,
+)
+from genzoo.results.record import BASELINE, CellRecord, Validation
+from genzoo.results.run import RunRecord
 from genzoo.results.statistics import (
     FEWEST_UNITS,
     LEVEL,
@@ -44,7 +52,6 @@ from genzoo.results.statistics import (
     paired_difference,
 )
 
-BASELINE = "independent"
 LEAST = 0.01  # nats a row: a smaller difference is not worth a sentence
 SHARE = 0.01  # of the chosen one's gain over the baseline
 POINT = 0.01  # of accuracy: one row in a hundred
@@ -79,7 +86,7 @@ class Against:
         rare: whether it would be, were it not for rows of a kind that may be missing.
     """
 
-    other: Fit
+    other: Contender
     difference: Difference | None
     verdict: str
     within: bool
@@ -105,7 +112,7 @@ class Choice:
         rarer: of labels: how many test rows (groups) have another than the commonest.
     """
 
-    chosen: Fit
+    chosen: Contender
     against: list[Against]
     margin: float
     units: int
@@ -136,7 +143,7 @@ class Choice:
         return min((a for a in self.against if a.within), key=lambda a: a.other.cost, default=None)
 
     @property
-    def recommended(self) -> Fit:
+    def recommended(self) -> Contender:
         for found in (self.better, self.substitute):
             if found is not None:
                 return found.other
@@ -154,73 +161,85 @@ class Choice:
 
 
 def contenders(
-    run: RunRecord, dataset: str, score: Callable[[Fit], float | None]
-) -> list[tuple[Fit, float]]:
-    """Of each family the fit that validation chose, with its validation score, best first.
+    run: RunRecord, dataset: str, score: Callable[[Contender], float | None]
+) -> list[tuple[Contender, float]]:
+    """Of each family the contender that validation chose, with its validation score, best first.
 
-    Fits without a score are left out, and those that raised an alarm are no choice. An estimate may
-    lie above the true value: it comes after all others.
+    Those without a score are left out, and those that raised an alarm are no choice. An estimate
+    may lie above the true value: it comes after all others.
     """
     found = []
     for model in run.asked(dataset):
-        fits = [f for f in run.fits(model, dataset) if not f.alarming]
-        scored = [(fit, value) for fit in fits for value in [score(fit)] if value is not None]
+        able = [c for c in run.contenders(model, dataset) if not c.alarming]
+        scored = [(fit, value) for fit in able for value in [score(fit)] if value is not None]
         if scored:
             found.append(max(scored, key=lambda pair: pair[1]))
     # of equal scores the likelier
     return sorted(found, key=lambda p: (_is_estimate(p[0]), -p[1], -(by_likelihood(p[0]) or 0.0)))
 
 
-def _is_estimate(fit: Fit) -> bool:
-    return any(c.at("validation", "kind") == "estimate" for c in fit.cells)
+def ranked(run: RunRecord, dataset: str) -> list[Contender]:
+    """Of each family the contender that validation chose, by validation likelihood."""
+    return [fit for fit, _ in contenders(run, dataset, by_likelihood)]
 
 
-def by_likelihood(fit: Fit) -> float | None:
+def _is_estimate(fit: Contender) -> bool:
+    return any(r.validation is not None and r.validation.kind == "estimate" for r in fit.records)
+
+
+def by_likelihood(fit: Contender) -> float | None:
     """Mean log mass of validation rows, in nats."""
-    return fit.pooled("validation", "log_prob")
+    return fit.pooled(of_validation, lambda v: v.log_prob)
 
 
-def by_label(fit: Fit) -> float | None:
+def by_label(fit: Contender) -> float | None:
     """Mean log p(label | the rest) of validation rows, in nats."""
-    return fit.pooled("label", "valid", "log_prob")
+    return fit.pooled(of_valid_labels, lambda p: p.log_prob)
 
 
-def by_samples(fit: Fit) -> float | None:
+def by_samples(fit: Contender) -> float | None:
     """How rarely trees tell its samples from validation rows; below a half is luck."""
-    found = fit.mean("validation", "c2st", "value")
+    found = fit.mean(at(at(of_validation, lambda v: v.c2st), lambda metric: metric.value))
     return None if found is None else -max(found, 0.5)
 
 
-def n_valid(fit: Fit, *part: str) -> int:
-    """The validation rows that a fit was judged on, of all folds together; of the label with the
-    path of that part, ``"label", "valid"``. Those of many folds are all rows, each several times.
-    """
-    n = sum(int(c.at(*(part or ("validation",)), "n") or 0) for c in fit.cells)
-    if len(fit.cells) == 1:
-        return n
-    return min(n, sum(int(c.at("n_test") or 0) for c in fit.cells))
+def of_validation(record: CellRecord) -> Validation | None:
+    return record.validation
+
+
+def n_valid(fit: Contender, part: Callable[[CellRecord], Counted | None] = of_validation) -> int:
+    """The validation rows that a part of the records is about, of all folds together. Those of many
+    folds are all rows, each several times."""
+    n = fit.count(part)
+    return n if len(fit.cells) == 1 else min(n, sum(r.n_test for r in fit.records))
+
+
+def n_test(fit: Contender) -> int:
+    """The test rows that a contender was judged on, over all folds."""
+    values = fit.array("log_prob")
+    return 0 if values is None else len(values)
 
 
 def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
     """By the log mass of rows; None where no model has a result on validation rows."""
-    ranked = contenders(run, dataset, by_likelihood)
-    if not ranked:
+    found = contenders(run, dataset, by_likelihood)
+    if not found:
         return None
-    (chosen, value), *_ = ranked
-    baseline = next((v for fit, v in ranked if fit.model == BASELINE), None)
+    (chosen, value), *rest = found
+    baseline = next((v for fit, v in found if fit.model == BASELINE), None)
     margin = LEAST if baseline is None else max(LEAST, SHARE * (value - baseline))
 
-    def provable(winner: Fit, loser: Fit) -> bool:
+    def provable(winner: Contender, loser: Contender) -> bool:
         return can_prove(winner.kind, loser.kind)
 
-    def difference(other: Fit, name: str = "log_prob") -> Difference | None:
+    def difference(other: Contender, name: str = "log_prob") -> Difference | None:
         return _paired(chosen, other, name, "groups")
 
-    def within(other: Fit) -> tuple[Difference | None, float]:
+    def within(other: Contender) -> tuple[Difference | None, float]:
         d = difference(other)
         return d, math.nan if d is None or not provable(other, chosen) else d.p_below(margin)
 
-    others = [fit for fit, _ in ranked[1:]]
+    others = [fit for fit, _ in rest]
     return _judged(
         chosen, others, difference, within, LEAST, margin, provable, "groups", len(run.seeds)
     )  # fmt: skip
@@ -237,30 +256,29 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
     What is scored is the prediction of ``genzoo.classify``, whose probabilities sum to one by
     construction: such scores are what they are, whatever kind the masses behind them have.
     """
-    ranked = contenders(run, dataset, by_label)
-    if not ranked:
+    told = [fit for fit, _ in contenders(run, dataset, by_label)]
+    if not told:
         return None
-    chosen = ranked[0][0]
-    rarer = sum(c.at("label", "test", "rarer") for c in chosen.cells)
+    chosen, *others = told
+    rarer = sum(p.rarer for r in chosen.records for p in [of_test_labels(r)] if p is not None)
     tellable = rarer >= FEWEST_RARER
 
-    def difference(other: Fit) -> Difference | None:
+    def difference(other: Contender) -> Difference | None:
         return _paired(chosen, other, "label_log_prob", "label_groups") if tellable else None
 
-    def skill(fit: Fit) -> Difference | None:
+    def skill(fit: Contender) -> Difference | None:
         scores, shares = fit.array("label_log_prob"), fit.array("label_no_skill")
         if not tellable or scores is None or shares is None:
             return None
         return paired_difference(scores, shares, fit.groups_of("label_groups"))
 
-    def within(other: Fit) -> tuple[Difference | None, float]:
+    def within(other: Contender) -> tuple[Difference | None, float]:
         loss, gain = _paired(chosen, other, "label_right", "label_groups"), skill(other)
         if loss is None or gain is None:
             return loss, math.nan
         # both must be shown: the larger of two p-values
         return loss, max(loss.p_below_in_cases(POINT), gain.p_value() if gain.value > 0 else 1.0)
 
-    others = [fit for fit, _ in ranked[1:]]
     found = _judged(
         chosen, others, difference, within, LEAST, POINT, lambda *_: True, "label_groups",
         len(run.seeds), skill=skill(chosen), same_score=False,
@@ -271,7 +289,7 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
         # of a lighter one that is part of being within the margin; a better one was chosen by test
         # rows, of all that there are
         proven = found.substitute is not None or (
-            gain is not None and gain.value > 0 and gain.p_value() * len(ranked) < LEVEL
+            gain is not None and gain.value > 0 and gain.p_value() * len(told) < LEVEL
         )
         found = replace(found, skill=gain, skilled=proven)
     return replace(found, rarer=rarer)
@@ -283,29 +301,28 @@ def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
     The two errors are taken as independent. The models share the real rows, so the error of their
     difference is rather smaller.
     """
-    ranked = contenders(run, dataset, by_samples)
-    if not ranked:
+    sampled = [fit for fit, _ in contenders(run, dataset, by_samples)]
+    if not sampled:
         return None
-    chosen = ranked[0][0]
+    chosen, *others = sampled
 
-    def difference(other: Fit) -> Difference | None:
+    def difference(other: Contender) -> Difference | None:
         ours, theirs = chosen.metric("c2st"), other.metric("c2st")
         if ours is None or theirs is None:
             return None
         error = math.hypot(ours[1], theirs[1])
         return Difference(theirs[0] - ours[0], error, _units(chosen, "groups")[1])
 
-    def within(other: Fit) -> tuple[Difference | None, float]:
+    def within(other: Contender) -> tuple[Difference | None, float]:
         d = difference(other)
         return d, math.nan if d is None else d.p_below(POINT)
 
-    others = [fit for fit, _ in ranked[1:]]
     return _judged(
         chosen, others, difference, within, POINT, POINT, lambda *_: True, "groups", len(run.seeds)
     )  # fmt: skip
 
 
-def _paired(a: Fit, b: Fit, name: str, groups: str) -> Difference | None:
+def _paired(a: Contender, b: Contender, name: str, groups: str) -> Difference | None:
     x, y = a.array(name), b.array(name)
     if x is None or y is None or x.shape != y.shape:
         return None
@@ -313,13 +330,13 @@ def _paired(a: Fit, b: Fit, name: str, groups: str) -> Difference | None:
 
 
 def _judged(
-    chosen: Fit,
-    others: Sequence[Fit],
-    difference: Callable[[Fit], Difference | None],
-    within: Callable[[Fit], tuple[Difference | None, float]],
+    chosen: Contender,
+    others: Sequence[Contender],
+    difference: Callable[[Contender], Difference | None],
+    within: Callable[[Contender], tuple[Difference | None, float]],
     least: float,
     margin: float,
-    provable: Callable[[Fit, Fit], bool],
+    provable: Callable[[Contender, Contender], bool],
     groups: str,
     n_seeds: int,
     *,
@@ -383,12 +400,12 @@ def _is_rare(d: Difference | None, n_tests: int, least: float) -> bool:
 
 
 def _verdict(
-    chosen: Fit,
-    other: Fit,
+    chosen: Contender,
+    other: Contender,
     d: Difference | None,
     differs: bool,
     least: float,
-    provable: Callable[[Fit, Fit], bool],
+    provable: Callable[[Contender, Contender], bool],
 ) -> str:
     if d is None:
         return "not comparable"
@@ -398,22 +415,22 @@ def _verdict(
     return "alike" if provable(winner, loser) else "open"
 
 
-def _is_lighter(other: Fit, chosen: Fit) -> bool:
+def _is_lighter(other: Contender, chosen: Contender) -> bool:
     """Whether a model trains in half the time, or no slower with half the parameters."""
     if is_faster(other, chosen):
         return True
-    sizes = other.mean("n_parameters"), chosen.mean("n_parameters")
+    sizes = [fit.mean(lambda r: r.n_parameters) for fit in (other, chosen)]
     if None in sizes or other.cost > max(chosen.cost, SECOND):
         return False
     return bool(sizes[0] <= LIGHTER * sizes[1])  # type: ignore[operator]
 
 
-def is_faster(other: Fit, chosen: Fit) -> bool:
+def is_faster(other: Contender, chosen: Contender) -> bool:
     """Whether a model trains in half the time of one that takes a second or more."""
     return chosen.cost >= SECOND and other.cost <= LIGHTER * chosen.cost
 
 
-def _units(fit: Fit, groups: str) -> tuple[int, float]:
+def _units(fit: Contender, groups: str) -> tuple[int, float]:
     """The independent rows or groups of a fit's test rows, and how many of equal size tell as
     much."""
     values = fit.array("log_prob" if groups == "groups" else "label_log_prob")

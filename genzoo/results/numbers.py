@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MARKS = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ "}
@@ -60,6 +61,12 @@ def with_error(value: float | None, stderr: float | None, kind: str = "exact") -
     return text
 
 
+def upper_bound(text: str, kind: str) -> str:
+    """A number that falls as a likelihood of this kind rises: a lower bound of the likelihood makes
+    it an upper one."""
+    return MARKS[kind].replace("≥", "≤") + text
+
+
 def seconds(value: float | None) -> str:
     """``0.4 s``, ``12 s``, ``3.5 min``."""
     if value is None or math.isnan(value):
@@ -96,11 +103,11 @@ def ascii_marks(text: str) -> str:
     return text.replace("\u202f", ",").translate(_ASCII)
 
 
-def listing(words: list[str], last: str = "and") -> str:
-    """``a, b and c``."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+def listing(words: Iterable[str]) -> str:
+    """``a, b and c``: the different ones of these words."""
+    different = list(dict.fromkeys(words))
+    parts = (", ".join(different[:-1]), *different[-1:])
+    return " and ".join(part for part in parts if part)
 
 
 def count(n: int, word: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from genzoo.benchmark.fits import likeliest, score_of
-from genzoo.results.choice import BASELINE, Against, Choice, choose_likelihood, choose_samples
-from genzoo.results.record import TRUTH, Cell, DatasetRecord, Fit, RunRecord
+from genzoo.results.choice import Against, Choice, choose_likelihood, choose_samples
+from genzoo.results.contender import Contender, Result, likeliest
+from genzoo.results.record import BASELINE, TRUTH, CellRecord
+from genzoo.results.run import DatasetRecord, RunRecord
 from genzoo.results.statistics import Difference, paired_difference
 
 
@@ -30,8 +30,8 @@ class Entry:
 
     model: str
     dataset: str
-    cells: list[Cell]
-    fit: Fit | None = None
+    cells: list[Result]
+    fit: Contender | None = None
     value: float | None = None
     stderr: float | None = None
     kind: str = "exact"
@@ -42,9 +42,9 @@ class Entry:
     gap: Difference | None = None
 
     @property
-    def ok(self) -> list[Cell]:
+    def ok(self) -> list[Result]:
         """The cells with a result, those of ``fit`` first."""
-        return [c for c in self.cells if c.ok and _number(c.record.get("test_log_prob"))]
+        return [c for c in self.cells if c.ok and c.record.test_log_prob is not None]
 
     @property
     def log_prob(self) -> np.ndarray | None:
@@ -56,21 +56,20 @@ class Entry:
         if self.fit is not None:
             return "ok"
         failed = [c for c in self.cells if not c.ok]
-        return str(failed[0].record["status"]) if failed else "not run"
+        return failed[0].record.status if failed else "not run"
 
     @property
     def reason(self) -> str:
-        reasons = [str(c.record["reason"]) for c in self.cells if c.record.get("reason")]
-        return reasons[0] if reasons else ""
+        return next((c.record.reason for c in self.cells if c.record.reason), "")
 
     @property
     def improving(self) -> bool:
         """Whether its training was still improving when the budget ended."""
         return self.fit is not None and self.fit.improving
 
-    def mean_of(self, name: str) -> float | None:
+    def mean_of(self, of: Callable[[CellRecord], float | None]) -> float | None:
         """The mean over the folds of a number of the record."""
-        return None if self.fit is None else self.fit.mean(name)
+        return None if self.fit is None else self.fit.mean(of)
 
 
 @dataclass
@@ -100,8 +99,8 @@ class Ranking:
     failed: list[Entry]
     truth: Entry | None
     choice: Choice | None
-    sampled: list[Fit]
-    alarms: list[Cell] = field(default_factory=list)
+    sampled: list[Contender]
+    alarms: list[Result] = field(default_factory=list)
 
     @property
     def best(self) -> Entry | None:
@@ -147,11 +146,11 @@ def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
         truth if truth.value is not None else None,
         choice,
         _sampled(run, dataset.name, done),
-        [c for c in cells if c.at("alarm", "raised")],
+        [c for c in cells if c.record.alarm is not None and c.record.alarm.raised],
     )
 
 
-def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Fit]:
+def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Contender]:
     """Of each entry the fit that the advice on samples speaks of; the ranked one where validation
     rows did not judge its samples."""
     choice = choose_samples(run, dataset)
@@ -170,17 +169,17 @@ def _said(found: Against | None) -> str | None:
 
 def summarise(run: RunRecord, model: str, dataset: str) -> Entry:
     """A model's cells on one data set as one entry."""
-    fits = run.fits(model, dataset)
+    fits = run.contenders(model, dataset)
     entry = Entry(model, dataset, run.of(model, dataset), n_fits=len(fits))
     if not fits:
         return entry
     fit = entry.fit = likeliest(fits)
     entry.cells.sort(key=lambda c: c not in fit.cells)
-    score = score_of(fit)
+    score = fit.score
     entry.value, entry.stderr, entry.kind = score.value, score.stderr, score.kind
-    entry.bits_per_dim = fit.over_rows("bits_per_dim")
+    entry.bits_per_dim = fit.over_rows(lambda r: r.bits_per_dim)
     if len(fits) > 1:
-        values = [score_of(f).value for f in fits]
+        values = [f.score.value for f in fits]
         entry.mean, entry.spread = float(np.mean(values)), float(np.std(values, ddof=1))
     return entry
 
@@ -190,7 +189,3 @@ def _gap(truth: Entry, entry: Entry) -> Difference | None:
     if a is None or b is None or a.shape != b.shape or entry.fit is None:
         return None
     return paired_difference(a, b, entry.fit.groups_of("groups"))
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)

@@ -1,97 +1,245 @@
-"""A run folder as objects: the plan, one record per cell, the data sets' rows and schemas."""
+"""What a cell left: its record, as the files ``cells/*.json`` of a run's folder hold it.
+
+Values are in nats per row unless they say otherwise; a part that does not apply is None.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+from genzoo.fitting import Training
+from genzoo.results.typed import Typed, added_later
+from genzoo.values import Kind
 
-from genzoo.benchmark.fits import Cell, Fit, arrays, read_cells, whole_fits
-from genzoo.benchmark.results import load_run
-from genzoo.space.schema import Schema
-
+FORMAT = 5  # of a run's folder: of its plan and of its records
 TRUTH = "truth"
-__all__ = ["TRUTH", "Cell", "DatasetRecord", "Fit", "RunRecord", "read_run"]
+HELD_OUT, COPYCAT = "held-out", "copycat"
+REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and for memorised ones
+BASELINE = "independent"
+
+Status = Literal["ok", "failed", "unsupported"]
 
 
 @dataclass(frozen=True)
-class DatasetRecord:
-    """What the plan says of a data set, its schema and a few real rows (either may be absent)."""
+class Measured(Typed):
+    """A number with its standard error."""
 
-    name: str
-    facts: dict[str, Any]
-    schema: Schema | None
-    rows: np.ndarray | None
+    value: float | None
+    stderr: float | None
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """Everything in a run folder."""
+class MetricRecord(Typed):
+    """What a metric gave."""
 
-    folder: Path
-    plan: dict[str, Any]
-    datasets: list[DatasetRecord]
-    models: list[str]
-    cells: list[Cell] = field(repr=False)
-    references: list[Cell] = field(repr=False)
+    value: float | None
+    stderr: float | None
+    unit: str
+    higher_is_better: bool
+    kind: str
+
+
+@dataclass(frozen=True)
+class GapRecord(Typed):
+    """The gap that certifies an estimator, on ``n`` samples of the model's own."""
+
+    value: float | None
+    stderr: float | None
+    n: int
+    estimator: str | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True)
+class BoundRecord(Typed):
+    """How test values that are not exact were found, and with how many effective draws a row."""
+
+    ess_median: float | None = None
+    ess_low: float | None = None
+    gap: GapRecord | None = None
+    gap_refused: str | None = None
+    gap_seconds: float | None = None
+    estimator: str | None = None
+
+
+@dataclass(frozen=True)
+class Validation(Typed):
+    """What ``n`` validation rows say: log mass, how well trees tell samples from them (or why that
+    was refused), the kind of a value with hidden entries and its seconds a row (or why not)."""
+
+    log_prob: float | None
+    stderr: float | None
+    kind: Kind
+    n: int
+    c2st: MetricRecord | None = None
+    c2st_refused: str | None = added_later(None)
+    query: str | None = None
+    query_seconds: float | None = None
+    query_refused: str | None = added_later(None)
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class LabelPart(Typed):
+    """How well the label of ``n`` rows of a part is told.
+
+    Attributes:
+        log_prob, stderr: mean of log p(label | the rest).
+        accuracy, auc: shares; auc None where the rows hold one class.
+        rarer: how many rows, or groups of rows, have another label than the commonest.
+        majority: the share of the label that is commonest in training.
+        no_skill_log_prob: what the shares in training are worth.
+    """
+
+    n: int
+    log_prob: float | None
+    stderr: float | None
+    accuracy: Measured
+    auc: Measured | None
+    rarer: int
+    majority: float
+    no_skill_log_prob: float
 
     @property
-    def seeds(self) -> list[Any]:
-        return list(self.plan["seeds"])
-
-    def asked(self, dataset: str) -> list[str]:
-        """The models that were to be run on a data set, in the order of the plan."""
-        named = {a["model"] for a in self.plan["cells"] if a["dataset"] == dataset}
-        return [m for m in self.models if m in named]
-
-    def of(self, model: str, dataset: str) -> list[Cell]:
-        """The cells of one model on one data set, one for each seed and fold that has a record."""
-        return [c for c in self.cells if c.model == model and c.dataset == dataset]
-
-    @cached_property
-    def _n_folds(self) -> dict[str, int]:
-        return {d.name: int(d.facts.get("folds") or 1) for d in self.datasets}
-
-    def fits(self, model: str, dataset: str) -> list[Fit]:
-        """The fits of one model on one data set that gave an answer in every fold, by seed."""
-        return whole_fits(self.of(model, dataset), self._n_folds[dataset])
-
-    def facts(self, dataset: str) -> dict[str, Any]:
-        """What the plan says of a data set."""
-        return next((d.facts for d in self.datasets if d.name == dataset), {})
-
-    def reference(self, name: str, dataset: str) -> Fit | None:
-        """What samples on a data set are compared with, over all folds: fresh rows of the data
-        (``held-out``) or memorised ones (``copycat``); None where a fold has no record."""
-        cells = [c for c in self.references if c.model == name and c.dataset == dataset]
-        return Fit(cells) if len(cells) == self._n_folds[dataset] else None
+    def score(self) -> Measured:
+        return Measured(self.log_prob, self.stderr)
 
 
-def read_run(folder: str | Path) -> RunRecord:
-    """Read a run folder.
+@dataclass(frozen=True)
+class LabelRecord(Typed):
+    """How well the label is told, by part; or why it was not asked."""
+
+    left_out: str | None = None
+    valid: LabelPart | None = None
+    test: LabelPart | None = None
+
+
+@dataclass(frozen=True)
+class AlarmRecord(Typed):
+    """Whether the model claims more of the test rows than the truth allows, in nats of all."""
+
+    raised: bool
+    statistic: float | None
+    threshold: float
+
+
+@dataclass(frozen=True)
+class TextScore(Typed):
+    """Nats per character of running text."""
+
+    value: float | None
+    stderr: float | None
+    kind: Kind
+    n_characters: int
+
+
+@dataclass(frozen=True)
+class CellRecord(Typed):
+    """One model on one data set with one seed (and one fold, where there are several).
+
+    Attributes:
+        key: the hash of all that determines the cell.
+        code: the hash of the code that fitted and judged; None where it changed meanwhile.
+        model, dataset: their labels; of references and of the truth ``model`` says which.
+        status, reason, traceback: whether there is an answer, and why not.
+        test_log_prob, stderr, kind, bits_per_dim: of the ``n_test`` test rows.
+        metrics, metrics_left_out: by key: what it gave, or why there is nothing.
+        values: the file of the cell's arrays.
+        save_error: why the fitted model was not saved, where it was to be.
+        truth_gap: KL(truth || model).
+        marginals: per variable, the share of samples that hold each code.
+        completions: by prompt.
+        notes: what the reader of a report is to know.
+        finished: when, in UTC.
+    """
+
+    key: str
+    code: str | None = None
+    model: str = ""
+    family: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    dataset: str = ""
+    seed: int | None = None
+    fold: int | None = None
+    budget: str | None = None
+    status: Status = "failed"
+    reason: str | None = None
+    traceback: str | None = None
+    test_log_prob: float | None = None
+    kind: Kind | None = None
+    stderr: float | None = None
+    bits_per_dim: float | None = None
+    n_test: int = 0
+    metrics: dict[str, MetricRecord] = field(default_factory=dict)
+    metrics_left_out: dict[str, str] = field(default_factory=dict)
+    bound: BoundRecord | None = None
+    calibration: dict[str, float | None] | None = None
+    values: str | None = None
+    validation: Validation | None = None
+    label: LabelRecord | None = None
+    save_error: str | None = None
+    truth_log_prob: float | None = None
+    truth_gap: Measured | None = None
+    alarm: AlarmRecord | None = None
+    training: Training | None = None
+    train_seconds: float | None = None
+    evaluate_seconds: float | None = None
+    metrics_seconds: float | None = None
+    sample_seconds: float | None = None
+    n_sampled: int | None = None
+    n_parameters: int | None = None
+    peak_memory_mb: float | None = None
+    marginals: tuple[tuple[float, ...], ...] | None = None
+    text_score: TextScore | None = None
+    completions: dict[str, str] | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    finished: str | None = None
+    format_version: int = added_later(FORMAT)
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the cell need not be run again: what it can't do it can't do the next time."""
+        return self.status in ("ok", "unsupported") and self.code is not None
+
+
+def read_json(file: Path, absent: int | None) -> Any:
+    """What a file of a run's folder holds.
+
+    Args:
+        absent: the format of a file that states none.
 
     Raises:
-        ValueError: where the folder holds no run, or one of another format.
+        OSError: where it can't be read.
+        ValueError: where it is damaged, or of another format.
     """
-    folder = Path(folder)
-    plan = load_run(folder).plan
-    datasets = [_read_dataset(folder, facts) for facts in plan["datasets"]]
-    models = [m["label"] for m in plan["models"]]
-    cells, references = (
-        read_cells(folder, [asked["key"] for asked in plan[part]])
-        for part in ("cells", "references")
-    )
-    return RunRecord(folder, plan, datasets, models, cells, references)
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"folder: {file.parent} holds a damaged {file.name}: {error}") from error
+    found = value.get("format_version", absent) if isinstance(value, Mapping) else None
+    if found != FORMAT:
+        raise ValueError(
+            f"folder: {file} is of another format, {found}, than this version's, {FORMAT}; run "
+            f"compare into a new folder"
+        )
+    return value
 
 
-def _read_dataset(folder: Path, facts: dict[str, Any]) -> DatasetRecord:
-    name = str(facts["name"])
-    schema_file = folder / "datasets" / f"{name}.schema.json"
-    schema = None
-    if schema_file.is_file():
-        schema = Schema.from_json(schema_file.read_text(encoding="utf-8"))
-    rows = arrays(folder / "datasets" / f"{name}.npz").get("rows")
-    return DatasetRecord(name, facts, schema, rows)
+def read_record(file: Path) -> CellRecord:
+    """The record in a file; raises as ``read_json``."""
+    value = read_json(file, FORMAT)
+    try:
+        return CellRecord.from_json(value, "record")
+    except ValueError as error:
+        raise ValueError(f"folder: {file} is damaged: {error}") from error

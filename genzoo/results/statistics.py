@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS
-from genzoo.values import KINDS, Kind, LogProb
+from genzoo.jackknife import Jackknife
+from genzoo.values import KINDS, Kind
 
 LEVEL = 0.05
 POWER = 0.8  # with which a difference that is called visible would have been proven
@@ -179,27 +180,16 @@ def paired_difference(a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = 
     n = effective_units(len(delta), groups)
     if not np.isfinite(delta).all():
         return Difference(float(np.sum(delta)), math.nan, n)
-    score = LogProb.exact(delta).mean(groups)
-    units = _pseudo_values(delta, groups)
+    number = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    found = Jackknife.of(delta, np.ones(len(delta)), number)
+    units = delta if groups is None else found.pseudo_values  # of rows they are the rows
     spread = max(_spread(x) for x in (a, b))
-    return Difference(score.value, score.stderr, n, units, len(delta), spread)
+    return Difference(found.ratio, found.stderr, n, units, len(delta), spread)
 
 
 def _spread(x: np.ndarray) -> float:
     """The standard deviation; 0 where all are the same up to the last digits."""
     return 0.0 if np.ptp(x) <= SAME * np.abs(x).max() else float(np.std(x))
-
-
-def _pseudo_values(x: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """What each group of rows says of the mean (Tukey's jackknife); the rows where there are none.
-    One group says it all."""
-    if groups is None:
-        return x
-    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    if len(sizes) == 1:
-        return np.array([x.mean()])
-    residuals = np.bincount(place, weights=x - x.mean())
-    return np.asarray(x.mean() + (len(sizes) - 1) * residuals / (len(x) - sizes))
 
 
 def effective_units(n: int, groups: np.ndarray | None = None) -> float:

@@ -102,7 +102,7 @@ def test_why_cells_are_run_anew_is_said(
 ):
     out = shutil.copytree(finished, tmp_path / "run")
     versions = {**genzoo.store.versions(), **change.get("versions", {})}
-    for module in ("plan", "plan_file"):
+    for module in ("plan", "facts"):
         monkeypatch.setattr(f"genzoo.benchmark.{module}.versions", lambda: versions)
     models = {"a": Independent(), "b": Independent(), **change.get("models", {})}
     parts = (coin.train[: change.get("rows")], coin.valid, coin.test)
@@ -262,7 +262,7 @@ def test_code_that_changed_is_not_hidden(package, tmp_path):
         return dict(pair.split(":") for pair in done.stdout.split()), lines
 
     first, _ = call("independent,ngram,mixture")
-    edit(package, "models/ngram.py")
+    edit(package, "models/ngram/model.py")
     report = in_copy(package, "-m", "genzoo", "report", str(out))
     assert "written" in report.stdout
     page = (out / "report.md").read_text()

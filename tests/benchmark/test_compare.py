@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -92,13 +94,10 @@ def test_a_bound_says_where_it_comes_from(coin, tmp_path):
 def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
     coin, tmp_path, monkeypatch
 ):
-    class Local(Independent):
-        """Runs in this process, which knows the metric."""
-
     metrics = genzoo.keys.METRICS
     monkeypatch.setitem(metrics, "broken", "troublemakers:BROKEN")
     monkeypatch.setitem(metrics, "seen", "troublemakers:FIRST_SAMPLE")
-    record = compare([Local()], [coin], tmp_path, seeds=[3]).records()[-1]
+    record = compare(["independent"], [coin], tmp_path, seeds=[3]).records()[-1]
     assert record["status"] == "ok"
     assert record["kind"] == "exact"
     assert record["metrics_left_out"]["broken"] == "RuntimeError: this metric breaks"
@@ -111,24 +110,21 @@ def test_what_goes_wrong_in_a_metric_of_samples_costs_that_metric_alone(
 
 
 def test_a_metric_is_what_it_is_registered_as_wherever_it_lies(coin, tmp_path, monkeypatch):
-    class Local(Independent):
-        """Runs in this process, which knows the metrics."""
-
     likelihood = genzoo.metrics.likelihood
     monkeypatch.setattr(likelihood, "FIRST_CODE", bad.FIRST_SAMPLE, raising=False)
     monkeypatch.setitem(genzoo.keys.METRICS, "worst", "troublemakers:WORST_ROW")
     monkeypatch.setitem(genzoo.keys.METRICS, "first", f"{likelihood.__name__}:FIRST_CODE")
     assert {"worst", "first"} < set(genzoo.list_metrics())
-    run = compare([Local()], [coin], tmp_path)
+    run = compare(["independent"], [coin], tmp_path)
     record = run.records()[-1]
     with np.load(tmp_path / "cells" / record["values"]) as arrays:
         assert record["metrics"]["worst"]["value"] == arrays["log_prob"].min()
         assert record["metrics"]["first"]["value"] == arrays["rows"][0].sum()
     # of rows that no model scores there is no likelihood
-    cell = next(c for c in make_plan([Local()], [coin], None, None, None).references)
+    cell = next(c for c in make_plan(["independent"], [coin], None, None, None).references)
     held_out = run_cell(cell, lambda fraction, message: None).record
-    assert "first" in held_out["metrics"]
-    assert "worst" not in held_out["metrics"] | held_out["metrics_left_out"]
+    assert "first" in held_out.metrics
+    assert "worst" not in held_out.metrics | held_out.metrics_left_out
     # the table of samples has the one, the ranking's metrics stand elsewhere
     report = run.report()["md"].read_text()
     assert "first (higher is better)" in report
@@ -282,7 +278,7 @@ def test_a_label_with_a_new_meaning_replaces_the_old_one(change, coin, tmp_path,
     x = genzoo.Dataset("x", coin.schema, coin.train[1:], coin.valid, coin.test)
     if change == "version":
         other = {**genzoo.store.versions(), "genzoo": "99"}
-        for module in ("plan", "plan_file"):
+        for module in ("plan", "facts"):
             monkeypatch.setattr(f"genzoo.benchmark.{module}.versions", lambda: other)
     run = compare(
         {"b": Independent(pseudo_count=3.0) if change == "model" else Independent()},
@@ -318,28 +314,70 @@ def test_saved_models(coin, tmp_path):
         run.load_model("independent", "coin", seed=5)
 
 
-def test_the_callers_model_is_not_fitted(coin, tmp_path):
-    class Local(Independent):
-        """No other process can import it."""
+@pytest.mark.usefixtures("real_workers")
+def test_classes_that_no_other_process_can_import_run_in_workers(coin, tmp_path, monkeypatch):
+    """A family of a function, a truth of one, a module made by hand, and a metric of this session
+    run in a worker like all others; the caller's models stay as they are."""
 
-    mine, local = Independent(), Local()
-    run = compare([mine, local], [coin], tmp_path)
-    assert not hasattr(mine, "training_")
-    assert not hasattr(local, "training_")
-    assert list(run.table().status) == ["ok", "ok", "ok"]
-    note = run.records()[-1]["notes"][-1]
-    assert "parent process" in note
-    assert "Local" in note  # and why
+    class Local(bad.Chatty):
+        pass
 
-
-def test_data_that_no_worker_can_read_runs_here(coin, tmp_path):
     class LocalTruth:
         schema = coin.schema
         log_prob, sample, entropy = coin.truth.log_prob, coin.truth.sample, coin.truth.entropy
 
+    by_hand = types.ModuleType("by_hand")
+    by_hand.troublemakers = bad
+    monkeypatch.setitem(sys.modules, "by_hand", by_hand)
+    exec("class Hidden(troublemakers.Chatty):\n    pass", vars(by_hand))
+    monkeypatch.setitem(genzoo.keys.METRICS, "first", "troublemakers:FIRST_SAMPLE")
     data = genzoo.Dataset("local", coin.schema, coin.train, coin.valid, coin.test, LocalTruth())
-    run = compare(["independent"], [data], tmp_path)
-    assert list(run.table().status) == ["ok", "ok"]
+    mine, models = Independent(), {"local": Local(), "hidden": by_hand.Hidden()}
+    run = compare({"mine": mine, **models}, [data], tmp_path)
+    found = {r["model"]: r for r in run.records()}
+    assert [r["reason"] for r in found.values()] == [None] * 4
+    assert {r["status"] for r in found.values()} == {"ok"}
+    for model in models:
+        assert found[model]["notes"][1] == "threads 1"
+        assert found[model]["notes"][0] not in ("", f"pid {os.getpid()}")
+        assert not hasattr(models[model], "training_")
+    assert not hasattr(mine, "training_")
+    assert found["mine"]["metrics"]["first"]["unit"] == "codes"
+
+
+@pytest.mark.usefixtures("real_workers")
+def test_what_can_not_be_sent_to_a_worker_is_a_failed_cell(coin, tmp_path, capsys):
+    class Locked(Independent):
+        def __init__(self, *, pseudo_count=1.0, lock=None):
+            super().__init__(pseudo_count=pseudo_count)
+            self.lock = lock
+
+    class HeldTruth:
+        schema = coin.schema
+        log_prob, sample, entropy = coin.truth.log_prob, coin.truth.sample, coin.truth.entropy
+        generator = (i for i in range(3))
+
+    models = {"locked": Locked(lock=Holder()), "good": Independent()}
+    data = genzoo.Dataset("held", coin.schema, coin.train, coin.valid, coin.test, HeldTruth())
+    run = compare(models, [coin, data], tmp_path, progress=True)
+    found = {(r["dataset"], r["model"]): (r["status"], r["reason"]) for r in run.records()}
+    assert found["coin", "good"] == ("ok", None)
+    status, reason = found["coin", "locked"]
+    assert status == "failed"
+    assert reason.startswith("it can't be sent to a worker process: TypeError: cannot pickle")
+    assert {status for (name, _), (status, _) in found.items() if name == "held"} == {"failed"}
+    assert "generator" in found["held", "good"][1]
+    assert "locked on coin, seed 0: failed: it can't be sent" in capsys.readouterr().err
+
+
+class Holder:
+    """Of what no other process can have; copies share it."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __deepcopy__(self, memo):
+        return self
 
 
 @pytest.mark.usefixtures("real_workers")
@@ -419,14 +457,19 @@ def test_out_must_be_new_or_a_run(coin, tmp_path):
 
 
 SCRIPT = """
+import os
 import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
 import genzoo
 from troublemakers import Slow
 
+NOTE = "fitted in"
+
 class Mine(genzoo.Independent):
-    pass
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
+        fit.training.notes.append(f"{{NOTE}} {{os.getpid()}}")
 
 data = {{"codes": np.arange(200).reshape(100, 2) % 3}}
 genzoo.compare({models}, data, out={out!r}, n_jobs=2)
@@ -449,7 +492,11 @@ def test_a_script_without_a_guard_and_with_a_class_of_its_own(tmp_path):
     out, err = process.communicate()
     assert process.returncode == 0, err
     assert out == "end\n"  # once: no worker runs the script again
-    assert list(genzoo.load_run(tmp_path / "run").table().status) == ["ok", "ok"]
+    mine, independent = genzoo.load_run(tmp_path / "run").records()
+    assert (mine["status"], independent["status"]) == ("ok", "ok")
+    (note,) = mine["notes"]
+    assert note.startswith("fitted in ")
+    assert note != f"fitted in {process.pid}"  # in a worker, as all others
 
 
 @pytest.mark.slow

@@ -10,12 +10,11 @@ import pytest
 
 import genzoo
 from genzoo import Dataset, Independent
-from genzoo.benchmark.entries import REFERENCES
-from genzoo.benchmark.fits import score_of
 from genzoo.datasets import own
 from genzoo.datasets.dataset import split
 from genzoo.results.choice import choose_likelihood
-from genzoo.results.record import read_run
+from genzoo.results.record import REFERENCES
+from genzoo.results.run import read_run
 
 pytestmark = pytest.mark.usefixtures("cells_run_here")
 
@@ -153,7 +152,7 @@ def test_the_folds_of_a_run_are_judged_together(path, tmp_path):
     expected = np.concatenate(
         [m.log_prob(p.test).value for m, p in zip(models, parts, strict=True)]
     )
-    (independent,) = found.fits("independent", "t")
+    (independent,) = found.contenders("independent", "t")
     assert independent.array("log_prob") == pytest.approx(expected)
     text = run.report()["md"].read_text()
     assert "120 test rows of 4 folds" in text
@@ -182,7 +181,7 @@ def test_a_fold_that_fails_leaves_no_result(path, tmp_path):
         json.dumps(record | {"status": "failed", "test_log_prob": None, "reason": "no"})
     )
     found = read_run(run.folder)
-    assert found.fits("bayesian_network", "t") == []
+    assert found.contenders("bayesian_network", "t") == []
     assert choose_likelihood(found, "t").chosen.model == "independent"
     assert "failed" in str(genzoo.load_run(run.folder))
 
@@ -222,10 +221,10 @@ def test_the_matrix_shows_the_seed_that_remains_and_lists_what_failed(path, tmp_
             file = run.folder / "cells" / f"{record['key']}.json"
             broken = {"status": "failed", "test_log_prob": None, "reason": "no"}
             file.write_text(json.dumps(record | broken))
-    (fit,) = read_run(run.folder).fits("independent", "t")
+    (fit,) = read_run(run.folder).contenders("independent", "t")
     assert fit.seed == 1
     lines = run.matrix(100).splitlines()
-    assert lines[1].split()[1] == f"{score_of(fit).value:.2f}"
+    assert lines[1].split()[1] == f"{fit.score.value:.2f}"
     assert lines[-1] == "independent on t, seed 0, fold 2: failed: no"
 
 

@@ -44,22 +44,22 @@ def test_the_score_is_bayes_rule_on_the_joint(data):
     expected = joint[np.arange(len(rows)), rows[:, 2]] - np.logaddexp.reduce(joint, axis=1)
     assert arrays["label_log_prob"] == pytest.approx(expected[chosen])
     assert (arrays["label_right"] == (joint.argmax(axis=1) == rows[:, 2])[chosen]).all()
-    test = found["test"]
-    assert test["n"] == 300
-    assert test["log_prob"] == pytest.approx(expected.mean())
-    assert test["accuracy"]["value"] == pytest.approx(arrays["label_right"].mean())
+    test = found.test
+    assert test.n == 300
+    assert test.log_prob == pytest.approx(expected.mean())
+    assert test.accuracy.value == pytest.approx(arrays["label_right"].mean())
     shares = np.exp(joint - np.logaddexp.reduce(joint, axis=1, keepdims=True))
     area = np.mean([roc_auc_score(rows[:, 2] == y, shares[:, y]) for y in range(3)])
-    assert test["auc"]["value"] == pytest.approx(area)
+    assert test.auc.value == pytest.approx(area)
 
 
 def test_without_skill(data):
     found, _ = labels.tell(Independent(pseudo_count=1.0).fit(data), data, seed=0,
                            seconds_per_row=0.0)  # fmt: skip
-    test = found["test"]
-    assert test["log_prob"] == pytest.approx(test["no_skill_log_prob"], abs=1e-3)
-    assert test["accuracy"]["value"] == test["majority"]
-    assert test["auc"]["value"] == 0.5
+    test = found.test
+    assert test.log_prob == pytest.approx(test.no_skill_log_prob, abs=1e-3)
+    assert test.accuracy.value == test.majority
+    assert test.auc.value == 0.5
 
 
 def test_which_rows_are_asked_depends_on_the_data_alone(data, monkeypatch):
@@ -67,7 +67,7 @@ def test_which_rows_are_asked_depends_on_the_data_alone(data, monkeypatch):
     asked = []
     for model in (Independent(), BayesianNetwork()):
         found, _arrays = labels.tell(model.fit(data), data, seed=3, seconds_per_row=0.0)
-        assert (found["valid"]["n"], found["test"]["n"]) == (50, 60)
+        assert (found.valid.n, found.test.n) == (50, 60)
         asked.append(labels.labelled_rows(data, "test", 60))
     assert (asked[0] == asked[1]).all()
 
@@ -80,11 +80,7 @@ def test_a_family_that_would_take_too_long_is_not_judged_on_fewer_rows(data):
 @pytest.mark.usefixtures("cells_run_here")
 def test_in_a_run_it_is_left_out_with_the_reason(data, tmp_path, monkeypatch):
     monkeypatch.setattr(labels, "MOST_SECONDS", -1.0)
-
-    class Local(Independent):
-        """Runs in this process, which knows the limit."""
-
-    run = genzoo.compare([Local()], [data], out=tmp_path, progress=False)
+    run = genzoo.compare([Independent()], [data], out=tmp_path, progress=False)
     record = run.records()[0]
     assert record["status"] == "ok"
     assert record["label"]["test"] is None
@@ -103,7 +99,7 @@ def test_rows_without_a_label_or_with_holes_are_not_asked():
     data = Dataset("t", schema, rows[:30], rows[30:60], test, label="y")
     assert labels.labelled_rows(data, "test", 100).tolist() == list(range(9, 30))
     found, _ = labels.tell(Independent().fit(data), data, seed=0, seconds_per_row=0.0)
-    assert found["test"]["n"] == 21
+    assert found.test.n == 21
 
 
 # ------------------------------------------------------------------------- errors

@@ -8,7 +8,8 @@ import pytest
 from troublemakers import Learner
 
 import genzoo
-from genzoo.benchmark.plan import make_plan, read_models
+from genzoo.benchmark.arguments import read_models
+from genzoo.benchmark.plan import make_plan
 from genzoo.benchmark.profiles import PROFILES
 from genzoo.keys import DATASETS, MODELS
 

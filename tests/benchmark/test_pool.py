@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-import pickle
 import signal
+import threading
 import time
 
 import pytest
@@ -28,12 +28,8 @@ def die(*, progress):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def is_lost(*, progress):
-    raise pool.CannotReadError("no such class here")
-
-
 def run(jobs, n_workers):
-    return list(pool.run_jobs([pickle.dumps(job) for job in jobs], n_workers))
+    return list(pool.run_jobs([pool.pickled(job) for job in jobs], n_workers))
 
 
 def test_events_of_one_job():
@@ -61,7 +57,7 @@ def test_more_jobs_than_workers():
 
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_what_goes_wrong_with_one_job_leaves_the_others(n_workers):
-    jobs = [(die,), (fail,), (is_lost,), (functools.partial(work, "a"),)]
+    jobs = [(die,), (fail,), (functools.partial(work, "a"),)]
     ends = {
         e.job: e for e in run(jobs, n_workers) if not isinstance(e, (pool.Started, pool.Advanced))
     }
@@ -70,19 +66,35 @@ def test_what_goes_wrong_with_one_job_leaves_the_others(n_workers):
     assert isinstance(ends[1], pool.Lost)
     assert "LookupError: nothing there" in ends[1].reason
     assert "in fail" in ends[1].trace
-    assert ends[2] == pool.Unreadable(2, "no such class here")
-    assert ends[3] == pool.Finished(3, "a")
+    assert ends[2] == pool.Finished(2, "a")
 
 
-def test_a_job_that_names_an_unknown_module_is_unreadable():
-    content = pickle.dumps((work, "a")).replace(b"test_pool", b"test_poof")
-    events = list(pool.run_jobs([content], 1))
-    assert isinstance(events[-1], pool.Unreadable)
-    assert "test_poof" in events[-1].reason
+def test_a_job_that_no_worker_can_read_is_lost_and_leaves_the_others():
+    content = pool.pickled((work, "a")).replace(b"test_pool", b"test_poof")
+    events = list(pool.run_jobs([content, pool.pickled((work, "b"))], 1))
+    lost = next(e for e in events if isinstance(e, pool.Lost))
+    assert lost.job == 0
+    assert "test_poof" in lost.reason
+    assert events[-1] == pool.Finished(1, "b")
+
+
+def test_what_only_this_process_has_travels_by_value():
+    factor = 3
+
+    def times(x, *, progress):
+        return factor * x
+
+    assert run([(times, 4)], 1)[-1] == pool.Finished(0, 12)
+
+
+@pytest.mark.parametrize("held", [threading.Lock(), (i for i in range(3))])
+def test_what_has_no_pickled_form_is_refused_at_once(held):
+    with pytest.raises(TypeError, match="cannot pickle"):
+        pool.pickled((work, held))
 
 
 def test_closing_kills_the_workers():
-    events = pool.run_jobs([pickle.dumps((work, i)) for i in range(8)], 2)
+    events = pool.run_jobs([pool.pickled((work, i)) for i in range(8)], 2)
     next(events)
     start = time.monotonic()
     events.close()

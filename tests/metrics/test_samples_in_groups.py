@@ -175,9 +175,9 @@ def test_validation_rows_are_judged_in_their_groups():
     record = validation.judge(model, dataset, samples, seed=0, notes=[])
     names = (dataset.groups["valid"], None)
     expected = c2st(Comparison(dataset.valid, samples, dataset.schema, groups=names))
-    assert record["c2st"]["value"] == expected.value
-    assert record["c2st"]["stderr"] == expected.stderr
-    assert record["c2st_refused"] is None
+    assert record.c2st.value == expected.value
+    assert record.c2st.stderr == expected.stderr
+    assert record.c2st_refused is None
 
 
 @pytest.mark.parametrize(
@@ -198,9 +198,9 @@ def test_why_samples_are_not_compared_with_validation_rows_is_recorded(n, groups
     dataset = replace(dataset, valid=dataset.valid[:n], groups=names)
     notes = []
     record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
-    assert record["c2st"] is None
-    assert reason in record["c2st_refused"]
-    assert (record["query"], record["query_refused"], notes) == ("exact", None, [])
+    assert record.c2st is None
+    assert reason in record.c2st_refused
+    assert (record.query, record.query_refused, notes) == ("exact", None, [])
 
 
 def test_why_hidden_entries_are_not_summed_out_is_recorded(monkeypatch):
@@ -215,8 +215,8 @@ def test_why_hidden_entries_are_not_summed_out_is_recorded(monkeypatch):
 
     monkeypatch.setattr("genzoo.Independent.log_prob", of_complete_rows)
     record = validation.judge(model, dataset, samples, seed=0, notes=[])
-    assert (record["query"], record["query_seconds"]) == ("unsupported", 0.0)
-    assert record["query_refused"] == "complete rows only"
+    assert (record.query, record.query_seconds) == ("unsupported", 0.0)
+    assert record.query_refused == "complete rows only"
 
 
 def test_what_goes_wrong_on_validation_rows_is_recorded_and_noted(monkeypatch):
@@ -227,8 +227,8 @@ def test_what_goes_wrong_on_validation_rows_is_recorded_and_noted(monkeypatch):
     monkeypatch.setattr("genzoo.benchmark.validation.C2ST", broken)
     notes = []
     record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
-    assert record["c2st"] is None
-    assert record["c2st_refused"] == "RuntimeError: no trees today"
+    assert record.c2st is None
+    assert record.c2st_refused == "RuntimeError: no trees today"
     assert notes == ["validation, c2st: RuntimeError: no trees today"]
 
 

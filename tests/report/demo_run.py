@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark.code import family_code, judging_code
+from genzoo.results.plan import Asked, Cards, DatasetFacts, ModelFacts, Plan, Units
+from genzoo.results.record import CellRecord, Measured, MetricRecord, Validation
 from genzoo.space.schema import Schema, Variable
 
 MODELS = ["independent", "bayesian_network", "hmm", "vae", "gan", "transformer"]
@@ -59,7 +61,7 @@ def write_demo(
             truth = base - harder + _scale(base) * rng.standard_normal(n)
             if known:
                 key = _truth(folder, name, schema, rows, truth)
-                asked.append({"key": key, "model": "truth", "dataset": name, "seed": None})
+                asked.append(Asked(key, "truth", name, None, None))
             for reference in REFERENCES:
                 key = key_of(reference, name, None, fold)
                 record = _record(key, reference, name, None, n) | {
@@ -69,9 +71,7 @@ def write_demo(
                     "metrics_left_out": _left_out(schema),
                 }
                 _json(folder / "cells" / f"{key}.json", record)
-                references.append(
-                    {"key": key, "model": reference, "dataset": name, "seed": None, "fold": fold}
-                )
+                references.append(Asked(key, reference, name, None, fold))
             for model, behind in zip(MODELS, BEHIND[name], strict=True):
                 for seed in seeds:
                     key = key_of(model, name, seed, fold)
@@ -95,40 +95,26 @@ def write_demo(
                             rows=drawn[:64],
                         )
                     _json(folder / "cells" / f"{key}.json", record)
-                    asked.append(
-                        {"key": key, "model": model, "dataset": name, "seed": seed, "fold": fold}
-                    )
-    _json(
-        folder / "plan.json",
-        {
-            "format_version": 5,
-            "profile": None,
-            "seeds": list(seeds),
-            "started": "2026-01-02T03:04:05+00:00",
-            "versions": {"genzoo": "0.1.0", "numpy": np.__version__},
-            "machine": {"system": "Linux", "cores": 2, "memory_gib": 7.8},
-            "judge": judging_code().digest,
-            "models": [_model(m) for m in MODELS],
-            "datasets": facts,
-            "cells": asked,
-            "references": references,
-        },
+                    asked.append(Asked(key, model, name, seed, fold))
+    plan = Plan(
+        seeds=seeds,
+        started="2026-01-02T03:04:05+00:00",
+        versions={"genzoo": "0.1.0", "numpy": np.__version__},
+        machine={"system": "Linux", "cores": 2, "memory_gib": 7.8},
+        judge=judging_code().digest,
+        models=tuple(_model(m) for m in MODELS),
+        datasets=tuple(facts),
+        cells=tuple(asked),
+        references=tuple(references),
     )
+    _json(folder / "plan.json", plan.to_json())
     return folder
 
 
-def _model(key: str) -> dict[str, Any]:
+def _model(key: str) -> ModelFacts:
     code = family_code(key)
-    return {
-        "label": key,
-        "family": key,
-        "key": key,
-        "params": {},
-        "changed": {},
-        "code": code.digest,
-        "modules": code.modules,
-        "asked": "2026-01-02T03:04:05+00:00",
-    }
+    asked = "2026-01-02T03:04:05+00:00"
+    return ModelFacts(key, key, key, code=code.digest, modules=code.modules, asked=asked)
 
 
 def key_of(model: str, dataset: str, seed: int | None = 0, fold: int | None = None) -> str:
@@ -217,36 +203,29 @@ def _facts(
     n_test: int,
     entropy: float | None,
     folds: int | None,
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "key": name,
-        "layout": schema.layout,
-        "event_shape": list(schema.event_shape),
-        "D": schema.D,
-        "cards": {
-            "min": int(schema.cards.min()),
-            "median": float(np.median(schema.cards)),
-            "max": int(schema.cards.max()),
-        },
-        "end": schema.end,
-        "n_train": len(rows),
-        "n_valid": 200,
-        "n_test": n_test,
-        "clamped": 0,
-        "has_text": name == "play",
-        "units": {"what": "blocks", "n_test": 15, "block": 8} if name == "play" else None,
-        "folds": folds,
-        "foldable": False,
-        "source": f"invented for this test, after {name}",
-        "licence": "CC0-1.0",
-        "fingerprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "target": None,
-        "truth": None,
-        "budget": "15s",
-        "entropy": None if entropy is None else {"value": entropy, "stderr": 0.02},
-        "marginals": _marginals(schema, rows) if schema.layout == "table" else None,
-    }
+) -> DatasetFacts:
+    cards = schema.cards
+    return DatasetFacts(
+        name=name,
+        key=name,
+        layout=schema.layout,
+        event_shape=tuple(schema.event_shape),
+        D=schema.D,
+        cards=Cards(int(cards.min()), float(np.median(cards)), int(cards.max())),
+        end=schema.end,
+        n_train=len(rows),
+        n_valid=200,
+        n_test=n_test,
+        has_text=name == "play",
+        units=Units("blocks", 15, 15, 8) if name == "play" else None,
+        folds=folds,
+        source=f"invented for this test, after {name}",
+        licence="CC0-1.0",
+        fingerprint="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        budget="15s",
+        entropy=None if entropy is None else Measured(entropy, 0.02),
+        marginals=_marginals(schema, rows) if schema.layout == "table" else None,
+    )
 
 
 def _marginals(schema: Schema, rows: np.ndarray) -> list[list[float]]:
@@ -257,28 +236,9 @@ def _marginals(schema: Schema, rows: np.ndarray) -> list[list[float]]:
 
 
 def _record(key: str, model: str, dataset: str, seed: int | None, n_test: int) -> dict[str, Any]:
-    empty = dict.fromkeys(
-        (
-            "reason", "traceback", "test_log_prob", "kind", "stderr", "bits_per_dim", "values",
-            "truth_log_prob", "truth_gap", "alarm", "training", "train_seconds",
-            "evaluate_seconds", "sample_seconds", "n_sampled", "n_parameters", "peak_memory_mb",
-            "marginals", "text_score", "completions", "finished", "bound", "calibration",
-            "metrics_seconds", "validation", "save_error", "label", "fold",
-        )
-    )  # fmt: skip
-    return empty | {
-        "key": key,
-        "model": model,
-        "family": model,
-        "params": {},
-        "dataset": dataset,
-        "seed": seed,
-        "status": "failed",
-        "n_test": n_test,
-        "notes": [],
-        "metrics": {},
-        "metrics_left_out": {},
-    }
+    return CellRecord(
+        key, model=model, family=model, dataset=dataset, seed=seed, n_test=n_test
+    ).to_json()
 
 
 def _failure(model: str) -> dict[str, Any]:
@@ -314,13 +274,7 @@ def _sample_metrics(
     }
     if schema.layout == "sequence":
         found["ngram_tv"] = (0.4 * worse, 0.006, "total variation", False)
-    return {
-        key: {
-            "value": value, "stderr": stderr, "unit": unit, "higher_is_better": higher,
-            "kind": "estimate",
-        }
-        for key, (value, stderr, unit, higher) in found.items()
-    }  # fmt: skip
+    return {key: MetricRecord(*values, "estimate").to_json() for key, values in found.items()}
 
 
 def _left_out(schema: Schema) -> dict[str, str]:
@@ -393,11 +347,11 @@ def _success(
         "peak_memory_mb": 612.4,
         "n_sampled": 2000 if schema.layout == "table" else 64,
     }
-    record["validation"] = {
-        "log_prob": float(values.mean()), "stderr": 0.1, "kind": record["kind"], "n": 200,
-        "query": record["kind"], "query_seconds": 0.002, "seconds": 1.0,
-        "c2st": {"value": 0.6, "stderr": 0.02},
-    }  # fmt: skip
+    record["validation"] = Validation(
+        log_prob=float(values.mean()), stderr=0.1, kind=record["kind"], n=200,
+        c2st=MetricRecord(0.6, 0.02, "accuracy", False, "estimate"),
+        query=record["kind"], query_seconds=0.002, seconds=1.0,
+    ).to_json()  # fmt: skip
     if model in KINDS:
         record["bound"] = _bound(model)
     if model == "gan":

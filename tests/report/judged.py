@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from demo_run import edit, key_of
 
+from genzoo.results.record import LabelPart, LabelRecord, Measured
+
 N = 400
 DONE = {"converged": True, "steps": 9, "seconds": 1.0, "stopped_by": "converged", "curve": []}
 
@@ -45,7 +47,7 @@ def judged(
     given = {"log_prob": valid, "query": query}
     validation |= {name: value for name, value in given.items() if value is not None}
     if c2st is not None:
-        validation["c2st"] = {"value": c2st, "stderr": 0.02}
+        validation["c2st"] = validation["c2st"] | {"value": c2st, "stderr": 0.02}
     if "metrics" in changes:
         changes["metrics"] = record["metrics"] | changes["metrics"]
     edit(folder, key, **(changes | {"validation": validation, "kind": kind}))
@@ -96,14 +98,11 @@ def judge_labels(
     shares = np.full(len(test), no_skill)
     told = {"label_log_prob": test, "label_right": right, "label_no_skill": shares}
     np.savez(path, **(arrays | told))
-    same = {"majority": majority, "no_skill_log_prob": no_skill}
-    label = {
-        "left_out": None,
-        "valid": {"n": n_valid, "log_prob": valid, "stderr": 0.02, **same},
-        "test": {
-            "n": len(test), "log_prob": float(test.mean()), "stderr": 0.01, "rarer": rarer,
-            "accuracy": {"value": float(right.mean()), "stderr": 0.015},
-            "auc": {"value": auc, "stderr": 0.01}, **same,
-        },
-    }  # fmt: skip
-    edit(folder, key, label=label)
+    score, part = float(test.mean()), {"rarer": rarer, "majority": majority,
+                                       "no_skill_log_prob": no_skill}  # fmt: skip
+    accuracy, area = Measured(float(right.mean()), 0.015), Measured(auc, 0.01)
+    label = LabelRecord(
+        valid=LabelPart(n_valid, valid, 0.02, accuracy, area, **part),
+        test=LabelPart(len(test), score, 0.01, accuracy, area, **part),
+    )
+    edit(folder, key, label=label.to_json())

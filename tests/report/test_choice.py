@@ -12,7 +12,7 @@ from demo_run import write_demo
 from judged import N, judge_labels, judged, with_scores
 
 from genzoo.results.choice import LEAST, choose_label, choose_likelihood, choose_samples
-from genzoo.results.record import read_run
+from genzoo.results.run import read_run
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from rates import folds, proofs

@@ -10,8 +10,9 @@ from demo_run import edit, edit_plan, write_demo
 from judged import N, judge_labels, judged, with_scores
 
 from genzoo.report import build
-from genzoo.results.advice import advise, basis, in_words, too_few
-from genzoo.results.record import read_run
+from genzoo.report.advice import advise, basis, in_words
+from genzoo.results.advice import too_few
+from genzoo.results.run import read_run
 
 MODELS = ("independent", "bayesian_network", "hmm", "vae", "gan", "transformer")
 

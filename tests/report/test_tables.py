@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,63 @@ def test_every_number_of_the_tables_is_a_line_of_its_own(
     # what the HTML shows beside these
     for name in ("evaluate_seconds", "n_parameters", "peak_memory_mb", "difference to the highest"):
         numbers.of("flowers", "hmm", chosen["flowers", "hmm"], name)
+
+
+class Shown(HTMLParser):
+    """The text of a report without figures, sample rows, parameters, and what explains it."""
+
+    WITHOUT = {"svg", "pre", "code", "style", "rows", "strings", "reading", "reproduce"}
+    VOID = {"meta", "input", "img", "br", "link", "hr"}
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.hidden: list[bool] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        of = dict(attrs)
+        names = {tag, *(of.get("class") or "").split(), of.get("aria-labelledby")}
+        if tag not in self.VOID:
+            self.hidden.append(bool(names & self.WITHOUT))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.hidden.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if any(self.hidden) else data + " "
+
+
+DECIMAL = r"[\d\u202f]+\.\d+"
+SCALES = {"%": 100, "points": 100, "ms": 1000, "min": 1 / 60}
+
+
+@pytest.mark.parametrize(("seeds", "folds"), [((0,), None), ((0, 1), None), ((0, 1), 3)])
+def test_every_number_of_the_report_is_in_the_files(
+    tmp_path: Path, seeds: tuple[int, ...], folds: int | None
+) -> None:
+    """Whatever has decimals, in tables and in sentences, is a value or an error of numbers.csv,
+    rounded as printed."""
+    demo = write_demo(tmp_path / "run", seeds=seeds, folds=folds)
+    with_labels(demo, seeds, (None,) if folds is None else tuple(range(folds)))
+    paths = load_run(demo).report()
+    lines = pd.read_csv(paths["numbers"])
+    known = np.abs(np.concatenate([lines.value.dropna(), lines.stderr.dropna()]))
+    text = Shown(paths["html"].read_text()).text
+    # the marginals are in per cent, all of a sentence
+    text = re.sub(r"(?s)in per cent:.*?as many", lambda m: re.sub(r"(\.\d+)", r"\1 %", m[0]), text)
+    missing, n = [], 0
+    for found in re.finditer(
+        rf"({DECIMAL})(?: ± ({DECIMAL}))?(?:\s*(%|points|ms|min)(?!\w))?", text
+    ):
+        value, error, unit = found.groups()
+        for printed in filter(None, (value, error)):
+            places, scale = len(printed.partition(".")[2]), SCALES.get(unit, 1)
+            n += 1
+            if not any(number(x * scale, places) == printed for x in known):
+                missing.append(text[found.start() - 60 : found.end() + 10])
+    assert n > 250
+    assert not missing
 
 
 def test_seeds_and_folds_are_whole_numbers(tmp_path: Path) -> None:

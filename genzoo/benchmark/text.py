@@ -1,0 +1,56 @@
+"""Running text, read and written: from the families that offer it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genzoo.datasets.blocks import FEWEST_BLOCKS
+from genzoo.datasets.dataset import Dataset
+from genzoo.model import GenerativeModel
+from genzoo.protocols import CompletesText, ScoresText
+from genzoo.results.record import TextScore
+from genzoo.seeding import derive
+from genzoo.values import LogProb, Unsupported
+
+MOST_SCORED_CHARACTERS = 200_000
+PROMPTS = {"tinyshakespeare": ("ROMEO:", "JULIET:\nO ")}
+PROMPT_LENGTH = 24  # of the start of the test text, where a data set has no prompts of its own
+
+
+def judge(
+    model: GenerativeModel, dataset: Dataset, stretches: Sequence[str], seed: int, notes: list[str]
+) -> tuple[TextScore | None, dict[str, str] | None]:
+    """Nats per character on test text, and completions."""
+    score = completions = None
+    try:
+        if isinstance(model, ScoresText):
+            score = _score(model, stretches)
+        if isinstance(model, CompletesText):
+            prompts = PROMPTS.get(dataset.name) or (stretches[0][:PROMPT_LENGTH],)
+            # noise of its own for each prompt: with shared noise their texts run together
+            completions = {
+                p: model.complete(p, seed=derive(seed, "completion", p)) for p in prompts
+            }
+    except Unsupported as refusal:
+        notes.append(f"text: {refusal.reason}")
+    return score, completions
+
+
+def _score(model: ScoresText, stretches: Sequence[str]) -> TextScore:
+    """The mean over the first characters of the test text, stretch by stretch."""
+    left, parts = MOST_SCORED_CHARACTERS, []
+    for stretch in stretches:
+        text = stretch[:left]
+        if text:
+            parts.append((len(text), model.score_text(text)))
+            left -= len(text)
+    n = np.array([length for length, _ in parts], dtype=float)
+    value, stderr = (np.array([getattr(s, k) for _, s in parts]) for k in ("value", "stderr"))
+    found = LogProb.exact(n * value).per(n)
+    error = found.stderr
+    if len(parts) < FEWEST_BLOCKS:
+        # few stretches say nothing of how they differ, but each has blocks of its own
+        error = float(np.sqrt(np.sum((n * stderr) ** 2)) / n.sum())
+    return TextScore(found.value, error, parts[0][1].kind, int(n.sum()))

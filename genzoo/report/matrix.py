@@ -1,0 +1,114 @@
+"""The table of all results, models against data sets, in several views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genzoo.results import numbers
+from genzoo.results.numbers import DASH, number, upper_bound, with_error
+from genzoo.results.ranking import Entry, Ranking
+from genzoo.results.record import BASELINE, TRUTH
+from genzoo.results.run import RunRecord
+
+SHADES = 5  # classes of colour between the baseline and the best
+VIEWS = {
+    "nats": "Nats per row",
+    "bits": "Bits per dimension",
+    "gap": "KL from the truth",
+    "cost": "Training time",
+}
+MARKS_LEGEND = (
+    "Chosen: by validation rows. Highest: the highest measured value of a column, which proves "
+    "nothing; what is proven stands in the rankings."
+)
+
+
+def matrix(run: RunRecord, rankings: list[Ranking], view: str) -> list[dict[str, Any]]:
+    """Rows of the matrix, the truth first: ``{"model", "cells"}``."""
+    rows = []
+    models = ([TRUTH] if any(r.truth for r in rankings) else []) + run.models
+    for model in models:
+        cells = []
+        for ranking in rankings:
+            known = [*ranking.entries, *ranking.failed]
+            entry = ranking.truth if model == TRUTH else _named(known, model)
+            if entry is None:
+                note = "not known" if model == TRUTH else "not asked for"
+                cells.append(_as_cell(DASH, "absent", note))
+            else:
+                cells.append(_matrix_cell(ranking, entry, view))
+        rows.append({"model": model, "cells": cells, "baseline": model == BASELINE})
+    return rows
+
+
+def _named(entries: list[Entry], model: str) -> Entry | None:
+    return next((e for e in entries if e.model == model), None)
+
+
+def _matrix_cell(ranking: Ranking, entry: Entry, view: str) -> dict[str, Any]:
+    if entry.value is None:
+        return _as_cell(entry.status, "failed", entry.reason)
+    text, note = _seen(ranking, entry, view)
+    style = "truth" if entry.model == TRUTH else f"shade-{_shade(ranking, entry)}"
+    marks = [
+        *(["chosen"] if entry is ranking.chosen else []),
+        *(["highest"] if entry is ranking.best else []),
+    ]
+    return _as_cell(text, style, note) | {
+        "chosen": "chosen" in marks,
+        "marks": ", ".join(marks),
+        "improving": entry.improving,
+        "partial": len(entry.ok) < len(entry.cells),
+        "alarm": any(c.model == entry.model for c in ranking.alarms),
+    }
+
+
+def _as_cell(text: str, style: str, note: str) -> dict[str, Any]:
+    return {
+        "text": text,
+        "style": style,
+        "note": note,
+        "chosen": False,
+        "marks": "",
+        "improving": False,
+        "partial": False,
+        "alarm": False,
+    }
+
+
+def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
+    """A cell's main text and its small second line."""
+    best = ranking.best
+    if view == "bits":
+        return upper_bound(number(entry.bits_per_dim, 4), entry.kind), ""
+    if view == "gap":
+        if entry.model == TRUTH or entry.gap is None:
+            return ("0" if entry.model == TRUTH else DASH), ""
+        return upper_bound(with_error(entry.gap.value, entry.gap.stderr), entry.kind), ""
+    if view == "cost":
+        parameters = entry.mean_of(lambda r: r.n_parameters)
+        note = f"{number(parameters, 0)} parameters" if parameters else ""
+        return numbers.seconds(entry.mean_of(lambda r: r.train_seconds)), note
+    text = with_error(entry.value, entry.stderr, entry.kind)
+    if entry.model == TRUTH or best is None or best.value is None or entry.value is None:
+        return text, ""
+    if entry is best:
+        return text, ""
+    return text, number(entry.value - best.value, numbers.decimals(entry.stderr, entry.value))
+
+
+def _shade(ranking: Ranking, entry: Entry) -> str:
+    """``5`` best ... ``1`` near the baseline, ``0`` at or below it.
+
+    The scale of a column is what its best family gains over the baseline (over the worst family,
+    where there is no baseline).
+    """
+    best, values = ranking.best, [e.value for e in ranking.entries if e.value is not None]
+    assert best is not None
+    assert best.value is not None
+    assert entry.value is not None
+    low = ranking.baseline.value if ranking.baseline and ranking.baseline.value else min(values)
+    if best.value <= low:
+        return str(SHADES) if entry is best else "0"
+    share = (entry.value - low) / (best.value - low)
+    return "0" if share <= 0 else str(min(SHADES, 1 + int(share * SHADES)))

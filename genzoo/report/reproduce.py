@@ -1,0 +1,128 @@
+"""How to repeat a run: a command line, or Python where no command line can."""
+
+from __future__ import annotations
+
+import keyword
+import shlex
+from typing import Any
+
+from genzoo.results.plan import DatasetFacts, ModelFacts
+from genzoo.results.record import TRUTH
+from genzoo.results.run import RunRecord
+
+
+def command(run: RunRecord) -> str:
+    """A command line that repeats the comparison, or Python where no command line can."""
+    plan = run.plan
+    words = ["genzoo", "compare"]
+    budgets = {_budget(d) for d in plan.datasets}
+    folds = {d.folds for d in plan.datasets}
+    files = [d.file for d in plan.datasets if d.file]
+    if plan.profile:
+        words += ["--profile", plan.profile]
+    elif (
+        all(m.label == m.key and not m.changed for m in plan.models)
+        and all(d.name == d.key or d.file for d in plan.datasets)
+        and (len(files) < 2 or not any(file.options for file in files))
+        and run.seeds == list(range(len(run.seeds)))
+        and len(budgets) == len(folds) == 1
+    ):
+        for file in files:
+            words += [file.path, *_file_options(file.options)]
+        words += ["--models", ",".join(run.models)]
+        keys = [d.name for d in plan.datasets if not d.file]
+        words += ["--datasets", ",".join(keys)] if keys else []
+        words += ["--seeds", str(len(run.seeds))]
+        budget = budgets.pop()
+        words += [] if budget is None else ["--budget", budget]
+        k = folds.pop()
+        words += [] if k is None else ["--folds", str(k)]
+    else:
+        return _remark(run) + _sketch(run)
+    return _remark(run) + shlex.join([*words, "--out", str(run.folder)])
+
+
+def _file_options(options: dict[str, Any]) -> list[str]:
+    words = []
+    for name, value in options.items():
+        for item in value if isinstance(value, list) else [value]:
+            words += [f"--{name}", str(item)]
+    return words
+
+
+def _remark(run: RunRecord) -> str:
+    """What the shell and Python read as a remark, where several calls made the run."""
+    plan = run.plan
+    asked = sum(cell.model != TRUTH for cell in plan.cells)
+    n_fits = sum(d.n_folds for d in plan.datasets)
+    whole = len(run.models) * n_fits * len(run.seeds)
+    return "" if asked == whole else f"# several calls asked for {asked} of these {whole} cells\n"
+
+
+def _budget(facts: DatasetFacts) -> str | None:
+    return None if facts.budget == "default" else facts.budget
+
+
+def _sketch(run: RunRecord) -> str:
+    """A call of ``compare``; objects that only the user has stand under a name, with a remark."""
+    plan = run.plan
+    models = [f"        {m.label!r}: {_as_python(m)}" for m in plan.models]
+    datasets = [f"        {d.name!r}: {_data_as_python(d)}" for d in plan.datasets]
+    budgets = {d.name: _budget(d) for d in plan.datasets}
+    same = len(set(budgets.values())) == 1
+    # data sets of one call have as many folds
+    k = {d.folds for d in plan.datasets} - {None}
+    folds = [f"    folds={k.pop()},"] if k else []
+    own = any(d.file and d.file.options for d in plan.datasets)
+    lines = [
+        "import genzoo.datasets.own" if own else "import genzoo",
+        "",
+        "genzoo.compare(",
+        "    models={",
+        *models,
+        "    },",
+        "    datasets={",
+        *datasets,
+        "    },",
+        f"    seeds={run.seeds!r},",
+        f"    budget={(next(iter(budgets.values())) if same else budgets)!r},",
+        *folds,
+        f"    out={str(run.folder)!r},",
+        ")",
+    ]
+    return "\n".join(lines)
+
+
+def _as_python(model: ModelFacts) -> str:
+    arguments = [f"{name}={value!r}" for name, value in model.changed.items()]
+    if model.key is None:
+        name = model.family.rpartition(".")[2]
+        return f"{name}({', '.join(arguments)}),  # your own class"
+    if not arguments:
+        return f"{model.key!r},"
+    return f"genzoo.make_model({', '.join([repr(model.key), *arguments])}),"
+
+
+def _data_as_python(facts: DatasetFacts) -> str:
+    name, file = facts.name, facts.file
+    if facts.key is not None:
+        return f"{facts.key!r},"
+    if file and not file.options:
+        return f"{file.path!r},"
+    if file:
+        options = ", ".join(f"{option}={value!r}" for option, value in file.options.items())
+        return f"genzoo.datasets.own.load({file.path!r}, {options}),"
+    fits = name.isidentifier() and not keyword.iskeyword(name)
+    return f"{name if fits else 'my_data'},  # your own data"
+
+
+def budgets(run: RunRecord) -> list[tuple[str, str]]:
+    return [(d.name, d.budget) for d in run.plan.datasets]
+
+
+def params(run: RunRecord) -> list[tuple[str, str, str]]:
+    """Of each model its label, its family and its parameters."""
+    return [
+        (m.label, m.family, ", ".join(f"{k}={v!r}" for k, v in m.params.items()) or "defaults")
+        for m in run.plan.models
+    ]

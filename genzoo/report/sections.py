@@ -1,0 +1,205 @@
+"""What the report shows of one data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from genzoo.report import figures, findings, labels, samples
+from genzoo.report.advice import advise, basis
+from genzoo.report.bounds import bounds
+from genzoo.report.quality import quality
+from genzoo.results import numbers
+from genzoo.results.choice import VERDICTS
+from genzoo.results.contender import Result
+from genzoo.results.numbers import DASH, number, upper_bound, with_error
+from genzoo.results.plan import DatasetFacts
+from genzoo.results.ranking import Entry, Ranking
+from genzoo.results.record import Measured
+from genzoo.results.run import DatasetRecord, RunRecord
+from genzoo.results.statistics import Difference, weakest
+
+SHORT_FINGERPRINT = 12
+VERDICT_WORDS = {"truth": "the true model", "chosen": "validation's choice", **VERDICTS}
+
+
+def section(
+    run: RunRecord, ranking: Ranking, colours: dict[str, int], index: int
+) -> dict[str, Any]:
+    dataset = ranking.dataset
+    entries = ranking.entries
+    drawn = [ranking.truth.fit] if ranking.truth and ranking.truth.fit else []
+    galleries = samples.galleries(dataset, [*drawn, *ranking.sampled], colours)
+    of_samples = quality(run, ranking)
+    return {
+        "id": f"data-{index + 1}",
+        "name": dataset.name,
+        "facts": _facts(dataset.facts),
+        "finding": findings.finding(run, ranking),
+        "advice": advise(run, dataset.name),
+        "basis": basis(run, dataset.name),
+        "remarks": file.remarks if (file := dataset.facts.file) else (),
+        "rows": _ranked_rows(run, ranking, colours),
+        "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
+        "labels": labels.table(run, dataset.name),
+        "spread": len(run.seeds) > 1,
+        "folds": dataset.facts.folds,
+        "gap": ranking.truth is not None,
+        "bounds": bounds(ranking),
+        "calibrated": any(b.calibration != DASH for b in bounds(ranking)),
+        "quality": of_samples,
+        "notes": _notes(run, dataset.name),
+        "text_score": any(_text_score(e) for e in entries),
+        "curves": _curves(dataset, ranking, colours, index),
+        "galleries": galleries,
+        "layout": dataset.facts.layout,
+        "columns": samples.columns_shown(dataset.schema) if dataset.schema else [],
+        "more_columns": max(0, len(dataset.schema.names) - samples.MOST_COLUMNS)
+        if dataset.schema
+        else 0,
+        "completions": [g for g in galleries if g.completions],
+        "marginals": samples.marginals(dataset, ranking.sampled, colours),
+    }
+
+
+def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
+    shape = " x ".join(str(s) for s in facts.event_shape)
+    low, high = facts.cards.min, facts.cards.max
+    values = f"{low}" if low == high else f"{low} to {high}"
+    rows = f"{facts.n_train} train, {facts.n_valid} valid, {facts.n_test} test"
+    of_fold = " in the first fold" if facts.folds else ""
+    if facts.folds:
+        rows += f" in the first of {facts.folds} folds"
+    units = facts.units
+    budget = "each family's own default" if facts.budget == "default" else facts.budget
+    pairs = [
+        ("Rows", rows),
+        ("Errors over", f"{units.n_test} {units.what} of test rows{of_fold}" if units else ""),
+        ("Layout", f"{facts.layout}, {shape}" if "x" in shape else facts.layout),
+        ("Variables", f"{facts.D}, of {values} values each"),
+        ("Entropy of the truth", _entropy(facts.entropy) if facts.entropy else ""),
+        ("Budget of each fit", budget),
+        ("Source", facts.source),
+        ("Licence", facts.licence),
+        ("Fingerprint", facts.fingerprint[:SHORT_FINGERPRINT]),
+    ]
+    return [(name, text) for name, text in pairs if text]
+
+
+def _entropy(entropy: Measured) -> str:
+    text = with_error(entropy.value, entropy.stderr) if entropy.stderr else number(entropy.value, 3)
+    return f"{text} nats a row"
+
+
+def _ranked_rows(run: RunRecord, ranking: Ranking, colours: dict[str, int]) -> list[dict[str, Any]]:
+    rows = []
+    if ranking.truth:
+        rows.append(_ranked_row(run, ranking.truth, "", "truth", None, colours, alarm=False))
+    for rival in ranking.rivals:
+        alarm = any(c.model == rival.entry.model for c in ranking.alarms)
+        rows.append(
+            _ranked_row(
+                run, rival.entry, str(rival.rank), rival.verdict, rival.difference, colours,
+                alarm=alarm,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _ranked_row(
+    run: RunRecord,
+    entry: Entry,
+    place: str,
+    verdict: str | None,
+    difference: Difference | None,
+    colours: dict[str, int],
+    *,
+    alarm: bool,
+) -> dict[str, Any]:
+    behind, interval = DASH, ""
+    if difference is not None:
+        behind = with_error(difference.value, difference.stderr)
+        places = numbers.decimals(difference.stderr, difference.value)
+        low, high = difference.interval()
+        interval = f"{number(low, places)} to {number(high, places)}"
+    gap = DASH
+    if entry.gap is not None:
+        gap = upper_bound(with_error(entry.gap.value, entry.gap.stderr), entry.kind)
+    parameters = entry.mean_of(lambda r: r.n_parameters)
+    memory = entry.mean_of(lambda r: r.peak_memory_mb)
+    places = numbers.decimals(entry.spread)
+    return {
+        "place": place,
+        "alarm": alarm,
+        "model": entry.model,
+        "colour": colours.get(entry.model),
+        "value": with_error(entry.value, entry.stderr, entry.kind),
+        "kind": entry.kind.replace("_", " "),
+        "behind": behind,
+        "interval": interval,
+        "verdict": VERDICT_WORDS.get(verdict or "", "not compared"),
+        "verdict_style": (verdict or "none").replace(" ", "-"),
+        "gap": gap,
+        "bits": upper_bound(number(entry.bits_per_dim, 4), entry.kind),
+        "spread": f"{number(entry.mean, places)}, sd {number(entry.spread, places)}",
+        "seeds": f"{entry.n_fits} of {len(run.seeds)}",
+        "seed": DASH if entry.fit is None or entry.fit.seed is None else str(entry.fit.seed),
+        "seconds": numbers.seconds(entry.mean_of(lambda r: r.train_seconds)),
+        "improving": entry.improving,
+        "evaluate_seconds": numbers.seconds(entry.mean_of(lambda r: r.evaluate_seconds)),
+        "parameters": number(parameters or None, 0),
+        "memory": f"{number(memory, 0)} MiB" if memory else "",
+        "text_score": _text_score(entry) or DASH,
+    }
+
+
+def _text_score(entry: Entry) -> str:
+    score = None if entry.fit is None else entry.fit.measured(lambda r: r.text_score)
+    if entry.fit is None or score is None:
+        return ""
+    return with_error(
+        *score, weakest([r.text_score.kind for r in entry.fit.records if r.text_score])
+    )
+
+
+def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:
+    curves = []
+    for entry in ranking.entries:
+        for cell in entry.ok:
+            training = cell.record.training
+            points = [p for p in training.curve if p.valid is not None] if training else []
+            if points:
+                curves.append(
+                    figures.Curve(
+                        entry.model,
+                        colours[entry.model],
+                        np.array([p.seconds for p in points], dtype=float),
+                        np.array([p.valid for p in points], dtype=float),
+                    )
+                )
+    entropy = dataset.facts.entropy
+    reference = None
+    if entropy is not None and entropy.value is not None:
+        reference = ("truth (−entropy)", -entropy.value)
+    title = f"Validation log-likelihood on {dataset.name} over training time, for each model"
+    return figures.learning_curves(curves, title, f"{index + 1}", reference)
+
+
+def _notes(run: RunRecord, dataset: str) -> list[tuple[str, str]]:
+    return [
+        (_where(run, cell), note)
+        for cell in [*run.cells, *run.references]
+        if cell.dataset == dataset
+        for note in cell.record.notes
+    ]
+
+
+def _where(run: RunRecord, cell: Result) -> str:
+    """``mixture, seed 1, fold 2``, of which what there is one of is left out."""
+    words = [cell.model]
+    if cell.seed is not None and len(run.seeds) > 1:
+        words.append(f"seed {cell.seed}")
+    if cell.record.fold is not None:
+        words.append(f"fold {cell.record.fold + 1}")
+    return ", ".join(words)

@@ -1,0 +1,161 @@
+"""What was asked of a run's folder: ``plan.json``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from genzoo.results.record import FORMAT, Measured, read_json
+from genzoo.results.typed import Typed, added_later
+
+
+@dataclass(frozen=True)
+class Asked(Typed):
+    """A cell, or a reference, whose seed is None as that of the truth is."""
+
+    key: str
+    model: str
+    dataset: str
+    seed: int | None
+    fold: int | None
+
+
+@dataclass(frozen=True)
+class ModelFacts(Typed):
+    """A model: ``family`` is its key in the registry or the name of a class, ``changed`` what of
+    ``params`` is not as by default, ``code`` the hash of what fits and ``modules`` those of genzoo
+    from which alone it follows, ``asked`` when a call last named it."""
+
+    label: str
+    family: str
+    key: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, Any] = field(default_factory=dict)
+    code: str = ""
+    modules: tuple[str, ...] | None = None
+    asked: str = ""
+
+
+@dataclass(frozen=True)
+class TruthFacts(Typed):
+    """The code of a data set's truth, as of a model's."""
+
+    code: str
+    modules: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Cards(Typed):
+    """Of the numbers of values that variables have."""
+
+    min: int
+    median: float
+    max: int
+
+
+@dataclass(frozen=True)
+class Units(Typed):
+    """What errors are taken over where rows are not independent, how many there are, and of how
+    many rows a block is."""
+
+    what: Literal["groups", "blocks"]
+    n_test: int
+    block: int | None
+    n_valid: int | None = added_later(None)
+
+
+@dataclass(frozen=True)
+class FileFacts(Typed):
+    """Where a user's own data lie, how they were read (``schema``: the text of a schema file;
+    ``content``: the hash of what the path holds), and what the reader must know."""
+
+    path: str
+    options: dict[str, Any]
+    schema: str | None
+    remarks: tuple[str, ...]
+    content: str | None = added_later(None)
+
+
+@dataclass(frozen=True)
+class DatasetFacts(Typed):
+    """What a reader must know of a data set; of its first fold, where there are several.
+
+    Attributes:
+        key: in the registry; None for one's own data.
+        clamped: per part, how many numbers lay beyond the schema's range.
+        folds: into how many it was split; ``foldable``: whether it could be.
+        target: the column that is the label.
+        entropy: of the truth, in nats.
+        marginals: per variable, the share of training rows that hold each code; of tables.
+    """
+
+    name: str
+    key: str | None
+    layout: str
+    event_shape: tuple[int, ...]
+    D: int
+    cards: Cards
+    end: int | None
+    n_train: int
+    n_valid: int
+    n_test: int
+    clamped: dict[str, int] = field(default_factory=dict)
+    has_text: bool = False
+    units: Units | None = None
+    folds: int | None = None
+    foldable: bool = False
+    file: FileFacts | None = None
+    source: str = ""
+    licence: str = ""
+    fingerprint: str = ""
+    target: str | int | None = None
+    truth: TruthFacts | None = None
+    budget: str = "default"
+    entropy: Measured | None = None
+    marginals: tuple[tuple[float, ...], ...] | None = None
+
+    @property
+    def n_folds(self) -> int:
+        return self.folds or 1
+
+
+@dataclass(frozen=True)
+class Plan(Typed):
+    """Everything that was asked: ``profile`` where it is one unchanged, ``judge`` the hash of the
+    code that judges all cells; ``cells`` in the order of the tables, and the ``references`` that
+    sample metrics are compared with, which stand in none."""
+
+    profile: str | None = None
+    seeds: tuple[int, ...] = ()
+    started: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    judge: str = ""
+    models: tuple[ModelFacts, ...] = ()
+    datasets: tuple[DatasetFacts, ...] = ()
+    cells: tuple[Asked, ...] = ()
+    references: tuple[Asked, ...] = ()
+    format_version: int = FORMAT
+
+
+def read_plan(folder: str | Path) -> Plan:
+    """The plan of a run's folder.
+
+    Raises:
+        ValueError: where the folder holds no run, a damaged one, or one of another format.
+    """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise ValueError(f"folder: expected a path; got {folder!r}")
+    file = Path(folder) / "plan.json"
+    try:
+        value = read_json(file, absent=None)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"folder: expected a run's folder; {folder} has no plan.json") from None
+    except OSError as error:
+        raise ValueError(f"folder: {folder} can't be read: {error.strerror}") from None
+    try:
+        return Plan.from_json(value, "plan")
+    except ValueError as error:
+        raise ValueError(f"folder: {file} is damaged: {error}") from error
