@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, parameters, pooled
+from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, parameters, pooled, require
 from genzoo.model import GenerativeModel
 
 ERROR_SEEDS = 30
@@ -37,8 +37,9 @@ def honest_errors(subject: Subject, name: str) -> str:
     spread = np.std([call.value for call in calls], axis=0, ddof=1)[free]
     stated = np.sqrt(np.mean([call.stderr**2 for call in calls], axis=0))[free]
     ratio = float(np.median((spread + FLOAT_TOLERANCE) / (stated + FLOAT_TOLERANCE)))
-    assert LEAST_RATIO <= ratio <= MOST_RATIO, (
-        f"values spread over {n} seeds {ratio:.2f} times as far as their standard errors say"
+    require(
+        LEAST_RATIO <= ratio <= MOST_RATIO,
+        f"values spread over {n} seeds {ratio:.2f} times as far as their standard errors say",
     )
     return f"ratio {ratio:.2f}"
 
@@ -110,7 +111,7 @@ def sandwich(subject: Subject) -> str:
         return "has no upper bound"
     _, model = subject.fitted_to_copies()
     gap = model.bidirectional(REVERSED_ROWS, seed=subject.seed)  # type: ignore[attr-defined]
-    assert np.isclose(gap.upper.value - gap.lower.value, gap.gap), "gap is not upper less lower"
+    require(np.isclose(gap.upper.value - gap.lower.value, gap.gap), "gap is not upper less lower")
     subject.alarm_beyond(
         -gap.gap / (gap.stderr + FLOAT_TOLERANCE),
         f"the upper bound, {gap.upper.value:.4f}, lies below the lower, {gap.lower.value:.4f}",
