@@ -40,6 +40,26 @@ def data_folder() -> Path:
     return path
 
 
+class FakeClock:
+    """A clock that stands still until it is told that time goes by, or by itself when asked."""
+
+    def __init__(self) -> None:
+        self.at, self.asked, self.by_itself = 0.0, 0, 0.0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        self.at += self.by_itself
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of all budgets, in the test's hands."""
+    fake = FakeClock()
+    monkeypatch.setattr("genzoo.fitting.now", fake)
+    return fake
+
+
 @pytest.fixture
 def real_workers() -> None:
     """For tests about processes, where others of their module have ``cells_run_here``."""
