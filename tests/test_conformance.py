@@ -10,7 +10,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from genzoo.models.independent import Independent
 from genzoo.registry import make_model
 from genzoo.seeding import GlobalState
 
-MOST_SECONDS = 60  # of CPU for one family; on a quiet machine half of it is enough
 ONE_EACH = r"at most (\d+)\s+tests of the first kind .* and\s+(\d+) comparisons .* and (\d+) to one"
 OPTIMISED = """
 import genzoo
@@ -59,12 +57,11 @@ def stated() -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", [k for k in MODELS if k != "independent"])
-def test_families_conform_within_their_time_and_level(key):
-    subject, start = Subject(make_model(key), 0), time.process_time()
+def test_families_conform_within_their_level(key):
+    subject = Subject(make_model(key), 0)
     results = run_checks(subject)
     assert [(r.check, r.found) for r in results if not r.passed] == []
     assert subject.level < 1e-4
-    assert time.process_time() - start < MOST_SECONDS
     most = stated()
     assert all(subject.n_tests[kind] <= most[kind] for kind in most), (subject.n_tests, most)
     if key == "vae":  # it answers everything, by Monte Carlo
