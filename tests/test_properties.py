@@ -25,7 +25,7 @@ from genzoo.space import strings
 from genzoo.space.schema import MISSING, Schema, Variable
 from genzoo.values import Unsupported
 
-FEW, MANY = 6, 60  # cases of each family, in the fast part and in the slow one
+FEW, MANY = 8, 40  # cases of each family, in the fast part and in the slow one
 SIGMAS = 6.0
 TOLERANCE = 1e-4  # of float32 arithmetic, on a sum of masses and on a log mass
 LARGEST_SPACE = 120
