@@ -41,14 +41,13 @@ def data_folder() -> Path:
 
 
 class FakeClock:
-    """A clock that stands still until it is told that time goes by, or by itself when asked."""
+    """A clock that stands still until ``at`` is changed, and counts how often it is asked."""
 
     def __init__(self) -> None:
-        self.at, self.asked, self.by_itself = 0.0, 0, 0.0
+        self.at, self.asked = 0.0, 0
 
     def __call__(self) -> float:
         self.asked += 1
-        self.at += self.by_itself
         return self.at
 
 
