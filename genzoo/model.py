@@ -59,7 +59,7 @@ class GenerativeModel(abc.ABC):
     >>> import genzoo
     >>> model = genzoo.Independent().fit(["ab", "a", "abb"], seed=0)
     >>> model.sample(2, seed=1)
-    ['aba', 'a']
+    ['', 'ab']
     >>> model.log_prob(["ab"]).kind
     'exact'
 

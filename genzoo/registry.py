@@ -92,7 +92,7 @@ def load_dataset(name: str) -> Dataset:
 
     >>> import genzoo
     >>> genzoo.load_dataset("iris").train.shape
-    (105, 5)
+    (90, 5)
     """
     return look_up(DATASETS, name, "dataset")(name)
 

@@ -49,7 +49,8 @@ class Masses:
 
     @property
     def mass(self) -> np.ndarray:
-        return np.exp(self.log_mass)
+        mass: np.ndarray = np.exp(self.log_mass)
+        return mass
 
     @property
     def exact(self) -> bool:
