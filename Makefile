@@ -10,15 +10,15 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 compare: .venv/installed
 	$(BIN)/genzoo compare --profile quick --out runs/quick
 
-# the tests, and the examples in docstrings
-test: .venv/installed
+test: doctest
 	$(PYTEST)
 
-fast-test: .venv/installed
+fast-test: doctest
 	$(PYTEST) -m "not slow"
 
+# the examples in docstrings
 doctest: .venv/installed
-	$(BIN)/pytest genzoo
+	$(BIN)/pytest --doctest-modules genzoo
 
 # which lines the quick tests run
 coverage: .venv/installed

@@ -47,8 +47,9 @@ class Space:
     def completing(self, queried: np.ndarray) -> np.ndarray:
         """(N,) the agreeing rows that fill in no missing mark."""
         marks = np.array([v.n_values if v.missing else -2 for v in self.schema.variables])
-        complete: np.ndarray = ((self.rows != marks) | (queried != MISSING)).all(axis=1)
-        return self.agreeing(queried) & complete
+        unmarked = ((self.rows != marks) | (queried != MISSING)).all(axis=1)
+        both: np.ndarray = self.agreeing(queried) & unmarked
+        return both
 
     def patterns(self, seed: int) -> list[np.ndarray]:
         """Partly observed rows: a prefix, a suffix, one entry in the middle, nothing at all."""
