@@ -47,7 +47,7 @@ def save_and_load(subject: Subject) -> str:
         if registered or importable:
             np.save(Path(folder) / "rows.npy", space.rows)
             names = ["", ""] if registered else [cls.__module__, cls.__qualname__]
-            path = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+            path = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
             done = subprocess.run(
                 [sys.executable, "-c", _LOADER, f"{folder}/model", *names],
                 capture_output=True,
