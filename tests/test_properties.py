@@ -33,6 +33,7 @@ LARGEST_SPACE = 120
 TINY = {
     "width": 8, "d_model": 8, "n_layers": 1, "n_heads": 1, "latent_dim": 2, "n_restarts": 1,
     "n_iter": 5, "n_trees": 2, "n_states": 2, "n_components": 2, "n_importance": 32,
+    "n_temperatures": 10, "n_chains": 4,
 }  # fmt: skip
 BUDGET = "3 steps"
 

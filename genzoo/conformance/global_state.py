@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from genzoo.conformance.subject import Subject, require
+from genzoo.queries import classify, impute
+from genzoo.registry import load_model
 from genzoo.seeding import global_rng_seeded
 from genzoo.values import Unsupported
 
@@ -36,9 +38,6 @@ def global_state(subject: Subject) -> str:
 
 
 def _calls(subject: Subject, folder: Path) -> dict[str, Callable[[], Any]]:
-    from genzoo.queries import classify, impute
-    from genzoo.registry import load_model
-
     space, model = subject.spaces["table"], subject.fresh()
     rows, target, holey = space.some_rows(5), space.schema.names[0], space.patterns(0)[0]
     agreeing = space.rows[space.agreeing(holey)]

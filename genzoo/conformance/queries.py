@@ -8,6 +8,7 @@ import numpy as np
 
 from genzoo.conformance.masses import LEAST_BOUND_MASS, agreement
 from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, pooled, require, rows_of
+from genzoo.queries import classify, impute
 from genzoo.space.schema import MISSING
 from genzoo.values import Unsupported
 
@@ -106,8 +107,6 @@ def completions(subject: Subject, name: str) -> str:
 
 def classes(subject: Subject) -> str:
     """Bayes' rule on the joint: classes are as probable as the rows that have them."""
-    from genzoo.queries import classify
-
     space, model = subject.fitted("table")
     masses = subject.masses("table")
     rows = space.some_rows(10)
@@ -135,8 +134,6 @@ def classes(subject: Subject) -> str:
 
 def imputed(subject: Subject) -> str:
     """Imputation fills each hole, with what the model says, and keeps the rest."""
-    from genzoo.queries import impute
-
     space, model = subject.fitted("table")
     queried = space.patterns(subject.seed)[0]
     n = N_COMPLETIONS if subject.masses("table").exact else FEW_COMPLETIONS

@@ -13,6 +13,7 @@ import numpy as np
 
 from genzoo.conformance.subject import Subject, require
 from genzoo.model import registered_key
+from genzoo.registry import load_model
 
 EXECUTABLE_HEADS = (b"\x80", b"PK", b"\x93NUMPY")  # pickle, zip (torch.save, npz), npy
 
@@ -35,8 +36,6 @@ np.savez(folder + "/../answer.npz", value=value, drawn=model.sample(30, seed=8))
 
 def save_and_load(subject: Subject) -> str:
     """A saved model holds no pickle and comes back the same, in a fresh process where possible."""
-    from genzoo.registry import load_model
-
     space, model = subject.fitted("table")
     cls = type(model)
     registered = registered_key(cls) is not None
