@@ -1,17 +1,28 @@
 # `make compare` and `make test` need nothing but git, make and Python 3.11 with venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# each file's tests run in one process, which makes their fixtures once
+WORKERS ?= 2
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: compare test fast-test lint generated clean
+.PHONY: compare test fast-test doctest coverage lint generated clean
 
 compare: .venv/installed
 	$(BIN)/genzoo compare --profile quick --out runs/quick
 
-test: .venv/installed
-	$(BIN)/pytest
+test: doctest
+	$(PYTEST)
 
-fast-test: .venv/installed
-	$(BIN)/pytest -m "not slow"
+fast-test: doctest
+	$(PYTEST) -m "not slow"
+
+# the examples in docstrings
+doctest: .venv/installed
+	$(BIN)/pytest --doctest-modules genzoo
+
+# which lines the quick tests run
+coverage: .venv/installed
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -100,7 +100,7 @@ def load_dataset(name: str) -> Dataset:
 
     >>> import genzoo
     >>> genzoo.load_dataset("iris").train.shape
-    (105, 5)
+    (90, 5)
     """
     return dataset_entry(name).load(name)
 

@@ -16,7 +16,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Unsupported(Exception):  # noqa: N818 - a refusal with a reason, not a fault
-    """A family can't answer this question; ``reason`` says why."""
+    """A family can't answer this question; ``reason`` says why.
+
+    >>> Unsupported("complete() needs strings").reason
+    'complete() needs strings'
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -28,6 +32,9 @@ class Score:
     """A mean log-likelihood in nats, its standard error and its kind.
 
     ``stderr`` is sd / sqrt(n) over the rows, so Monte Carlo error is included.
+
+    >>> print(Score(-2.5, 0.125, "lower_bound"))
+    >= -2.5000 +- 0.1250 nats
     """
 
     value: float
@@ -58,6 +65,14 @@ class LogProb:
         stderr: (n,) Monte Carlo standard error of each value; zero where exact.
         estimator: how a value that is not exact was found, such as ``"iwae"`` or ``"ais"``.
         ess: (n,) effective number of draws behind each value, or None where there are none.
+
+    >>> import genzoo
+    >>> model = genzoo.Independent(pseudo_count=1.0).fit(["a", "b", "b", "b"])
+    >>> found = model.log_prob(["a", "b"])
+    >>> found.kind, np.exp(found.value).round(3).tolist()
+    ('exact', [0.333, 0.667])
+    >>> print(found.mean())
+    -0.7520 +- 0.3466 nats
     """
 
     value: np.ndarray

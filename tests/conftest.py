@@ -40,6 +40,25 @@ def data_folder() -> Path:
     return path
 
 
+class FakeClock:
+    """A clock that stands still until ``at`` is changed, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.at, self.asked = 0.0, 0
+
+    def __call__(self) -> float:
+        self.asked += 1
+        return self.at
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of all budgets, in the test's hands."""
+    fake = FakeClock()
+    monkeypatch.setattr("genzoo.fitting.now", fake)
+    return fake
+
+
 @pytest.fixture
 def real_workers() -> None:
     """For tests about processes, where others of their module have ``cells_run_here``."""

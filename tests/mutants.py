@@ -555,6 +555,25 @@ class TakesHolesForZeros(Independent):
         super()._fit(np.maximum(rows, 0), valid, fit)
 
 
+class LeavesOutOpenRows(Independent):
+    """Leaves out rows with MISSING that it could learn from, and those that are open after END."""
+
+    def _read(self, data, schema, valid, seed):
+        schema, rows, held_out, form = super()._read(data, schema, valid, seed)
+        return schema, rows[rows[:, -1] != MISSING], held_out, form
+
+
+class ForgetsThatItWasStopped(LatentClasses):
+    """As many steps as it may do, up to 99; no word of what ended them."""
+
+    def _fit(self, rows, valid, fit):
+        steps = 0
+        while steps < 99 and fit.may("steps"):
+            fit.did("steps")
+            steps += 1
+        super()._fit(rows[: 4 * steps], valid, fit)
+
+
 class ZeroForUnseen(Independent):
     def _fit(self, rows, valid, fit):
         super()._fit(rows, valid, fit)
@@ -573,6 +592,14 @@ class NoRecord(Independent):
     def _fit(self, rows, valid, fit):
         super()._fit(rows, valid, fit)
         fit.training = Training()
+
+
+class NoWork(Independent):
+    """Counts its steps in the record alone."""
+
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
+        fit.training.work.clear()
 
 
 class SavesFloat32(Independent):
@@ -644,9 +671,12 @@ CAUGHT_BY = {
     RemembersOldFits: "refit forgets",
     TrainsOnValidation: "validation not trained on",
     TakesHolesForZeros: "holes in fit",
+    LeavesOutOpenRows: "END settles",
+    ForgetsThatItWasStopped: "replay",
     ZeroForUnseen: "unseen value",
     SaysNothing: "progress",
     NoRecord: "training record",
+    NoWork: "training record",
     SavesFloat32: "save and load",
     SavesAPickle: "save and load",
     AcceptsAnything: "bad input",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -449,12 +448,17 @@ def test_debug_shows_the_traceback():
         assert "did you mean 'vae'" in done.stderr
 
 
-@pytest.mark.slow
-def test_help_is_quick():
-    best = np.inf
-    for _ in range(5):  # the best of five: the machine may be busy
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "genzoo", "--help"], capture_output=True)
-        best = min(best, time.perf_counter() - start)
-        assert done.returncode == 0
-    assert best < 0.7
+def test_help_imports_no_heavy_library():
+    code = """
+import sys
+from genzoo.cli.app import main
+sys.argv = ["genzoo", "--help"]
+try:
+    main()
+finally:
+    heavy = ["torch", "pandas", "sklearn", "pgmpy", "hmmlearn", "scipy", "matplotlib", "jinja2"]
+    print(*[name for name in heavy if name in sys.modules], "end")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "end"

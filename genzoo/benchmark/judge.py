@@ -11,10 +11,11 @@ import numpy as np
 
 from genzoo.benchmark.attempts import attempt
 from genzoo.datasets.dataset import Dataset
-from genzoo.metrics import Context, Metric, registered
+from genzoo.metrics import Context, Metric, MetricSpec
 from genzoo.metrics.likelihood import alarm
 from genzoo.model import GenerativeModel
 from genzoo.protocols import Certifies
+from genzoo.registry import look_up
 from genzoo.results.record import AlarmRecord, BoundRecord, GapRecord, Measured, MetricRecord
 from genzoo.values import LogProb, Unsupported
 
@@ -26,9 +27,10 @@ def likelihood_metrics(
 ) -> dict[str, MetricRecord]:
     """What the metrics of test rows give, of those that apply."""
     found = {}
-    for key, metric in registered(places).items():
-        if not metric.of_samples:
-            with contextlib.suppress(Unsupported):
+    for key in places:
+        with contextlib.suppress(Unsupported, ImportError):  # those are told of with the samples
+            metric: MetricSpec = look_up(places, key, "metric")
+            if not metric.of_samples:
                 found[key] = _recorded(key, metric(model, dataset, context))
     return found
 
@@ -46,14 +48,15 @@ def sample_metrics(
     A metric that fails is left out like one that doesn't apply: the likelihood stands without it.
     """
     found, left_out = {}, {}
-    for key, metric in registered(places).items():
-        if not metric.of_samples:
-            continue
-        value, reason = attempt(
-            lambda k=key, m=metric: _recorded(k, m(model, dataset, context)),  # type: ignore[misc]
-            f"metric {key} failed",
-            notes,
-        )
+    for key in places:
+
+        def judged(key: str = key) -> MetricRecord | None:
+            metric: MetricSpec = look_up(places, key, "metric")
+            if not metric.of_samples:
+                return None
+            return _recorded(key, metric(model, dataset, context))
+
+        value, reason = attempt(judged, f"metric {key} failed", notes)
         if value is not None:
             found[key] = value
         elif reason is not None:

@@ -24,6 +24,7 @@ from functools import partial
 from genzoo.conformance import behaviour, bounds, global_state, masses, queries, storing
 from genzoo.conformance.spaces import Space, spaces
 from genzoo.conformance.subject import Subject
+from genzoo.fitting import check_signature
 from genzoo.model import GenerativeModel
 from genzoo.registry import make_model
 from genzoo.seeding import global_rng_seeded
@@ -43,7 +44,18 @@ __all__ = [
 
 
 class ConformanceError(AssertionError):
-    """Some checks failed; ``failures`` lists them as (check, what was found)."""
+    """Some checks failed; ``failures`` lists them as (check, what was found).
+
+    >>> import genzoo
+    >>> class Careless(genzoo.Independent):
+    ...     def _log_prob(self, rows, *, seed):
+    ...         return genzoo.LogProb.exact(super()._log_prob(rows, seed=seed).value + 0.01)
+    >>> try:
+    ...     genzoo.check_model(Careless())
+    ... except genzoo.ConformanceError as error:
+    ...     print(dict(error.failures)["normalised (table)"])
+    the masses of all rows sum to 1.010050, not 1
+    """
 
     def __init__(self, model: str, failures: list[tuple[str, str]]) -> None:
         lines = "\n".join(f"  {check}: {found}" for check, found in failures)
@@ -94,6 +106,8 @@ BEHAVIOUR: dict[str, Callable[[Subject], str]] = {
     "refit forgets": behaviour.refit_forgets,
     "validation not trained on": behaviour.validation_not_trained_on,
     "holes in fit": behaviour.holes_in_fit,
+    "END settles": behaviour.end_settles,
+    "replay": behaviour.replays,
     "bad input": behaviour.bad_input,
     "unseen value": behaviour.unseen_value,
     "progress": behaviour.progress,
@@ -120,11 +134,18 @@ def check_model(
 
     Raises:
         ConformanceError: with every failed check and what was found.
+        TypeError: for a class that was written for an older interface, naming the new one.
         ValueError: for an unknown key, or something that is no ``GenerativeModel``.
+
+    >>> import genzoo
+    >>> results = genzoo.check_model("independent")
+    >>> [result.found for result in results if result.check == "normalised (table)"]
+    ['sum 1.0000000']
     """
     subject_model = make_model(model) if isinstance(model, str) else model
     if not isinstance(subject_model, GenerativeModel):
         raise ValueError(f"model: expected a registry key or a GenerativeModel; got {model!r}")
+    check_signature(subject_model._fit, type(subject_model).__name__)
     results = run_checks(Subject(subject_model, seed), report=report)
     failures = [(r.check, r.found) for r in results if not r.passed]
     if failures:

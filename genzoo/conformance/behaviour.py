@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from genzoo.conformance.spaces import Space
-from genzoo.conformance.subject import BUDGET, FLOAT_TOLERANCE, Subject
+from genzoo.conformance.subject import BUDGET, FLOAT_TOLERANCE, Subject, require
+from genzoo.fitting import Budget
+from genzoo.space import strings
 from genzoo.space.schema import MISSING, Schema, Variable
 
 
@@ -29,7 +31,7 @@ def batch_invariance(subject: Subject, name: str) -> str:
         gaps = value - together.value
         if together.kind == "exact":
             worst = float(np.abs(gaps).max())
-            assert worst < FLOAT_TOLERANCE, f"a row scored {how} changes by {worst:.2g} nats"
+            require(worst < FLOAT_TOLERANCE, f"a row scored {how} changes by {worst:.2g} nats")
         else:
             errors = np.sqrt(error**2 + together.stderr**2 + FLOAT_TOLERANCE**2)
             z = float(np.sum(gaps / errors) / np.sqrt(len(gaps)))
@@ -45,12 +47,12 @@ def evaluation_mode(subject: Subject, name: str) -> str:
     before, drawn = model.log_prob(rows, seed=subject.seed), model._sample(9, None, seed=3)
     after, again = model.log_prob(rows, seed=subject.seed), model._sample(9, None, seed=3)
     gap = np.abs(after.value - before.value).max()
-    assert gap == 0, f"log_prob with one seed changes by {gap:.2g} nats after other calls"
-    assert (drawn == again).all(), "samples with one seed change after other calls"
+    require(gap == 0, f"log_prob with one seed changes by {gap:.2g} nats after other calls")
+    require((drawn == again).all(), "samples with one seed change after other calls")
     if before.kind == "exact":
         repeated = model.log_prob(np.repeat(rows[:1], 8, axis=0), seed=subject.seed + 1).value
         spread = np.abs(repeated - before.value[0]).max()
-        assert spread < FLOAT_TOLERANCE, f"an exact value varies by {spread:.2g} nats"
+        require(spread < FLOAT_TOLERANCE, f"an exact value varies by {spread:.2g} nats")
     return "no trace"
 
 
@@ -59,10 +61,12 @@ def seeds_repeat(subject: Subject) -> str:
     space, model = subject.fitted("table")
     again = subject.fit(space)
     a, b = model.log_prob(space.rows, seed=3).value, again.log_prob(space.rows, seed=3).value
-    assert (a == b).all(), f"two fits with one seed differ by up to {np.abs(a - b).max():.2g} nats"
+    require(
+        (a == b).all(), f"two fits with one seed differ by up to {np.abs(a - b).max():.2g} nats"
+    )
     first, second = model.sample(50, seed=4), model.sample(50, seed=4)
-    assert (first == second).all(), "two samples with one seed differ"
-    assert (first != model.sample(50, seed=5)).any(), "samples with two seeds are the same"
+    require((first == second).all(), "two samples with one seed differ")
+    require((first != model.sample(50, seed=5)).any(), "samples with two seeds are the same")
     return "bit for bit"
 
 
@@ -74,9 +78,10 @@ def refit_forgets(subject: Subject) -> str:
     used.fit(space.data, schema=space.schema, seed=subject.fit_seed, budget=BUDGET)
     _, fresh = subject.fitted("table")
     a, b = used.log_prob(space.rows, seed=1).value, fresh.log_prob(space.rows, seed=1).value
-    assert (a == b).all(), f"an earlier fit changes log_prob by {np.abs(a - b).max():.2g} nats"
-    assert (used.sample(50, seed=1) == fresh.sample(50, seed=1)).all(), (
-        "an earlier fit changes samples"
+    require((a == b).all(), f"an earlier fit changes log_prob by {np.abs(a - b).max():.2g} nats")
+    require(
+        (used.sample(50, seed=1) == fresh.sample(50, seed=1)).all(),
+        "an earlier fit changes samples",
     )
     return "equal to a fresh fit"
 
@@ -88,7 +93,7 @@ def validation_not_trained_on(subject: Subject) -> str:
     model = subject.fresh()
     model.fit(train, schema=schema, valid=valid, seed=subject.fit_seed, budget=BUDGET)
     mass = float(np.exp(model.log_prob(valid[:1], seed=1).value[0]))
-    assert mass <= 0.1, f"a row of the validation data alone has mass {mass:.3f}"
+    require(mass <= 0.1, f"a row of the validation data alone has mass {mass:.3f}")
     return f"mass {mass:.1e}"
 
 
@@ -110,8 +115,38 @@ def holes_in_fit(subject: Subject) -> str:
         raise AssertionError("rows with MISSING were accepted by a family that can't take them")
     fit()
     share = float(np.mean(model.sample(2000, seed=subject.seed)))
-    assert share > 0.75, f"of rows in which all that is seen is 1, samples are 1 by {share:.2f}"
+    require(share > 0.75, f"of rows in which all that is seen is 1, samples are 1 by {share:.2f}")
     return f"samples are 1 by {share:.2f}"
+
+
+def end_settles(subject: Subject) -> str:
+    """In training rows nothing is open after END: MISSING there is END, and the row is complete."""
+    space = subject.spaces["strings"]
+    end, rows = space.schema.end, space.schema.encode(space.data)
+    ended = strings.ended(rows, end)
+    rng = np.random.default_rng(subject.fit_seed)
+    settled = np.where(~ended & (rng.random(rows.shape) < 0.1), MISSING, rows)
+    after = np.cumsum(ended, axis=1) > 1
+    opened = np.where(after & (np.arange(len(rows)) % 2 == 0)[:, None], MISSING, settled)
+
+    def fit(training: np.ndarray) -> np.ndarray:
+        model = subject.fit(Space("open", training, space.schema))
+        return model.log_prob(space.rows, seed=1).value
+
+    if not subject.model.fits_missing:
+        return "fits no rows with MISSING"
+    gap = np.abs(fit(opened) - fit(settled)).max()
+    require(gap == 0, f"MISSING in the place of END after END changes log_prob by {gap:.2g} nats")
+    return "bit for bit"
+
+
+def replays(subject: Subject) -> str:
+    """A fit that a budget ended can be repeated by its record, whatever the clock says."""
+    space, model = subject.fitted("table")
+    again = subject.fit(space, budget=Budget.replay(model.training_, BUDGET))
+    a, b = model.log_prob(space.rows, seed=1).value, again.log_prob(space.rows, seed=1).value
+    require((a == b).all(), f"replayed, a fit differs by up to {np.abs(a - b).max():.2g} nats")
+    return "bit for bit"
 
 
 def _bits(D: int) -> Schema:
@@ -150,9 +185,9 @@ def bad_input(subject: Subject) -> str:
             raise AssertionError(f"{what}: {type(error).__name__}, not ValueError") from error
         else:
             raise AssertionError(f"{what} was accepted")
-        assert said, f"{what}: the error says nothing"
+        require(said, f"{what}: the error says nothing")
     after = model.log_prob(space.rows, seed=1).value
-    assert (before == after).all(), "bad input changed the fitted model"
+    require((before == after).all(), "bad input changed the fitted model")
     return f"{len(attempts)} kinds rejected"
 
 
@@ -163,7 +198,7 @@ def unseen_value(subject: Subject) -> str:
     model = subject.fit(Space("seen", seen, space.schema))
     unseen = space.rows[space.rows[:, 2] == 3]
     value = model.log_prob(unseen, seed=1).value
-    assert np.isfinite(value).all(), "a value never seen in training has mass 0"
+    require(np.isfinite(value).all(), "a value never seen in training has mass 0")
     return f"least log mass {value.min():.1f}"
 
 
@@ -175,8 +210,8 @@ def progress(subject: Subject) -> str:
         progress=lambda fraction, message: calls.append((fraction, message)),
         budget="30 steps",
     )
-    assert len(calls) >= 2, "fit reported no progress of its own"
-    assert all(0 <= fraction <= 1 for fraction, _ in calls), "a fraction lies outside [0, 1]"
+    require(len(calls) >= 2, "fit reported no progress of its own")
+    require(all(0 <= fraction <= 1 for fraction, _ in calls), "a fraction lies outside [0, 1]")
     return f"{len(calls)} calls"
 
 
@@ -184,12 +219,13 @@ def training_record(subject: Subject) -> str:
     """The record of the training and the number of parameters make sense."""
     _, model = subject.fitted("table")
     record = model.training_
-    assert record.stopped_by in ("converged", "budget", "steps"), (
-        f"stopped_by {record.stopped_by!r}"
+    require(
+        record.stopped_by in ("converged", "budget", "steps"), f"stopped_by {record.stopped_by!r}"
     )
-    assert record.steps > 0, "no steps"
-    assert record.seconds > 0, "no seconds"
+    require(record.steps > 0, "no steps")
+    require(any(count > 0 for count in record.work.values()), "no work: fit.did was never called")
+    require(record.seconds > 0, "no seconds")
     parameters = model.n_parameters_
-    assert isinstance(parameters, (int, np.integer)), f"n_parameters_ is {parameters!r}"
-    assert parameters > 0, f"n_parameters_ is {parameters}"
+    require(isinstance(parameters, (int, np.integer)), f"n_parameters_ is {parameters!r}")
+    require(parameters > 0, f"n_parameters_ is {parameters}")
     return f"{record.steps} steps"

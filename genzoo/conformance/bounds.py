@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, parameters, pooled
+from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, parameters, pooled, require
 from genzoo.model import GenerativeModel
+from genzoo.protocols import Certifies
 
 ERROR_SEEDS = 30
 LEAST_RATIO, MOST_RATIO = 0.45, 1.9
@@ -37,8 +38,9 @@ def honest_errors(subject: Subject, name: str) -> str:
     spread = np.std([call.value for call in calls], axis=0, ddof=1)[free]
     stated = np.sqrt(np.mean([call.stderr**2 for call in calls], axis=0))[free]
     ratio = float(np.median((spread + FLOAT_TOLERANCE) / (stated + FLOAT_TOLERANCE)))
-    assert LEAST_RATIO <= ratio <= MOST_RATIO, (
-        f"values spread over {n} seeds {ratio:.2f} times as far as their standard errors say"
+    require(
+        LEAST_RATIO <= ratio <= MOST_RATIO,
+        f"values spread over {n} seeds {ratio:.2f} times as far as their standard errors say",
     )
     return f"ratio {ratio:.2f}"
 
@@ -106,11 +108,11 @@ def annealing_order(subject: Subject) -> str:
 
 def sandwich(subject: Subject) -> str:
     """On rows that the model drew, the upper bound lies above the lower one."""
-    if not hasattr(subject.model, "bidirectional"):
-        return "has no upper bound"
     _, model = subject.fitted_to_copies()
-    gap = model.bidirectional(REVERSED_ROWS, seed=subject.seed)  # type: ignore[attr-defined]
-    assert np.isclose(gap.upper.value - gap.lower.value, gap.gap), "gap is not upper less lower"
+    if not isinstance(model, Certifies):
+        return "has no upper bound"
+    gap = model.bidirectional(REVERSED_ROWS, seed=subject.seed)
+    require(np.isclose(gap.upper.value - gap.lower.value, gap.gap), "gap is not upper less lower")
     subject.alarm_beyond(
         -gap.gap / (gap.stderr + FLOAT_TOLERANCE),
         f"the upper bound, {gap.upper.value:.4f}, lies below the lower, {gap.lower.value:.4f}",

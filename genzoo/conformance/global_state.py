@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genzoo.conformance.subject import Subject
+from genzoo.conformance.subject import Subject, require
 from genzoo.queries import classify, impute
 from genzoo.registry import load_model
 from genzoo.seeding import global_rng_seeded
@@ -33,7 +33,7 @@ def global_state(subject: Subject) -> str:
                 with contextlib.suppress(Unsupported):
                     call()
                 found += [f"{name} changed that of {which}" for which in before.changed()]
-    assert not found, f"global random states: {', '.join(found)}"
+    require(not found, f"global random states: {', '.join(found)}")
     return f"{len(calls)} calls leave it"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from genzoo.conformance.spaces import Space
-from genzoo.conformance.subject import FLOAT_TOLERANCE, N_SAMPLES, Masses, Subject, rows_of
+from genzoo.conformance.subject import FLOAT_TOLERANCE, N_SAMPLES, Masses, Subject, require, rows_of
 
 LEAST_BOUND_MASS = 0.9
 
@@ -17,12 +17,14 @@ def normalised(subject: Subject, name: str) -> str:
     log_total, relative = masses.summed(everything)
     total = float(np.exp(log_total))
     if masses.exact:
-        assert abs(total - 1) < FLOAT_TOLERANCE, f"the masses of all rows sum to {total:.6f}, not 1"
+        require(
+            abs(total - 1) < FLOAT_TOLERANCE, f"the masses of all rows sum to {total:.6f}, not 1"
+        )
         return f"sum {total:.7f}"
     error = total * relative + FLOAT_TOLERANCE
     found = f"a bound's masses sum to {total:.4f} +- {error:.4f}, over 1"
     subject.alarm_beyond((total - 1) / error, found, sides=1)
-    assert total >= LEAST_BOUND_MASS, f"a bound's masses sum to {total:.4f}, under 0.9"
+    require(total >= LEAST_BOUND_MASS, f"a bound's masses sum to {total:.4f}, under 0.9")
     return f"sum {total:.4f} +- {error:.4f}"
 
 
@@ -80,7 +82,7 @@ def entropy_identity(subject: Subject, name: str) -> str:
     space, masses = subject.spaces[name], subject.masses(name)
     shares = np.bincount(space.index(subject.drawn(name)), minlength=len(space.rows)) / N_SAMPLES
     known = masses.mass > 0
-    assert shares[~known].sum() == 0, "a row of mass 0 was drawn"
+    require(shares[~known].sum() == 0, "a row of mass 0 was drawn")
     shares, log_mass = shares[known], masses.log_mass[known]
     p = masses.mass[known] / masses.mass.sum()
     mean, negative_entropy = float(shares @ log_mass), float(p @ log_mass)
@@ -124,28 +126,28 @@ def values(subject: Subject, name: str) -> str:
     for what, array in {"value": result.value, "stderr": result.stderr, "ess": result.ess}.items():
         if array is None:
             continue
-        assert isinstance(array, np.ndarray), f"{what} is a {type(array).__name__}, not an array"
-        assert array.dtype == np.float64, f"{what} has dtype {array.dtype}, not float64"
-        assert array.shape == (len(rows),), f"{what} has shape {array.shape}, not ({len(rows)},)"
-        assert np.isfinite(array).all(), f"{what} is not finite"
-    assert (result.value < FLOAT_TOLERANCE).all(), "a log mass is above 0"
-    assert (result.stderr >= 0).all(), "a standard error is negative"
+        require(isinstance(array, np.ndarray), f"{what} is a {type(array).__name__}, not an array")
+        require(array.dtype == np.float64, f"{what} has dtype {array.dtype}, not float64")
+        require(array.shape == (len(rows),), f"{what} has shape {array.shape}, not ({len(rows)},)")
+        require(np.isfinite(array).all(), f"{what} is not finite")
+    require((result.value < FLOAT_TOLERANCE).all(), "a log mass is above 0")
+    require((result.stderr >= 0).all(), "a standard error is negative")
     if result.kind == "exact":
-        assert (result.stderr == 0).all(), "an exact value has a standard error"
-        assert result.estimator is None, f"an exact value has an estimator, {result.estimator!r}"
+        require((result.stderr == 0).all(), "an exact value has a standard error")
+        require(result.estimator is None, f"an exact value has an estimator, {result.estimator!r}")
     else:
-        assert isinstance(result.estimator, str), "a value that is not exact names no estimator"
-        assert result.stderr.any(), "values that are not exact have no standard error"
+        require(isinstance(result.estimator, str), "a value that is not exact names no estimator")
+        require(result.stderr.any(), "values that are not exact have no standard error")
     if result.ess is not None:
         draws = "n_chains" if result.estimator == "ais" else "n_importance_"
         K = getattr(model, draws, np.inf)
         least, most = float(result.ess.min()), float(result.ess.max())
-        assert least > 0.999, f"an effective sample size is {least:.3g}, under 1"
-        assert most < 1.001 * K, f"an effective sample size is {most:.6g}, over K = {K}"
+        require(least > 0.999, f"an effective sample size is {least:.3g}, under 1")
+        require(most < 1.001 * K, f"an effective sample size is {most:.6g}, over K = {K}")
     again = model.log_prob(rows[:2], seed=subject.seed + 1)
-    assert again.kind == result.kind, f"two calls have kinds {result.kind} and {again.kind}"
+    require(again.kind == result.kind, f"two calls have kinds {result.kind} and {again.kind}")
     drawn = model._sample(5, None, seed=subject.seed)
-    assert drawn.dtype == np.int64, f"rows have dtype {drawn.dtype}, not int64"
+    require(drawn.dtype == np.int64, f"rows have dtype {drawn.dtype}, not int64")
     return f"{result.kind}, {result.estimator or 'no estimator'}"
 
 
@@ -154,19 +156,19 @@ def form(subject: Subject, name: str) -> str:
     space, model = subject.fitted(name)
     sampled = model.sample(7, seed=subject.seed)
     if name == "table":
-        assert isinstance(sampled, np.ndarray), f"expected codes; got {type(sampled).__name__}"
-        assert sampled.shape == (7, space.schema.D), f"shape {sampled.shape}"
-        assert sampled.dtype == np.int64, f"codes have dtype {sampled.dtype}, not int64"
+        require(isinstance(sampled, np.ndarray), f"expected codes; got {type(sampled).__name__}")
+        require(sampled.shape == (7, space.schema.D), f"shape {sampled.shape}")
+        require(sampled.dtype == np.int64, f"codes have dtype {sampled.dtype}, not int64")
     elif name == "strings":
-        assert isinstance(sampled, list), f"expected a list of str; got {type(sampled).__name__}"
-        assert all(isinstance(s, str) for s in sampled), "expected a list of str"
+        require(isinstance(sampled, list), f"expected a list of str; got {type(sampled).__name__}")
+        require(all(isinstance(s, str) for s in sampled), "expected a list of str")
     elif name == "image":
-        assert sampled.dtype == np.uint8, f"expected uint8 images; got {sampled.dtype}"
-        assert sampled.shape == (7, 3, 3), f"shape {sampled.shape}"
+        require(sampled.dtype == np.uint8, f"expected uint8 images; got {sampled.dtype}")
+        require(sampled.shape == (7, 3, 3), f"shape {sampled.shape}")
     else:
         columns, wanted = list(sampled.columns), list(space.data.columns)
-        assert columns == wanted, f"columns {columns}, not {wanted}"
+        require(columns == wanted, f"columns {columns}, not {wanted}")
         dtypes = sampled.dtypes.astype(str).to_dict()
-        assert dtypes == space.data.dtypes.astype(str).to_dict(), f"dtypes {dtypes}"
+        require(dtypes == space.data.dtypes.astype(str).to_dict(), f"dtypes {dtypes}")
     rows_of(model, sampled)
     return "same form"

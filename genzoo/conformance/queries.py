@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from genzoo.conformance.masses import LEAST_BOUND_MASS, agreement
-from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, pooled, rows_of
+from genzoo.conformance.subject import FLOAT_TOLERANCE, Subject, pooled, require, rows_of
 from genzoo.queries import classify, impute
 from genzoo.space.schema import MISSING
 from genzoo.values import Unsupported
@@ -33,7 +33,7 @@ def marginals(subject: Subject, name: str) -> str:
             f"the sum over its completions {summed:.5f}"
         )
         if marginal.exact and masses.exact:
-            assert abs(gap) < FLOAT_TOLERANCE, found
+            require(abs(gap) < FLOAT_TOLERANCE, found)
         else:
             error = float(np.hypot(error, marginal.error[0])) + FLOAT_TOLERANCE
             # both are lower bounds, so either may be the looser one
@@ -64,8 +64,8 @@ def conditionals(subject: Subject, name: str) -> str:
             f"{gaps[worst]:.5f} from joint less marginal"
         )
         if result.kind == "exact":
-            assert masses.exact, "a difference of bounds is called exact"
-            assert np.abs(gaps).max() < FLOAT_TOLERANCE, found
+            require(masses.exact, "a difference of bounds is called exact")
+            require(np.abs(gaps).max() < FLOAT_TOLERANCE, found)
         else:
             errors = np.sqrt(result.stderr**2 + masses.error[at] ** 2 + error**2)
             slack = -np.log(LEAST_BOUND_MASS)
@@ -90,10 +90,10 @@ def completions(subject: Subject, name: str) -> str:
         except Unsupported:
             continue
         observed = queried != MISSING
-        assert (drawn[:, observed] == queried[observed]).all(), "observed entries were changed"
+        require((drawn[:, observed] == queried[observed]).all(), "observed entries were changed")
         allowed = space.completing(queried)
         outside = ~allowed[space.index(drawn)]
-        assert not outside.any(), f"a completion of {queried.tolist()} contradicts it"
+        require(not outside.any(), f"a completion of {queried.tolist()} contradicts it")
         if any(issubclass(warning.category, UserWarning) for warning in caught):
             distrusted += 1  # the model itself says that these draws are poor
             continue
@@ -125,7 +125,7 @@ def classes(subject: Subject) -> str:
         f"masses {expected[worst]:.4f}"
     )
     if masses.exact:
-        assert z.max() < 1, found
+        require(z.max() < 1, found)
     else:
         for value in z[:, 1:].ravel():  # the shares of a row sum to one
             subject.alarm_beyond(float(value), found)
@@ -142,7 +142,7 @@ def imputed(subject: Subject) -> str:
     except Unsupported:
         return "Unsupported"
     drawn = space.schema.check_rows(filled)
-    assert ((drawn == queried) | (queried == MISSING)).all(), "observed entries were changed"
+    require(((drawn == queried) | (queried == MISSING)).all(), "observed entries were changed")
     allowed = space.completing(queried)
     p = agreement(space, drawn, subject.masses("table"), allowed)
     subject.alarm_below(p, f"imputations of {queried.tolist()} do not follow log_prob")
@@ -160,7 +160,7 @@ def strings_end(subject: Subject) -> str:
     value = model.log_prob(rows, seed=subject.seed).value
     for what, same in (("a string", texts), ("a row with MISSING after its END", opened)):
         gap = np.abs(model.log_prob(same, seed=subject.seed).value - value).max()
-        assert gap < FLOAT_TOLERANCE, f"{what} and its codes differ by {gap:.2g} nats"
+        require(gap < FLOAT_TOLERANCE, f"{what} and its codes differ by {gap:.2g} nats")
     drawn = rows_of(model, model.sample(20, given=opened[:1], seed=subject.seed))
-    assert (drawn == end).all(), "a completion goes on after END"
+    require((drawn == end).all(), "a completion goes on after END")
     return "END ends"

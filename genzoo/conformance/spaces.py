@@ -36,17 +36,20 @@ class Space:
     def index(self, rows: np.ndarray) -> np.ndarray:
         """(n,) at which place of ``self.rows`` each of the legal rows (n, D) stands."""
         radix, order, numbers = self._places
-        return order[np.searchsorted(numbers, rows @ radix)]
+        places: np.ndarray = order[np.searchsorted(numbers, rows @ radix)]
+        return places
 
     def agreeing(self, queried: np.ndarray) -> np.ndarray:
         """(N,) which rows agree with the entries of ``queried`` (D,) that are not MISSING."""
-        return ((self.rows == queried) | (queried == MISSING)).all(axis=1)
+        agree: np.ndarray = ((self.rows == queried) | (queried == MISSING)).all(axis=1)
+        return agree
 
     def completing(self, queried: np.ndarray) -> np.ndarray:
         """(N,) the agreeing rows that fill in no missing mark."""
         marks = np.array([v.n_values if v.missing else -2 for v in self.schema.variables])
-        filled_in = ((self.rows == marks) & (queried == MISSING)).any(axis=1)
-        return self.agreeing(queried) & ~filled_in
+        unmarked = ((self.rows != marks) | (queried != MISSING)).all(axis=1)
+        both: np.ndarray = self.agreeing(queried) & unmarked
+        return both
 
     def patterns(self, seed: int) -> list[np.ndarray]:
         """Partly observed rows: a prefix, a suffix, one entry in the middle, nothing at all."""

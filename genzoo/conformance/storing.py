@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genzoo.conformance.subject import Subject
+from genzoo.conformance.subject import Subject, require
 from genzoo.model import registered_key
 from genzoo.registry import load_model
 
@@ -46,14 +46,16 @@ def save_and_load(subject: Subject) -> str:
         if registered or importable:
             np.save(Path(folder) / "rows.npy", space.rows)
             names = ["", ""] if registered else [cls.__module__, cls.__qualname__]
-            path = {"PYTHONPATH": ":".join(p for p in sys.path if p)}
+            path = {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
             done = subprocess.run(
                 [sys.executable, "-c", _LOADER, f"{folder}/model", *names],
                 capture_output=True,
                 text=True,
                 env={**os.environ, **path},
             )
-            assert done.returncode == 0, f"loading in a fresh process failed: {done.stderr[-400:]}"
+            require(
+                done.returncode == 0, f"loading in a fresh process failed: {done.stderr[-400:]}"
+            )
             with np.load(Path(folder) / "answer.npz") as answer:
                 value, drawn = answer["value"], answer["drawn"]
             where = "in a fresh process"
@@ -62,18 +64,21 @@ def save_and_load(subject: Subject) -> str:
             value, drawn = loaded.log_prob(space.rows, seed=7).value, loaded.sample(30, seed=8)
             where = "in this process (no other can import the class)"
     gap = np.abs(value - model.log_prob(space.rows, seed=7).value).max()
-    assert gap == 0, f"log_prob differs by {gap:.2g} nats after loading {where}"
-    assert (drawn == model.sample(30, seed=8)).all(), f"samples differ after loading {where}"
+    require(gap == 0, f"log_prob differs by {gap:.2g} nats after loading {where}")
+    require((drawn == model.sample(30, seed=8)).all(), f"samples differ after loading {where}")
     return f"equal {where}"
 
 
 def _only_data(folder: Path) -> None:
     """Whatever the names of the files say, none may hold what would run when it is read."""
     for path in (p for p in folder.rglob("*") if p.is_file()):
-        assert path.suffix in (".json", ".safetensors"), (
-            f"expected JSON and safetensors; got {path.name}"
+        require(
+            path.suffix in (".json", ".safetensors"),
+            f"expected JSON and safetensors; got {path.name}",
         )
         content = path.read_bytes()
-        assert not content.startswith(EXECUTABLE_HEADS), f"{path.name} starts as a pickle or a zip"
+        require(
+            not content.startswith(EXECUTABLE_HEADS), f"{path.name} starts as a pickle or a zip"
+        )
         if path.suffix == ".json":
             json.loads(content)

@@ -24,6 +24,12 @@ REPEATS = 5  # calls of ``log_prob`` over which the masses of a Monte Carlo kind
 BUDGET = "60 steps"  # enough to leave the initial weights; the checks ask for no quality
 
 
+def require(holds: Any, found: str) -> None:
+    """AssertionError with what was found, unless it holds; ``python -O`` changes nothing here."""
+    if not holds:
+        raise AssertionError(found)
+
+
 @dataclass(frozen=True, eq=False)
 class Masses:
     """What ``log_prob`` says of every row of a space.
@@ -43,7 +49,8 @@ class Masses:
 
     @property
     def mass(self) -> np.ndarray:
-        return np.exp(self.log_mass)
+        mass: np.ndarray = np.exp(self.log_mass)
+        return mass
 
     @property
     def exact(self) -> bool:
@@ -130,12 +137,12 @@ class Subject:
     def alarm_below(self, p: float, found: str) -> None:
         """A test of level ``ALPHA``."""
         self.n_tests["p"] += 1
-        assert p > ALPHA, f"{found}: p = {p:.1e}"
+        require(p > ALPHA, f"{found}: p = {p:.1e}")
 
     def alarm_beyond(self, z: float, found: str, *, sides: int = 2) -> None:
         """A comparison in standard errors; with one side only large values of z are alarms."""
         self.n_tests["two sides" if sides == 2 else "one side"] += 1
-        assert (abs(z) if sides == 2 else z) < SIGMAS, f"{found}: {z:.1f} standard errors"
+        require((abs(z) if sides == 2 else z) < SIGMAS, f"{found}: {z:.1f} standard errors")
 
 
 def pooled(model: GenerativeModel, rows: np.ndarray, seed: int, *, most: int = REPEATS) -> Masses:

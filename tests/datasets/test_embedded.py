@@ -6,7 +6,6 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -121,13 +120,6 @@ def test_fingerprints_are_the_same_in_every_process(loaded):
     ).stdout.split()
     assert out == [loaded[name].fingerprint for name in NO_FILES]
     assert len(set(out)) == len(NO_FILES)
-
-
-@pytest.mark.parametrize("name", ["alarm", "tinyshakespeare", "names", "grammar"])
-def test_loading_is_quick(name):
-    start = time.process_time()
-    genzoo.load_dataset(name)
-    assert time.process_time() - start < 2
 
 
 def test_networks_load_without_pgmpy_being_imported():

@@ -53,7 +53,9 @@ def test_a_wrong_sum_names_both(folder, raw, packed):
         assert part in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"abc" * 1000)[:-20]])
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b"abc" * 1000)[:-20]], ids=["no gzip", "cut off"]
+)
 def test_a_broken_gzip_file_is_named(folder, content):
     (folder / f"{PATH}.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"names.txt.gz: expected a whole gzip file"):
