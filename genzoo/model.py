@@ -360,7 +360,8 @@ class GenerativeModel(Parametrised, abc.ABC):
         rows = schema.encode(form)
         if not self.fits_missing:
             family = type(self).__name__
-            schema.check_complete(rows, form.name, f"{family} is fitted to complete rows")
+            settled = strings.settled(rows, schema.end)
+            schema.check_complete(settled, form.name, f"{family} is fitted to complete rows")
         return rows
 
     def _learn(

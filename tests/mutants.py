@@ -558,9 +558,8 @@ class TakesHolesForZeros(Independent):
 class LeavesOutOpenRows(Independent):
     """Leaves out rows with MISSING that it could learn from, and those that are open after END."""
 
-    def _read(self, data, schema, valid, seed):
-        schema, rows, held_out, form = super()._read(data, schema, valid, seed)
-        return schema, rows[rows[:, -1] != MISSING], held_out, form
+    def _learn(self, schema, rows, valid, form, **how):
+        return super()._learn(schema, rows[rows[:, -1] != MISSING], valid, form, **how)
 
 
 class ForgetsThatItWasStopped(LatentClasses):

@@ -272,12 +272,13 @@ def test_progress_of_a_part_is_mapped_into_the_whole(clock):
     told = []
     fit = Fit(budget=Budget(steps=100), report=lambda done, text: told.append((done, text)))
     fit.did("steps", 20)
+    fit.report(0.2, "begun")
     part = fit.part("search", 0.6)
     for done in (0.0, 0.5, 1.0, 7.0):
         part.report(done, "looking")
     fit.report(-1.0, "odd")
-    assert [text for _, text in told] == ["search: looking"] * 4 + ["odd"]
-    assert [done for done, _ in told] == pytest.approx([0.2, 0.4, 0.6, 0.6, 0.0])
+    assert [text for _, text in told] == ["begun", *["search: looking"] * 4, "odd"]
+    assert [done for done, _ in told] == pytest.approx([0.2, 0.2, 0.4, 0.6, 0.6, 0.6])
 
 
 # ---------------------------------------------------------------- randomness, curve, notes

@@ -202,6 +202,12 @@ def load_run(folder: str | Path) -> Run:
 
     Raises:
         ValueError: if there is none, or one of another format.
+
+    >>> import genzoo, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = genzoo.compare(["independent"], {"coin": ["a", "b"] * 20}, out=folder, progress=False)
+    >>> genzoo.load_run(folder).table()[["model", "kind"]].values.tolist()
+    [['independent', 'exact']]
     """
     return Run(Path(folder), read_plan(folder))
 

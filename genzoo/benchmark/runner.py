@@ -28,6 +28,7 @@ from genzoo.benchmark.run import Run, load_run
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import SCHEMA_FILES, OwnDataset
 from genzoo.fitting import Budget
+from genzoo.parameters import check_integer
 from genzoo.registry import load_dataset
 from genzoo.results.plan import Plan, read_plan
 from genzoo.results.record import CellRecord, read_record
@@ -88,11 +89,14 @@ def compare(
 
     Raises:
         ValueError: for bad arguments, or where the folder can't be locked, before any work is done.
+
+    >>> import genzoo, tempfile
+    >>> coin = {"coin": ["a", "b"] * 20}
+    >>> run = genzoo.compare(["independent"], coin, out=tempfile.mkdtemp(), progress=False)
+    >>> run.table().status.tolist()
+    ['ok']
     """
-    if n_jobs is not None and (isinstance(n_jobs, bool) or not isinstance(n_jobs, int)):
-        raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs!r}")
-    if n_jobs is not None and n_jobs < 1:
-        raise ValueError(f"n_jobs: expected a positive integer or None; got {n_jobs}")
+    check_integer("n_jobs", n_jobs, optional=True)
     arguments = (models, datasets, seeds, budget, profile, folds)
     plan = make_plan(*arguments)
     out = Path("runs") / (profile or "compare") if out is None else out

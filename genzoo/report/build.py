@@ -6,9 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from genzoo import store
 from genzoo.report import findings
@@ -21,6 +19,9 @@ from genzoo.results.choice import LEAST, POINT
 from genzoo.results.numbers import number
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.run import RunRecord, read_run
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SEEDS_OF_SAMPLES = (
     "Of each model the seed that validation chose for samples, by the two-sample test, which may "
@@ -55,6 +56,8 @@ def build(folder: str | Path, old_code: Sequence[str] = ()) -> dict[str, Path]:
 
 
 def _environment(*, escape: bool) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("genzoo.report"),
         autoescape=escape,

@@ -110,6 +110,11 @@ class BayesianNetwork(GenerativeModel):
         edges_: the edges, as pairs of names.
         network_: the network in pgmpy's form.
         limits: how much memory and work it may take.
+
+    >>> rows = np.array([[0, 0], [1, 1]] * 50)
+    >>> model = BayesianNetwork(structure="chow_liu").fit(rows)
+    >>> len(model.edges_), model.log_prob(rows[:2]).kind
+    (1, 'exact')
     """
 
     parameters = {
