@@ -56,10 +56,14 @@ PURPOSES: dict[Purpose, str] = {
 
 @dataclass(frozen=True)
 class Advice:
-    """What to use for a purpose and why; ``model`` is None where nothing can be recommended."""
+    """What to use for a purpose and why; ``model`` is None where nothing can be recommended.
+
+    ``why`` is the case of the rule (``results.advice``), ``words`` say it.
+    """
 
     purpose: Purpose
     model: str | None
+    why: str
     words: str
 
     @property
@@ -71,7 +75,7 @@ def advise(run: RunRecord, dataset: str) -> list[Advice]:
     """A line for each purpose; one that says why not where validation rows are too few; none where
     no model has validation figures."""
     return [
-        Advice(d.purpose, None if d.best is None else d.best.model, _words(run, dataset, d))
+        Advice(d.purpose, None if d.best is None else d.best.model, d.why, _words(run, dataset, d))
         for d in advice.decide(run, dataset)
     ]
 

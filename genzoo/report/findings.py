@@ -19,29 +19,35 @@ from genzoo.results.run import RunRecord
 
 @dataclass(frozen=True)
 class Finding:
-    """A data set's result: whom validation chose, a verdict of a few words, and sentences."""
+    """A data set's result: whom validation chose, a verdict of a few words, and sentences by
+    the kind of what they say."""
 
     dataset: str
     chosen: str | None
     value: str
     verdict: str
     style: str
-    sentences: list[str]
+    sentences: dict[str, list[str]]
 
 
 def finding(run: RunRecord, ranking: Ranking) -> Finding:
     """Whom validation chose on a data set, what is proven of it, how far it is from the truth."""
     name, entry = ranking.dataset.name, ranking.chosen or ranking.best
     if entry is None:
-        return Finding(name, None, "", "no result", "open", ["No family gave a result."])
+        return Finding(
+            name, None, "", "no result", "open", {"no-result": ["No family gave a result."]}
+        )
     verdict, style = _verdict(run, ranking)
-    sentences = _alarm(ranking)
-    if ranking.choice is None:
-        sentences.append("No model has figures on validation rows, so nothing is chosen or proven.")
+    sentences, choice = {"alarm": _alarm(ranking)}, ranking.choice
+    if choice is None:
+        words = "No model has figures on validation rows, so nothing is chosen or proven."
+        sentences["not-chosen"] = [words]
     else:
-        sentences += _shown(run, ranking, ranking.choice) + _against_truth(ranking, entry)
-        sentences += learned(ranking.choice) if ranking.choice.better is None else []
-    sentences += _below_baseline(ranking) + _improving(ranking)
+        sentences["shown"] = _shown(run, ranking, choice)
+        sentences["truth"] = _against_truth(ranking, entry)
+        sentences["no-skill"] = learned(choice) if choice.better is None else []
+    sentences["below-baseline"] = _below_baseline(ranking)
+    sentences["improving"] = _improving(ranking)
     value = with_error(entry.value, entry.stderr, entry.kind)
     return Finding(name, entry.model, value, verdict, style, sentences)
 
@@ -187,43 +193,45 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     return sentences
 
 
-def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -> list[str]:
-    """What can't be concluded, and why."""
+def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -> dict[str, str]:
+    """What can't be concluded, and why, by kind."""
     entries = [e for ranking in rankings for e in ranking.entries]
-    found = []
+    found: dict[str, str] = {}
     if old_code:
-        found.append(
+        found["old-code"] = (
             f"The code of {listing(old_code)} changed since these cells were run: their figures "
             f"are those of older code, and the same comparison runs them anew."
         )
-    found += _of_models(run, entries) + _of_rows(rankings)
+    found |= _of_models(run, entries) | _of_rows(rankings)
     missing = [e for ranking in rankings for e in ranking.failed]
     if missing:
         where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
-        found.append(f"Cells without a result take no rank: {where}.")
+        found["missing"] = f"Cells without a result take no rank: {where}."
     return found
 
 
-def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
-    found = []
+def _of_models(run: RunRecord, entries: list[Entry]) -> dict[str, str]:
+    found: dict[str, str] = {}
     bounds = list(dict.fromkeys(e.model for e in entries if e.kind == "lower_bound"))
     if bounds:
-        found.append(
+        found["bounds"] = (
             f"{listing(bounds)}: a lower bound says how good a model is at least. One below an "
             f"exact value does not mean that the model is worse."
         )
     much = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
     if much:
         where = listing([f"{e.model} on {e.dataset} ({number(w)})" for e, w in much])
-        found.append(
+        found["marginals"] = (
             f"{where}: the training marginals have more than a tenth of the weight in the "
             f"calibrated model, so much of its likelihood is theirs, not the generator's."
         )
     estimates = list(dict.fromkeys(e.model for e in entries if e.kind == "estimate"))
     if estimates:
-        found.append(f"{listing(estimates)}: estimates may lie on either side of the true value.")
+        found["estimates"] = (
+            f"{listing(estimates)}: estimates may lie on either side of the true value."
+        )
     if len(run.seeds) == 1:
-        found.append(
+        found["one-seed"] = (
             "Each cell was trained once. The errors here are those of the test rows; how much "
             "another seed would change is not known, and what is proven is a difference between "
             "fitted models, not yet between their families."
@@ -231,37 +239,39 @@ def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
     improving = [e for e in entries if e.improving]
     if improving:
         where = listing([f"{e.model} on {e.dataset}" for e in improving])
-        found.append(
+        found["improving"] = (
             f"Still improving when training stopped: {where}. More training would "
             f"raise these values, so their ranks belong to this budget."
         )
     return found
 
 
-def _of_rows(rankings: list[Ranking]) -> list[str]:
-    found = []
+def _of_rows(rankings: list[Ranking]) -> dict[str, str]:
+    found: dict[str, str] = {}
     judged = {r.dataset.name: n_test(r.choice.chosen) for r in rankings if r.choice}
     short = {r.dataset.name for r in rankings if r.choice and r.choice.too_short}
     few = {name: n for name, n in judged.items()
            if 0 < n < FEW_TEST_ROWS and name not in short}  # fmt: skip
     if few:
         where = listing([f"{name} ({n})" for name, n in few.items()])
-        found.append(
+        found["few-test-rows"] = (
             f"Few test rows: {where}. Only large differences can be proven there, and the errors "
             f"themselves are rough."
         )
     if short:
-        found.append(f"Too few independent test rows to prove anything: {listing(sorted(short))}.")
+        found["too-few-units"] = (
+            f"Too few independent test rows to prove anything: {listing(sorted(short))}."
+        )
     blocks = [r for r in rankings if (u := r.dataset.facts.units) and u.what == "blocks"]
     if blocks:
         where = listing([f"{r.dataset.name} ({_blocks(r)})" for r in blocks])
-        found.append(
+        found["blocks"] = (
             f"The rows of {where} follow each other in a text or in time, so neighbours are alike: "
             f"errors are those of blocks of rows, and say nothing of other texts or other times."
         )
     unknown = [r.dataset.name for r in rankings if r.truth is None]
     if unknown:
-        found.append(
+        found["truth-unknown"] = (
             f"On {listing(unknown)} the truth is not known: no gap to it, and no alarm could be "
             f"raised."
         )
