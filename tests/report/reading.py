@@ -145,7 +145,7 @@ def numbers_in(text: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    return re.split(r"(?<=[.;:]) ", " ".join(text.split()))
+    return re.split(r"(?<=[.;]) ", " ".join(text.split()))
 
 
 def added(text: str, before: str) -> str:

@@ -1,17 +1,30 @@
-"""The recommendations in words: they say what the rule gives, and claim nothing more."""
+"""The recommendations: they are what the rule gives, name whom it names, and claim nothing more."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 from demo_run import edit, edit_plan, write_demo
 from judged import N, judge_labels, judged, with_scores
+from reading import (
+    added,
+    article,
+    finding,
+    kinds,
+    markdown_of,
+    names,
+    numbers_in,
+    page_of,
+    sentences,
+    verdicts,
+)
 
-from genzoo.report import build
 from genzoo.report.advice import advise, basis, in_words
-from genzoo.results.advice import too_few
+from genzoo.results.advice import decide, too_few
+from genzoo.results.numbers import with_error
 from genzoo.results.run import read_run
 
 MODELS = ("independent", "bayesian_network", "hmm", "vae", "gan", "transformer")
@@ -28,6 +41,20 @@ def advice_on(folder, purpose):
     return next(a for a in advise(read_run(folder), "flowers") if a.purpose == purpose)
 
 
+def decision_on(folder, purpose):
+    """The typed one behind the words, which recommend nobody else."""
+    decision = next(d for d in decide(read_run(folder), "flowers") if d.purpose == purpose)
+    advice = advice_on(folder, purpose)
+    assert advice.model == (decision.best and decision.best.model)
+    assert advice.why == decision.why
+    assert advice.model is None or names(advice.words, advice.model)
+    return decision
+
+
+def basis_of(folder):
+    return basis(read_run(folder), "flowers")
+
+
 def all_right(folder, models=("bayesian_network", "hmm", "transformer", "independent")):
     rng = np.random.default_rng(3)
     right = rng.random(N) < 0.87
@@ -37,21 +64,24 @@ def all_right(folder, models=("bayesian_network", "hmm", "transformer", "indepen
 
 
 def test_likelihood_says_what_is_proven_what_is_open_and_what_is_not_shown(run):
-    advice = advice_on(run, "likelihood")
-    assert advice.model == "bayesian_network"
-    assert "−8.04 ± 0.05 nats a row on test rows" in advice.words
-    assert (
-        "It is proven better than transformer and independent (the nearest, transformer, by "
-        in (advice.words)
-    )
-    assert (
-        "Nothing that is worth a choice is shown between bayesian_network and hmm (0.005 ± 0.010"
-        in (advice.words)
-    )
-    assert "could have gone unseen" in advice.words
-    assert "vae and gan give only a lower bound that lies below" in advice.words
+    decision, words = decision_on(run, "likelihood"), advice_on(run, "likelihood").words
+    choice = decision.choice
+    assert decision.best is choice.chosen
+    assert verdicts(choice) == {
+        "hmm": "alike", "vae": "open", "transformer": "worse", "gan": "open",
+        "independent": "worse",
+    }  # fmt: skip
+    assert "−8.04 ± 0.05" in words
+    said = sentences(words)
+    (worse,) = (w for w in said if names(w, "transformer", "independent"))
+    (opened,) = (w for w in said if names(w, "vae", "gan"))
+    (alike,) = (w for w in said if names(w, "hmm"))
+    assert len({worse, opened, alike}) == 3
+    assert "0.005 ± 0.010" in alike
+    assert f"{choice.unseen:.2g}" in numbers_in(words)  # what could have gone unseen
+    # whoever is not told apart is not called equal
     for word in ("equal", "no difference", "as good"):
-        assert word not in advice.words
+        assert word not in words
 
 
 def test_a_lighter_one_within_the_margin(run):
@@ -59,57 +89,66 @@ def test_a_lighter_one_within_the_margin(run):
     noise = np.random.default_rng(5).standard_normal(N)
     close = base - 0.002 + 0.05 * (noise - noise.mean())
     judged(run, "hmm", valid=-8.1, test=close, train_seconds=2.0)
-    advice = advice_on(run, "likelihood")
-    assert advice.model == "hmm"
-    assert "It is lighter than bayesian_network, which validation chose (2.0 s of training" in (
-        advice.words
-    )
-    assert "shown to lose less than 0.030 nats a row to it; nothing else is claimed" in advice.words
-    assert "hmm is proven" not in advice.words
+    choice, words = decision_on(run, "likelihood").choice, advice_on(run, "likelihood").words
+    assert advice_on(run, "likelihood").model == choice.substitute.other.model == "hmm"
+    assert choice.chosen.model == "bayesian_network"
+    assert {"2.0", "0.030"} <= set(numbers_in(words))  # its seconds of training; the margin
+    # what is proven is the chosen one's: hmm's name stands in no such sentence
+    (proven,) = (w for w in sentences(words) if names(w, "transformer", "independent"))
+    assert names(proven, "bayesian_network")
+    assert not names(proven, "hmm")
 
 
 def test_test_rows_may_show_another_to_be_better(run):
     judged(run, "hmm", valid=-8.5, test=np.full(N, -1.0))
-    advice = advice_on(run, "likelihood")
+    decision, advice = decision_on(run, "likelihood"), advice_on(run, "likelihood")
     assert advice.model == "hmm"
     judged(run, "independent", valid=-7.9, test=np.full(N, -9.0))
-    assert "no family is shown to have learned" not in build(run)["md"].read_text()
-    judged(run, "independent", valid=-11.0)
-    assert "Validation chose bayesian_network, but test rows show hmm to be better" in advice.words
-    assert "nothing else is claimed of it" in advice.words
-    assert "proven" not in advice.words
+    assert "no-skill" not in kinds(finding(page_of(run), "flowers"))
+    assert decision.choice.better.other.model == "hmm"
+    assert decision.choice.chosen.model == "bayesian_network"
+    assert names(advice.words, "bayesian_network", "hmm")
+    # nothing else is claimed of it
+    others = set(verdicts(decision.choice)) - {"hmm"}
+    assert len(others) == 4
+    assert not any(names(advice.words, model) for model in others)
 
 
 def test_a_leading_bound_names_an_exact_model_for_single_rows(run):
     rng = np.random.default_rng(1)
+    exact = advice_on(run, "likelihood")
     judged(run, "vae", valid=-5, test=-5 + rng.standard_normal(N), kind="lower_bound")
-    advice = advice_on(run, "likelihood")
-    assert advice.model == "vae"
-    assert "≥ −" in advice.words
-    assert "proven better than" in advice.words
-    assert "take bayesian_network" in advice.words
+    choice, words = decision_on(run, "likelihood").choice, advice_on(run, "likelihood").words
+    assert (choice.recommended.model, choice.recommended.kind) == ("vae", "lower_bound")
+    assert set(verdicts(choice).values()) == {"worse", "open"}
+    assert "≥ −" in words
+    # with its own value, beside those that are proven worse
+    value = f"{choice.with_verdict('worse')[0].other.score.value:.2f}".replace("-", "−")
+    assert any(names(w, "bayesian_network", value) for w in sentences(words))
+    assert "≥ −" not in exact.words
 
 
 def test_exact_values_above_a_chosen_bound_prove_nothing(run):
     judged(run, "vae", valid=-5, kind="lower_bound")
-    advice = advice_on(run, "likelihood")
-    assert advice.model == "vae"
-    assert "bayesian_network and hmm lie above vae, which gives only a lower bound" in advice.words
+    choice, words = decision_on(run, "likelihood").choice, advice_on(run, "likelihood").words
+    assert choice.recommended.model == "vae"
+    above = [a for a in choice.with_verdict("open") if a.difference.value < 0]
+    assert [a.other.model for a in above] == ["bayesian_network", "hmm"]
+    assert any(names(w, "bayesian_network", "hmm", "vae") for w in sentences(words))
 
 
 def test_the_baseline_is_called_what_it_is(run):
     base = with_scores(run)
-    judged(run, "independent", valid=-7.9, test=base + 0.001)
-    advice = advice_on(run, "likelihood")
-    assert advice.model == "independent"
-    assert "no family is shown to have learned how columns depend on each other" in advice.words
-    judged(
-        run, "independent", valid=-8.05, test=base - 0.05 + np.random.default_rng(0).normal(size=N)
-    )
-    assert (
-        "bayesian_network is not shown to have learned how columns depend"
-        in advice_on(run, "likelihood").words
-    )
+    assert "no-skill" not in kinds(finding(page_of(run), "flowers"))
+    for valid, test, chosen in (
+        (-7.9, base + 0.001, "independent"),
+        (-8.05, base - 0.05 + np.random.default_rng(0).normal(size=N), "bayesian_network"),
+    ):
+        judged(run, "independent", valid=valid, test=test)
+        assert decision_on(run, "likelihood").best.model == chosen
+        caveat = finding(page_of(run), "flowers").one(finding="no-skill").text
+        assert names(caveat, chosen)
+        assert caveat in advice_on(run, "likelihood").words
 
 
 # ------------------------------------------------------------------------- labels
@@ -117,13 +156,15 @@ def test_the_baseline_is_called_what_it_is(run):
 
 def test_label(run):
     all_right(run)
-    advice = advice_on(run, "label")
-    assert advice.model == "bayesian_network"
+    decision, words = decision_on(run, "label"), advice_on(run, "label").words
+    assert (decision.best.model, decision.why) == ("bayesian_network", "chosen")
     right = json.loads((run / "cells" / "bayesian_network-flowers-0.json").read_text())
     share = 100 * right["label"]["test"]["accuracy"]["value"]
-    assert f"right in {share:.1f} ± 1.5 % of 400 test rows, AUC 0.900 ± 0.010" in advice.words
-    assert "Always the commonest label: 76.0 % of the same rows, AUC 0.5." in advice.words
-    assert "independent says the commonest label every time" in advice.words
+    said = [numbers_in(w) for w in sentences(words)]
+    assert [f"{share:.1f}", "1.5", "400", "0.900", "0.010"] in said
+    assert ["76.0", "0.5"] in said  # always the commonest label: right, AUC
+    # what the baseline says is a sentence of its own
+    assert any(names(w, "independent") and not numbers_in(w) for w in sentences(words))
 
 
 def test_the_baseline_is_never_recommended_for_want_of_a_proof(run):
@@ -143,10 +184,13 @@ def test_the_label_is_told_by_one_that_is_shown_to_know_more_than_its_shares(run
         for i, model in enumerate(("bayesian_network", "hmm", "independent")):
             test = -0.55 + gain * (2 - i) / 2 + 0.3 * rng.standard_normal(N)
             judge_labels(run, model, valid=-0.3 - 0.1 * i, test=test, right=rng.random(N) < 0.8)
-        advice = advice_on(run, "label")
-        assert advice.model == ("bayesian_network" if told else None)
-        assert advice.words.startswith("none" if not told else "bayesian_network: right in")
-        assert "Always the commonest label: 76.0 %" in advice.words
+        decision, words = decision_on(run, "label"), advice_on(run, "label").words
+        assert advice_on(run, "label").model == ("bayesian_network" if told else None)
+        assert (decision.why == "chosen") is told
+        assert words.startswith("bayesian_network: ") is told
+        assert "76.0" in numbers_in(words)  # always the commonest label
+        shown = article(page_of(run), "flowers").one(purpose="label")
+        assert shown["data-finding"] == decision.why.replace(" ", "-")
 
 
 def test_a_better_one_must_know_more_than_the_shares_too(run):
@@ -155,9 +199,11 @@ def test_a_better_one_must_know_more_than_the_shares_too(run):
         for model, valid, mean in (("bayesian_network", -0.2, -0.9), ("hmm", -0.3, -0.55 + lead)):
             test = mean + 0.3 * rng.standard_normal(N)
             judge_labels(run, model, valid=valid, test=test, right=rng.random(N) < 0.7)
-        advice = advice_on(run, "label")
-        assert advice.model == found
-        assert ("Better than bayesian_network is hmm" in advice.words) is (found is None)
+        assert advice_on(run, "label").model == found
+        decision = decision_on(run, "label")
+        assert decision.choice.better.other.model == "hmm"
+        assert decision.why == ("not skilled" if found is None else "chosen")
+        assert names(advice_on(run, "label").words, "bayesian_network", "hmm")
 
 
 def test_a_lighter_one_without_skill_takes_no_place(run):
@@ -189,10 +235,12 @@ def test_a_lighter_one_with_skill_is_not_called_better(run):
     for model, valid, noise in (("bayesian_network", -0.3, 6.0), ("hmm", -0.31, 0.3)):
         test = noise * rng.standard_normal(n)
         judge_labels(run, model, valid=valid, test=test - test.mean() - 0.45, right=right)
-    advice = advice_on(run, "label")
-    assert advice.model == "hmm"
-    assert "Better than" not in advice.words
-    assert "shown to lose less than one point of accuracy to it" in advice.words
+    choice = decision_on(run, "label").choice
+    assert advice_on(run, "label").model == choice.substitute.other.model == "hmm"
+    assert choice.chosen.model == "bayesian_network"
+    assert choice.better is None
+    assert choice.margin == 0.01
+    assert names(advice_on(run, "label").words, "bayesian_network")
 
 
 def test_few_rows_of_rarer_labels_prove_nothing(run):
@@ -203,7 +251,10 @@ def test_few_rows_of_rarer_labels_prove_nothing(run):
                          rarer=rarer)  # fmt: skip
         advice = advice_on(run, "label")
         assert advice.model == found
-        assert (f"{rarer} test rows" in advice.words) is (found is None)
+        decision = decision_on(run, "label")
+        assert decision.choice.rarer == rarer
+        assert decision.why == ("too few rarer" if found is None else "chosen")
+        assert found is not None or str(rarer) in numbers_in(advice.words)
 
 
 def test_rows_with_a_label_count_for_the_label(run):
@@ -214,42 +265,48 @@ def test_rows_with_a_label_count_for_the_label(run):
                          n_valid=n)  # fmt: skip
         advice = advice_on(run, "label")
         assert advice.model == found
-        assert f"{n} validation rows with a label" in advice.words
+        assert decision_on(run, "label").why == ("too few rows" if found is None else "chosen")
+        assert str(n) in numbers_in(advice.words)
         assert advice_on(run, "likelihood").model == "bayesian_network"
 
 
 def test_no_family_tells_the_label(run):
     for model in MODELS:
         judge_labels(run, model, valid=-0.56, test=np.full(N, -0.56), right=np.arange(N) < 300)
-    advice = advice_on(run, "label")
-    assert advice.model is None
-    assert "no family tells it better than its shares in training" in advice.words
-    assert "Always the commonest label: 76.0 % of the same rows" in advice.words
+    decision, advice = decision_on(run, "label"), advice_on(run, "label")
+    assert (decision.best, decision.why) == (None, "no skill")
+    assert {"76.0", "0.5"} <= set(numbers_in(advice.words))  # always the commonest label
+    assert not any(names(advice.words, model) for model in MODELS)
+    shown = article(page_of(run), "flowers").one(purpose="label")
+    assert (shown["data-model"], shown["data-finding"]) == ("", "no-skill")
 
 
 def test_who_was_not_asked_for_the_label_is_named(run):
     all_right(run)
     edit(run, "vae-flowers-0", label={"valid": None, "test": None, "left_out": "it takes a day"})
-    assert "vae was not asked: it takes a day." in advice_on(run, "label").words
+    words = advice_on(run, "label").words
+    assert any(names(w, "vae", "it takes a day") for w in sentences(words))
 
 
 # ------------------------------------------------------------------------- the other purposes
 
 
 def test_queries_take_validations_favourite_among_those_that_are_exact(run):
-    advice = advice_on(run, "queries")
-    assert advice.model == "bayesian_network"
-    assert "2 ms a row" in advice.words
-    assert "vae and gan can do no more than approximate" in advice.words
-    assert "transformer can't do it" in advice.words
+    decision, words = decision_on(run, "queries"), advice_on(run, "queries").words
+    assert (decision.best.model, decision.why) == ("bayesian_network", "exact")
+    assert [fit.model for fit in decision.rest] == ["vae", "gan"]
+    assert [fit.model for fit in decision.refused] == ["transformer"]
+    assert names(words, "2 ms")
+    assert any(names(w, "vae", "gan") and not names(w, "transformer") for w in sentences(words))
+    assert names(words, "transformer")
 
 
 def test_queries_where_only_the_baseline_is_exact(run):
     for model in ("bayesian_network", "hmm"):
         judged(run, model, query="lower_bound")
-    advice = advice_on(run, "queries")
-    assert advice.model == "bayesian_network"
-    assert "no family that learns dependence does so exactly" in advice.words
+    decision = decision_on(run, "queries")
+    assert (decision.best.model, decision.why) == ("bayesian_network", "approximate")
+    assert not decision.exact
 
 
 def test_samples(run):
@@ -257,23 +314,28 @@ def test_samples(run):
         value = {"value": test, "stderr": 0.02, "unit": "accuracy", "higher_is_better": False,
                  "kind": "estimate"}  # fmt: skip
         judged(run, model, c2st=valid, metrics={"c2st": value})
-    advice = advice_on(run, "samples")
-    assert advice.model == "vae"
-    assert "trees tell its samples from test rows in 52 ± 2 % of cases" in advice.words
-    assert "(the nearest, " in advice.words
-    assert " points)" in advice.words
-    assert "bound" not in advice.words  # the chosen one's likelihood is one; its samples are not
+    choice, words = decision_on(run, "samples").choice, advice_on(run, "samples").words
+    assert choice.chosen.model == "vae"
+    assert "52 ± 2 %" in words  # of cases, told apart
+    assert choice.with_verdict("worse")
+    # the chosen one's likelihood is a bound; its samples are not: nothing is left open by that
+    assert "open" not in verdicts(choice).values()
+    nearest = min(choice.with_verdict("worse"), key=lambda a: a.difference.value)
+    lost = with_error(100 * nearest.difference.value, 100 * nearest.difference.stderr)
+    assert any(names(w, nearest.other.model, lost) for w in sentences(words))  # in points
+    assert not any(kind in words for kind in ("≥", "≤", "bound"))
 
 
 def test_speed(run):
-    advice = advice_on(run, "speed")
-    assert advice.model == "hmm"
-    assert (
-        "on test rows it lies 0.005 ± 0.010 nats a row below bayesian_network, which takes 5.0 s "
-        "(not proven)" in advice.words
-    )
+    decision, words = decision_on(run, "speed"), advice_on(run, "speed").words
+    assert decision.best.model == "hmm"
+    against = next(a for a in decision.choice.against if a.other.model == "hmm")
+    assert not against.differs
+    assert names(words, "bayesian_network", "0.005 ± 0.010", "5.0 s")
     edit(run, "bayesian_network-flowers-0", train_seconds=0.5)
-    assert "validation chose it for likelihoods too" in advice_on(run, "speed").words
+    decision = decision_on(run, "speed")
+    assert decision.best.model == decision.choice.chosen.model == "bayesian_network"
+    assert "±" not in advice_on(run, "speed").words  # with nobody to compare it with
 
 
 def test_what_is_proven_worse_within_the_margin_is_called_proven(run):
@@ -284,24 +346,27 @@ def test_what_is_proven_worse_within_the_margin_is_called_proven(run):
     judged(run, "hmm", valid=-8.1, test=close, train_seconds=2.0)
     judged(run, "bayesian_network", test=base, train_seconds=50.0)
     assert advice_on(run, "likelihood").model == "hmm"
-    assert "below bayesian_network, which takes 50 s (proven)" in advice_on(run, "speed").words
+    against = next(a for a in decision_on(run, "speed").choice.against if a.other.model == "hmm")
+    assert against.differs
+    assert names(advice_on(run, "speed").words, "bayesian_network", "50 s")
 
 
 def test_a_difference_that_only_rare_rows_could_make_up_for(run):
     base = with_scores(run)
     noise = np.random.default_rng(5).standard_normal(N)
     judged(run, "hmm", valid=-8.1, test=base - 0.012 + 0.01 * noise, train_seconds=9.0)
-    words = advice_on(run, "likelihood").words
-    assert "nats a row behind, if rare rows don't make up for it)" in words
+    hmm = next(a for a in decision_on(run, "likelihood").choice.against if a.other.model == "hmm")
+    assert (hmm.verdict, hmm.differs, hmm.rare) == ("alike", False, True)
 
 
 def test_no_family_that_loses_to_the_baseline_is_recommended(run):
     judged(run, "independent", valid=-7.0, test=np.full(N, -7.0), train_seconds=0.1)
     for purpose in ("likelihood", "queries", "speed"):
         assert advice_on(run, purpose).model == "independent"
-    assert "bayesian_network and hmm have no higher likelihood on validation rows" in (
-        advice_on(run, "queries").words
-    )
+    decision = decision_on(run, "queries")
+    assert decision.why == "baseline"
+    assert [fit.model for fit in decision.behind] == ["bayesian_network", "hmm"]
+    assert names(advice_on(run, "queries").words, "bayesian_network", "hmm")
     judged(run, "independent", valid=-8.3, test=np.full(N, -8.3), train_seconds=0.1)
     judged(run, "hmm", valid=-9.0, train_seconds=2.0)  # faster, but worse
     assert advice_on(run, "speed").model == "bayesian_network"
@@ -318,42 +383,46 @@ def test_too_few_validation_rows_to_choose_by(run, n):
     assert (too_few(found, "flowers") is None) == (n == 30)
     if n == 30:
         assert advice_on(run, "likelihood").model == "bayesian_network"
-        assert "So few rows choose almost by chance" in basis(found, "flowers")
+        few = basis_of(run).replace("30 ", "200 ")
+        for model in MODELS:
+            judged(run, model, n_valid=200)
+        # that so few choose almost by chance is said beside it
+        assert added(few, basis_of(run))
         return
     (advice,) = advise(found, "flowers")
-    assert advice.model is None
-    assert f"{n} validation rows can't tell families apart" in advice.words
-    assert "At least 30 are needed" in advice.words
-    report = build(run)["md"].read_text()
-    assert "On flowers there are too few validation rows to choose by." in report
-    assert "proven better than every rival" not in report
+    assert (advice.purpose, advice.model, advice.why) == ("none", None, "too few rows")
+    assert {str(n), "30"} <= set(numbers_in(advice.words))
+    page = page_of(run)
+    assert finding(page, "flowers")["data-verdict"] == "open"
+    shown = article(page, "flowers").one(purpose="none")
+    assert (shown["data-model"], shown["data-finding"]) == ("", "too-few-rows")
+    # neither the summary nor the terminal names anybody
     text = in_words(run, ["flowers"])
-    assert f"{n} validation rows are too few to choose by: nothing is recommended" in text
-    assert "bayesian_network" not in text
+    for words in (page.one(id="headline").text, text):
+        assert names(words, "flowers")
+        assert not any(names(words, model) for model in MODELS)
+    assert str(n) in numbers_in(text)
 
 
 def test_few_test_rows_are_said_and_folds_offered_where_they_can_be_had(run):
+    many = basis_of(run).replace("400", "80")
     rng = np.random.default_rng(0)
     for i, model in enumerate(MODELS):
         judged(run, model, test=-8 - 0.01 * i + rng.standard_normal(80))
-    assert "80 test rows are few: only large differences can be seen." in basis(
-        read_run(run), "flowers"
-    )
+    said = basis_of(run)
+    assert "80" in numbers_in(added(said, many))
     facts = json.loads((run / "plan.json").read_text())["datasets"]
     edit_plan(run, datasets=[facts[0] | {"foldable": True}])
-    assert "--folds 5 judges every row of the file once" in basis(read_run(run), "flowers")
-    assert "could have gone unseen" in advice_on(run, "likelihood").words
+    assert "--folds 5" not in said
+    assert "--folds 5" in basis_of(run)
+    unseen = decision_on(run, "likelihood").choice.unseen
+    assert f"{unseen:.2g}" in numbers_in(advice_on(run, "likelihood").words)
 
 
 @pytest.mark.parametrize(
-    ("what", "has_text", "words"),
-    [
-        ("blocks", True, "too short a text to say"),
-        ("blocks", False, "too short a stretch of time to say"),
-        ("groups", False, "too few groups to say"),
-    ],
+    ("what", "has_text"), [("blocks", True), ("blocks", False), ("groups", False)]
 )
-def test_too_few_units_prove_nothing(run, what, has_text, words):
+def test_too_few_units_prove_nothing(run, what, has_text):
     for model in MODELS:
         path = run / "cells" / f"{model}-flowers-0.npz"
         with np.load(path) as stored:
@@ -362,12 +431,15 @@ def test_too_few_units_prove_nothing(run, what, has_text, words):
     facts = json.loads((run / "plan.json").read_text())["datasets"]
     units = {"what": what, "n_test": 4, "block": None}
     edit_plan(run, datasets=[facts[0] | {"units": units, "has_text": has_text}])
-    advice = advice_on(run, "likelihood")
-    assert advice.model is None
-    assert words in advice.words
-    assert "the test rows make 4" in advice.words
-    assert "Validation's choice is bayesian_network" in advice.words
-    assert "proven" not in advice.words
+    decision, words = decision_on(run, "likelihood"), advice_on(run, "likelihood").words
+    assert (decision.best, decision.why) == (None, "too short")
+    assert decision.choice.units == 4
+    assert {"4", "6"} <= set(numbers_in(words))  # of at least six that a proof needs
+    assert names(words, what)
+    # validation's choice is named, and nobody else
+    assert [m for m in MODELS if names(words, m)] == [decision.choice.chosen.model]
+    assert decision.choice.chosen.model == "bayesian_network"
+    assert finding(page_of(run), "flowers")["data-verdict"] == "open"
 
 
 def test_groups_of_validation_rows_withhold_nothing(run):
@@ -381,42 +453,55 @@ def test_groups_of_validation_rows_withhold_nothing(run):
     edit_plan(run, datasets=[facts[0] | {"units": {"what": "groups", "n_test": 12, "block": None}}])
     assert too_few(read_run(run), "flowers") is None
     assert advice_on(run, "likelihood").model == "bayesian_network"
-    assert "400 test rows in 12 groups" in basis(read_run(run), "flowers")
+    assert {"400", "12"} <= set(numbers_in(basis_of(run)))
 
 
 def test_of_folds_it_is_not_said_that_test_rows_chose_nothing(tmp_path):
-    folder = write_demo(tmp_path / "demo", datasets=("flowers",), folds=3)
-    words = basis(read_run(folder), "flowers")
-    assert "which chose nothing" not in words
-    assert "every choice of a purpose that there could have been" in words
+    """Every row of folds chooses and judges: what the proof is of is another sentence."""
+
+    def of_proof(folds):
+        said = basis_of(write_demo(tmp_path / f"{folds}", datasets=("flowers",), folds=folds))
+        return {re.sub(r"\d+", "", w) for w in sentences(said) if "5 %" in w}
+
+    assert of_proof(None)
+    assert of_proof(3)
+    assert not of_proof(None) & of_proof(3)
 
 
 # ------------------------------------------------------------------------- around them
 
 
 def test_numbers_beyond_the_range_are_named(run):
-    assert "one beyond it is scored as the end of the range" in advice_on(run, "likelihood").words
+    words = advice_on(run, "likelihood").words
     (run / "datasets" / "flowers.schema.json").unlink()
-    assert "range" not in advice_on(run, "likelihood").words
+    without = advice_on(run, "likelihood").words
+    assert words.startswith(without)
+    assert "genzoo score" in added(words, without)  # which counts such rows
 
 
 def test_still_improving(run):
     record = json.loads((run / "cells" / "vae-flowers-0.json").read_text())
+    before = advice_on(run, "likelihood").words
     edit(run, "vae-flowers-0", training=record["training"] | {"converged": False})
-    words = advice_on(run, "likelihood").words
-    assert "vae" in words.split("still improving")[0].split(".")[-1]
+    assert names(added(advice_on(run, "likelihood").words, before), "vae")
 
 
 def test_everywhere(run):
     all_right(run)
-    paths = build(run)
+    page, markdown = page_of(run), markdown_of(run)
     text = in_words(run, ["flowers"])
     assert text.isascii()
-    for advice in advise(read_run(run), "flowers"):
-        assert advice.title in text
-        assert advice.title in paths["md"].read_text()
-        assert advice.title in paths["html"].read_text()
-    assert "Chosen on 200 validation rows, proven on 400 test rows" in paths["md"].read_text()
+    found = advise(read_run(run), "flowers")
+    assert [a.purpose for a in found] == ["likelihood", "queries", "samples", "label", "speed"]
+    for advice in found:
+        shown = article(page, "flowers").one(purpose=advice.purpose)
+        assert shown["data-model"] == advice.model
+        assert shown.one("dd").text == advice.words
+        for words in (text, markdown, shown.text):
+            assert advice.title in words
+    said = article(page, "flowers").one(cls="basis").text
+    assert said == basis_of(run)
+    assert numbers_in(said)[:2] == ["200", "400"]  # chosen on, proven on
 
 
 def test_no_figures(tmp_path):
@@ -424,5 +509,7 @@ def test_no_figures(tmp_path):
     for path in (folder / "cells").glob("*.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"validation": None}))
     assert advise(read_run(folder), "flowers") == []
-    assert "nothing is recommended" in basis(read_run(folder), "flowers")
-    assert "nothing is chosen or proven" in build(folder)["md"].read_text()
+    assert basis_of(folder)
+    found = finding(page_of(folder), "flowers")
+    assert (found["data-verdict"], "not-chosen" in kinds(found)) == ("open", True)
+    assert found.one(finding="not-chosen").text in markdown_of(folder)
