@@ -144,6 +144,11 @@ def numbers_in(text: str) -> list[str]:
     return re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?", ascii_marks(text))
 
 
+def letters(text: str) -> str:
+    """A text without its numbers: what two cases say differently."""
+    return re.sub(r"[\d.]+", "", text)
+
+
 def sentences(text: str) -> list[str]:
     return re.split(r"(?<=[.;]) ", " ".join(text.split()))
 

@@ -162,7 +162,7 @@ def test_one_row_gives_no_error_and_an_impossible_row_an_infinite_gap() -> None:
 
 
 def test_rows_of_other_test_sets_are_rejected() -> None:
-    with pytest.raises(ValueError, match=r"expected two \(n,\) arrays; got \(3,\), \(2,\)"):
+    with pytest.raises(ValueError, match=r"\(3,\), \(2,\)"):
         paired_difference(np.zeros(3), np.zeros(2))
 
 

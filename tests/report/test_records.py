@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from reading import article, names, page_of, part, table_of
 
 import genzoo
 from genzoo.fitting import CurvePoint, Training
@@ -74,7 +77,7 @@ def test_a_run_of_before_is_read_as_it_was_written(run: Path) -> None:
 def test_its_report_and_its_table_are_made(run: Path) -> None:
     loaded = genzoo.load_run(run)
     paths = loaded.report()
-    assert "| gan |" in paths["md"].read_text()
+    assert "gan" in table_of(part(paths["md"].read_text(), "asia"), "rank")
     table = loaded.table()
     assert list(table.model) == [r["model"] for r in loaded.records()]
     assert table.set_index(["model", "dataset"]).label_auc["bayesian_network", "iris"] > 0.5
@@ -90,74 +93,72 @@ def test_keys_that_came_later_may_be_missing(run: Path) -> None:
     assert record.validation.c2st_refused is record.validation.query_refused is None
     (units,) = [i for i, d in enumerate(read_plan(run).datasets) if d.units]
     change(run / "plan.json", f"datasets.{units}.units.n_valid", ...)
-    assert "Chosen on" in genzoo.load_run(run).report()["md"].read_text()
+    genzoo.load_run(run).report()
+    dataset = read_plan(run).datasets[units].name
+    assert article(page_of(run), dataset).one(cls="basis").text
 
 
 # ------------------------------------------------------------------------- what can't be read
+
+
+def refused(read: Callable[[Path], Any], run: Path, *named: str) -> None:
+    """That a run is refused with an error which names all of this."""
+    with pytest.raises(ValueError, match=re.escape(named[0])) as error:
+        read(run)
+    assert names(str(error.value), *named), str(error.value)
 
 
 @pytest.mark.parametrize("version", [4, 6, None, "5"])
 def test_another_format_is_refused_by_its_number(run: Path, version: Any) -> None:
     file = cell(run, "gan", "asia")
     change(file, "format_version", version)
-    with pytest.raises(ValueError, match=f"{file.name} is of another format, {version}, than") as e:
-        read_run(run)
-    assert f"this version's, {FORMAT}; run compare into a new folder" in str(e.value)
+    refused(read_run, run, file.name, str(version), str(FORMAT))
     change(run / "plan.json", "format_version", version)
     for read in (read_run, genzoo.load_run):
-        with pytest.raises(ValueError, match=rf"plan\.json is of another format, {version}, than"):
-            read(run)
+        refused(read, run, "plan.json", str(version))
     change(run / "plan.json", "format_version", ...)
-    with pytest.raises(ValueError, match="another format, None"):
-        genzoo.load_run(run)
+    refused(genzoo.load_run, run, "plan.json", "None")
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "says"),
+    ("path", "value", "named"),
     [
-        ("stderr", ..., "record: expected 'stderr' among the keys; it is missing"),
-        ("colour", 1, "record: expected no 'colour': its meaning is not known"),
-        ("n_test", "many", "record.n_test: expected an integer; got 'many'"),
-        ("n_test", True, "record.n_test: expected an integer; got True"),
-        ("test_log_prob", "-1", "record.test_log_prob: expected a number; got '-1'"),
-        ("status", "done", "record.status: expected one of ok, failed, unsupported; got 'done'"),
-        ("validation.n", ..., "record.validation: expected 'n' among the keys"),
-        ("bound.gap.value", [], r"record.bound.gap.value: expected a number; got \[\]"),
-        ("metrics.c2st", 0.5, "record.metrics.c2st: expected an object; got 0.5"),
-        ("marginals", [[0.5], 1], r"record.marginals\[1\]: expected a list; got 1"),
-        ("training.speed", 1, "record.training: TypeError: .*speed"),
-        ("training.curve", ..., "record.training: KeyError: 'curve'"),
-        ("notes", "none", "record.notes: expected a list; got 'none'"),
+        ("stderr", ..., ["record", "'stderr'"]),
+        ("colour", 1, ["record", "'colour'"]),
+        ("n_test", "many", ["record.n_test", "integer", "'many'"]),
+        ("n_test", True, ["record.n_test", "integer", "True"]),
+        ("test_log_prob", "-1", ["record.test_log_prob", "number", "'-1'"]),
+        ("status", "done", ["record.status", "ok", "failed", "unsupported", "'done'"]),
+        ("validation.n", ..., ["record.validation", "'n'"]),
+        ("bound.gap.value", [], ["record.bound.gap.value", "number", "[]"]),
+        ("metrics.c2st", 0.5, ["record.metrics.c2st", "object", "0.5"]),
+        ("marginals", [[0.5], 1], ["record.marginals[1]", "list", "1"]),
+        ("training.speed", 1, ["record.training", "speed"]),
+        ("training.curve", ..., ["record.training", "'curve'"]),
+        ("notes", "none", ["record.notes", "list", "'none'"]),
     ],
 )
 def test_what_is_missing_strange_or_of_another_type_is_named(
-    run: Path, path: str, value: Any, says: str
+    run: Path, path: str, value: Any, named: list[str]
 ) -> None:
     file = cell(run, "gan", "asia")
     change(file, path, value)
-    with pytest.raises(ValueError, match=f"{file.name} is damaged: {says}"):
-        read_run(run)
+    refused(read_run, run, file.name, *named)
 
 
 def test_what_is_damaged_in_a_plan_is_named(run: Path) -> None:
     change(run / "plan.json", "datasets.1.cards.max", ...)
-    with pytest.raises(
-        ValueError, match=r"plan.json is damaged: plan.datasets\[1\].cards: expected"
-    ):
-        genzoo.load_run(run)
+    refused(genzoo.load_run, run, "plan.json", "plan.datasets[1].cards", "'max'")
     (run / "plan.json").write_text("{")
-    with pytest.raises(ValueError, match=r"holds a damaged plan\.json"):
-        genzoo.load_run(run)
+    refused(genzoo.load_run, run, "plan.json")
     (run / "plan.json").write_text("[1]")
-    with pytest.raises(ValueError, match="another format, None"):
-        genzoo.load_run(run)
+    refused(genzoo.load_run, run, "plan.json", "None")
 
 
 def test_a_file_that_was_cut_short_is_named(run: Path) -> None:
     file = cell(run, "truth", "asia")
     file.write_text(file.read_text()[:100])
-    with pytest.raises(ValueError, match=f"cells holds a damaged {file.name}"):
-        read_run(run)
+    refused(read_run, run, file.name)
 
 
 # ------------------------------------------------------------------------- what is written
@@ -179,9 +180,7 @@ def test_what_is_not_finite_is_none_and_arrays_of_numbers_are_numbers() -> None:
     assert again == dataclasses.replace(
         record, stderr=None, truth_gap=Measured(None, 1.0), n_test=3, test_log_prob=-0.5
     )
-    with pytest.raises(
-        TypeError, match="expected numbers, text and lists in a record; got <object"
-    ):
+    with pytest.raises(TypeError, match="<object"):
         dataclasses.replace(record, params={"a": object()}).to_json()
 
 

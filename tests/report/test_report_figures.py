@@ -126,13 +126,3 @@ def test_numbers_are_rounded_by_their_error() -> None:
     assert numbers.number(-0.001, 2) == "0.00"
     assert numbers.number(float("-inf")) == "−∞"
     assert numbers.ascii_marks("≥ −1\u202f234.5 ± 0.1") == ">= -1,234.5 +- 0.1"
-
-
-def test_words() -> None:
-    assert numbers.seconds(0.01) == "under 0.1 s"
-    assert numbers.seconds(75) == "75 s"
-    assert numbers.seconds(600) == "10.0 min"
-    assert numbers.listing(["a"]) == "a"
-    assert numbers.listing(["a", "b", "c"]) == "a, b and c"
-    assert numbers.count(1, "seed") == "one seed"
-    assert numbers.count(12, "family") == "12 families"

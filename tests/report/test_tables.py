@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,34 @@ import pandas as pd
 import pytest
 from demo_run import MODELS, REFERENCES, edit, key_of, write_demo
 from judged import judge_labels, judged
-from reading import html_of, markdown_of, section, table_of
+from reading import (
+    Element,
+    article,
+    line_with,
+    matrix_of,
+    names,
+    page_of,
+    parsed,
+    part,
+    ranking_of,
+    row_of,
+    section,
+    table_of,
+    tables_of,
+)
 
 from genzoo.benchmark import load_run
+from genzoo.report.build import SEEDS_OF_SAMPLES
+from genzoo.report.labels import NO_SKILL
+from genzoo.report.matrix import MARKS_LEGEND, VIEWS
+from genzoo.report.quality import LEGEND
 from genzoo.results.numbers import ascii_marks, number, seconds
 
 MATRICES = {
-    "Nats per row": "test log-probability",
-    "Bits per dimension": "bits_per_dim",
-    "KL from the truth": "KL(truth, model)",
-    "Training time": "train_seconds",
+    "nats": "test log-probability",
+    "bits": "bits_per_dim",
+    "gap": "KL(truth, model)",
+    "cost": "train_seconds",
 }
 RANKING = {
     "nats per row": "test log-probability",
@@ -72,16 +89,6 @@ class Numbers:
             found = found[found[column].isna() if value is None else found[column] == value]
         assert len(found) == 1, (asked, len(found))
         return found.iloc[0]
-
-
-def tables_of(text: str) -> list[list[dict[str, str]]]:
-    """Each table as its rows, by the titles of the columns without what stands in brackets."""
-    found = []
-    for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
-        titles, _, *rows = [line.strip()[2:-2].split(" | ") for line in block.splitlines()]
-        names = [re.sub(r" \((higher|lower|best at).*\)", "", title.strip()) for title in titles]
-        found.append([dict(zip(names, row, strict=True)) for row in rows])
-    return found
 
 
 def check(text: str, known: list[float], scale: float = 1.0) -> None:
@@ -136,8 +143,7 @@ def test_every_number_of_the_tables_is_a_line_of_its_own(
     numbers = Numbers(paths["numbers"])
     markdown, checked, chosen = paths["md"].read_text(), 0, {}
     for dataset in ("alarm", "digits_binary", "names", "flowers", "play"):
-        text = markdown.split(f"## {dataset}\n")[1].split("\n## ")[0]
-        for rows in tables_of(text):
+        for rows in tables_of(part(markdown, dataset)):
             quantities = next(
                 t for t in TABLES if set(t) & set(rows[0]) == set(rows[0]) - {*IN_WORDS}
             )
@@ -149,14 +155,14 @@ def test_every_number_of_the_tables_is_a_line_of_its_own(
                     chosen[dataset, model] = seed
                 elif quantities is BOUNDS:
                     seed = chosen[dataset, model]
-                elif model.startswith("no skill"):
+                elif model == NO_SKILL:
                     seed = None
                 for title, quantity in quantities.items():
                     if row.get(title, "-").strip("*") != "-" and re.search(r"\d", row[title]):
                         compare_with(numbers, row[title], dataset, model, seed, quantity)
                         checked += 1
-    for title, quantity in MATRICES.items():
-        ((*rows,),) = tables_of(markdown.split(f"\n## {title}\n")[1].split("\n## ")[0])
+    for view, quantity in MATRICES.items():
+        ((*rows,),) = tables_of(part(markdown, VIEWS[view]))
         for row in rows:
             model = row.pop("model")
             for dataset, text in row.items():
@@ -170,29 +176,18 @@ def test_every_number_of_the_tables_is_a_line_of_its_own(
         numbers.of("flowers", "hmm", chosen["flowers", "hmm"], name)
 
 
-class Shown(HTMLParser):
+WITHOUT = {"svg", "pre", "code", "style", "rows", "strings", "reading", "reproduce", "distances"}
+
+
+def shown(of: Element) -> str:
     """The text of a report without figures, sample rows, parameters, and what explains it."""
-
-    WITHOUT = {"svg", "pre", "code", "style", "rows", "strings", "reading", "reproduce"}
-    VOID = {"meta", "input", "img", "br", "link", "hr"}
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.hidden: list[bool] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        of = dict(attrs)
-        names = {tag, *(of.get("class") or "").split(), of.get("aria-labelledby")}
-        if tag not in self.VOID:
-            self.hidden.append(bool(names & self.WITHOUT))
-
-    def handle_endtag(self, tag: str) -> None:
-        self.hidden.pop()
-
-    def handle_data(self, data: str) -> None:
-        self.text += "" if any(self.hidden) else data + " "
+    found = ""
+    for piece in of.parts:
+        if isinstance(piece, str):
+            found += piece + " "
+        elif not {piece.tag, *piece.classes, piece.attributes.get("aria-labelledby")} & WITHOUT:
+            found += shown(piece)
+    return found
 
 
 DECIMAL = r"[\d\u202f]+\.\d+"
@@ -210,9 +205,10 @@ def test_every_number_of_the_report_is_in_the_files(
     paths = load_run(demo).report()
     lines = pd.read_csv(paths["numbers"])
     known = np.abs(np.concatenate([lines.value.dropna(), lines.stderr.dropna()]))
-    text = Shown(paths["html"].read_text()).text
-    # the marginals are in per cent, all of a sentence
-    text = re.sub(r"(?s)in per cent:.*?as many", lambda m: re.sub(r"(\.\d+)", r"\1 %", m[0]), text)
+    page = parsed(paths["html"].read_text())
+    text = shown(page)
+    for marginals in page.all(cls="distances", unit="percent"):
+        text += re.sub(r"(\.\d+)", r"\1 % ", marginals.text)
     missing, n = [], 0
     for found in re.finditer(
         rf"({DECIMAL})(?: ± ({DECIMAL}))?(?:\s*(%|points|ms|min)(?!\w))?", text
@@ -239,7 +235,7 @@ def test_numbers_of_labels_have_their_units(tmp_path: Path, folds: int | None) -
     demo = write_demo(tmp_path / "run", datasets=("flowers",), folds=folds)
     with_labels(demo, (0,), (None,) if folds is None else tuple(range(folds)))
     numbers = Numbers(load_run(demo).report()["numbers"])
-    for model, seed in (("hmm", 0), ("no skill: the shares in training", None)):
+    for model, seed in (("hmm", 0), (NO_SKILL, None)):
         for quantity, unit in (
             ("log_prob", "nats per row"),
             ("accuracy", "share of cases"),
@@ -274,18 +270,20 @@ def test_samples_are_those_that_the_advice_speaks_of(tmp_path: Path) -> None:
     with np.load(path) as stored:
         arrays = dict(stored)
     np.savez(path, **(arrays | {"rows": np.tile([39, 39, 23, 2], (64, 1))}))
-    text = section(demo, "flowers")
-    advice = next(w for w in text.splitlines() if w.startswith("- **Samples that look real**"))
-    assert "hmm: trees tell its samples from test rows in 52 +- 1 % of cases" in advice
-    rows = table_of(text, "| samples of |")
-    assert rows["hmm"][:2] == ["1", "**0.523 +- 0.010**"]
-    assert rows["vae"][0] == "1"  # not judged: the likelihood's
-    assert rows["held-out"][0] == "-"
-    assert "may be another than the ranking's" in text
-    ranked = next(w for w in text.splitlines() if "| hmm |" in w)
-    assert "| 2 of 2 | 0 |" in ranked
-    html = html_of(demo)
-    assert html.count("<td>8.2</td>") == 3  # the gallery's rows
+    of = article(page_of(demo), "flowers")
+    advice = of.one(purpose="samples")
+    assert advice["data-model"] == "hmm"
+    assert "52 ± 1 %" in advice.text  # of its samples, told from test rows
+    assert "seed 1" in advice.text
+    rows = table_of(section(demo, "flowers"), "samples of")
+    assert (rows["hmm"]["seed"], rows["hmm"]["C2ST"]) == ("1", "**0.523 +- 0.010**")
+    assert rows["vae"]["seed"] == "1"  # not judged: the likelihood's
+    assert rows["held-out"]["seed"] == "-"
+    assert SEEDS_OF_SAMPLES in section(demo, "flowers")  # that it may be another than this
+    ranked = ranking_of(demo, "flowers")["hmm"]
+    assert (ranked["seeds"], ranked["seed chosen"]) == ("2 of 2", "0")
+    # the gallery's rows
+    assert [e.text for e in of.one("table", cls="rows").all("td")].count("8.2") == 3
     numbers = Numbers(load_run(demo).report()["numbers"])
     assert numbers.of("flowers", "hmm", 1, "marginals, mean total variation").value >= 0
 
@@ -293,32 +291,37 @@ def test_samples_are_those_that_the_advice_speaks_of(tmp_path: Path) -> None:
 def test_labels_state_the_seed_that_was_chosen_for_them(tmp_path: Path) -> None:
     demo = write_demo(tmp_path / "run", datasets=("flowers",), seeds=(0, 1))
     with_labels(demo, (0, 1), (None,))
-    rows = table_of(section(demo, "flowers"), "| model | seed | log p(label")
-    assert rows["hmm"][0] == "1"
-    assert rows["no skill: the shares in training"][0] == "-"
-    assert "seed 1" in html_of(demo)
+    rows = table_of(section(demo, "flowers"), "AUC")
+    assert rows["hmm"]["seed"] == "1"
+    assert rows[NO_SKILL]["seed"] == "-"
+    labels = article(page_of(demo), "flowers").one("table", cls="labels")
+    assert labels.one("tr", model="hmm")["data-seed"] == "1"
+    assert "seed 1" in labels.one("tr", model="hmm").text
 
 
 def test_both_reports_mark_the_same_and_say_what_it_means(tmp_path: Path) -> None:
     demo = write_demo(tmp_path / "run", datasets=("flowers",))
     judged(demo, "vae", valid=-1.0)  # chosen, while others have higher test values
-    markdown, html = markdown_of(demo), html_of(demo)
-    (rows,) = tables_of(markdown.split("## Nats per row\n")[1].split("\n## ")[0])
-    marked = {row["model"]: row["flowers"] for row in rows if "(" in row["flowers"]}
-    assert marked["vae"].endswith("(chosen)")
-    (highest,) = set(marked) - {"vae"}
-    assert marked[highest].endswith("(highest)")
-    assert "best)" not in markdown.replace("(best of the exact values)", "")
-    nats = html.split('<div class="view view-nats">')[1].split("</table>")[0]
-    assert "chosen" in nats.split("vae</th>")[1].split("</td>")[0]
-    assert "highest" in nats.split(f"{highest}</th>")[1].split("</td>")[0]
-    for legend in (
-        "Highest: the highest measured value of a column, which proves nothing",
-        "within two standard errors of the difference to it: a measured value, not a proof",
-    ):
-        assert legend in html
-        assert legend in markdown
-    assert html.count('class="n lead"') == section(demo, "flowers").count("**0.") > 0
+    text, page = {m: row["flowers"] for m, row in matrix_of(demo, "nats").items()}, page_of(demo)
+    nats = page.one("div", cls="view-nats")
+    marked = {row["data-model"]: row.one("td", dataset="flowers")["data-marks"]
+              for row in nats.all("tr")[1:]}  # fmt: skip
+    (highest,) = (model for model, marks in marked.items() if marks == "highest")
+    assert {m: marks for m, marks in marked.items() if marks} == {
+        "vae": "chosen", highest: "highest"
+    }  # fmt: skip
+    for model, marks in marked.items():
+        assert marks in row_of(nats, model)[0].one(cls="note").text
+        assert text[model].endswith(f"({marks})") if marks else "(" not in text[model]
+    # what they mean
+    assert MARKS_LEGEND in nats.one("caption").text
+    assert LEGEND in article(page, "flowers").text
+    markdown = (demo / "report.md").read_text()
+    assert MARKS_LEGEND in markdown
+    assert LEGEND in markdown
+    leading = article(page, "flowers").one("table", cls="quality").all("td", cls="lead")
+    twin = table_of(section(demo, "flowers"), "samples of").values()
+    assert len(leading) == sum(c.startswith("**") for row in twin for c in row.values()) > 0
 
 
 def test_what_a_fold_lacks_is_not_averaged_over_the_others(tmp_path: Path) -> None:
@@ -335,12 +338,13 @@ def test_what_a_fold_lacks_is_not_averaged_over_the_others(tmp_path: Path) -> No
     bound = json.loads((demo / "cells" / "vae-flowers-0-2.json").read_text())["bound"]
     edit(demo, "vae-flowers-0-2", bound=bound | {"gap": None, "gap_refused": "no time"})
     text = section(demo, "flowers")
-    rows = table_of(text, "| samples of |")
-    assert rows["hmm"][0] == rows["held-out"][0] == "-"
-    assert rows["gan"][0] != "-"
-    assert "- left out: C2ST; MMD² of hmm and held-out (too few rows)" in text
-    vae = next(w for w in text.splitlines() if w.startswith("| vae | importance"))
-    assert vae.endswith("| - (no time) | - | - |")
+    rows = {m: row["C2ST"] for m, row in table_of(text, "samples of").items()}
+    assert rows["hmm"] == rows["held-out"] == "-"
+    assert rows["gan"] != "-"
+    line = line_with(text, "C2ST", "MMD²", "hmm", "held-out", "too few rows")
+    assert not names(line, "gan")
+    *_, gap, before, weight = table_of(text, "estimator")["vae"].values()
+    assert (gap, before, weight) == ("- (no time)", "-", "-")
 
 
 def test_the_terminal_shows_the_reports_numbers(tmp_path: Path) -> None:
