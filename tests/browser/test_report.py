@@ -56,7 +56,7 @@ def test_opens_without_errors_or_requests(browser: Any, address: str) -> None:
     page, complaints, foreign = opened(browser, address)
     assert complaints == []
     assert foreign == []
-    assert page.title().startswith("genzoo: ")
+    assert "run" in page.title()  # its folder
     loaded = page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
     assert loaded
     page.close()

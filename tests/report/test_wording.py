@@ -8,6 +8,7 @@ import numpy as np
 from demo_run import write_demo
 from judged import judged, with_scores
 
+from genzoo.report.advice import advise
 from genzoo.report.findings import headline
 from genzoo.results import numbers
 from genzoo.results.ranking import rank
@@ -40,6 +41,13 @@ def test_the_headline_claims_what_is_proven_and_no_more(tmp_path: Path) -> None:
     assert "On flowers there are too few validation rows to choose by." in text
     assert best not in text
     assert "Validation chose" not in text
+
+
+def test_what_is_not_told_apart_is_not_called_equal(tmp_path: Path) -> None:
+    folder = write_demo(tmp_path / "run", datasets=("flowers",))
+    with_scores(folder)
+    said = " ".join(a.words for a in advise(read_run(folder), "flowers"))
+    assert not [word for word in ("equal", "no difference", "as good") if word in said]
 
 
 def test_words() -> None:
