@@ -200,14 +200,12 @@ class GenerativeModel(Parametrised, abc.ABC):
         seed = check_seed(seed)
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n: expected a positive integer; got {n!r}")
-        n, form = int(n), None
+        n, home = int(n), forms.named(self._form, self.schema_)
         if given is None:
-            rows = self._drawn(n, None, seed)
-        else:
-            form = forms.read_given(given, self.schema_.event_shape)
-            rows = self._filled(self._known(form, n), seed)
-        home = forms.named(self._form, self.schema_)
-        return home.decode(self.schema_, rows, seed=seed, given=form)
+            return home.decode(self.schema_, self._drawn(n, None, seed), seed=seed)
+        form = forms.read_given(given, self.schema_.event_shape)
+        rows = self._filled(self._known(form, n), seed)
+        return form.kept_in(home.decode(self.schema_, rows, seed=seed))
 
     def log_prob(self, data: Any, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.

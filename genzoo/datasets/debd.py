@@ -16,12 +16,7 @@ from genzoo.space.schema import Schema, Variable
 
 
 def load(name: str) -> Dataset:
-    """The table of that key, such as ``debd/nltcs``.
-
-    Raises:
-        FileNotFoundError: if a file is absent and can't be downloaded.
-        ValueError: if a file has the wrong checksum.
-    """
+    """The table of that key, such as ``debd/nltcs``."""
     files = ENTRIES[name].files
     train, valid, test = (read_binary(read(file)) for file in files)
     D = train.shape[1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -157,50 +158,40 @@ def classes(variable: Variable, column: pd.Series) -> Variable:
             f"label: expected {expected}; column {variable.name!r} holds {got} (a quantity is no "
             f"label: leave it among the columns)"
         )
-    return Variable(
-        variable.name,
-        "nominal",
-        categories=tuple(values.tolist()),
-        missing=variable.missing,
-        dtype=variable.dtype,
-    )
+    found = tuple(values.tolist())
+    return Variable(variable.name, categories=found, missing=variable.missing, dtype=variable.dtype)
 
 
 def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) -> Variable:
     import pandas as pd
 
     where = f"data: column {name!r}"
-    dtype = str(column.dtype)
     hole = column.isna().to_numpy()
-    missing = bool(hole.any())
     present = column[~hole]
+    made = partial(Variable, name, missing=bool(hole.any()), dtype=str(column.dtype))
     if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = column.cat.categories.tolist()
         kind = "ordinal" if column.cat.ordered else "nominal"
-        return _nominal(where, name, kind, categories, missing, "category")
+        made = partial(made, kind=kind, dtype="category")
+        return made(categories=_categories(where, column.cat.categories.tolist(), hole))
     if pd.api.types.is_bool_dtype(column.dtype):
-        return _nominal(where, name, "nominal", [False, True], missing, dtype)
+        return made(categories=(False, True))
     if pd.api.types.is_numeric_dtype(column.dtype):
         if len(present) == 0:
-            return Variable(name, "nominal", 1, missing=True, dtype=dtype, categories=())
-        chosen = np.ones(len(column), dtype=bool)
-        if train is not None:
-            chosen = np.zeros(len(column), dtype=bool)
-            chosen[train] = True
-        return _numeric(where, name, present, chosen[~hole], missing, dtype)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in dtype:
+            return made(categories=())
+        chosen = np.isin(np.arange(len(column)), train) if train is not None else ~hole
+        return made(kind="ordinal", **_numeric(where, present, chosen[~hole], hole))
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in str(column.dtype):
         raise ValueError(f"{where}: dates are not supported; expected numbers or categories")
     try:
         categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
     except TypeError:
         value = present.iloc[0]
         raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
-    return _nominal(where, name, "nominal", categories, missing, dtype)
+    return made(categories=_categories(where, categories, hole))
 
 
-def _nominal(
-    where: str, name: str | int, kind: str, categories: list[Any], missing: bool, dtype: str
-) -> Variable:
+def _categories(where: str, categories: list[Any], hole: np.ndarray) -> tuple[Any, ...]:
+    """The categories, checked; a hole makes one more."""
     for value in categories:
         if not isinstance(value, (str, int, float, bool)):
             raise ValueError(
@@ -209,19 +200,16 @@ def _nominal(
             )
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{where}: expected finite numbers; got {value}")
-    cardinality = len(categories) + missing
+    cardinality = len(categories) + bool(hole.any())
     if cardinality > MOST_CODES:
         raise ValueError(
             f"{where}: expected at most {MOST_CODES} different values; got {cardinality}"
         )
-    return Variable(
-        name, kind, cardinality, categories=tuple(categories), missing=missing, dtype=dtype
-    )
+    return tuple(categories)
 
 
-def _numeric(
-    where: str, name: str | int, present: pd.Series, train: np.ndarray, missing: bool, dtype: str
-) -> Variable:
+def _numeric(where: str, present: pd.Series, train: np.ndarray, hole: np.ndarray) -> dict[str, Any]:
+    """A grid or cells, as arguments of ``Variable``; ``train`` says which values bound cells."""
     values = as_floats(present, where)
     lowest, highest = float(values.min()), float(values.max())
     most = max(-lowest, highest)
@@ -233,31 +221,14 @@ def _numeric(
     step = resolution(values)
     levels = int(np.rint((highest - lowest) / step)) + 1
     if levels <= MOST_LEVELS:
-        return Variable(
-            name,
-            "ordinal",
-            levels + missing,
-            offset=lowest,
-            step=step,
-            missing=missing,
-            dtype=dtype,
-        )
+        return {"cardinality": levels + bool(hole.any()), "offset": lowest, "step": step}
     if not train.any():
         train = np.ones(len(values), dtype=bool)
     index, counts = np.unique(np.rint((values[train] - lowest) / step), return_counts=True)
     bounds = _cell_bounds(index, counts)
     # bounds lie between grid points, so no value sits on one and rounding can't move it across
     edges = tuple(np.unique(lowest + step * bounds).tolist())
-    return Variable(
-        name,
-        "ordinal",
-        len(edges) - 1 + missing,
-        offset=lowest,
-        step=step,
-        edges=edges,
-        missing=missing,
-        dtype=dtype,
-    )
+    return {"edges": edges, "offset": lowest, "step": step}
 
 
 def resolution(values: np.ndarray) -> float:

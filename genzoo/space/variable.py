@@ -94,16 +94,12 @@ class Variable:
                 raise self._error(name, f"expected categories or {name}; got both")
 
     def _check_numbers(self) -> None:
-        numbers = [("edges", edge) for edge in self.edges or ()]
-        numbers += [
-            (n, v) for n, v in vars(self).items() if n in ("offset", "step") and v is not None
-        ]
-        for name, number in numbers:
-            if not _is_number(number):
-                raise self._error(
-                    name,
-                    f"expected finite numbers up to {LARGEST_NUMBER:g} in size; got {number!r}",
-                )
+        numbers = {"edges": self.edges or (), "offset": (self.offset,), "step": (self.step,)}
+        for name, own in numbers.items():
+            for number in own:
+                if not (_is_number(number) or (number is None and name != "edges")):
+                    expected = f"expected finite numbers up to {LARGEST_NUMBER:g} in size"
+                    raise self._error(name, f"{expected}; got {number!r}")
         if self.edges is not None:
             if len(self.edges) < 2 or not (np.diff(np.array(self.edges, float)) > 0).all():
                 raise self._error("edges", "expected at least two ascending numbers")
@@ -177,15 +173,8 @@ class Variable:
         >>> Variable("a", "nominal", 2).meaning == Variable("b", "nominal", 2).meaning
         True
         """
-        return (
-            self.kind,
-            self.cardinality,
-            self.missing,
-            self.categories,
-            self.offset,
-            self.step,
-            self.edges,
-        )
+        numbers = (self.offset, self.step, self.edges)
+        return self.kind, self.cardinality, self.missing, self.categories, *numbers
 
     @property
     def is_grid(self) -> bool:
