@@ -13,6 +13,7 @@ import numpy as np
 
 from genzoo.conformance.spaces import Space, copies, spaces
 from genzoo.model import GenerativeModel
+from genzoo.values import Kind
 
 ALPHA = 2e-6  # of a test with a p-value
 SIGMAS = 5.0  # of a comparison with a standard error
@@ -44,7 +45,7 @@ class Masses:
 
     log_mass: np.ndarray
     error: np.ndarray
-    kind: str
+    kind: Kind
     calls: int
 
     @property
