@@ -7,7 +7,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOLE_MARKS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
 TREATMENTS = ("number", "nominal", "ordinal", "date", "leave out")
@@ -94,6 +97,10 @@ class Column:
     def is_used(self) -> bool:
         return self.treat != "leave out"
 
+    def holes_in(self, values: pd.Series) -> pd.Series:
+        """(n,) bool: the entries that are blank or read as holes."""
+        return values.isna() | values.isin(self.holes)
+
     def in_words(self) -> str:
         """The treatment as a table shows it."""
         if self.treat in ("nominal", "ordinal"):
@@ -115,13 +122,9 @@ def to_json(columns: Sequence[Column], path: str) -> str:
     """The text of a schema file, one column a line, without what is at its default."""
     lines = []
     for column in columns:
-        record = {
-            f.name: getattr(column, f.name)
-            for f in fields(column)
-            if f.name in ("name", "treat") or getattr(column, f.name) != f.default
-        }
-        if not record.get("remarks"):
-            record.pop("remarks", None)
+        # name and treat have no default
+        record = {f.name: getattr(column, f.name) for f in fields(column)}
+        record = {f.name: record[f.name] for f in fields(column) if record[f.name] != f.default}
         lines.append("  " + json.dumps(record, ensure_ascii=False))
     head = f'{{"format": {json.dumps(FORMAT)},\n "file": {json.dumps(path, ensure_ascii=False)},\n'
     body = ' "columns": [\n' + ",\n".join(lines) + "\n ],\n"
