@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from genzoo.space.variable import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Variab
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Layout = Literal["table", "sequence", "image"]
 
 MOST_LEVELS = 1024
 MOST_CELLS = 256
@@ -35,7 +37,7 @@ class Found(NamedTuple):
     """The parts of a ``Schema``, which says what they mean."""
 
     variables: tuple[Variable, ...]
-    layout: str
+    layout: Layout
     event_shape: tuple[int, ...]
     end: int | None = None
 
@@ -113,11 +115,9 @@ def of_images(data: np.ndarray) -> Found:
 
 
 def of_frame(data: pd.DataFrame, train: np.ndarray | None = None) -> Found:
-    """A table with a variable for each column of a DataFrame of n rows.
+    """A table with a variable for each column; a NaN gives it a missing mark.
 
-    Args:
-        data: raw values; a NaN gives its variable a missing mark.
-        train: indices of the rows from which cells' edges come; all where None.
+    Cells' edges come from the rows ``train`` (indices) alone, from all where None.
 
     Raises:
         ValueError: naming the column, for values that no variable has.

@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 MISSING = -1
 """The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
+
+VariableKind = Literal["nominal", "ordinal"]
 
 MOST_DECIMALS = 12
 LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
@@ -46,7 +48,7 @@ class Variable:
     """
 
     name: str | int
-    kind: str = "nominal"
+    kind: VariableKind = "nominal"
     cardinality: int = 0
     categories: tuple[Any, ...] | None = None
     offset: float | None = None
@@ -208,14 +210,8 @@ class Variable:
         return grid_points(self.offset or 0.0, self.step or 1.0, index)
 
     def codes_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The codes of finite numbers, and which numbers were moved to get one.
-
-        Args:
-            values: of any shape; the variable is numeric.
-
-        Returns:
-            int64 codes of that shape, and bools: True where a number lies beyond the range (it has
-            the end code) or between grid points (it has the nearest).
+        """A numeric variable's codes of finite numbers of any shape, and which were moved to get
+        one: those beyond the range (to the end code) or between grid points (to the nearest).
 
         >>> v = Variable("v", "ordinal", 3, offset=0, step=0.5)
         >>> v.codes_of(np.array([0.5, 0.6, 9.0]))
@@ -237,11 +233,7 @@ class Variable:
 
 
 def grid_points(offset: float, step: float, index: np.ndarray) -> np.ndarray:
-    """``offset + step * index``, rounded to the decimals in which both are given.
-
-    >>> grid_points(0.0, 0.1, np.array([3]))
-    array([0.3])
-    """
+    """``Variable.on_grid`` for a grid that need not be a variable's."""
     values = offset + step * index
     decimals = max(_decimals(offset), _decimals(step))
     if decimals > MOST_DECIMALS:
@@ -257,11 +249,7 @@ def _is_number(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as Python's; anything else as it is.
-
-    >>> plain(np.int8(3))
-    3
-    """
+    """A NumPy scalar as Python's; anything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
 
 

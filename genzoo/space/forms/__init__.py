@@ -29,11 +29,7 @@ Given: TypeAlias = "Data | str | Mapping[Any, Any]"  # also one row, or what is 
 
 
 def read(data: Data, name: str = "data") -> Form:
-    """Data as the form that they are of; a ``Form`` as it is.
-
-    Args:
-        data: of one of ``FORMS``.
-        name: of the argument.
+    """Data as the form that they are of; a ``Form`` as it is. ``name`` is the argument's.
 
     Raises:
         ValueError: for data of no form, and for empty data.
@@ -61,10 +57,7 @@ uint8 images (n, H, W) or (n, C, H, W); got str
 def read_given(data: Given, event_shape: tuple[int, ...]) -> Form:
     """What is to be completed: as in ``read``, or one row of it, or a dict of what is known.
 
-    Args:
-        data: rows; or one of them: a prefix, an array (D,), an image; or {column: value} or
-            {column: values}.
-        event_shape: of the schema.
+    One row is a prefix, an array (D,) or an image of ``event_shape``.
 
     Raises:
         ValueError: naming ``given``.

@@ -75,10 +75,8 @@ class Form(abc.ABC):
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """(n, D) codes, and (n, D) bool: the numbers beyond the range or between grid points.
 
-        Args:
-            schema: of the rows; ``Schema.encode`` checks the codes against it.
-            given: the data are to be completed: a NaN is ``MISSING``, a string is a prefix, columns
-                may be absent.
+        With ``given`` the data are to be completed: a NaN is ``MISSING``, a string is a prefix,
+        columns may be absent. ``Schema.encode`` checks the codes against the schema.
 
         Raises:
             ValueError: for data that are not of this space.
