@@ -12,7 +12,8 @@ from genzoo.conformance.subject import BUDGET, FLOAT_TOLERANCE, Subject, require
 from genzoo.fitting import Budget, StoppedBy
 from genzoo.model import GenerativeModel
 from genzoo.space import strings
-from genzoo.space.schema import MISSING, Schema, Variable
+from genzoo.space.infer import table_of
+from genzoo.space.schema import MISSING, Schema
 
 
 def batch_invariance(subject: Subject, name: str) -> str:
@@ -88,7 +89,7 @@ def refit_forgets(subject: Subject) -> str:
 
 def validation_not_trained_on(subject: Subject) -> str:
     """Trained on one row alone, a model gives little mass to the row that it is selected on."""
-    schema = _bits(8)
+    schema = Schema(*table_of([2] * 8))
     train, valid = np.zeros((200, 8), dtype=np.int64), np.ones((200, 8), dtype=np.int64)
     model = subject.fresh()
     model.fit(train, schema=schema, valid=valid, seed=subject.fit_seed, budget=BUDGET)
@@ -99,7 +100,7 @@ def validation_not_trained_on(subject: Subject) -> str:
 
 def holes_in_fit(subject: Subject) -> str:
     """Training rows with MISSING are refused, or what is missing is not taken for a value."""
-    schema = _bits(4)
+    schema = Schema(*table_of([2] * 4))
     rng = np.random.default_rng(subject.fit_seed)
     rows = np.where(rng.random((400, 4)) < 0.5, MISSING, 1)
     model = subject.fresh()
@@ -140,10 +141,6 @@ def replays(subject: Subject) -> str:
     again = subject.fit(space, budget=Budget.replay(model.training_, BUDGET))
     _require_same(model, again, space.rows, "replayed, a fit differs by up to")
     return "bit for bit"
-
-
-def _bits(D: int) -> Schema:
-    return Schema(tuple(Variable(f"x{d}", "nominal", 2) for d in range(D)), "table", (D,))
 
 
 def bad_input(subject: Subject) -> str:

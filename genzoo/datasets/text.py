@@ -10,7 +10,8 @@ import numpy as np
 from genzoo.datasets.dataset import SPLITS, Dataset, Parts, in_parts, split
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import checked, packaged, sources
-from genzoo.space.schema import Schema, Variable
+from genzoo.space.infer import sequence_of
+from genzoo.space.schema import Schema
 
 WINDOW = 64
 # what the packed files hold
@@ -49,10 +50,9 @@ def tinyshakespeare(name: str) -> Dataset:
     a, b, c = int(0.45 * n), int(0.5 * n), int(0.9 * n)
     stretches = {"train": [text[:a], text[b:c]], "valid": [text[a:b]], "test": [text[c:]]}
     symbols = tuple(sorted(set(text)))
-    variables = tuple(Variable(f"t{t}", "nominal", categories=symbols) for t in range(WINDOW))
     return Dataset(
         name,
-        Schema(variables, "sequence", (WINDOW,)),
+        Schema(*sequence_of(symbols, WINDOW)),
         *Parts(*(_windows(stretches[part], symbols) for part in SPLITS)),
         text=stretches,
         source=f"Plays by Shakespeare (Karpathy's tinyshakespeare); rows are windows of {WINDOW} "

@@ -42,6 +42,19 @@ class Found(NamedTuple):
     end: int | None = None
 
 
+def table_of(cards: Sequence[int]) -> Found:
+    """A table of codes that stand for themselves, so many of each variable."""
+    variables = tuple(Variable(f"x{d}", "nominal", card) for d, card in enumerate(cards))
+    return Found(variables, "table", (len(variables),))
+
+
+def sequence_of(symbols: Sequence[str], T: int, end: int | None = None) -> Found:
+    """T symbols of one alphabet, of which END is the one with the code ``end``."""
+    categories = tuple(symbols)
+    variables = tuple(Variable(f"t{t}", "nominal", categories=categories) for t in range(T))
+    return Found(variables, "sequence", (T,), end)
+
+
 def of_codes(data: np.ndarray) -> Found:
     """A table of codes (n, D), nominal, as many as were seen.
 
@@ -67,9 +80,7 @@ def of_codes(data: np.ndarray) -> Found:
             f"data: expected codes below {MOST_CODES}; got {data.max()} (numbers that are no "
             f"codes: pass a DataFrame)"
         )
-    cards = np.maximum(2, 1 + data.max(axis=0).astype(np.int64))
-    variables = tuple(Variable(f"x{d}", "nominal", int(c)) for d, c in enumerate(cards))
-    return Found(variables, "table", (len(variables),))
+    return table_of(np.maximum(2, 1 + data.max(axis=0).astype(np.int64)).tolist())
 
 
 def of_strings(data: Sequence[str]) -> Found:
@@ -87,9 +98,7 @@ def of_strings(data: Sequence[str]) -> Found:
         raise ValueError("data: expected at least one string that is not empty")
     symbols = sorted(set("".join(data)))
     end = None if lengths == {T} else len(symbols)
-    categories = tuple(symbols) if end is None else (*symbols, END_NAME)
-    variables = tuple(Variable(f"t{t}", "nominal", categories=categories) for t in range(T))
-    return Found(variables, "sequence", (T,), end)
+    return sequence_of(symbols if end is None else [*symbols, END_NAME], T, end)
 
 
 def of_images(data: np.ndarray) -> Found:

@@ -37,10 +37,14 @@ def treat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
     if lacking or unknown:
         raise ValueError(
             "columns: expected those of the file that the model was fitted to"
-            + (f"; absent: {', '.join(map(repr, lacking[:5]))}" if lacking else "")
-            + (f"; unknown: {', '.join(map(repr, unknown[:5]))}" if unknown else "")
+            + _those("absent:", lacking)
+            + _those("unknown:", unknown)
         )
     return pd.DataFrame({c.name: _treated(c, frame[c.name]) for c in columns if c.is_used})
+
+
+def _those(what: str, names: list[str]) -> str:
+    return f"; {what} {', '.join(map(repr, names[:5]))}" if names else ""
 
 
 def as_fitted(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -305,8 +309,8 @@ def fit_schema(columns: Sequence[Column], frame: pd.DataFrame, where: str) -> li
     if strange or absent:
         raise ValueError(
             "schema: expected the columns of the file"
-            + (f"; the file has no {', '.join(map(repr, strange[:5]))}" if strange else "")
-            + (f"; the schema lacks {', '.join(map(repr, absent[:5]))}" if absent else "")
+            + _those("the file has no", strange)
+            + _those("the schema lacks", absent)
         )
     found = []
     for name in frame.columns:
