@@ -25,7 +25,7 @@ REPEATS = 5  # calls of ``log_prob`` over which the masses of a Monte Carlo kind
 BUDGET = "60 steps"  # enough to leave the initial weights; the checks ask for no quality
 
 
-def require(holds: Any, found: str) -> None:
+def require(holds: object, found: str) -> None:
     """AssertionError with what was found, unless it holds; ``python -O`` changes nothing here."""
     if not holds:
         raise AssertionError(found)

@@ -7,7 +7,7 @@ import itertools
 import math
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -408,7 +408,7 @@ def _fold_by_turns(
     return train, valid, test
 
 
-def _check_fold(fold: Any, time: np.ndarray | None) -> tuple[int, int]:
+def _check_fold(fold: object, time: np.ndarray | None) -> tuple[int, int]:
     """(i, k), checked."""
     if not (
         isinstance(fold, tuple)

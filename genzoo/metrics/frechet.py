@@ -55,12 +55,9 @@ def frechet_distance(comparison: Comparison) -> Metric:
     return FRECHET.number(found - float(np.mean(by_chance)), float(np.std(bootstrap, ddof=1)))
 
 
-Distances = list[float]
-
-
 def _of_rows(
     points: np.ndarray, groups: tuple[Groups, Groups], rng: np.random.Generator
-) -> tuple[Distances, Distances]:
+) -> tuple[list[float], list[float]]:
     """Distances of relabelled rows and of bootstrap samples."""
     n, m = map(len, groups)
     orders = (rng.permutation(n + m) for _ in range(N_RELABELLINGS))
@@ -74,7 +71,7 @@ def _of_rows(
 
 def _of_groups(
     points: np.ndarray, groups: tuple[Groups, Groups], rng: np.random.Generator
-) -> tuple[Distances, Distances]:
+) -> tuple[list[float], list[float]]:
     """The same of whole groups."""
     n = len(groups[0])
     labels = (relabelled(*groups, rng) for _ in range(N_RELABELLINGS))

@@ -7,13 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HOLE_MARKS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
-TREATMENTS = ("number", "nominal", "ordinal", "date", "leave out")
+Treatment = Literal["number", "nominal", "ordinal", "date", "leave out"]
+TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 UNITS = ("day", "hour", "minute", "second", "millisecond", "microsecond")
 FORMAT = "genzoo columns 1"
 MARK = ' "unedited": "'  # before the hash of the text above it, by which edits are noticed
@@ -40,7 +41,7 @@ class Column:
     """
 
     name: str
-    treat: str
+    treat: Treatment
     reason: str | None = None
     holes: tuple[str, ...] = ()
     categories: tuple[Any, ...] | None = None

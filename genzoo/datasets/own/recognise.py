@@ -91,8 +91,8 @@ def _recognise(name: str, values: pd.Series, *, keep: bool) -> Column:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
-        kind = "ordinal" if values.cat.ordered else "nominal"
-        return Column(name, kind, categories=tuple(values.cat.categories.tolist()))
+        categories = tuple(values.cat.categories.tolist())
+        return Column(name, "ordinal" if values.cat.ordered else "nominal", categories=categories)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return Column(name, "date")
     if pd.api.types.is_bool_dtype(values.dtype):
