@@ -20,7 +20,7 @@ from genzoo.parameters import Parametrised
 from genzoo.seeding import check_seed, derive, numpy_rng
 from genzoo.space import forms, strings
 from genzoo.space.coarsen import marks
-from genzoo.space.forms import Codes, Form
+from genzoo.space.forms import Codes, Data, Form, Given
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
 from genzoo.values import LogDensity, LogProb, Unsupported
@@ -108,11 +108,11 @@ class GenerativeModel(Parametrised, abc.ABC):
 
     def fit(
         self,
-        data: Any,
-        y: Any = None,
+        data: Data | Dataset,
+        y: object = None,
         *,
         schema: Schema | None = None,
-        valid: Any = None,
+        valid: Data | None = None,
         seed: int = 0,
         budget: str | Budget | None = None,
         progress: Progress | bool | None = None,
@@ -172,7 +172,7 @@ class GenerativeModel(Parametrised, abc.ABC):
             held_out = self._rows_to_fit(schema, forms.read(valid, "valid"))
         return learn(schema, rows[train], held_out, form.key)
 
-    def sample(self, n: int, *, given: Any = None, seed: int = 0) -> Any:
+    def sample(self, n: int, *, given: Given | None = None, seed: int = 0) -> Any:
         """Draw n rows, in the form of the data that was fitted.
 
         Args:
@@ -200,16 +200,14 @@ class GenerativeModel(Parametrised, abc.ABC):
         seed = check_seed(seed)
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"n: expected a positive integer; got {n!r}")
-        n, form = int(n), None
+        n, home = int(n), forms.named(self._form, self.schema_)
         if given is None:
-            rows = self._drawn(n, None, seed)
-        else:
-            form = forms.read_given(given, self.schema_.event_shape)
-            rows = self._filled(self._known(form, n), seed)
-        home = forms.named(self._form, self.schema_)
-        return home.decode(self.schema_, rows, seed=seed, given=form)
+            return home.decode(self.schema_, self._drawn(n, None, seed), seed=seed)
+        form = forms.read_given(given, self.schema_.event_shape)
+        rows = self._filled(self._known(form, n), seed)
+        return form.kept_in(home.decode(self.schema_, rows, seed=seed))
 
-    def log_prob(self, data: Any, *, seed: int = 0) -> LogProb:
+    def log_prob(self, data: Data, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.
 
         Args:
@@ -229,7 +227,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         self._check_fitted("log_prob")
         return self._log_prob_of(self._read_rows(data), check_seed(seed))
 
-    def conditional_log_prob(self, data: Any, given: Any, *, seed: int = 0) -> LogProb:
+    def conditional_log_prob(self, data: Data, given: Given, *, seed: int = 0) -> LogProb:
         """log p(data | the entries of given), in nats: the joint less the marginal of ``given``.
 
         Args:
@@ -271,7 +269,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         # where all is given there is no noise about it
         return joint.less(marginal, sure=(rows == known).all(axis=1))
 
-    def log_density(self, data: Any, *, seed: int = 0) -> LogDensity:
+    def log_density(self, data: Data, *, seed: int = 0) -> LogDensity:
         """Log density of each complete row: log mass less ``schema_.log_volume``.
 
         Raises:
@@ -291,7 +289,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         density = mass.value - self.schema_.log_volume(rows)
         return LogDensity(density, mass.kind, mass.stderr, comparable)
 
-    def score(self, data: Any, y: Any = None) -> float:
+    def score(self, data: Data, y: object = None) -> float:
         """Mean log mass in nats per row (higher is better), as scikit-learn wants it.
 
         >>> import genzoo
@@ -394,14 +392,14 @@ class GenerativeModel(Parametrised, abc.ABC):
         self.training_ = run.training
         return self
 
-    def _form_of(self, data: Any) -> Form:
+    def _form_of(self, data: Data) -> Form:
         if isinstance(data, Dataset):
             raise ValueError(
                 "data: expected rows; got a Dataset: write data.train, data.valid or data.test"
             )
         return forms.read(data)
 
-    def _read_rows(self, data: Any) -> np.ndarray:
+    def _read_rows(self, data: Data) -> np.ndarray:
         """(n, D) checked rows; an entry that is not known is ``MISSING``, none after an END."""
         return strings.settled(self.schema_.encode(self._form_of(data)), self.schema_.end)
 

@@ -6,17 +6,21 @@ joint: p(label | the rest) in proportion to p(label, the rest).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 import numpy as np
 
 from genzoo.model import GenerativeModel
 from genzoo.seeding import check_seed
 from genzoo.space import forms
+from genzoo.space.forms import Data
 from genzoo.space.schema import Schema
 
 
-def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:
+def impute(model: GenerativeModel, data: Data, *, seed: int = 0) -> Any:
     """Data with its holes filled in, each row by one draw given what is observed in it.
 
     Args:
@@ -49,12 +53,12 @@ def impute(model: GenerativeModel, data: Any, *, seed: int = 0) -> Any:
 
 def classify(
     model: GenerativeModel,
-    data: Any,
-    target: Any = "label",
+    data: Data,
+    target: str | int = "label",
     *,
     proba: bool = False,
     seed: int = 0,
-) -> Any:
+) -> np.ndarray | pd.DataFrame:
     """The label of each row, by Bayes' rule on the model's joint distribution.
 
     Args:

@@ -83,7 +83,7 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def check_place(folder: Any, argument: str) -> Path:
+def check_place(folder: str | os.PathLike[str], argument: str) -> Path:
     """The path of a folder that is there or can be made; a link is followed.
 
     Raises:
@@ -101,7 +101,7 @@ def check_place(folder: Any, argument: str) -> Path:
     return place
 
 
-def check_target(folder: Any, argument: str) -> Path:
+def check_target(folder: str | os.PathLike[str], argument: str) -> Path:
     """Where ``save`` would write; refuses what ``save`` refuses, before a model is trained.
 
     Raises:

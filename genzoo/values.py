@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from genzoo.jackknife import Jackknife
 from genzoo.space.schema import Schema
@@ -99,7 +100,7 @@ class LogProb:
         """
         return self.per(np.ones(len(self.value)), groups)
 
-    def per(self, units: Any, groups: np.ndarray | None = None) -> Score:
+    def per(self, units: npt.ArrayLike, groups: np.ndarray | None = None) -> Score:
         """Nats per unit: all nats over all units, such as characters or steps.
 
         The error is that of a ratio of sums by the jackknife (``genzoo.jackknife``), over groups of
@@ -196,7 +197,7 @@ class LogDensity:
     comparable: np.ndarray
 
 
-def _per_row(values: Any, name: str, n: int, kinds: str, what: str) -> np.ndarray:
+def _per_row(values: npt.ArrayLike, name: str, n: int, kinds: str, what: str) -> np.ndarray:
     values = np.asarray(values)
     if values.dtype == object and all(isinstance(v, str) for v in values.ravel()):
         values = values.astype(str)

@@ -16,7 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mutants import CAUGHT_BY, SOUND, LatentClasses, SeedsNumPyInFit, SeedsTorchInSample
+from mutants import (
+    CAUGHT_BY,
+    SOUND,
+    LatentClasses,
+    NoRecord,
+    NoWork,
+    SeedsNumPyInFit,
+    SeedsTorchInSample,
+)
 
 import genzoo
 from genzoo import conformance
@@ -129,6 +137,12 @@ def test_a_class_with_an_older_fit_is_told_the_new_one_before_any_check():
     assert checked == []
     with pytest.raises(TypeError, match=called):
         Older().fit(["ab"], seed=0)
+
+
+@pytest.mark.parametrize("silent", [NoRecord, NoWork])
+def test_a_class_that_counts_no_work_is_told_what_to_call(silent):
+    with pytest.raises(genzoo.ConformanceError, match=re.escape('call fit.did("steps") after')):
+        genzoo.check_model(silent())
 
 
 def test_every_call_that_touches_a_global_generator_is_named():

@@ -134,11 +134,9 @@ def test_a_label_goes_last_and_is_nominal():
     assert classes.tolist() in ([0, 1, 0], [1, 0, 1])
     schema = Schema(*form.infer())
     assert schema.variables[1].categories == (1, 3)
-    assert form.label_in(schema) == "digit"
     form, classes = read(EACH["codes"]).with_label(0)
     assert form.data.tolist() == [[2, 1, 0], [0, 0, 1]]
     assert classes.tolist() == [0, 1]
-    assert form.label_in(Schema(*form.infer())) == "x2"
     with pytest.raises(ValueError, match="label: expected None for images; got 0"):
         read(IMAGES).with_label(0)
 
@@ -196,7 +194,7 @@ class Records(Form):
         return read(pd.DataFrame(self.data), self.name).coded(schema, given=given)
 
     @classmethod
-    def decode(cls, schema, rows, *, seed, given=None):
+    def decode(cls, schema, rows, *, seed):
         return Frame.decode(schema, rows, seed=seed).to_dict("records")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from genzoo import benchmark
 from genzoo.benchmark.run import Run
@@ -20,74 +21,58 @@ from genzoo.results.run import read_run
 from genzoo.store import check_place, check_target
 
 
+def _column(help_: str) -> Any:
+    return Option(metavar="COLUMN", help=help_)
+
+
 def compare(
     files: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[FILE]...",
             help="Your own data: .csv, .tsv, .parquet, .jsonl, .txt (a string a line), or a folder "
             "of images of one size.",
         ),
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="The class of each row.")
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="No value of this column is in two parts."),
-    ] = None,
-    time: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Test rows are the latest by this column."),
-    ] = None,
-    stratify: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Each part has its share of each value."),
-    ] = None,
+    label: Annotated[str | None, _column("The class of each row.")] = None,
+    group: Annotated[str | None, _column("No value of this column is in two parts.")] = None,
+    time: Annotated[str | None, _column("Test rows are the latest by this column.")] = None,
+    stratify: Annotated[str | None, _column("Each part has its share of each value.")] = None,
     schema: SchemaOption = None,
     keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN", help="Neither leave out nor fold; may be given several times."
-        ),
+        list[str] | None, _column("Neither leave out nor fold; may be given several times.")
     ] = None,
     only_schema: Annotated[
-        bool, typer.Option("--only-schema", help="Show how the columns are treated, then stop.")
+        bool, Option("--only-schema", help="Show how the columns are treated, then stop.")
     ] = False,
     save_best: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="DIR",
             help="Save the model that is recommended for likelihoods, or chosen where none is; "
             "implies --save-models.",
         ),
     ] = None,
     models: Annotated[
-        str | None, typer.Option(help="Keys of families, with commas.  [default: all]")
+        str | None, Option(help="Keys of families, with commas.  [default: all]")
     ] = None,
     datasets: Annotated[
-        str | None,
-        typer.Option(help="Keys of data sets, with commas; they may stand beside FILEs."),
+        str | None, Option(help="Keys of data sets, with commas; they may stand beside FILEs.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="How many seeds.  [default: 1]")] = None,
+    seeds: Annotated[int | None, Option(help="How many seeds.  [default: 1]")] = None,
     folds: Annotated[
-        int | None,
-        typer.Option(metavar="K", help="Judge every row of a FILE once, in K folds."),
+        int | None, Option(metavar="K", help="Judge every row of a FILE once, in K folds.")
     ] = None,
     budget: BudgetOption = None,
     profile: Annotated[
-        str | None,
-        typer.Option(help='A named comparison: "quick" (some 15 minutes on two cores).'),
+        str | None, Option(help='A named comparison: "quick" (some 15 minutes on two cores).')
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The run's folder.  [default: runs/PROFILE]")
-    ] = None,
+    out: Annotated[Path | None, Option(help="The run's folder.  [default: runs/PROFILE]")] = None,
     jobs: Annotated[
-        int | None, typer.Option(help="Worker processes.  [default: one for each core]")
+        int | None, Option(help="Worker processes.  [default: one for each core]")
     ] = None,
     save_models: Annotated[
-        bool,
-        typer.Option(help="Keep the fitted models; cells finished without are run anew."),
+        bool, Option(help="Keep the fitted models; cells finished without are run anew.")
     ] = False,
 ) -> None:
     """Train families on data sets and compare them; write a report.
@@ -104,14 +89,8 @@ def compare(
     Examples: genzoo compare my.csv --label income --out runs/mine; genzoo compare --models
     independent,vae --datasets digits,alarm --budget 60s
     """
-    given: dict[str, Any] = {
-        "label": label,
-        "group": group,
-        "time": time,
-        "stratify": stratify,
-        "schema": schema,
-        "keep": keep or None,
-    }
+    columns = {"label": label, "group": group, "time": time, "stratify": stratify}
+    given: dict[str, Any] = {**columns, "schema": schema, "keep": keep or None}
     options = {name: value for name, value in given.items() if value is not None}
     if not files and (options or only_schema):
         first = next(iter(options), "only-schema")
@@ -184,9 +163,8 @@ def _names(files: list[str], keys: list[str]) -> list[str]:
         ValueError: where two would be called the same.
     """
     found: dict[str, str] = {}
-    named = [(own.name_of(file), file) for file in files] + [
-        (key, f"--datasets {key}") for key in keys
-    ]
+    named = [(own.name_of(file), file) for file in files]
+    named += [(key, f"--datasets {key}") for key in keys]
     for name, given in named:
         if name in found:
             raise ValueError(
@@ -211,9 +189,7 @@ def _write_schemas(files: list[own.OwnDataset], out: Path) -> None:
     """Write what the columns are treated as, to be corrected."""
     check_place(out, "--out")
     if (out / "plan.json").is_file():
-        benchmark.load_run(
-            out
-        )  # what can't be read is refused before anything is written beside it
+        benchmark.load_run(out)  # what can't be read is refused before anything is written
     for data in files:
         data.schema_place(out)  # if one of them is refused, none is written
     for data in files:
@@ -227,7 +203,7 @@ def _split(names: str | None) -> list[str] | None:
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a comparison.")],
+    folder: Annotated[Path, Argument(metavar="DIR", help="The folder of a comparison.")],
 ) -> None:
     """Write the report of a comparison again.
 

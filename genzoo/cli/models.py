@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from genzoo import conformance
 from genzoo.cli.options import BudgetOption, DatasetArgument, SchemaOption
@@ -24,20 +25,20 @@ from genzoo.store import COLUMNS_FILE, check_place, check_target, write_atomical
 CHECK_FAILED = 1
 
 ModelFolder = Annotated[
-    Path, typer.Argument(metavar="DIR", help="The folder of a saved model ('genzoo fit --out').")
+    Path, Argument(metavar="DIR", help="The folder of a saved model ('genzoo fit --out').")
 ]
 
 
 def fit(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A key of 'genzoo list models'.")],
+    model: Annotated[str, Argument(metavar="MODEL", help="A key of 'genzoo list models'.")],
     dataset: DatasetArgument,
-    out: Annotated[Path, typer.Option(help="The folder in which to save the fitted model.")],
+    out: Annotated[Path, Option(help="The folder in which to save the fitted model.")],
     budget: BudgetOption = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn at random.")] = 0,
+    seed: Annotated[int, Option(help="Of everything that is drawn at random.")] = 0,
     schema: SchemaOption = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
+        Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
     ] = None,
 ) -> None:
     """Train a family on a data set and save the fitted model.
@@ -84,10 +85,10 @@ def _read_setting(text: str) -> tuple[str, Any]:
 
 def sample(
     folder: ModelFolder,
-    n: Annotated[int, typer.Option("-n", help="How many rows.")] = 5,
-    seed: Annotated[int, typer.Option(help="The same seed draws the same rows.")] = 0,
+    n: Annotated[int, Option("-n", help="How many rows.")] = 5,
+    seed: Annotated[int, Option(help="The same seed draws the same rows.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="A .csv file to write them to.  [default: the screen]")
+        Path | None, Option(help="A .csv file to write them to.  [default: the screen]")
     ] = None,
 ) -> None:
     """Draw rows from a saved model.
@@ -123,9 +124,9 @@ def score(
     folder: ModelFolder,
     dataset: DatasetArgument,
     split: Annotated[
-        str | None, typer.Option(help="train, valid or test of a data set.  [default: test]")
+        str | None, Option(help="train, valid or test of a data set.  [default: test]")
     ] = None,
-    seed: Annotated[int, typer.Option(help="For models whose score is a random bound.")] = 0,
+    seed: Annotated[int, Option(help="For models whose score is a random bound.")] = 0,
 ) -> None:
     """Score rows by a saved model.
 
@@ -192,7 +193,7 @@ def _rows_to_score(
 
 
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A key of 'genzoo list models'.")],
+    name: Annotated[str, Argument(metavar="NAME", help="A key of 'genzoo list models'.")],
 ) -> None:
     """Test whether a family is a sound generative model.
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 DatasetArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="DATASET", help="A key of 'genzoo list datasets', or a file or folder of your own."
     ),
 ]
 SchemaOption = Annotated[
     Path | None,
-    typer.Option(help="How to treat the columns of your file; 'genzoo compare' writes such files."),
+    Option(help="How to treat the columns of your file; 'genzoo compare' writes such files."),
 ]
 BudgetOption = Annotated[
     str | None,
-    typer.Option(help='What a fit may take: "60s" or "2000 steps".  [default: the family\'s own]'),
+    Option(help='What a fit may take: "60s" or "2000 steps".  [default: the family\'s own]'),
 ]

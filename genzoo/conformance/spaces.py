@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.seeding import numpy_rng
+from genzoo.space.infer import table_of
 from genzoo.space.schema import MISSING, Schema, Variable
 
 
@@ -76,20 +77,16 @@ def copies(seed: int = 0) -> Space:
     rng = numpy_rng(seed, "conformance", "copies")
     bit = rng.integers(0, 2, (400, 1))
     data = np.where(rng.random((400, 6)) < 0.95, bit, 1 - bit)
-    variables = tuple(Variable(f"x{d}", "nominal", 2) for d in range(6))
-    return Space("copies", data, Schema(variables, "table", (6,)))
+    return Space("copies", data, Schema(*table_of([2] * 6)))
 
 
 def _table(rng: np.random.Generator) -> Space:
-    cards = (2, 3, 5, 2)
     first = rng.integers(0, 2, 400)
     second = np.where(rng.random(400) < 0.7, first * 2, rng.integers(0, 3, 400))
     third = np.where(rng.random(400) < 0.6, second * 2, rng.integers(0, 5, 400))
     fourth = np.where(rng.random(400) < 0.8, (first + third) % 2, rng.integers(0, 2, 400))
-    variables = tuple(Variable(f"x{d}", "nominal", c) for d, c in enumerate(cards))
-    return Space(
-        "table", np.stack([first, second, third, fourth], 1), Schema(variables, "table", (4,))
-    )
+    data = np.stack([first, second, third, fourth], 1)
+    return Space("table", data, Schema(*table_of([2, 3, 5, 2])))
 
 
 def _strings(rng: np.random.Generator) -> Space:

@@ -13,6 +13,7 @@ import numpy as np
 
 from genzoo.conformance.spaces import Space, copies, spaces
 from genzoo.model import GenerativeModel
+from genzoo.values import Kind
 
 ALPHA = 2e-6  # of a test with a p-value
 SIGMAS = 5.0  # of a comparison with a standard error
@@ -24,7 +25,7 @@ REPEATS = 5  # calls of ``log_prob`` over which the masses of a Monte Carlo kind
 BUDGET = "60 steps"  # enough to leave the initial weights; the checks ask for no quality
 
 
-def require(holds: Any, found: str) -> None:
+def require(holds: object, found: str) -> None:
     """AssertionError with what was found, unless it holds; ``python -O`` changes nothing here."""
     if not holds:
         raise AssertionError(found)
@@ -44,7 +45,7 @@ class Masses:
 
     log_mass: np.ndarray
     error: np.ndarray
-    kind: str
+    kind: Kind
     calls: int
 
     @property

@@ -7,31 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-
-@dataclass(frozen=True, eq=False)
-class Bif:
-    """What a file says of a network.
-
-    Attributes:
-        names: of the variables.
-        states: of each variable.
-        parents: of each variable, positions.
-        tables: of each variable, its distribution with one axis for each parent, in order, and its
-            own axis last; each sums to one.
-    """
-
-    names: tuple[str, ...]
-    states: tuple[tuple[str, ...], ...]
-    parents: tuple[tuple[int, ...], ...]
-    tables: tuple[np.ndarray, ...]
+from genzoo.datasets.truth import TrueNetwork
+from genzoo.space.schema import Schema, Variable
 
 
-def read(text: str) -> Bif:
+def read(text: str) -> TrueNetwork:
     """A network from the text of a file; its distributions are normalised.
 
     Raises:
@@ -61,9 +45,11 @@ def read(text: str) -> Bif:
     absent = [name for name in states if name not in tables]
     if absent or not states:
         raise ValueError(f"BIF: expected a distribution of each variable; absent: {absent}")
-    return Bif(
-        tuple(states),
-        tuple(states.values()),
+    variables = tuple(
+        Variable(name, "nominal", categories=own, dtype="category") for name, own in states.items()
+    )
+    return TrueNetwork(
+        Schema(variables, "table", (len(variables),)),
         tuple(parents[name] for name in states),
         tuple(tables[name] for name in states),
     )
@@ -75,10 +61,15 @@ def written(
     parents: Iterable[tuple[int, ...]],
     tables: Iterable[np.ndarray],
 ) -> str:
-    """The text of a file for a network, as ``Bif`` holds it but for its labels.
+    """The text of a file for a network.
 
     The format has no quotes, so labels of variables and states are spelled as words; what each
     stands for is written as a property of its variable.
+
+    Args:
+        labels: of the variables.
+        states: of each variable, their labels.
+        parents, tables: as in ``TrueNetwork``.
     """
     labels, states = list(labels), [list(own) for own in states]
     names, words = _words(labels, "x"), [_words(own, "s") for own in states]

@@ -7,13 +7,14 @@ import itertools
 import math
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
 from genzoo.datasets.blocks import blocks
 from genzoo.seeding import check_seed, numpy_rng
 from genzoo.space import forms
+from genzoo.space.forms import Data
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
 
@@ -94,11 +95,9 @@ class Dataset:
             if not len(self.complete(part)):
                 raise ValueError(f"{part}: expected a row without MISSING; got none")
         if self.groups is None and self.text is not None:
-            groups, block = blocks(
-                self.schema,
-                {part: getattr(self, part) for part in SPLITS},
-                {part: np.arange(len(getattr(self, part))) for part in SPLITS},
-            )
+            parts = {part: getattr(self, part) for part in SPLITS}
+            order = {part: np.arange(len(rows)) for part, rows in parts.items()}
+            groups, block = blocks(self.schema, parts, order)
             object.__setattr__(self, "groups", groups)
             object.__setattr__(self, "block", block)
         if self.groups is not None:
@@ -179,7 +178,7 @@ class Dataset:
     @classmethod
     def from_data(
         cls,
-        data: Any,
+        data: Data,
         name: str,
         label: str | int | None = None,
         valid: float = 0.1,
@@ -238,56 +237,68 @@ class Dataset:
         classes = None
         if label is not None:
             form, classes = form.with_label(label)
-        rule = {"groups": groups, "time": time, "stratify": stratify}
-        given = [argument for argument, values in rule.items() if values is not None]
-        if len(given) > 1:
-            raise ValueError(f"{given[1]}: expected None beside {given[0]}: one rule for the split")
-        groups, time, stratify = (
-            None if values is None else _checked_rule(argument, values, len(form))
-            for argument, values in rule.items()
-        )
+        rule = _checked_rules(len(form), groups=groups, time=time, stratify=stratify)
+        classes = rule.pop("stratify", classes)
         index = split(
-            len(form),
-            valid=valid,
-            test=test,
-            seed=seed,
-            classes=classes if stratify is None else stratify,
-            groups=groups,
-            time=time,
-            fold=fold,
+            len(form), valid=valid, test=test, seed=seed, classes=classes, fold=fold, **rule
         )
         if schema is None:
             schema = Schema.infer(form, train=index[0])
-        if label is not None:
-            label = form.label_in(schema)
-        with warnings.catch_warnings():
-            # counted below, for each part
-            warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
-            rows = schema.check_rows(schema.encode(form), name="data")  # complete ones
-        off = form.off_grid(schema)
-        parts = {part: rows[i] for part, i in zip(SPLITS, index, strict=True)}
-        of_rows, block = None, None
-        if groups is not None:
-            of_rows = {part: groups[i] for part, i in zip(SPLITS, index, strict=True)}
-        elif time is not None:
-            times = {part: time[i] for part, i in zip(SPLITS, index, strict=True)}
-            of_rows, block = blocks(schema, parts, times)
+        parts, clamped = coded_parts(schema, form, index)
+        own = {name: in_parts(values, index)._asdict() for name, values in rule.items()}
+        of_rows, block = own.get("groups"), None
+        if "time" in own:
+            of_rows, block = blocks(schema, parts._asdict(), own["time"])
         return cls(
             name,
             schema,
-            train=parts["train"],
-            valid=parts["valid"],
-            test=parts["test"],
+            *parts,
             groups=of_rows,
             block=block,
-            label=label,
+            label=None if label is None else (form.columns or schema.names)[-1],
             source=source,
             licence=licence,
-            clamped={part: int(off[i].sum()) for part, i in zip(SPLITS, index, strict=True)},
+            clamped=clamped,
         )
 
 
-def _checked_rule(name: str, values: Any, n: int) -> np.ndarray:
+class Parts(NamedTuple):
+    """What belongs to the rows to train on, to select on and to be judged on."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+
+Index = tuple[np.ndarray, np.ndarray, np.ndarray]  # the places of train, valid and test rows
+
+
+def in_parts(values: np.ndarray, index: Index) -> Parts:
+    """What stands at the places of each part."""
+    return Parts(*(values[places] for places in index))
+
+
+def coded_parts(schema: Schema, data: Data, index: Index) -> tuple[Parts, dict[str, int]]:
+    """The complete rows of each part, and how many of its numbers have another's code."""
+    form = forms.read(data)
+    with warnings.catch_warnings():
+        # counted below, for each part
+        warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
+        rows = schema.check_rows(schema.encode(form), name="data")
+    off = in_parts(form.off_grid(schema), index)._asdict()
+    return in_parts(rows, index), {part: int(found.sum()) for part, found in off.items()}
+
+
+def _checked_rules(n: int, **rules: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What the n rows are split by, as far as it was given: at most one of the rules."""
+    given = {name: values for name, values in rules.items() if values is not None}
+    if len(given) > 1:
+        first, second, *_ = given
+        raise ValueError(f"{second}: expected None beside {first}: one rule for the split")
+    return {name: _checked_rule(name, values, n) for name, values in given.items()}
+
+
+def _checked_rule(name: str, values: np.ndarray, n: int) -> np.ndarray:
     """What the rows are split by, (n,): groups as integers, times as they are, classes as codes."""
     found = np.asarray(values)
     if found.shape != (n,):
@@ -309,7 +320,7 @@ def split(
     groups: np.ndarray | None = None,
     time: np.ndarray | None = None,
     fold: tuple[int, int] | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Index:
     """Indices of the train, valid and test rows among n, each part in random order.
 
     With ``classes`` (n,), every part has its share of every class to within a row, and where the
@@ -375,7 +386,7 @@ def _fold_by_turns(
     n_valid: int,
     rng: np.random.Generator,
     fold: tuple[int, int],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Index:
     """Rows in ``order``, that of their classes and the same for every fold, go to the folds' tests
     by turns; valid rows are of the turns that follow, whole ones before a part of one."""
     i, k = fold
@@ -397,7 +408,7 @@ def _fold_by_turns(
     return train, valid, test
 
 
-def _check_fold(fold: Any, time: np.ndarray | None) -> tuple[int, int]:
+def _check_fold(fold: object, time: np.ndarray | None) -> tuple[int, int]:
     """(i, k), checked."""
     if not (
         isinstance(fold, tuple)
@@ -418,7 +429,7 @@ def _split_by_groups(
     n_test: int,
     rng: np.random.Generator,
     fold: tuple[int, int] | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Index:
     """Each group, in random order, goes to the part that lacks most rows; no part stays empty.
 
     With folds the test parts are made like this, and the valid groups are of the next one.

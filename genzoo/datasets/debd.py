@@ -12,22 +12,17 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.download import read
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import listed
-from genzoo.space.schema import Schema, Variable
+from genzoo.space.infer import table_of
+from genzoo.space.schema import Schema
 
 
 def load(name: str) -> Dataset:
-    """The table of that key, such as ``debd/nltcs``.
-
-    Raises:
-        FileNotFoundError: if a file is absent and can't be downloaded.
-        ValueError: if a file has the wrong checksum.
-    """
+    """The table of that key, such as ``debd/nltcs``."""
     files = ENTRIES[name].files
     train, valid, test = (read_binary(read(file)) for file in files)
-    D = train.shape[1]
     return Dataset(
         name,
-        Schema(tuple(Variable(f"x{d}", "nominal", 2) for d in range(D)), "table", (D,)),
+        Schema(*table_of([2] * train.shape[1])),
         train,
         valid,
         test,

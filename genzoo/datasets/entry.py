@@ -16,7 +16,8 @@ class Entry:
     A module of data sets has a dict ``ENTRIES`` of them by key, which ``genzoo.keys`` names.
 
     Attributes:
-        load: the function that takes the key and returns the Dataset.
+        load: the function that takes the key and returns the Dataset; of a file that it reads it
+            raises what ``genzoo.datasets.download.read`` does.
         shape: of an event.
         rows: how many there are of train, valid and test.
         licence: under which terms; of its files where there are any.

@@ -13,9 +13,11 @@ the test rows moves by 0.05 nats from draw to draw, an eighth of its standard er
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from genzoo.datasets.dataset import Dataset, split
+from genzoo.datasets.dataset import Dataset, in_parts, split
 from genzoo.datasets.download import read
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import Source, sources
@@ -52,13 +54,10 @@ def load(name: str) -> Dataset:
     n = len(images)
     index = split(n, valid=N_VALID / n, test=N_TEST / n, seed=0, classes=bunch.target)
     schema = Schema.infer(images)
-    train, valid, test = (schema.encode(images[i]) for i in index)
     return Dataset(
         name,
         schema,
-        train,
-        valid,
-        test,
+        *in_parts(schema.encode(images), index),
         source=f"Handwritten digits, 8 x 8 pixels of {levels} (Alpaydin and Kaynak 1998, UCI), as "
         f"scikit-learn ships them; split 1297/200/300 with a fixed seed",
         licence=ENTRIES[name].licence,
@@ -66,35 +65,25 @@ def load(name: str) -> Dataset:
 
 
 def load_28(name: str) -> Dataset:
-    """``mnist``, ``mnist_binary``, ``fashion_mnist`` or ``kmnist``.
-
-    Raises:
-        FileNotFoundError: if a file is absent and can't be downloaded.
-        ValueError: if a file is not the listed one.
-    """
+    """``mnist``, ``mnist_binary``, ``fashion_mnist`` or ``kmnist``."""
     files = ENTRIES[name].files
     training, test = (read_idx(read(file), file) for file in files)  # (n, 28 * 28) uint8
     if name == "mnist_binary":
         rng = numpy_rng(0, "mnist_binary")
         training, test = _drawn(training, rng), _drawn(test, rng)
-        variables = [Variable(pixel, "nominal", 2) for pixel in _pixels()]
+        pixel = Variable("", "nominal", 2)
     else:
-        variables = [
-            Variable(pixel, "ordinal", 256, offset=0, step=1, dtype="uint8") for pixel in _pixels()
-        ]
+        pixel = Variable("", "ordinal", 256, offset=0, step=1, dtype="uint8")
+    names = (f"p{i}_{j}" for i in range(SIDE) for j in range(SIDE))
     return Dataset(
         name,
-        Schema(tuple(variables), "image", (SIDE, SIDE)),
+        Schema(tuple(replace(pixel, name=at) for at in names), "image", (SIDE, SIDE)),
         training[:-N_HELD_OUT],
         training[-N_HELD_OUT:],
         test,
         source=f"{CREDITS[name]}; given test set, the last 10,000 training images are validation",
         licence=ENTRIES[name].licence,
     )
-
-
-def _pixels() -> list[str]:
-    return [f"p{i}_{j}" for i in range(SIDE) for j in range(SIDE)]
 
 
 def _drawn(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -19,7 +19,7 @@ import json
 
 import numpy as np
 
-from genzoo.datasets.dataset import SPLITS, Dataset
+from genzoo.datasets.dataset import SPLITS, Dataset, Parts
 from genzoo.datasets.download import read
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import listed
@@ -44,12 +44,7 @@ Pieces = dict[str, list[np.ndarray]]  # per part, (steps, channels) int16 each
 
 
 def load(name: str) -> Dataset:
-    """The data set of that key.
-
-    Raises:
-        FileNotFoundError: if its file is absent and can't be downloaded.
-        ValueError: if the file is not the listed one.
-    """
+    """The data set of that key."""
     (file,) = ENTRIES[name].files
     channels: dict[str, tuple[str, ...] | None]  # by name: what the codes stand for
     if name == "jsb_voices":
@@ -71,9 +66,7 @@ def load(name: str) -> Dataset:
     return Dataset(
         name,
         Schema(variables, "sequence", (WINDOW, len(channels))),
-        rows["train"],
-        rows["valid"],
-        rows["test"],
+        *Parts(**rows),
         groups=groups,
         source=f"{CREDITS[name]}, given split; rows are windows of {WINDOW} steps, those of valid "
         f"and test padded with MISSING at the end of a piece",

@@ -16,7 +16,6 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.synthetic import from_truth
 from genzoo.datasets.truth import TrueNetwork
-from genzoo.space.schema import Schema, Variable
 
 CREDITS = {
     "alarm": "ALARM, monitoring of patients (Beinlich et al. 1989)",
@@ -43,21 +42,7 @@ def network(name: str) -> TrueNetwork:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"{name}: needs pgmpy (pip install pgmpy), which ships it")
     path = Path(spec.origin).parent / "utils" / "example_models" / f"{name}.bif.gz"
-    return read_bif(gzip.decompress(path.read_bytes()).decode())
-
-
-def read_bif(text: str) -> TrueNetwork:
-    """A discrete Bayesian network from the text of a BIF file, its distributions normalised.
-
-    Raises:
-        ValueError: if a distribution is missing or has the wrong number of entries.
-    """
-    found = bif.read(text)
-    variables = tuple(
-        Variable(name, "nominal", categories=states, dtype="category")
-        for name, states in zip(found.names, found.states, strict=True)
-    )
-    return TrueNetwork(Schema(variables, "table", (len(variables),)), found.parents, found.tables)
+    return bif.read(gzip.decompress(path.read_bytes()).decode())
 
 
 def _entry(D: int) -> Entry:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.truth import END, Rule, TrueGrammar, TrueGrid, TrueHMM, Truth
-from genzoo.space.infer import END_NAME
+from genzoo.space.infer import END_NAME, sequence_of
 from genzoo.space.schema import Schema, Variable
 
 CASINO_ROLLS = 40
@@ -36,15 +38,9 @@ def casino() -> tuple[Truth, str]:
     (0.8 on the six, there 0.5), so that it pays to know which die is in play: independent rolls
     lose 0.08 nats a roll, there 0.01.
     """
-    symbols = tuple("123456")
-    schema = Schema(
-        tuple(Variable(f"t{t}", "nominal", categories=symbols) for t in range(CASINO_ROLLS)),
-        "sequence",
-        (CASINO_ROLLS,),
-    )
     to_loaded, to_fair = 0.05, 0.1
     truth = TrueHMM(
-        schema,
+        Schema(*sequence_of("123456", CASINO_ROLLS)),
         initial=np.array([to_fair, to_loaded]) / (to_fair + to_loaded),
         transition=np.array([[1 - to_loaded, to_loaded], [to_fair, 1 - to_fair]]),
         emission=np.array([[1 / 6] * 6, [0.04] * 5 + [0.8]]),
@@ -86,12 +82,7 @@ def grammar() -> tuple[Truth, str]:
     square ones).
     """
     symbols = (*sorted("xy+*()[]"), END_NAME)
-    schema = Schema(
-        tuple(Variable(f"t{t}", "nominal", categories=symbols) for t in range(GRAMMAR_LENGTH)),
-        "sequence",
-        (GRAMMAR_LENGTH,),
-        end=len(symbols) - 1,
-    )
+    schema = Schema(*sequence_of(symbols, GRAMMAR_LENGTH, end=len(symbols) - 1))
     rules = {
         **_expression("start", "start rest", END, x=0.5, plus=0.5, stop=0.2),
         **_expression("round", "round rest", ")", x=0.9, plus=0.9, stop=0.5),
@@ -109,16 +100,8 @@ def rings() -> tuple[Truth, str]:
     """Three rings about the origin and a thin floor, on a grid of 64 x 64 cells."""
     step = 8 / RINGS_CELLS
     centre = -4 + step * (np.arange(RINGS_CELLS) + 0.5)
-    schema = Schema(
-        tuple(
-            Variable(
-                axis, "ordinal", RINGS_CELLS, offset=float(centre[0]), step=step, dtype="float64"
-            )
-            for axis in ("x", "y")
-        ),
-        "table",
-        (2,),
-    )
+    x = Variable("x", "ordinal", RINGS_CELLS, offset=float(centre[0]), step=step, dtype="float64")
+    schema = Schema((x, replace(x, name="y")), "table", (2,))
     radius = np.hypot(centre[:, None], centre[None, :])
     mass = np.full((RINGS_CELLS, RINGS_CELLS), 0.02 / RINGS_CELLS**2)
     for ring, weight in ((1.0, 0.28), (2.0, 0.42), (3.0, 0.28)):

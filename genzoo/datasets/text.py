@@ -7,10 +7,11 @@ import lzma
 
 import numpy as np
 
-from genzoo.datasets.dataset import SPLITS, Dataset, split
+from genzoo.datasets.dataset import SPLITS, Dataset, Parts, in_parts, split
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import checked, packaged, sources
-from genzoo.space.schema import Schema, Variable
+from genzoo.space.infer import sequence_of
+from genzoo.space.schema import Schema
 
 WINDOW = 64
 # what the packed files hold
@@ -26,14 +27,11 @@ def names(name: str) -> Dataset:
     raw = checked(lzma.decompress(packaged("names.txt.xz")), NAMES, "names.txt.xz")
     listed = raw.decode().split()
     schema = Schema.infer(listed)
-    rows = schema.encode(listed)
-    train, valid, test = (rows[i] for i in split(len(rows), valid=0.1, test=0.1, seed=0))
+    index = split(len(listed), valid=0.1, test=0.1, seed=0)
     return Dataset(
         name,
         schema,
-        train,
-        valid,
-        test,
+        *in_parts(schema.encode(listed), index),
         source="First names in the United States (makemore's list), split 80/10/10 with a fixed "
         "seed; about a tenth of the test names also occur in training",
         licence=ENTRIES[name].licence,
@@ -52,14 +50,10 @@ def tinyshakespeare(name: str) -> Dataset:
     a, b, c = int(0.45 * n), int(0.5 * n), int(0.9 * n)
     stretches = {"train": [text[:a], text[b:c]], "valid": [text[a:b]], "test": [text[c:]]}
     symbols = tuple(sorted(set(text)))
-    train, valid, test = (_windows(stretches[part], symbols) for part in SPLITS)
-    variables = tuple(Variable(f"t{t}", "nominal", categories=symbols) for t in range(WINDOW))
     return Dataset(
         name,
-        Schema(variables, "sequence", (WINDOW,)),
-        train,
-        valid,
-        test,
+        Schema(*sequence_of(symbols, WINDOW)),
+        *Parts(*(_windows(stretches[part], symbols) for part in SPLITS)),
         text=stretches,
         source=f"Plays by Shakespeare (Karpathy's tinyshakespeare); rows are windows of {WINDOW} "
         f"characters; test the last 10 % of the file, valid from 45 % to 50 %",

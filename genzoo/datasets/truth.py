@@ -197,6 +197,30 @@ class Rule:
     then: tuple[str, ...] = ()
 
 
+class _Stacks:
+    """Of each of n derivations the nonterminals that are still to be derived, the next one on top.
+
+    ``names`` are the nonterminals; at the bottom lies their number, for a derivation that is over.
+    """
+
+    def __init__(self, n: int, depth: int, names: list[str], start: str) -> None:
+        self.held = np.full((n, depth + 2), len(names))
+        self.held[:, 1] = names.index(start)
+        self.top, self.row = np.ones(n, dtype=np.int64), np.arange(n)
+
+    def peek(self) -> np.ndarray:
+        """(n,) the nonterminals on top."""
+        return self.held[self.row, self.top]
+
+    def replace(self, pushed: np.ndarray) -> None:
+        """Put nonterminals (n, P) in the place of the top, the last one highest, -1 for none."""
+        self.top = np.maximum(self.top - 1, 0)  # one that is over stays at the bottom
+        for push in pushed.T:
+            some = push >= 0
+            self.top += some
+            self.held[self.row[some], self.top[some]] = push[some]
+
+
 @dataclass(frozen=True, eq=False)
 class TrueGrammar:
     """A probabilistic context-free grammar, renormalised to strings of at most T symbols.
@@ -277,22 +301,15 @@ class TrueGrammar:
         """Exact: the rules that a stack machine meets, less the log of ``kept``."""
         rows = self.schema.check_rows(rows, name="rows")
         log_p, pushed, names = self._machine
-        n, over, end = len(rows), len(names), self.schema.end
-        everyone = np.arange(n)
-        stack = np.full((n, pushed.shape[2] * (self.T + 1) + 2), over)
-        stack[:, 1] = names.index(self.start)
-        top = np.ones(n, dtype=np.int64)  # an ended row stays at the bottom, 0
+        n, end = len(rows), self.schema.end
+        stacks = _Stacks(n, pushed.shape[2] * (self.T + 1), names, self.start)
         total = np.full(n, -np.log(self.kept))
         running = np.ones(n, dtype=bool)
         for t in range(self.T + 1):
             symbol = rows[:, t] if t < self.T else np.full(n, end)
-            nonterminal = stack[everyone, top]
+            nonterminal = stacks.peek()
             total += np.where(running, log_p[nonterminal, symbol], 0.0)
-            top = np.maximum(top - 1, 0)
-            for k in range(pushed.shape[2]):
-                push = pushed[nonterminal, symbol, k]
-                top += push >= 0
-                stack[everyone[push >= 0], top[push >= 0]] = push[push >= 0]
+            stacks.replace(pushed[nonterminal, symbol])
             running &= symbol != end
         return total
 
@@ -310,19 +327,12 @@ class TrueGrammar:
         end = int(self.schema.end or 0)
         p = np.exp(log_p)
         p[-1, end] = 1.0
-        everyone = np.arange(n)
-        stack = np.full((n, pushed.shape[2] * (self.T + 1) + 2), len(names))
-        stack[:, 1] = names.index(self.start)
-        top = np.ones(n, dtype=np.int64)
+        stacks = _Stacks(n, pushed.shape[2] * (self.T + 1), names, self.start)
         rows = np.zeros((n, self.T + 1), dtype=np.int64)
         for t in range(self.T + 1):
-            nonterminal = stack[everyone, top]
+            nonterminal = stacks.peek()
             rows[:, t] = symbol = draws.categorical(p[nonterminal], rng)
-            top = np.maximum(top - 1, 0)
-            for k in range(pushed.shape[2]):
-                push = pushed[nonterminal, symbol, k]
-                top += push >= 0
-                stack[everyone[push >= 0], top[push >= 0]] = push[push >= 0]
+            stacks.replace(pushed[nonterminal, symbol])
         return rows[rows[:, -1] == end, :-1]
 
     def entropy(self) -> Score:

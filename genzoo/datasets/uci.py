@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import io
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.datasets.dataset import Dataset, split
+from genzoo.datasets.dataset import Dataset, coded_parts, in_parts, split
 from genzoo.datasets.download import read
 from genzoo.datasets.entry import Entry
 from genzoo.datasets.files import listed
 from genzoo.seeding import numpy_rng
-from genzoo.space import forms
 from genzoo.space.schema import Schema, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ADULT = (
-    "age",
-    "workclass",
-    "fnlwgt",
-    "education",
-    "education-num",
-    "marital-status",
-    "occupation",
-    "relationship",
-    "race",
-    "sex",
-    "capital-gain",
-    "capital-loss",
-    "hours-per-week",
-    "native-country",
-    "income",
+    *("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation"),
+    *("relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week"),
+    *("native-country", "income"),
 )
 VALID_SHARE = 0.1  # of the file of training rows
 
@@ -46,10 +32,6 @@ def adult(name: str) -> Dataset:
     in the file is the missing mark. Categories and grids come from both files, the edges of cells
     (``fnlwgt``, ``capital-gain``, ``capital-loss``) from the training rows alone. The test set,
     16,281 rows, is the given one.
-
-    Raises:
-        FileNotFoundError: if a file is absent and can't be downloaded.
-        ValueError: if a file is not the listed one.
     """
     import pandas as pd
 
@@ -57,28 +39,18 @@ def adult(name: str) -> Dataset:
     frame = pd.concat([given, test], ignore_index=True)
     order = numpy_rng(0, "adult").permutation(len(given))
     n_valid = round(VALID_SHARE * len(given))
-    index = {
-        "train": np.sort(order[n_valid:]),
-        "valid": np.sort(order[:n_valid]),
-        "test": np.arange(len(given), len(frame)),
-    }
-    schema = Schema.infer(frame, train=index["train"])
-    beyond = forms.read(frame).off_grid(schema)
-    with warnings.catch_warnings():
-        # counted above, for each part
-        warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
-        rows = schema.encode(frame)
+    train, valid = np.sort(order[n_valid:]), np.sort(order[:n_valid])
+    schema = Schema.infer(frame, train=train)
+    parts, clamped = coded_parts(schema, frame, (train, valid, np.arange(len(given), len(frame))))
     return Dataset(
         name,
         schema,
-        rows[index["train"]],
-        rows[index["valid"]],
-        rows[index["test"]],
+        *parts,
         label=ADULT[-1],
         source="Census income (Becker and Kohavi 1996, UCI), given test set; a tenth of the "
         "training file, drawn with a fixed seed, is validation",
         licence=ENTRIES[name].licence,
-        clamped={part: int(beyond[i].sum()) for part, i in index.items()},
+        clamped=clamped,
     )
 
 
@@ -104,18 +76,12 @@ def promoters(name: str) -> Dataset:
 
     Split 80/10/10 with a fixed seed, stratified by the label. Columns are named by their place
     relative to the start of transcription, from p-50 to p7; there is no place 0.
-
-    Raises:
-        FileNotFoundError: if the file is absent and can't be downloaded.
-        ValueError: if the file is not the listed one.
     """
-    return _sequences(
-        name,
-        50,
-        0,
+    credit = (
         "E. coli promoter gene sequences (Harley and Reynolds 1987; Towell, Shavlik and Noordewier "
-        "1990, UCI)",
+        "1990, UCI)"
     )
+    return _sequences(name, credit, before=50)
 
 
 def splice(name: str) -> Dataset:
@@ -126,21 +92,15 @@ def splice(name: str) -> Dataset:
     from p-30 to p30; there is no place 0. The rare letters D, N, R and S stand for bases that are
     not known exactly; they are categories like the others. 184 lines repeat an earlier one, so 8 %
     of the stretches in test also occur in training.
-
-    Raises:
-        FileNotFoundError: if the file is absent and can't be downloaded.
-        ValueError: if the file is not the listed one.
     """
-    return _sequences(
-        name,
-        30,
-        1,
+    credit = (
         "Primate splice-junction gene sequences (Noordewier, Towell and Shavlik 1991, UCI; 8 % of "
-        "the test stretches also occur in training)",
+        "the test stretches also occur in training)"
     )
+    return _sequences(name, credit, before=30, header=1)
 
 
-def _sequences(name: str, before: int, header: int, credit: str) -> Dataset:
+def _sequences(name: str, credit: str, *, before: int, header: int = 0) -> Dataset:
     """Lines of label, instance and bases, after ``header`` lines of no interest."""
     (file,) = ENTRIES[name].files
     lines = read(file).decode().split("\n")[header:]
@@ -152,15 +112,11 @@ def _sequences(name: str, before: int, header: int, credit: str) -> Dataset:
     places = [p for p in range(-before, bases.shape[1] - before + 1) if p != 0]
     variables = [Variable(f"p{p}", "nominal", categories=tuple(letters.tolist())) for p in places]
     label = Variable("class", "nominal", categories=tuple(classes.tolist()))
-    train, valid, test = (
-        rows[i] for i in split(len(rows), valid=0.1, test=0.1, seed=0, classes=labels)
-    )
+    index = split(len(rows), valid=0.1, test=0.1, seed=0, classes=labels)
     return Dataset(
         name,
         Schema((*variables, label), "table", (len(variables) + 1,)),
-        train,
-        valid,
-        test,
+        *in_parts(rows, index),
         label="class",
         source=f"{credit}; split 80/10/10 with a fixed seed, stratified by the class",
         licence=ENTRIES[name].licence,

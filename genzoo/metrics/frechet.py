@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from genzoo.metrics.embedding import embed
-from genzoo.metrics.groups import Groups, all_independent, relabelled
+from genzoo.metrics.groups import Groups, relabelled
 from genzoo.metrics.metric import Metric, SampleMetric
 from genzoo.metrics.sides import Comparison
 from genzoo.seeding import derive, numpy_rng
@@ -44,34 +44,24 @@ def frechet_distance(comparison: Comparison) -> Metric:
     Args:
         comparison: its training rows have two or more classes in the last variable; of every side
             at most 2,000 rows are used.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
     train, sides = comparison.some_training_rows(MOST_ROWS), comparison.sides(MOST_ROWS)
-    rows, seed = np.concatenate([side.rows for side in sides]), comparison.seed
-    points = _features(train, rows, comparison.schema, seed)
-    n = len(sides[0])
-    rng = numpy_rng(seed, "metrics", "frechet")
+    points = _features(train, sides.rows, comparison.schema, comparison.seed)
+    n = len(sides.real)
+    rng = numpy_rng(comparison.seed, "metrics", "frechet")
     found = gaussian_distance(points[:n], points[n:])
-    of_sides = (sides[0].groups, sides[1].groups)
-    resampling = _of_rows if all_independent(*of_sides) else _of_groups
-    by_chance, bootstrap = resampling(points, of_sides, rng)
+    resampling = _of_rows if sides.independent else _of_groups
+    by_chance, bootstrap = resampling(points, sides.groups, rng)
     return FRECHET.number(found - float(np.mean(by_chance)), float(np.std(bootstrap, ddof=1)))
-
-
-Distances = list[float]
 
 
 def _of_rows(
     points: np.ndarray, groups: tuple[Groups, Groups], rng: np.random.Generator
-) -> tuple[Distances, Distances]:
+) -> tuple[list[float], list[float]]:
     """Distances of relabelled rows and of bootstrap samples."""
     n, m = map(len, groups)
-    by_chance = []
-    for _ in range(N_RELABELLINGS):
-        order = rng.permutation(n + m)
-        by_chance.append(gaussian_distance(points[order[:n]], points[order[n:]]))
+    orders = (rng.permutation(n + m) for _ in range(N_RELABELLINGS))
+    by_chance = [gaussian_distance(points[order[:n]], points[order[n:]]) for order in orders]
     bootstrap = [
         gaussian_distance(points[rng.integers(n, size=n)], points[n + rng.integers(m, size=m)])
         for _ in range(N_BOOTSTRAP)
@@ -81,23 +71,19 @@ def _of_rows(
 
 def _of_groups(
     points: np.ndarray, groups: tuple[Groups, Groups], rng: np.random.Generator
-) -> tuple[Distances, Distances]:
+) -> tuple[list[float], list[float]]:
     """The same of whole groups."""
     n = len(groups[0])
-    by_chance = []
-    for _ in range(N_RELABELLINGS):
-        sides = relabelled(*groups, rng)
-        by_chance.append(
-            gaussian_distance(*(points[w > 0] for w in sides), *(w[w > 0] for w in sides))
-        )
+    labels = (relabelled(*groups, rng) for _ in range(N_RELABELLINGS))
+    by_chance = [
+        gaussian_distance(*(points[w > 0] for w in sides), *(w[w > 0] for w in sides))
+        for sides in labels
+    ]
     bootstrap = []
     for _ in range(N_BOOTSTRAP):
-        real, fake = (of_side.resampled(rng) for of_side in groups)
-        bootstrap.append(
-            gaussian_distance(
-                np.repeat(points[:n], real, axis=0), np.repeat(points[n:], fake, axis=0)
-            )
-        )
+        drawn = np.concatenate([of_side.resampled(rng) for of_side in groups])
+        at = np.repeat(np.arange(len(points)), drawn)
+        bootstrap.append(gaussian_distance(points[at[at < n]], points[at[at >= n]]))
     return by_chance, bootstrap
 
 

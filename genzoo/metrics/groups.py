@@ -34,10 +34,7 @@ class Groups:
 
     @classmethod
     def of(cls, names: np.ndarray | None, n: int) -> Self:
-        """Of n rows.
-
-        Args:
-            names: (n,) the group of each row, integers or strings; None: each row is one.
+        """Of n rows; ``names`` (n,) is the group of each, None where each row is one.
 
         Raises:
             Unsupported: where the groups are too few for an error: under four, or one of them has

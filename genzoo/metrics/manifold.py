@@ -12,7 +12,9 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +28,7 @@ MOST_ROWS = 1000
 N_PARTS, NO_PART = 10, -1
 
 
-@dataclass(frozen=True)
-class Manifold:
+class Manifold(NamedTuple):
     """The four numbers of samples against real rows, with their errors."""
 
     precision: Metric
@@ -62,12 +63,12 @@ def manifold(comparison: Comparison, k: int = NEIGHBOURS) -> Manifold:
     sides = comparison.equal_sides(MOST_ROWS)
     x, y = (embed(side.rows, comparison.schema) for side in sides)
     within = [squared_distances(points, points) for points in (x, y)]
-    for distances, side in zip(within, sides, strict=True):
-        distances[side.groups.number[:, None] == side.groups.number] = np.inf
+    for distances, groups in zip(within, sides.groups, strict=True):
+        distances[groups.number[:, None] == groups.number] = np.inf
     across = squared_distances(x, y)
-    n_parts = min(N_PARTS, *(len(side.groups.sizes) for side in sides))
-    parts = [side.groups.parts(n_parts) for side in sides]  # rows are in random order
-    in_groups = not sides[0].groups.independent
+    n_parts = min(N_PARTS, *(len(groups.sizes) for groups in sides.groups))
+    parts = [groups.parts(n_parts) for groups in sides.groups]  # rows are in random order
+    in_groups = not sides.real.groups.independent
 
     def without(part: int) -> np.ndarray:
         """The four numbers without one part of both sides."""
@@ -82,15 +83,10 @@ def manifold(comparison: Comparison, k: int = NEIGHBOURS) -> Manifold:
 
     values = without(NO_PART)
     left = [without(part) for part in range(n_parts)]
-    errors = np.sqrt((n_parts - 1) * np.var(left, axis=0)).clip(1 / len(sides[0]))
-    return Manifold(
-        *(
-            metric.number(float(value), float(error))
-            for metric, value, error in zip(
-                (PRECISION, RECALL, DENSITY, COVERAGE), values, errors, strict=True
-            )
-        )
-    )
+    errors = np.sqrt((n_parts - 1) * np.var(left, axis=0)).clip(1 / len(sides.real))
+    metrics = (PRECISION, RECALL, DENSITY, COVERAGE)
+    found = zip(metrics, values.tolist(), errors.tolist(), strict=True)
+    return Manifold(*(metric.number(value, error) for metric, value, error in found))
 
 
 def _four(
@@ -110,24 +106,16 @@ def _four(
         dense = in_real.sum() / xy.shape[1] / others
     else:
         dense = _density_over_groups(xx, xy, k, part)
-    return np.array(
-        [
-            in_real.any(axis=0).mean(),
-            in_fake.any(axis=1).mean(),
-            dense,
-            in_real.any(axis=1).mean(),
-        ]
-    )
+    among_real, among_fake = in_real.any(axis=0), in_fake.any(axis=1)
+    return np.array([among_real.mean(), among_fake.mean(), dense, in_real.any(axis=1).mean()])
 
 
 def _radius(distances: np.ndarray, k: int) -> np.ndarray:
     """(n,) the squared distance of the k-th nearest."""
-    if (
-        distances.shape[1] < k
-        or not np.isfinite(radius := np.partition(distances, k - 1, axis=1)[:, k - 1]).all()
-    ):
+    few = np.isfinite(distances).sum(axis=1) < k
+    if few.any():
         raise Unsupported(f"some rows have fewer than {k} neighbours in other groups")
-    return radius
+    return np.partition(distances, k - 1, axis=1)[:, k - 1]
 
 
 def _density_over_groups(xx: np.ndarray, xy: np.ndarray, k: int, part: np.ndarray) -> float:
@@ -148,12 +136,16 @@ def _density_over_groups(xx: np.ndarray, xy: np.ndarray, k: int, part: np.ndarra
     return float(share_fake.sum() / share_real.sum())
 
 
-def _shared(comparison: Comparison) -> Manifold:
-    """``manifold``, worked out once for all four metrics."""
-    if "manifold" not in comparison.found:
-        comparison.found["manifold"] = manifold(comparison)
-    found: Manifold = comparison.found["manifold"]
-    return found
+def _part(name: str) -> Callable[[Comparison], Metric]:
+    """One of the numbers of ``manifold``, which is worked out once for all four."""
+    part: Callable[[Manifold], Metric] = attrgetter(name)
+
+    def judge(comparison: Comparison) -> Metric:
+        if "manifold" not in comparison.found:
+            comparison.found["manifold"] = manifold(comparison)
+        return part(comparison.found["manifold"])
+
+    return judge
 
 
 PRECISION = SampleMetric(
@@ -163,7 +155,7 @@ PRECISION = SampleMetric(
     "1: compare with the held-out rows.",
     unit="share of samples",
     higher_is_better=True,
-    judge=lambda comparison: _shared(comparison).precision,
+    judge=_part("precision"),
 )
 RECALL = SampleMetric(
     title="Recall",
@@ -171,7 +163,7 @@ RECALL = SampleMetric(
     "below 1: compare with the held-out rows.",
     unit="share of rows",
     higher_is_better=True,
-    judge=lambda comparison: _shared(comparison).recall,
+    judge=_part("recall"),
 )
 DENSITY = SampleMetric(
     title="Density",
@@ -180,7 +172,7 @@ DENSITY = SampleMetric(
     unit="ratio of counts",
     higher_is_better=True,
     ideal=1,
-    judge=lambda comparison: _shared(comparison).density,
+    judge=_part("density"),
 )
 COVERAGE = SampleMetric(
     title="Coverage",
@@ -188,5 +180,5 @@ COVERAGE = SampleMetric(
     "where parts of the data are never drawn.",
     unit="share of rows",
     higher_is_better=True,
-    judge=lambda comparison: _shared(comparison).coverage,
+    judge=_part("coverage"),
 )

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
-from genzoo.metrics.groups import all_independent
 from genzoo.metrics.metric import Metric, SampleMetric
 from genzoo.metrics.sides import Comparison
 
@@ -30,15 +29,12 @@ def nearness_to_training(comparison: Comparison) -> Metric:
         [1] DeLong, DeLong and Clarke-Pearson, Comparing the areas under two or more correlated
             receiver operating characteristic curves, Biometrics 1988.
         [2] Obuchowski, Nonparametric analysis of clustered ROC curve data, Biometrics 1997.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
     schema, train = comparison.schema, comparison.train
     most = min(MOST_ROWS, max(100, MOST_DISTANCES // (2 * len(train))))
     sides = comparison.equal_sides(most)
-    n = len(sides[0])
-    points = embed(np.concatenate([side.rows for side in sides]), schema)
+    n = len(sides.real)
+    points = embed(sides.rows, schema)
     nearest = np.full(2 * n, np.inf)
     for start in range(0, len(train), CHUNK):
         chunk = embed(train[start : start + CHUNK], schema)
@@ -46,11 +42,11 @@ def nearness_to_training(comparison: Comparison) -> Metric:
     of_real, of_fake = nearest[:n], nearest[n:, None]
     wins = (of_fake < of_real) + 0.5 * (of_fake == of_real)  # (samples, real rows)
     by_row = (wins.mean(axis=0), wins.mean(axis=1))
-    if all_independent(*(side.groups for side in sides)):
+    if sides.independent:
         error = math.sqrt((by_row[0].var(ddof=1) + by_row[1].var(ddof=1)) / n)
     else:
         error = math.hypot(
-            *(side.groups.error_of_mean(v) for side, v in zip(sides, by_row, strict=True))
+            *(own.error_of_mean(v) for own, v in zip(sides.groups, by_row, strict=True))
         )
     return MEMORISATION.number(float(wins.mean()), max(error, 1 / n))
 

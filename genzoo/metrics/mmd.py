@@ -10,9 +10,9 @@ import math
 import numpy as np
 
 from genzoo.metrics.embedding import embed, squared_distances
-from genzoo.metrics.groups import all_independent
+from genzoo.metrics.groups import Groups
 from genzoo.metrics.metric import Metric, SampleMetric
-from genzoo.metrics.sides import Comparison, Side
+from genzoo.metrics.sides import Comparison
 
 MOST_ROWS = 1000
 
@@ -30,20 +30,17 @@ def mmd_squared(comparison: Comparison, bandwidth: float) -> Metric:
     Its units are pairs of a real row and a sample or, where rows have groups, blocks of whole
     groups of both sides, as many as the side with fewer groups has: pairs of rows within a block
     are left out, and each kernel mean is one over the pairs of rows in different blocks.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
     sides = comparison.equal_sides(MOST_ROWS)
     x, y = (embed(side.rows, comparison.schema) for side in sides)
     xx, yy, xy = (np.exp(-squared_distances(a, b) / bandwidth) for a, b in ((x, x), (y, y), (x, y)))
-    if all_independent(*(side.groups for side in sides)):
+    if sides.independent:
         terms = xx - xy
         terms += yy - xy.T
         np.fill_diagonal(terms, 0)
         value, error = _u_statistic(terms)
     else:
-        value, terms = _over_blocks(xx, yy, xy, *sides)
+        value, terms = _over_blocks(xx, yy, xy, sides.groups)
         _, error = _u_statistic(terms)
     return MMD.number(value, error)
 
@@ -60,15 +57,11 @@ def _u_statistic(terms: np.ndarray) -> tuple[float, float]:
 
 
 def _over_blocks(
-    xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, real: Side, fake: Side
+    xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, groups: tuple[Groups, Groups]
 ) -> tuple[float, np.ndarray]:
-    """MMD^2 and its linearised terms (B, B) of pairs of blocks, of mean 0.
-
-    Args:
-        xx, yy, xy: kernels (n, n).
-    """
-    n_blocks = min(len(side.groups.sizes) for side in (real, fake))
-    of_real, of_fake = (side.groups.parts(n_blocks) for side in (real, fake))
+    """MMD^2 and its linearised terms (B, B) of pairs of blocks, of mean 0, from kernels (n, n)."""
+    n_blocks = min(len(of_side.sizes) for of_side in groups)
+    of_real, of_fake = (of_side.parts(n_blocks) for of_side in groups)
     value, terms = 0.0, np.zeros((n_blocks, n_blocks))
     for sign, kernel, first, second in (
         (1, xx, of_real, of_real),

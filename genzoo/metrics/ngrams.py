@@ -26,20 +26,15 @@ def variation_of_ngrams(comparison: Comparison) -> Metric:
     """Mean over n = 1, 2, 3 of the total variation of n-grams, corrected for chance.
 
     How it is corrected: see ``genzoo.metrics.variation``.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
     schema, sides = comparison.schema, comparison.sides(MOST_ROWS)
     parts = []
     for order in range(1, min(LONGEST, schema.event_shape[0]) + 1):
-        ngram, row = _ngrams([side.rows for side in sides], schema, order)
+        ngram, row = _ngrams(sides.rows, schema, order)
         parts.append((row, ngram, np.full(len(row), order - 1)))
     row, ngram, family = (np.concatenate(part) for part in zip(*parts, strict=True))
-    of_sides = (sides[0].groups, sides[1].groups)
-    return NGRAM_TV.number(
-        *chance_corrected_variation(row, ngram, family, of_sides, seed=comparison.seed)
-    )
+    found = chance_corrected_variation(row, ngram, family, sides.groups, seed=comparison.seed)
+    return NGRAM_TV.number(*found)
 
 
 def unseen_ngrams(comparison: Comparison) -> Metric:
@@ -48,20 +43,17 @@ def unseen_ngrams(comparison: Comparison) -> Metric:
     0 for a perfect copy; above 0, the samples invent more than fresh data would; below 0, they
     repeat the training rows. Shorter sequences are counted whole. The error is that of a
     difference of two ratios of means over rows, or over groups.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
     schema, sides = comparison.schema, comparison.sides(MOST_ROWS)
-    parts = [*(side.rows for side in sides), comparison.train]
-    ngram, row = _ngrams(parts, schema, min(LONGEST, schema.event_shape[0]))
+    rows = np.concatenate([sides.rows, comparison.train])
+    ngram, row = _ngrams(rows, schema, min(LONGEST, schema.event_shape[0]))
     n, m = map(len, sides)
     judged = row < n + m
     unseen = ~np.isin(ngram[judged], ngram[~judged])
     by_row = [np.bincount(row[judged], w, minlength=n + m) for w in (unseen, np.ones(len(unseen)))]
     shares, errors = [], []
-    for side, judged_side in zip(sides, (slice(n), slice(n, n + m)), strict=True):
-        count, total = (side.groups.total(values[judged_side]) for values in by_row)
+    for groups, of_side in zip(sides.groups, (slice(n), slice(n, n + m)), strict=True):
+        count, total = (groups.total(values[of_side]) for values in by_row)
         share = count.sum() / max(1, total.sum())
         residual = (count - share * total) / max(1e-12, total.mean())
         shares.append(share)
@@ -69,9 +61,8 @@ def unseen_ngrams(comparison: Comparison) -> Metric:
     return NOVELTY.number(float(shares[1] - shares[0]), math.hypot(*errors))
 
 
-def _ngrams(parts: list[np.ndarray], schema: Schema, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of every n-gram in the rows of ``parts``, put one after another: its number and its row."""
-    rows = np.concatenate(parts)
+def _ngrams(rows: np.ndarray, schema: Schema, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of every n-gram in the rows: its number and its row."""
     T = schema.event_shape[0]
     reached = schema.reached(rows).reshape(len(rows), T, -1)[:, :, 0]
     symbols = rows.reshape(len(rows), T, -1)

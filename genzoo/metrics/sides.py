@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from genzoo.metrics.groups import Groups
+from genzoo.metrics.groups import Groups, all_independent
 from genzoo.seeding import numpy_rng
 from genzoo.space.schema import Schema
 from genzoo.values import Unsupported
@@ -32,6 +32,27 @@ class Side:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+class Sides(NamedTuple):
+    """The two sides of a comparison."""
+
+    real: Side
+    fake: Side
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(n + m, D) those of both sides, real ones first."""
+        return np.concatenate([side.rows for side in self])
+
+    @property
+    def groups(self) -> tuple[Groups, Groups]:
+        return self.real.groups, self.fake.groups
+
+    @property
+    def independent(self) -> bool:
+        """Whether the rows of both sides are independent."""
+        return all_independent(*self.groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +98,7 @@ class Comparison:
             test, samples, dataset.schema, dataset.train, groups, context.seed, context.found
         )
 
-    def sides(self, most: int) -> tuple[Side, Side]:
+    def sides(self, most: int) -> Sides:
         """At most ``most`` rows of each side, in random order.
 
         Raises:
@@ -98,14 +119,10 @@ class Comparison:
                     )
                 names = names[chosen]
             sides.append(Side(rows[chosen], Groups.of(names, len(chosen))))
-        return sides[0], sides[1]
+        return Sides(*sides)
 
-    def equal_sides(self, most: int) -> tuple[Side, Side]:
-        """As many rows of one side as of the other, at most ``most``, in random order.
-
-        Raises:
-            ValueError, Unsupported: as ``sides``.
-        """
+    def equal_sides(self, most: int) -> Sides:
+        """As ``sides``, but as many rows of one side as of the other."""
         return self.sides(min(len(self.real), len(self.fake), most))
 
     def some_training_rows(self, most: int) -> np.ndarray:

@@ -9,9 +9,8 @@ import math
 
 import numpy as np
 
-from genzoo.metrics.groups import all_independent
 from genzoo.metrics.metric import Metric, SampleMetric
-from genzoo.metrics.sides import Comparison, Side
+from genzoo.metrics.sides import Comparison, Sides
 from genzoo.seeding import derive
 
 MOST_ROWS = 2000
@@ -29,14 +28,11 @@ def c2st(comparison: Comparison) -> Metric:
     at least binomial: for a perfect copy the halves' verdicts hang together, since trees that found
     chance differences shared by both halves are right in both. Nominal variables of up to 255 codes
     are categories, others are taken by their codes.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     schema, sides = comparison.schema, comparison.equal_sides(MOST_ROWS)
-    kept, half = _halves(*sides)
+    kept, half = _halves(sides)
     n, cards = len(half) // 2, schema.cards
     rows = np.concatenate(
         [side.rows[places] for side, places in zip(sides, kept, strict=True)], dtype=np.float64
@@ -60,18 +56,18 @@ def c2st(comparison: Comparison) -> Metric:
     n_right = int(right.sum())
     smoothed = (n_right + 1) / (2 * n + 2)  # the error of a perfect score is not zero
     error = math.sqrt(smoothed * (1 - smoothed) / n)
-    if not all_independent(*(side.groups for side in sides)):
+    if not sides.independent:
         error = max(error, _error_over_groups(right, half, sides, kept))
     return C2ST.number(n_right / (2 * n), error)
 
 
-def _halves(real: Side, fake: Side) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+def _halves(sides: Sides) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """The places of the n rows kept of each side, and the half, 0 or 1, of these 2 n rows.
 
     In a half are as many rows of one side as of the other, so that trees which learned nothing that
     holds are right once in two times, whatever they guess more often.
     """
-    halves = [side.groups.parts(2) for side in (real, fake)]
+    halves = [of_side.parts(2) for of_side in sides.groups]
     kept: list[list[np.ndarray]] = [[], []]
     for part in (0, 1):
         places = [np.flatnonzero(half == part) for half in halves]  # rows are in random order
@@ -83,7 +79,7 @@ def _halves(real: Side, fake: Side) -> tuple[tuple[np.ndarray, np.ndarray], np.n
 
 
 def _error_over_groups(
-    right: np.ndarray, half: np.ndarray, sides: tuple[Side, Side], kept: tuple[np.ndarray, ...]
+    right: np.ndarray, half: np.ndarray, sides: Sides, kept: tuple[np.ndarray, ...]
 ) -> float:
     """Of the accuracy, were the halves' verdicts the same: the halves' errors add up."""
     n, error = len(half) // 2, 0.0

@@ -62,9 +62,8 @@ def chance_corrected_variation(
     n, m = map(len, groups)
     keys, column = np.unique(family * (cell.max() + 1) + cell, return_inverse=True)
     family = keys // (cell.max() + 1)  # (K,) of each distinct thing
-    counts = sparse.csr_matrix(
-        (np.ones(len(row)), (column, row)), shape=(len(keys), n + m)
-    )  # equal entries are summed
+    ones = np.ones(len(row))  # entries of one place are summed
+    counts = sparse.csr_matrix((ones, (column, row)), shape=(len(keys), n + m))
 
     def variation(weight_real: np.ndarray, weight_fake: np.ndarray) -> float:
         shares, found = [], []
@@ -95,30 +94,24 @@ def variation_of_marginals(comparison: Comparison) -> Metric:
 
     All variables, or 500 drawn by the seed. Quantiles of the training rows bound the ten bins of an
     ordinal variable.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
-    rows, _, of_sides = _binned(comparison)
+    rows, _, groups = _binned(comparison)
     rng = numpy_rng(comparison.seed, "metrics", "variables")
     pick = rng.permutation(comparison.schema.D)[:MOST_VARIABLES]
-    return MARGINAL_TV.number(*_variation_of_columns(rows[:, pick], of_sides, comparison.seed))
+    return MARGINAL_TV.number(*_variation_of_columns(rows[:, pick], groups, comparison.seed))
 
 
 def variation_of_pairs(comparison: Comparison) -> Metric:
     """Mean over pairs of variables of the total variation, corrected for chance.
 
     All pairs, of D >= 2 variables, or 200 drawn by the seed; bins as in ``variation_of_marginals``.
-
-    Raises:
-        Unsupported: where there are too few groups for an error.
     """
-    rows, sizes, of_sides = _binned(comparison)
+    rows, sizes, groups = _binned(comparison)
     first, second = np.triu_indices(comparison.schema.D, 1)
     pick = numpy_rng(comparison.seed, "metrics", "pairs").permutation(len(first))[:MOST_PAIRS]
     first, second = first[pick], second[pick]
     pairs = rows[:, first] * sizes[second] + rows[:, second]
-    return PAIR_TV.number(*_variation_of_columns(pairs, of_sides, comparison.seed))
+    return PAIR_TV.number(*_variation_of_columns(pairs, groups, comparison.seed))
 
 
 def _variation_of_columns(
@@ -130,13 +123,10 @@ def _variation_of_columns(
     return chance_corrected_variation(row, columns.ravel(), family, groups, seed=seed)
 
 
-def _binned(
-    comparison: Comparison,
-) -> tuple[np.ndarray, np.ndarray, tuple[Groups, Groups]]:
+def _binned(comparison: Comparison) -> tuple[np.ndarray, np.ndarray, tuple[Groups, Groups]]:
     """Rows of both sides, real ones first, ordinals in bins; codes (D,); groups of both sides."""
     schema, sides = comparison.schema, comparison.sides(MOST_ROWS)
-    rows = np.concatenate([side.rows for side in sides])
-    sizes = schema.cards.copy()
+    rows, sizes = sides.rows, schema.cards.copy()
     for d, variable in enumerate(schema.variables):
         if variable.kind == "nominal" or variable.n_values <= N_BINS:
             continue
@@ -147,7 +137,7 @@ def _binned(
         edges = np.append(edges, variable.n_values - 1)
         rows[:, d] = np.searchsorted(edges, rows[:, d])
         sizes[d] = len(edges) + 1
-    return rows, sizes, (sides[0].groups, sides[1].groups)
+    return rows, sizes, sides.groups
 
 
 def _no_pairs(dataset: Dataset) -> str | None:

@@ -65,13 +65,8 @@ class Coarsening:
 
     @classmethod
     def fit(cls, schema: Schema, rows: np.ndarray, most_bins: int) -> Coarsening:
-        """Bins for the ordinals of ``schema`` that have more than ``most_bins`` values.
-
-        Args:
-            schema: of the rows.
-            rows: (n, D) training rows; entries that are ``MISSING`` are not counted.
-            most_bins: largest number of bins of a variable, its missing mark not counted.
-        """
+        """At most ``most_bins``, beside the missing mark's, for the ordinals that have more values;
+        by training rows (n, D), of which ``MISSING`` entries are not counted."""
         M = int(schema.cards.max())
         bin_of = np.zeros((schema.D, M), dtype=np.int64)
         log_share = np.full((schema.D, M), -np.inf)
@@ -93,10 +88,7 @@ class Coarsening:
     def pooled(cls, schema: Schema, rows: np.ndarray, group: np.ndarray) -> Coarsening:
         """``default_bins``, the same for all variables of a group, from all rows of theirs.
 
-        Args:
-            schema: of the rows.
-            rows: (n, D) training rows, as in ``fit``.
-            group: (D,) 0 .. G - 1, of each variable; as many in each group, and alike.
+        ``group`` (D,) is 0 .. G - 1; groups have as many variables each, and alike.
         """
         first = np.unique(group, return_index=True)[1]
         if len(first) == schema.D:
@@ -134,12 +126,7 @@ class Coarsening:
     def curve_of_codes(
         self, curve: Sequence[CurvePoint], rows: np.ndarray, valid: np.ndarray
     ) -> list[CurvePoint]:
-        """A learning curve in nats per row of codes, from one of bins.
-
-        Args:
-            curve: of a search that saw bins alone.
-            rows, valid: (n, D) the training and validation rows of codes.
-        """
+        """The learning curve of a search that saw bins alone, in nats per row of codes."""
         of_rows, of_valid = 0.0, float(self.log_shares(valid).mean())
         if any(point.train is not None for point in curve):
             of_rows = float(self.log_shares(rows).mean())

@@ -21,13 +21,8 @@ def encode(
     """The codes of a column, and which of its numbers were moved to the nearest one.
 
     Args:
-        variable: what the codes stand for.
-        column: (n,) raw values.
         where: the words that errors begin with.
         given: a hole is ``MISSING``, also where the variable has a missing mark.
-
-    Returns:
-        (n,) int64 and (n,) bool.
 
     Raises:
         ValueError: for a value that the variable doesn't have.
@@ -66,12 +61,8 @@ def encode(
 
 
 def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
-    """A value for each code, in the column's dtype where that has them.
-
-    Args:
-        variable: what the codes stand for.
-        codes: (n,) from 0; the missing mark becomes a hole.
-        rng: draws the number in a wide cell.
+    """A value for each code (n,), in the column's dtype where that has them; the missing mark
+    becomes a hole, and ``rng`` draws the number in a wide cell.
 
     >>> v = Variable("age", "ordinal", 3, offset=40, step=10, dtype="int64")
     >>> decode(v, np.array([2, 0]), np.random.default_rng(0)).tolist()
@@ -131,11 +122,7 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
 
 
 def short(names: Sequence[Any]) -> str:
-    """The first of some names, for an error.
-
-    >>> short(["a", "b"])
-    "['a', 'b']"
-    """
+    """The first of some names, for an error."""
     shown = ", ".join(repr(n) for n in names[:8])
     return f"[{shown}{', ...' if len(names) > 8 else ''}]"
 

@@ -10,10 +10,7 @@ import numpy as np
 
 
 def topological(parents: Sequence[Iterable[int]]) -> list[int]:
-    """The variables, parents before children; among those that may come next, ascending.
-
-    Args:
-        parents: of each variable 0, 1, ...
+    """The variables 0, 1, ..., parents before children; ascending where there is a choice.
 
     Raises:
         ValueError: if there is a cycle.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from genzoo.space.variable import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Variab
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Layout = Literal["table", "sequence", "image"]
 
 MOST_LEVELS = 1024
 MOST_CELLS = 256
@@ -34,9 +37,22 @@ class Found(NamedTuple):
     """The parts of a ``Schema``, which says what they mean."""
 
     variables: tuple[Variable, ...]
-    layout: str
+    layout: Layout
     event_shape: tuple[int, ...]
     end: int | None = None
+
+
+def table_of(cards: Sequence[int]) -> Found:
+    """A table of codes that stand for themselves, so many of each variable."""
+    variables = tuple(Variable(f"x{d}", "nominal", card) for d, card in enumerate(cards))
+    return Found(variables, "table", (len(variables),))
+
+
+def sequence_of(symbols: Sequence[str], T: int, end: int | None = None) -> Found:
+    """T symbols of one alphabet, of which END is the one with the code ``end``."""
+    categories = tuple(symbols)
+    variables = tuple(Variable(f"t{t}", "nominal", categories=categories) for t in range(T))
+    return Found(variables, "sequence", (T,), end)
 
 
 def of_codes(data: np.ndarray) -> Found:
@@ -64,9 +80,7 @@ def of_codes(data: np.ndarray) -> Found:
             f"data: expected codes below {MOST_CODES}; got {data.max()} (numbers that are no "
             f"codes: pass a DataFrame)"
         )
-    cards = np.maximum(2, 1 + data.max(axis=0).astype(np.int64))
-    variables = tuple(Variable(f"x{d}", "nominal", int(c)) for d, c in enumerate(cards))
-    return Found(variables, "table", (len(variables),))
+    return table_of(np.maximum(2, 1 + data.max(axis=0).astype(np.int64)).tolist())
 
 
 def of_strings(data: Sequence[str]) -> Found:
@@ -84,9 +98,7 @@ def of_strings(data: Sequence[str]) -> Found:
         raise ValueError("data: expected at least one string that is not empty")
     symbols = sorted(set("".join(data)))
     end = None if lengths == {T} else len(symbols)
-    categories = tuple(symbols) if end is None else (*symbols, END_NAME)
-    variables = tuple(Variable(f"t{t}", "nominal", categories=categories) for t in range(T))
-    return Found(variables, "sequence", (T,), end)
+    return sequence_of(symbols if end is None else [*symbols, END_NAME], T, end)
 
 
 def of_images(data: np.ndarray) -> Found:
@@ -112,11 +124,9 @@ def of_images(data: np.ndarray) -> Found:
 
 
 def of_frame(data: pd.DataFrame, train: np.ndarray | None = None) -> Found:
-    """A table with a variable for each column of a DataFrame of n rows.
+    """A table with a variable for each column; a NaN gives it a missing mark.
 
-    Args:
-        data: raw values; a NaN gives its variable a missing mark.
-        train: indices of the rows from which cells' edges come; all where None.
+    Cells' edges come from the rows ``train`` (indices) alone, from all where None.
 
     Raises:
         ValueError: naming the column, for values that no variable has.
@@ -157,50 +167,40 @@ def classes(variable: Variable, column: pd.Series) -> Variable:
             f"label: expected {expected}; column {variable.name!r} holds {got} (a quantity is no "
             f"label: leave it among the columns)"
         )
-    return Variable(
-        variable.name,
-        "nominal",
-        categories=tuple(values.tolist()),
-        missing=variable.missing,
-        dtype=variable.dtype,
-    )
+    found = tuple(values.tolist())
+    return Variable(variable.name, categories=found, missing=variable.missing, dtype=variable.dtype)
 
 
 def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) -> Variable:
     import pandas as pd
 
     where = f"data: column {name!r}"
-    dtype = str(column.dtype)
     hole = column.isna().to_numpy()
-    missing = bool(hole.any())
     present = column[~hole]
+    made = partial(Variable, name, missing=bool(hole.any()), dtype=str(column.dtype))
     if isinstance(column.dtype, pd.CategoricalDtype):
-        categories = column.cat.categories.tolist()
         kind = "ordinal" if column.cat.ordered else "nominal"
-        return _nominal(where, name, kind, categories, missing, "category")
+        made = partial(made, kind=kind, dtype="category")
+        return made(categories=_categories(where, column.cat.categories.tolist(), hole))
     if pd.api.types.is_bool_dtype(column.dtype):
-        return _nominal(where, name, "nominal", [False, True], missing, dtype)
+        return made(categories=(False, True))
     if pd.api.types.is_numeric_dtype(column.dtype):
         if len(present) == 0:
-            return Variable(name, "nominal", 1, missing=True, dtype=dtype, categories=())
-        chosen = np.ones(len(column), dtype=bool)
-        if train is not None:
-            chosen = np.zeros(len(column), dtype=bool)
-            chosen[train] = True
-        return _numeric(where, name, present, chosen[~hole], missing, dtype)
-    if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in dtype:
+            return made(categories=())
+        chosen = np.isin(np.arange(len(column)), train) if train is not None else ~hole
+        return made(kind="ordinal", **_numeric(where, present, chosen[~hole], hole))
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in str(column.dtype):
         raise ValueError(f"{where}: dates are not supported; expected numbers or categories")
     try:
         categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
     except TypeError:
         value = present.iloc[0]
         raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
-    return _nominal(where, name, "nominal", categories, missing, dtype)
+    return made(categories=_categories(where, categories, hole))
 
 
-def _nominal(
-    where: str, name: str | int, kind: str, categories: list[Any], missing: bool, dtype: str
-) -> Variable:
+def _categories(where: str, categories: list[Any], hole: np.ndarray) -> tuple[Any, ...]:
+    """The categories, checked; a hole makes one more."""
     for value in categories:
         if not isinstance(value, (str, int, float, bool)):
             raise ValueError(
@@ -209,19 +209,16 @@ def _nominal(
             )
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{where}: expected finite numbers; got {value}")
-    cardinality = len(categories) + missing
+    cardinality = len(categories) + bool(hole.any())
     if cardinality > MOST_CODES:
         raise ValueError(
             f"{where}: expected at most {MOST_CODES} different values; got {cardinality}"
         )
-    return Variable(
-        name, kind, cardinality, categories=tuple(categories), missing=missing, dtype=dtype
-    )
+    return tuple(categories)
 
 
-def _numeric(
-    where: str, name: str | int, present: pd.Series, train: np.ndarray, missing: bool, dtype: str
-) -> Variable:
+def _numeric(where: str, present: pd.Series, train: np.ndarray, hole: np.ndarray) -> dict[str, Any]:
+    """A grid or cells, as arguments of ``Variable``; ``train`` says which values bound cells."""
     values = as_floats(present, where)
     lowest, highest = float(values.min()), float(values.max())
     most = max(-lowest, highest)
@@ -233,31 +230,14 @@ def _numeric(
     step = resolution(values)
     levels = int(np.rint((highest - lowest) / step)) + 1
     if levels <= MOST_LEVELS:
-        return Variable(
-            name,
-            "ordinal",
-            levels + missing,
-            offset=lowest,
-            step=step,
-            missing=missing,
-            dtype=dtype,
-        )
+        return {"cardinality": levels + bool(hole.any()), "offset": lowest, "step": step}
     if not train.any():
         train = np.ones(len(values), dtype=bool)
     index, counts = np.unique(np.rint((values[train] - lowest) / step), return_counts=True)
     bounds = _cell_bounds(index, counts)
     # bounds lie between grid points, so no value sits on one and rounding can't move it across
     edges = tuple(np.unique(lowest + step * bounds).tolist())
-    return Variable(
-        name,
-        "ordinal",
-        len(edges) - 1 + missing,
-        offset=lowest,
-        step=step,
-        edges=edges,
-        missing=missing,
-        dtype=dtype,
-    )
+    return {"edges": edges, "offset": lowest, "step": step}
 
 
 def resolution(values: np.ndarray) -> float:

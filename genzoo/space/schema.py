@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from genzoo.space import forms, strings
+from genzoo.space.infer import Layout
 from genzoo.space.variable import MISSING, Variable, plain
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYOUTS", "MISSING", "Schema", "Variable"]
 
-LAYOUTS = ("table", "sequence", "image")
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 LARGEST_ENUMERATION = 2**20
 
 
@@ -61,7 +62,7 @@ class Schema:
     """
 
     variables: tuple[Variable, ...]
-    layout: str
+    layout: Layout
     event_shape: tuple[int, ...]
     end: int | None = None
 
@@ -281,8 +282,7 @@ class Schema:
         """
         size = math.prod(int(c) for c in self.cards)
         if self.end is not None:
-            a, T = int(self.cards[0]) - 1, self.D
-            size = sum(a**length for length in range(T + 1))
+            size = sum((int(self.cards[0]) - 1) ** length for length in range(self.D + 1))
         if size > LARGEST_ENUMERATION:
             got = str(size) if size < 10**18 else f"about 10**{math.log10(size):.0f}"
             raise ValueError(
@@ -290,15 +290,14 @@ class Schema:
             )
         if self.end is None:
             return _count_up(self.cards)
-        return np.concatenate(list(self._strings()))
-
-    def _strings(self) -> Iterator[np.ndarray]:
-        symbols = np.array([c for c in range(int(self.cards[0])) if c != self.end], dtype=np.int64)
-        for length in range(self.D + 1):
-            digits = _count_up(np.full(length, len(symbols)))
-            rows = np.full((len(digits), self.D), self.end, dtype=np.int64)
-            rows[:, :length] = symbols[digits]
-            yield rows
+        symbols = np.delete(np.arange(self.cards[0]), self.end)
+        digits = [_count_up(np.full(length, len(symbols))) for length in range(self.D + 1)]
+        return np.concatenate(
+            [
+                np.pad(symbols[d], [(0, 0), (0, self.D - d.shape[1])], constant_values=self.end)
+                for d in digits
+            ]
+        )
 
     def log_volume(self, rows: np.ndarray) -> np.ndarray:
         """(n,) sum of the log widths of a row's cells; log density = log mass - log volume.
@@ -331,15 +330,8 @@ class Schema:
                 index[text] = len(kinds)
                 kinds.append(record)
             variables.append([variable.name, index[text]])
-        return json.dumps(
-            {
-                "layout": self.layout,
-                "event_shape": list(self.event_shape),
-                "end": self.end,
-                "kinds": kinds,
-                "variables": variables,
-            }
-        )
+        own = {"layout": self.layout, "event_shape": list(self.event_shape), "end": self.end}
+        return json.dumps({**own, "kinds": kinds, "variables": variables})
 
     @classmethod
     def from_json(cls, text: str) -> Schema:

@@ -45,15 +45,9 @@ def lengths(rows: np.ndarray, end: int | None) -> np.ndarray:
 
 
 def ends_between(rows: np.ndarray, end: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Where rows with holes may have ended.
-
-    Args:
-        rows: (n, D) codes; -1 where an entry is not known.
-        end: the code of END.
-
-    Returns:
-        (n,) the first position at which END may stand: behind the last symbol that is known; and
-        (n,) the last one: that of the first END that is known, D where there is none.
+    """Where rows with holes may have ended: (n,) the first position at which END may stand, behind
+    the last symbol that is known, and (n,) the last one, that of the first END that is known; D
+    where there is none.
 
     >>> ends_between(np.array([[0, -1, 2], [-1, 0, -1]]), end=2)
     (array([1, 2]), array([2, 3]))

@@ -7,12 +7,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 MISSING = -1
 """The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
+
+VariableKind = Literal["nominal", "ordinal"]
 
 MOST_DECIMALS = 12
 LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
@@ -46,7 +48,7 @@ class Variable:
     """
 
     name: str | int
-    kind: str = "nominal"
+    kind: VariableKind = "nominal"
     cardinality: int = 0
     categories: tuple[Any, ...] | None = None
     offset: float | None = None
@@ -94,16 +96,12 @@ class Variable:
                 raise self._error(name, f"expected categories or {name}; got both")
 
     def _check_numbers(self) -> None:
-        numbers = [("edges", edge) for edge in self.edges or ()]
-        numbers += [
-            (n, v) for n, v in vars(self).items() if n in ("offset", "step") and v is not None
-        ]
-        for name, number in numbers:
-            if not _is_number(number):
-                raise self._error(
-                    name,
-                    f"expected finite numbers up to {LARGEST_NUMBER:g} in size; got {number!r}",
-                )
+        numbers = {"edges": self.edges or (), "offset": (self.offset,), "step": (self.step,)}
+        for name, own in numbers.items():
+            for number in own:
+                if not (_is_number(number) or (number is None and name != "edges")):
+                    expected = f"expected finite numbers up to {LARGEST_NUMBER:g} in size"
+                    raise self._error(name, f"{expected}; got {number!r}")
         if self.edges is not None:
             if len(self.edges) < 2 or not (np.diff(np.array(self.edges, float)) > 0).all():
                 raise self._error("edges", "expected at least two ascending numbers")
@@ -177,15 +175,8 @@ class Variable:
         >>> Variable("a", "nominal", 2).meaning == Variable("b", "nominal", 2).meaning
         True
         """
-        return (
-            self.kind,
-            self.cardinality,
-            self.missing,
-            self.categories,
-            self.offset,
-            self.step,
-            self.edges,
-        )
+        numbers = (self.offset, self.step, self.edges)
+        return self.kind, self.cardinality, self.missing, self.categories, *numbers
 
     @property
     def is_grid(self) -> bool:
@@ -219,14 +210,8 @@ class Variable:
         return grid_points(self.offset or 0.0, self.step or 1.0, index)
 
     def codes_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The codes of finite numbers, and which numbers were moved to get one.
-
-        Args:
-            values: of any shape; the variable is numeric.
-
-        Returns:
-            int64 codes of that shape, and bools: True where a number lies beyond the range (it has
-            the end code) or between grid points (it has the nearest).
+        """A numeric variable's codes of finite numbers of any shape, and which were moved to get
+        one: those beyond the range (to the end code) or between grid points (to the nearest).
 
         >>> v = Variable("v", "ordinal", 3, offset=0, step=0.5)
         >>> v.codes_of(np.array([0.5, 0.6, 9.0]))
@@ -248,11 +233,7 @@ class Variable:
 
 
 def grid_points(offset: float, step: float, index: np.ndarray) -> np.ndarray:
-    """``offset + step * index``, rounded to the decimals in which both are given.
-
-    >>> grid_points(0.0, 0.1, np.array([3]))
-    array([0.3])
-    """
+    """``Variable.on_grid`` for a grid that need not be a variable's."""
     values = offset + step * index
     decimals = max(_decimals(offset), _decimals(step))
     if decimals > MOST_DECIMALS:
@@ -268,11 +249,7 @@ def _is_number(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A NumPy scalar as Python's; anything else as it is.
-
-    >>> plain(np.int8(3))
-    3
-    """
+    """A NumPy scalar as Python's; anything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
 
 

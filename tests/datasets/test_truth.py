@@ -12,7 +12,7 @@ from scipy.stats import chi2
 
 import genzoo
 from genzoo import Schema, Variable
-from genzoo.datasets import networks, synthetic
+from genzoo.datasets import bif, networks, synthetic
 from genzoo.datasets.truth import TrueGrammar, TrueGrid, TrueHMM
 
 NETWORKS = ("alarm", "asia", "child", "insurance", "sachs")
@@ -187,7 +187,7 @@ probability ( wet | rain ) {
 
 
 def test_a_bif_text_is_normalised():
-    network = networks.read_bif(BIF)
+    network = bif.read(BIF)
     np.testing.assert_allclose(network.tables[0], np.array([0.8, 0.1999998]) / 0.9999998)
     np.testing.assert_allclose(network.tables[1], [[0.7, 0.3], [0.1, 0.9]])
     assert network.edges == [("rain", "wet")]
@@ -199,7 +199,7 @@ def test_a_bif_text_is_normalised():
 )
 def test_an_incomplete_bif_text_is_refused(old, message):
     with pytest.raises(ValueError, match=message):
-        networks.read_bif(BIF.replace(old, ""))
+        bif.read(BIF.replace(old, ""))
 
 
 # -------------------------------------------------------------------------------- casino

@@ -13,7 +13,7 @@ from scipy import stats
 
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable
-from genzoo.datasets import networks
+from genzoo.datasets import bif
 from genzoo.fitting import Budget
 from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.model import BayesianNetwork
@@ -608,7 +608,7 @@ def test_a_bif_file_is_read_again_by_pgmpy_with_the_same_masses(fit, tmp_path):
 @pytest.mark.parametrize("fit", [fit_mixed, fit_strings])
 def test_a_bif_file_is_read_as_a_truth_of_the_same_masses(fit, tmp_path):
     model = fit("greedy")
-    truth = networks.read_bif(model.export_bif(tmp_path / "network.bif").read_text())
+    truth = bif.read(model.export_bif(tmp_path / "network.bif").read_text())
     space = model.schema_.enumerate()[::7]
     coarse = model.coarsening_
     with np.errstate(divide="ignore"):

@@ -7,10 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOLE_MARKS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
-TREATMENTS = ("number", "nominal", "ordinal", "date", "leave out")
+Treatment = Literal["number", "nominal", "ordinal", "date", "leave out"]
+TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
 UNITS = ("day", "hour", "minute", "second", "millisecond", "microsecond")
 FORMAT = "genzoo columns 1"
 MARK = ' "unedited": "'  # before the hash of the text above it, by which edits are noticed
@@ -37,7 +41,7 @@ class Column:
     """
 
     name: str
-    treat: str
+    treat: Treatment
     reason: str | None = None
     holes: tuple[str, ...] = ()
     categories: tuple[Any, ...] | None = None
@@ -94,6 +98,10 @@ class Column:
     def is_used(self) -> bool:
         return self.treat != "leave out"
 
+    def holes_in(self, values: pd.Series) -> pd.Series:
+        """(n,) bool: the entries that are blank or read as holes."""
+        return values.isna() | values.isin(self.holes)
+
     def in_words(self) -> str:
         """The treatment as a table shows it."""
         if self.treat in ("nominal", "ordinal"):
@@ -115,13 +123,9 @@ def to_json(columns: Sequence[Column], path: str) -> str:
     """The text of a schema file, one column a line, without what is at its default."""
     lines = []
     for column in columns:
-        record = {
-            f.name: getattr(column, f.name)
-            for f in fields(column)
-            if f.name in ("name", "treat") or getattr(column, f.name) != f.default
-        }
-        if not record.get("remarks"):
-            record.pop("remarks", None)
+        # name and treat have no default
+        record = {f.name: getattr(column, f.name) for f in fields(column)}
+        record = {f.name: record[f.name] for f in fields(column) if record[f.name] != f.default}
         lines.append("  " + json.dumps(record, ensure_ascii=False))
     head = f'{{"format": {json.dumps(FORMAT)},\n "file": {json.dumps(path, ensure_ascii=False)},\n'
     body = ' "columns": [\n' + ",\n".join(lines) + "\n ],\n"

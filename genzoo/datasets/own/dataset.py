@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
 from genzoo.space import forms
 from genzoo.store import write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_FILES = "schema_*.json"  # what ``OwnDataset.write_schema`` writes into a run's folder
 SPLIT_COLUMNS = ("group", "time", "stratify")
@@ -261,33 +264,22 @@ def split_of(
     )
 
 
-def _whole(prepared: Prepared, option: str) -> Any:
+def _values(prepared: Prepared, option: str) -> pd.Series:
+    """The values of the column that an option names; only to stratify by may it have holes."""
     name = prepared.options[option]
-    values, hole = _with_holes(prepared, option)
-    if hole.any():
+    values = prepared.content.data[name]
+    hole = next(c for c in prepared.columns if c.name == name).holes_in(values)
+    if hole.any() and option != "stratify":
         raise ValueError(
             f"{option}: expected a value in every row; column {name!r} has holes in "
             f"{int(hole.sum())} rows"
         )
-    return values
-
-
-def _with_holes(prepared: Prepared, option: str) -> tuple[Any, Any]:
-    """The values of the column that an option names, and which of them are holes."""
-    name = prepared.options[option]
-    values = prepared.content.data[name]
-    column = next(c for c in prepared.columns if c.name == name)
-    return values, values.isna() | values.isin(column.holes)
+    return values.where(~hole) if hole.any() else values
 
 
 def _codes(prepared: Prepared, option: str) -> np.ndarray:
     """(n,) the values of a column as integers; to stratify by, holes are a value of their own."""
-    if option == "stratify":
-        values, hole = _with_holes(prepared, option)
-        values = values.where(~hole)
-    else:
-        values = _whole(prepared, option)
-    codes = values.factorize(use_na_sentinel=False)[0].astype(np.int64)
+    codes = _values(prepared, option).factorize(use_na_sentinel=False)[0].astype(np.int64)
     n_values = int(codes.max()) + 1
     if option == "stratify" and n_values > max(2, len(codes) // 5):
         raise ValueError(
@@ -300,7 +292,7 @@ def _codes(prepared: Prepared, option: str) -> np.ndarray:
 def _times(prepared: Prepared) -> np.ndarray:
     """(n,) the column of times as numbers, whatever its treatment."""
     name = prepared.options["time"]
-    frame = _whole(prepared, "time").to_frame()
+    frame = _values(prepared, "time").to_frame()
     column = recognise(frame, keep=(name,))[0]
     if column.treat not in ("date", "number"):
         raise ValueError(

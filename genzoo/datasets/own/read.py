@@ -59,7 +59,7 @@ class Content:
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def names_a_path(name: Any) -> bool:
+def names_a_path(name: object) -> bool:
     """Whether an argument is meant as a path: by its type, its ending, or because it is there."""
     if isinstance(name, Path):
         return True

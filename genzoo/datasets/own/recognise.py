@@ -91,8 +91,8 @@ def _recognise(name: str, values: pd.Series, *, keep: bool) -> Column:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
-        kind = "ordinal" if values.cat.ordered else "nominal"
-        return Column(name, kind, categories=tuple(values.cat.categories.tolist()))
+        categories = tuple(values.cat.categories.tolist())
+        return Column(name, "ordinal" if values.cat.ordered else "nominal", categories=categories)
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return Column(name, "date")
     if pd.api.types.is_bool_dtype(values.dtype):
@@ -197,22 +197,19 @@ def _as_numbers(
     share = counts[fits].sum() / counts.sum()
     if not fits.any():
         return None
-    if any(_LEADING_ZERO.fullmatch(u) for u, fit in zip(uniques, fits, strict=True) if fit):
+    written, stray = (
+        [u for u, f in zip(uniques, fits, strict=True) if f == fit] for fit in (True, False)
+    )
+    if any(map(_LEADING_ZERO.fullmatch, written)):
         return _with(start, "digits with leading zeros: codes, taken as text")
     if share < 1:
-        stray = [u for u, fit in zip(uniques, fits, strict=True) if not fit]
         shown = ", ".join(map(repr, stray[:3])) + (", ..." if len(stray) > 3 else "")
-        if share < 1 - STRAY or fits.sum() <= MANY_CATEGORIES:
-            return (
-                _with(start, f"numbers and text ({shown}): taken as text") if share > 0.2 else None
-            )
-        n = int(counts[~fits].sum())
-        number = _with(
-            number,
-            f"no numbers, read as holes: {shown} (entries: {n})",
-            holes=(*number.holes, *stray),
-        )
-    parsed = parse_numbers(number, pd.Series([u for u, f in zip(uniques, fits, strict=True) if f]))
+        if share < 1 - STRAY or len(written) <= MANY_CATEGORIES:
+            text = _with(start, f"numbers and text ({shown}): taken as text")
+            return text if share > 0.2 else None
+        remark = f"no numbers, read as holes: {shown} (entries: {int(counts[~fits].sum())})"
+        number = _with(number, remark, holes=(*number.holes, *stray))
+    parsed = parse_numbers(number, pd.Series(written))
     if pd.api.types.is_integer_dtype(parsed.dtype):
         if (parsed.abs() >= LARGEST_INTEGER).any():
             return _with(start, "integers of 16 digits or more: taken as text")

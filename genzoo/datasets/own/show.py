@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
 from genzoo.space.schema import Schema, Variable
@@ -44,21 +42,16 @@ def _table(prepared: Prepared, schema: Schema) -> list[str]:
     rows = [("column", "treated as", "holes", "for example")]
     for column in shown:
         values = frame[column.name]
-        hole = values.isna() | values.isin(column.holes)
-        rows.append(
-            (
-                _cut(column.name),
-                _treatment(column, variables.get(column.name)),
-                str(int(hole.sum()) or ""),
-                _examples(values[~hole].drop_duplicates().head(N_EXAMPLES).tolist()),
-            )
-        )
+        hole = column.holes_in(values)
+        examples = values[~hole].drop_duplicates().head(N_EXAMPLES)
+        treatment = _treatment(column, variables.get(column.name))
+        shown_examples = ", ".join(_cut(str(value)) for value in examples.tolist())
+        rows.append((_cut(column.name), treatment, str(int(hole.sum()) or ""), shown_examples))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    lines = []
-    for name, treatment, holes, examples in rows:
-        lines.append(
-            f"  {name:<{widths[0]}}  {treatment:<{widths[1]}}  {holes:>{widths[2]}}  {examples}"
-        )
+    lines = [
+        f"  {name:<{widths[0]}}  {treatment:<{widths[1]}}  {holes:>{widths[2]}}  {examples}"
+        for name, treatment, holes, examples in rows
+    ]
     if len(prepared.columns) > len(shown):
         lines.append(f"  ... and {len(prepared.columns) - len(shown)} more columns")
     return lines
@@ -74,10 +67,6 @@ def _treatment(column: Column, variable: Variable | None) -> str:
     else:  # the label: classes, not quantities
         return f"nominal, {variable.n_values} values"
     return f"date by {column.unit}s, {what}" if column.treat == "date" else f"number, {what}"
-
-
-def _examples(values: list[Any]) -> str:
-    return ", ".join(_cut(str(value)) for value in values)
 
 
 def _cut(text: str) -> str:

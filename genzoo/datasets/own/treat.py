@@ -37,10 +37,14 @@ def treat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
     if lacking or unknown:
         raise ValueError(
             "columns: expected those of the file that the model was fitted to"
-            + (f"; absent: {', '.join(map(repr, lacking[:5]))}" if lacking else "")
-            + (f"; unknown: {', '.join(map(repr, unknown[:5]))}" if unknown else "")
+            + _those("absent:", lacking)
+            + _those("unknown:", unknown)
         )
     return pd.DataFrame({c.name: _treated(c, frame[c.name]) for c in columns if c.is_used})
+
+
+def _those(what: str, names: list[str]) -> str:
+    return f"; {what} {', '.join(map(repr, names[:5]))}" if names else ""
 
 
 def as_fitted(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -68,19 +72,14 @@ def as_fitted(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _present(column: Column, values: pd.Series) -> pd.Series:
-    present = values[values.notna()]
-    return present[~present.isin(column.holes)] if column.holes else present
-
-
 def _treated(column: Column, values: pd.Series) -> pd.Series:
     import pandas as pd
 
-    present = _present(column, values)
+    present = values[~column.holes_in(values)]
+    whole = "int64" if len(present) == len(values) else "Int64"
     if column.treat == "date":
-        return _count(column, parse_dates(column, present)).reindex(values.index).astype(
-            "int64" if len(present) == len(values) else "Int64"
-        )  # fmt: skip
+        counts = _count(column, parse_dates(column, present))
+        return counts.reindex(values.index).astype(whole)
     if column.treat == "number":
         numbers = parse_numbers(column, present)
         if numbers.dtype == object:
@@ -89,29 +88,24 @@ def _treated(column: Column, values: pd.Series) -> pd.Series:
                 f'tells apart (an identifier? give it "treat": "nominal" or "leave out")'
             )
         if column.whole and numbers.dtype.kind in "iu":
-            dtype = "int64" if len(present) == len(values) else "Int64"
-            return numbers.astype("Int64").reindex(values.index).astype(dtype)
+            return numbers.astype("Int64").reindex(values.index).astype(whole)
         return numbers.astype("float64").reindex(values.index)
     categories = list(column.categories or ())
+    of = pd.CategoricalDtype(categories, ordered=column.treat == "ordinal")
     if present.empty:
-        of = pd.CategoricalDtype(categories, ordered=column.treat == "ordinal")
         return pd.Series(pd.Categorical([None] * len(values), dtype=of), index=values.index)
     given = values.astype(object).where(values.index.isin(present.index), None)
     known = given.isin(categories)
     if not known[present.index].all():
         if column.other is None:
             value = given[present.index][~known[present.index]].iloc[0]
+            shown = ", ".join(map(repr, categories[:6])) + ", ..." * (len(categories) > 6)
             raise ValueError(
-                f"column {column.name!r}: expected one of {_short(categories)}; got {value!r} (a "
+                f"column {column.name!r}: expected one of {shown}; got {value!r} (a "
                 f'schema file may list it, or name a category as "other" for such values)'
             )
         given = given.where(known | given.isna(), column.other)
-    of = pd.CategoricalDtype(categories, ordered=column.treat == "ordinal")
     return pd.Series(pd.Categorical(given, dtype=of), index=values.index, name=column.name)
-
-
-def _short(values: list[Any]) -> str:
-    return ", ".join(map(repr, values[:6])) + (", ..." if len(values) > 6 else "")
 
 
 def plain_number(column: Column, text: str) -> str:
@@ -130,9 +124,9 @@ def parse_numbers(column: Column, present: pd.Series) -> pd.Series:
     """int64 or float64; object where integers are too large."""
     import pandas as pd
 
+    if pd.api.types.is_bool_dtype(present.dtype):
+        return present.astype("int64")
     if pd.api.types.is_numeric_dtype(present.dtype):
-        if pd.api.types.is_bool_dtype(present.dtype):
-            return present.astype("int64")
         return present
     texts = present.astype(str)
     if column.decimal == "," or column.thousands or column.prefix or column.suffix:
@@ -201,10 +195,15 @@ def _count(column: Column, dates: pd.Series) -> pd.Series:
     if column.unit == "month":
         months = 12 * (dates.dt.year - first.year) + dates.dt.month - first.month
         return months.astype("Int64")
-    origin = first.normalize()
+    origin, step, start = _grid(column, first)
     since = (dates - origin).astype("timedelta64[ns]").astype("int64")
-    step = NANOSECONDS[column.unit or "day"]
-    return (since // step - (first - origin).value // step).astype("Int64")
+    return (since // step - start).astype("Int64")
+
+
+def _grid(column: Column, first: pd.Timestamp) -> tuple[pd.Timestamp, int, int]:
+    """The midnight before the first date, the unit in nanoseconds, and the first date in units."""
+    origin, step = first.normalize(), NANOSECONDS[column.unit or "day"]
+    return origin, step, (first - origin).value // step
 
 
 def numbers_of(column: Column, values: pd.Series) -> np.ndarray:
@@ -239,8 +238,7 @@ def untreat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
         elif column.treat == "number" and (column.decimal == "," or column.prefix or column.suffix):
             values = values.map(partial(_number_as_written, column), na_action="ignore")
         written[column.name] = values
-    names = [c for c in frame.columns if c in written]
-    return pd.DataFrame({name: written[name] for name in names})
+    return pd.DataFrame({name: written[name] for name in frame.columns if name in written})
 
 
 def _number_as_written(column: Column, value: Any) -> str:
@@ -260,9 +258,7 @@ def _as_written(column: Column, counts: pd.Series) -> pd.Series:
             pd.DataFrame({"year": months // 12, "month": months % 12 + 1, "day": first.day})
         )
     else:
-        step = NANOSECONDS[column.unit or "day"]
-        origin = first.normalize()
-        start = (first - origin).value // step
+        origin, step, start = _grid(column, first)
         dates = origin + pd.to_timedelta((units + start) * step, unit="ns")
     if column.format is None:
         return dates.reindex(counts.index)
@@ -276,7 +272,7 @@ def _as_written(column: Column, counts: pd.Series) -> pd.Series:
 
 def finished(column: Column, values: pd.Series) -> Column:
     """The column with what is to be read off the values: categories, units, whole numbers."""
-    present = _present(column, values)
+    present = values[~column.holes_in(values)]
     if column.treat == "nominal" and column.categories is None:
         seen = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
         column = replace(column, categories=tuple(seen))
@@ -313,8 +309,8 @@ def fit_schema(columns: Sequence[Column], frame: pd.DataFrame, where: str) -> li
     if strange or absent:
         raise ValueError(
             "schema: expected the columns of the file"
-            + (f"; the file has no {', '.join(map(repr, strange[:5]))}" if strange else "")
-            + (f"; the schema lacks {', '.join(map(repr, absent[:5]))}" if absent else "")
+            + _those("the file has no", strange)
+            + _those("the schema lacks", absent)
         )
     found = []
     for name in frame.columns:

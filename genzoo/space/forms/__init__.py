@@ -6,31 +6,30 @@ how holes and single rows are given. A further form is one class and its name in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from genzoo.space.forms.codes import Codes
 from genzoo.space.forms.form import Form
 from genzoo.space.forms.frame import Frame
-from genzoo.space.forms.images import Images
-from genzoo.space.forms.strings import Strings
+from genzoo.space.forms.plain import Codes, Images, Strings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from genzoo.space.schema import Schema
 
-__all__ = ["FORMS", "Codes", "Form", "Frame", "Images", "Strings", "named", "read", "read_given",
-           "spoken_of"]  # fmt: skip
+__all__ = ["FORMS", "Codes", "Data", "Form", "Frame", "Given", "Images", "Strings", "named", "read",
+           "read_given", "spoken_of"]  # fmt: skip
 
 FORMS: tuple[type[Form], ...] = (Frame, Codes, Strings, Images)
+Data: TypeAlias = "pd.DataFrame | np.ndarray | Sequence[Any] | Form"  # of any form
+Given: TypeAlias = "Data | str | Mapping[Any, Any]"  # also one row, or what is known of it
 
 
-def read(data: Any, name: str = "data") -> Form:
-    """Data as the form that they are of; a ``Form`` as it is.
-
-    Args:
-        data: of one of ``FORMS``.
-        name: of the argument.
+def read(data: Data, name: str = "data") -> Form:
+    """Data as the form that they are of; a ``Form`` as it is. ``name`` is the argument's.
 
     Raises:
         ValueError: for data of no form, and for empty data.
@@ -55,13 +54,10 @@ uint8 images (n, H, W) or (n, C, H, W); got str
     return form
 
 
-def read_given(data: Any, event_shape: tuple[int, ...]) -> Form:
+def read_given(data: Given, event_shape: tuple[int, ...]) -> Form:
     """What is to be completed: as in ``read``, or one row of it, or a dict of what is known.
 
-    Args:
-        data: rows; or one of them: a prefix, an array (D,), an image; or {column: value} or
-            {column: values}.
-        event_shape: of the schema.
+    One row is a prefix, an array (D,) or an image of ``event_shape``.
 
     Raises:
         ValueError: naming ``given``.

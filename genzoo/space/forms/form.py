@@ -28,7 +28,6 @@ class Form(abc.ABC):
     that hold for most.
 
     Attributes:
-        data: as they were given.
         name: of the argument, with which errors begin.
         key: what ``model.json`` calls the form in which samples go back: ``"data"`` is the one that
             the schema speaks of.
@@ -52,7 +51,7 @@ class Form(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def of(cls, data: Any, name: str) -> Self | None:
+    def of(cls, data: object, name: str) -> Self | None:
         """Data as this form, None where they are of another.
 
         Raises:
@@ -60,7 +59,7 @@ class Form(abc.ABC):
         """
 
     @classmethod
-    def near(cls, data: Any) -> str | None:
+    def near(cls, data: object) -> str | None:
         """For the error on data of no form: what data that look like this form are, or None."""
         return None
 
@@ -76,10 +75,8 @@ class Form(abc.ABC):
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """(n, D) codes, and (n, D) bool: the numbers beyond the range or between grid points.
 
-        Args:
-            schema: of the rows; ``Schema.encode`` checks the codes against it.
-            given: the data are to be completed: a NaN is ``MISSING``, a string is a prefix, columns
-                may be absent.
+        With ``given`` the data are to be completed: a NaN is ``MISSING``, a string is a prefix,
+        columns may be absent. ``Schema.encode`` checks the codes against the schema.
 
         Raises:
             ValueError: for data that are not of this space.
@@ -87,17 +84,9 @@ class Form(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def decode(
-        cls, schema: Schema, rows: np.ndarray, *, seed: int, given: Form | None = None
-    ) -> Any:
-        """Checked rows of codes (n, D) as data of this form.
-
-        Args:
-            schema: of the rows.
-            rows: complete ones.
-            seed: draws the number in a wide cell.
-            given: what the rows complete, one row or n: its numbers come back as they are.
-        """
+    def decode(cls, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
+        """Checked, complete rows of codes (n, D) as data of this form; ``seed`` draws the number in
+        a wide cell."""
 
     @classmethod
     def fits(cls, schema: Schema) -> bool:
@@ -114,7 +103,7 @@ class Form(abc.ABC):
         return f"{type(self).__name__}({len(self)} rows)"
 
     @property
-    def columns(self) -> list[Any]:
+    def columns(self) -> list[str | int]:
         """The names that the data give to their columns; empty where they name none."""
         return []
 
@@ -141,9 +130,13 @@ class Form(abc.ABC):
         """(n, D) bool: the numbers beyond the range or between grid points."""
         return self.coded(schema)[1]
 
+    def kept_in(self, drawn: Any) -> Any:
+        """What was drawn to complete these data, one row or n, with their numbers as they are."""
+        return drawn
+
     def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
         """These data with their holes filled in from rows (n, D), the rest as it was given."""
-        return self.decode(schema, rows, seed=seed, given=self)
+        return self.kept_in(self.decode(schema, rows, seed=seed))
 
     def without(self, schema: Schema, name: str | int) -> Form:
         """The data with nothing known of one variable, to be encoded as ``given``.
@@ -156,11 +149,16 @@ class Form(abc.ABC):
             f"{self.plural} of shape {np.shape(self.data)}"
         )
 
+    def _of_other_values(self, schema: Schema) -> ValueError:
+        return ValueError(
+            f"{self.name}: got {self.plural}, but the schema is a {schema.layout} of other values"
+        )
+
     def values(self, schema: Schema, d: int, *, seed: int) -> np.ndarray:
         """(L,) what this form writes for each of the L values of variable d: codes."""
         return np.arange(schema.variables[d].n_values)
 
-    def with_label(self, label: Any) -> tuple[Form, np.ndarray]:
+    def with_label(self, label: str | int) -> tuple[Form, np.ndarray]:
         """The data with the label's column last, and the class (n,) of each row from 0.
 
         Raises:
@@ -168,11 +166,7 @@ class Form(abc.ABC):
         """
         raise ValueError(f"label: expected None for {self.plural}; got {label!r}")
 
-    def label_in(self, schema: Schema) -> str | int:
-        """The name of the label's variable, after ``with_label``."""
-        return schema.names[-1]
-
-    def table(self, names: Sequence[Any]) -> pd.DataFrame:
+    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
         """The data as a table (n, D) with a header, to be written to a file."""
         import pandas as pd
 
@@ -181,15 +175,6 @@ class Form(abc.ABC):
     def lines(self) -> list[str] | None:
         """(n,) the data as text to read, None where a table shows them better."""
         return None
-
-
-def none_moved(shape: tuple[int, ...]) -> np.ndarray:
-    """The second part of ``coded`` for forms without numbers, (n, D).
-
-    >>> none_moved((1, 2))
-    array([[False, False]])
-    """
-    return np.broadcast_to(np.False_, shape)
 
 
 def _depth() -> int:

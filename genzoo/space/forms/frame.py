@@ -36,7 +36,7 @@ class Frame(Form):
     expected = "a DataFrame"
 
     @classmethod
-    def of(cls, data: Any, name: str) -> Self | None:
+    def of(cls, data: object, name: str) -> Self | None:
         pandas = sys.modules.get("pandas")  # who has a DataFrame has imported it
         return cls(data, name) if pandas and isinstance(data, pandas.DataFrame) else None
 
@@ -59,7 +59,7 @@ class Frame(Form):
         return cls(frame, name)
 
     @property
-    def columns(self) -> list[Any]:
+    def columns(self) -> list[str | int]:
         return list(self.data.columns)
 
     @property
@@ -76,11 +76,11 @@ class Frame(Form):
         unknown = [c for c in columns if c not in schema.names]
         absent = [c for c in schema.names if c not in columns and not given]
         if unknown or absent:
+            wrong = {"unknown": unknown, "absent": absent}.items()
             raise ValueError(
-                f"{self.name}: expected the columns {column.short(schema.names)}; "
-                f"got {column.short(columns)}"
-                + (f"; unknown: {column.short(unknown)}" if unknown else "")
-                + (f"; absent: {column.short(absent)}" if absent else "")
+                f"{self.name}: expected the columns {column.short(schema.names)}; got "
+                + column.short(columns)
+                + "".join(f"; {what}: {column.short(names)}" for what, names in wrong if names)
             )
         rows = np.full((len(self), schema.D), MISSING, dtype=np.int64)
         moved = np.zeros(rows.shape, dtype=bool)
@@ -96,20 +96,21 @@ class Frame(Form):
         return schema.layout == "table" and not schema.is_bare
 
     @classmethod
-    def decode(
-        cls, schema: Schema, rows: np.ndarray, *, seed: int, given: Form | None = None
-    ) -> Any:
+    def decode(cls, schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
         import pandas as pd
 
-        drawn = pd.DataFrame(
-            {
-                v.name: column.decode(v, rows[:, d], numpy_rng(seed, "decode", d))
-                for d, v in enumerate(schema.variables)
-            }
-        )
-        return _paste(drawn, given.data) if isinstance(given, Frame) else drawn
+        columns = {
+            v.name: column.decode(v, rows[:, d], numpy_rng(seed, "decode", d))
+            for d, v in enumerate(schema.variables)
+        }
+        return pd.DataFrame(columns)
 
-    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
+    def kept_in(self, drawn: Any) -> Any:
+        import pandas as pd
+
+        return _paste(drawn, self.data) if isinstance(drawn, pd.DataFrame) else drawn
+
+    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
         filled = super().completed(schema, rows, seed=seed)
         return filled.set_index(self.index)[self.columns]
 
@@ -120,7 +121,7 @@ class Frame(Form):
         codes = super().values(schema, d, seed=seed)
         return column.decode(schema.variables[d], codes, numpy_rng(seed, "decode", d)).to_numpy()
 
-    def with_label(self, label: Any) -> tuple[Form, np.ndarray]:
+    def with_label(self, label: str | int) -> tuple[Form, np.ndarray]:
         if not isinstance(label, (str, int)) or label not in self.columns:
             raise ValueError(f"label: expected one of {self.columns}; got {label!r}")
         data = self.data[[c for c in self.columns if c != label] + [label]]
@@ -129,7 +130,7 @@ class Frame(Form):
         codes = data[label].factorize(use_na_sentinel=False)[0]
         return Labelled(data, self.name), np.unique(codes, return_inverse=True)[1]
 
-    def table(self, names: Sequence[Any]) -> pd.DataFrame:
+    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
         return self.data
 
 
@@ -140,9 +141,6 @@ class Labelled(Frame):
         found = super().infer(train)
         last = infer.classes(found.variables[-1], self.data.iloc[:, -1])
         return found._replace(variables=(*found.variables[:-1], last))
-
-    def label_in(self, schema: Schema) -> str | int:
-        return self.columns[-1]
 
 
 def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
