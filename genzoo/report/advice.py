@@ -1,4 +1,5 @@
-"""Which family to use for what, in words; the decisions are those of ``genzoo.results.advice``."""
+"""Which family to use for what, in words; the rules are in ``genzoo.results.choice`` and
+``advice``. Nothing is called better that is not proven so, nor equal for want of a proof."""
 
 from __future__ import annotations
 
@@ -24,13 +25,15 @@ from genzoo.report.wording import (
     too_short,
     units_of,
 )
-from genzoo.results import advice
-from genzoo.results.advice import Decision, Purpose, Queries, too_few
+from genzoo.results.advice import fastest, queries, too_few
 from genzoo.results.choice import (
     FEWEST_RARER,
     FEWEST_TO_CHOOSE_BY,
     Choice,
+    by_label,
+    choose_label,
     choose_likelihood,
+    choose_samples,
     n_test,
     n_valid,
     of_validation,
@@ -44,7 +47,7 @@ from genzoo.results.statistics import FEWEST_UNITS
 
 FEW_TEST_ROWS = 300  # below: what could not have been seen is said, and folds are offered
 FEW_TO_CHOOSE_BY = 50  # validation rows; below: a word of caution
-PURPOSES: dict[Purpose, str] = {
+PURPOSES = {
     "none": "Too few rows to choose",
     "likelihood": "Likelihoods, anomaly scores",
     "queries": "Exact queries, holes",
@@ -58,7 +61,7 @@ PURPOSES: dict[Purpose, str] = {
 class Advice:
     """What to use for a purpose and why; ``model`` is None where nothing can be recommended."""
 
-    purpose: Purpose
+    purpose: str
     model: str | None
     words: str
 
@@ -70,28 +73,16 @@ class Advice:
 def advise(run: RunRecord, dataset: str) -> list[Advice]:
     """A line for each purpose; one that says why not where validation rows are too few; none where
     no model has validation figures."""
-    return [
-        Advice(d.purpose, None if d.best is None else d.best.model, _words(run, dataset, d))
-        for d in advice.decide(run, dataset)
-    ]
-
-
-def _words(run: RunRecord, dataset: str, decision: Decision) -> str:
-    match decision.purpose:
-        case "none":
-            n = too_few(run, dataset) or 0
-            return f"{number_of(n, 'validation rows')} {_way_out(run, dataset, n)}"
-        case "likelihood":
-            return _likelihood(run, dataset, decision)
-        case "queries":
-            assert isinstance(decision, Queries)
-            return _queries(decision, ranked(run, dataset))
-        case "samples":
-            return _samples(run, dataset, decision)
-        case "label":
-            return _label(run, dataset, decision)
-        case "speed":
-            return _speed(decision)
+    choice, fits = choose_likelihood(run, dataset), ranked(run, dataset)
+    if choice is None:
+        return []
+    if (n := too_few(run, dataset)) is not None:
+        words = f"{number_of(n, 'validation rows')} {_way_out(run, dataset, n)}"
+        return [Advice("none", None, words)]
+    found = [_likelihood(run, dataset, choice), _queries(fits), _samples(run, dataset)]
+    if any(record.label for fit in fits for record in fit.records):
+        found.append(_label(run, dataset))
+    return [*found, _speed(choice, fits)]
 
 
 def in_words(folder: str | Path, datasets: Sequence[str]) -> str:
@@ -186,32 +177,31 @@ def _judged_on(run: RunRecord, dataset: str, choice: Choice) -> str:
 # -------------------------------------------------------------------------------- by purpose
 
 
-def _likelihood(run: RunRecord, dataset: str, decision: Decision) -> str:
-    choice = decision.choice
-    assert choice is not None
-    if decision.best is None:
-        return (
+def _likelihood(run: RunRecord, dataset: str, choice: Choice) -> Advice:
+    if choice.too_short:
+        words = (
             f"{too_short(run, dataset, choice)}. Validation's choice is {choice.chosen.model}, "
             f"with {nats(choice.chosen)} nats a row on test rows."
         )
-    best, margin, fits = decision.best, margin_of(choice, NATS), ranked(run, dataset)
-    words = lead(choice, f"{nats(best)} nats a row on test rows{seed(run, best)}", NATS, margin)
+        return Advice("likelihood", None, words)
+    best, margin, fits = choice.recommended, margin_of(choice, NATS), ranked(run, dataset)
+    said = lead(choice, f"{nats(best)} nats a row on test rows{seed(run, best)}", NATS, margin)
     if choice.better is None:
-        words += shown(choice, NATS, margin) + learned(choice)
+        said += shown(choice, NATS, margin) + learned(choice)
     exact = next((fit for fit in fits if fit.kind == "exact"), None)
     if best.kind != "exact" and exact is not None:
-        words.append(
+        said.append(
             f"For scores of single rows, where a bound is loose by a different amount in each, "
             f"take {exact.model} ({nats(exact)}, exact)."
         )
-    words += _still_improving(fits)
+    said += _still_improving(fits)
     if _has_ranges(run, dataset):
-        words.append(
+        said.append(
             "This holds for numbers within the range seen in training: one beyond it is scored as "
             "the end of the range, so that an impossible value may look likely; 'genzoo score' "
             "counts such rows."
         )
-    return " ".join(words)
+    return Advice("likelihood", best.model, " ".join(said))
 
 
 def _still_improving(fits: list[Contender]) -> list[str]:
@@ -233,32 +223,33 @@ def _has_ranges(run: RunRecord, dataset: str) -> bool:
     return any(v.is_numeric for v in schema.variables)
 
 
-def _queries(found: Queries, fits: list[Contender]) -> str:
+def _queries(fits: list[Contender]) -> Advice:
+    found = queries(fits)
     best = found.best
     if best is None:
-        return "no family can sum out hidden entries here."
+        return Advice("queries", None, "no family can sum out hidden entries here.")
     exactly = f"{best.model} sums out hidden entries exactly ({_cost_of_query(best)})"
-    match found.why:
-        case "baseline":
-            verb = "has" if len(found.behind) == 1 else "have"
-            words = (
-                f"{exactly}; it knows no dependence, but {names(found.behind)} {verb} no higher "
-                f"likelihood on validation rows."
-            )
-        case "exact":
-            words, is_likeliest = exactly, best.model == fits[0].model
-            if not is_likeliest and len(found.exact) > 1:
-                words += f", and validation chose it among {names(found.exact)}"
-            words += "." if is_likeliest else f"; it has {nats(best)} nats a row on test rows."
-            words += f" {names(found.rest)} can do no more than approximate." if found.rest else ""
-        case "approximate":
-            words = (
-                f"{best.model} sums out hidden entries by a bound or an estimate "
-                f"({_cost_of_query(best)}); no family that learns dependence does so exactly here."
-            )
-        case _:
-            words = f"only {best.model} can do it, which knows no dependence."
-    return words + (f" {names(found.refused)} can't do it." if found.refused else "")
+    if found.behind:
+        verb = "has" if len(found.behind) == 1 else "have"
+        words = (
+            f"{exactly}; it knows no dependence, but {names(found.behind)} {verb} no higher "
+            f"likelihood on validation rows."
+        )
+    elif best is found.baseline:
+        words = f"only {best.model} can do it, which knows no dependence."
+    elif not found.exact:
+        words = (
+            f"{best.model} sums out hidden entries by a bound or an estimate "
+            f"({_cost_of_query(best)}); no family that learns dependence does so exactly here."
+        )
+    else:
+        words, is_likeliest = exactly, best.model == fits[0].model
+        if not is_likeliest and len(found.exact) > 1:
+            words += f", and validation chose it among {names(found.exact)}"
+        words += "." if is_likeliest else f"; it has {nats(best)} nats a row on test rows."
+        words += f" {names(found.rest)} can do no more than approximate." if found.rest else ""
+    words += f" {names(found.refused)} can't do it." if found.refused else ""
+    return Advice("queries", best.model, words)
 
 
 def _cost_of_query(fit: Contender) -> str:
@@ -266,21 +257,21 @@ def _cost_of_query(fit: Contender) -> str:
     return f"{seconds(cost) if cost >= 0.095 else f'{1000 * cost:.2g} ms'} a row"
 
 
-def _samples(run: RunRecord, dataset: str, decision: Decision) -> str:
-    choice = decision.choice
+def _samples(run: RunRecord, dataset: str) -> Advice:
+    choice = choose_samples(run, dataset)
     if choice is None:  # they could not be compared with validation rows
         records = [r for fit in ranked(run, dataset) for r in fit.records]
-        reasons = [r.validation.c2st_refused for r in records if r.validation is not None]
-        return _nothing(reasons)
-    found = choice.recommended.metric("c2st")
+        return _nothing([r.validation.c2st_refused for r in records if r.validation is not None])
+    best = choice.recommended
+    found = best.metric("c2st")
     if found is None:  # nor with test rows
-        return _nothing([r.metrics_left_out.get("c2st") for r in choice.recommended.records])
-    if decision.best is None:
-        return f"{too_short(run, dataset, choice)}."
+        return _nothing([r.metrics_left_out.get("c2st") for r in best.records])
+    if choice.too_short:
+        return Advice("samples", None, f"{too_short(run, dataset, choice)}.")
     share, error = (100 * part for part in found)
     value = (
         f"trees tell its samples from test rows in {number(share, 0)} ± {number(error, 0)} % of "
-        f"cases (50 %: not at all){seed(run, decision.best)}"
+        f"cases (50 %: not at all){seed(run, best)}"
     )
     margin = margin_of(choice, POINTS)
     words = lead(choice, value, POINTS, margin)
@@ -288,54 +279,60 @@ def _samples(run: RunRecord, dataset: str, decision: Decision) -> str:
         words += shown(choice, POINTS, margin)
     if share - 2 * error > 60:
         words.append("Even these are easily told apart.")
-    return " ".join(words)
+    return Advice("samples", best.model, " ".join(words))
 
 
-def _nothing(reasons: Sequence[str | None]) -> str:
+def _nothing(reasons: Sequence[str | None]) -> Advice:
     why = next((f": {reason}" for reason in reasons if reason), "")
-    return f"nothing can be said{why}."
+    return Advice("samples", None, f"nothing can be said{why}.")
 
 
-def _label(run: RunRecord, dataset: str, decision: Decision) -> str:
-    choice = decision.choice
+def _label(run: RunRecord, dataset: str) -> Advice:
+    """None but one that is shown to know more of it than its shares in training."""
+    choice = choose_label(run, dataset)
     if choice is None:
-        return "no family could be asked for the label."
-    chosen, best, n = choice.chosen, choice.recommended, n_valid(choice.chosen, of_valid_labels)
-    share = chosen.pooled(of_test_labels, lambda p: p.majority)
+        return Advice("label", None, "no family could be asked for the label.")
+    share = choice.chosen.pooled(of_test_labels, lambda p: p.majority)
     by_chance = f"Always the commonest label: {percent(share)} % of the same rows, AUC 0.5."
-    match decision.why:
-        case "too few rows":
-            rows = number_of(n, "validation rows")
-            return f"{rows} with a label {_way_out(run, dataset, n)}"
-        case "no skill":
-            return (
-                f"none: on validation rows no family tells it better than its shares in training "
-                f"do. {by_chance}"
-            )
-        case "too short":
-            return f"{too_short(run, dataset, choice)}."
-        case "too few rarer":
-            return (
-                f"too few to say: {choice.rarer} test {units_of(run, dataset)} have another label "
-                f"than the commonest, of at least {FEWEST_RARER} that a proof needs. Validation's "
-                f"choice is {chosen.model}."
-            )
-        case "baseline is better":
-            return (
-                f"none: test rows show {BASELINE}, which knows no more than its shares, to be "
-                f"better than {chosen.model}, which validation chose. {by_chance}"
-            )
-        case "not skilled":
-            gain = choice.skill and NATS_OF_LABEL.error(choice.skill.value, choice.skill.stderr)
-            who = "Validation chose" if best is chosen else f"Better than {chosen.model} is"
-            return (
-                f"none is shown to know more of it than its shares in training do. {who} "
-                f"{best.model}, {told(best)}, which gains {gain or DASH}. {by_chance}"
-            )
-    return _label_told(run, dataset, choice, by_chance)
+    if (why_not := _why_no_label(run, dataset, choice, by_chance)) is not None:
+        return Advice("label", None, why_not)
+    return Advice("label", choice.recommended.model, _told(run, dataset, choice, by_chance))
 
 
-def _label_told(run: RunRecord, dataset: str, choice: Choice, by_chance: str) -> str:
+def _why_no_label(run: RunRecord, dataset: str, choice: Choice, by_chance: str) -> str | None:
+    chosen, best, n = choice.chosen, choice.recommended, n_valid(choice.chosen, of_valid_labels)
+    if n < FEWEST_TO_CHOOSE_BY:
+        return f"{number_of(n, 'validation rows')} with a label {_way_out(run, dataset, n)}"
+    shares = chosen.pooled(of_valid_labels, lambda p: p.no_skill_log_prob) or 0.0
+    if chosen.model == BASELINE or (by_label(chosen) or 0.0) <= shares:
+        return (
+            f"none: on validation rows no family tells it better than its shares in training "
+            f"do. {by_chance}"
+        )
+    if choice.too_short:
+        return f"{too_short(run, dataset, choice)}."
+    if choice.rarer < FEWEST_RARER:
+        return (
+            f"too few to say: {choice.rarer} test {units_of(run, dataset)} have another label "
+            f"than the commonest, of at least {FEWEST_RARER} that a proof needs. Validation's "
+            f"choice is {chosen.model}."
+        )
+    if best.model == BASELINE:
+        return (
+            f"none: test rows show {BASELINE}, which knows no more than its shares, to be "
+            f"better than {chosen.model}, which validation chose. {by_chance}"
+        )
+    if not choice.skilled:
+        gain = choice.skill and NATS_OF_LABEL.error(choice.skill.value, choice.skill.stderr)
+        who = "Validation chose" if best is chosen else f"Better than {chosen.model} is"
+        return (
+            f"none is shown to know more of it than its shares in training do. {who} "
+            f"{best.model}, {told(best)}, which gains {gain or DASH}. {by_chance}"
+        )
+    return None
+
+
+def _told(run: RunRecord, dataset: str, choice: Choice, by_chance: str) -> str:
     margin, best, chosen = "one point of accuracy", choice.recommended, choice.chosen
     words = [*lead(choice, f"{told(best)}{seed(run, best)}", NATS_OF_LABEL, margin), by_chance]
     if choice.better is None:
@@ -359,10 +356,12 @@ def _not_asked(run: RunRecord, dataset: str, choice: Choice) -> list[str]:
     return [f"{model} was not asked: {why}." for model, why in reasons.items()]
 
 
-def _speed(decision: Decision) -> str:
-    quick, choice = decision.best, decision.choice
-    assert quick is not None
-    assert choice is not None
+def _speed(choice: Choice, fits: list[Contender]) -> Advice:
+    quick = fastest(choice, fits)
+    return Advice("speed", quick.model, _cost_and_loss(quick, choice))
+
+
+def _cost_and_loss(quick: Contender, choice: Choice) -> str:
     size = quick.mean(lambda r: r.n_parameters)
     words = f"{quick.model} trains in {seconds(quick.cost)}"
     words += f" and has {number(size, 0)} parameters" if size is not None else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genzoo.report.advice import FEW_TEST_ROWS
@@ -73,18 +73,19 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
 
 
 def _alarm(ranking: Ranking) -> list[str]:
-    models = list(dict.fromkeys(c.model for c in ranking.alarms))
-    if not models:
-        return []
+    models = dict.fromkeys(c.model for c in ranking.alarms)
     verb = "claims" if len(models) == 1 else "claim"
-    return [
-        f"ALARM: {listing(models)} {verb} more than the truth allows; don't trust the numbers, "
-        f"which take no part in the choice."
-    ]
+    return _of(
+        models,
+        f"ALARM: {{}} {verb} more than the truth allows; don't trust the numbers, which take no "
+        f"part in the choice.",
+    )
 
 
-def _names(entries: list[Entry]) -> str:
-    return listing([e.model for e in entries])
+def _of(found: Iterable[str], sentence: str) -> list[str]:
+    """A sentence about what was found, which is named in place of ``{}``; none of nothing."""
+    names = listing(found)
+    return [sentence.format(names)] if names else []
 
 
 def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
@@ -128,27 +129,19 @@ def _below_baseline(ranking: Ranking) -> list[str]:
     if baseline is None or baseline.value is None or baseline is ranking.chosen:
         return []
     below = [e for e in ranking.entries if e is not baseline and e.value < baseline.value]  # type: ignore[operator]
-    exact = [e for e in below if e.kind == "exact"]
-    bounds = [e for e in below if e.kind != "exact"]
-    sentences = []
-    if exact:
-        verb = "has" if len(exact) == 1 else "have"
-        sentences.append(f"{_names(exact)} {verb} no higher value than {BASELINE}.")
-    if bounds:
-        sentences.append(f"{_names(bounds)} can't be shown to beat {BASELINE}.")
-    return sentences
+    exact = [e.model for e in below if e.kind == "exact"]
+    bounds = [e.model for e in below if e.kind != "exact"]
+    verb = "has" if len(exact) == 1 else "have"
+    return [
+        *_of(exact, f"{{}} {verb} no higher value than {BASELINE}."),
+        *_of(bounds, f"{{}} can't be shown to beat {BASELINE}."),
+    ]
 
 
 def _improving(ranking: Ranking) -> list[str]:
-    improving = [e for e in ranking.entries if e.improving]
-    if not improving:
-        return []
+    improving = [e.model for e in ranking.entries if e.improving]
     verb = "was" if len(improving) == 1 else "were"
-    return [f"{_names(improving)} {verb} still improving when training stopped."]
-
-
-def _blocks(ranking: Ranking) -> str:
-    return count(ranking.choice.units, "block") if ranking.choice is not None else "blocks"
+    return _of(improving, f"{{}} {verb} still improving when training stopped.")
 
 
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
@@ -166,23 +159,22 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     for ranking in rankings:
         if ranking.chosen is not None and ranking.dataset.name not in few:
             wins.setdefault(ranking.chosen.model, []).append(ranking.dataset.name)
-    if wins:
-        ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
+    ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
+    if ordered:
         chosen = [f"{model} on {listing(names)}" for model, names in ordered]
         sentences.append(f"Validation chose {'; '.join(chosen)}.")
-    if few:
-        sentences.append(f"On {listing(few)} there are too few validation rows to choose by.")
-    verdicts: dict[str, list[str]] = {}
+    sentences += _of(few, "On {} there are too few validation rows to choose by.")
+    verdicts: dict[str, list[str]] = {"proven": [], "partly": []}
     for ranking in rankings:
         verdicts.setdefault(_verdict(run, ranking)[1], []).append(ranking.dataset.name)
-    if where := verdicts.get("proven"):
-        sentences.append(f"Its choice is proven better than every rival on {listing(where)}.")
-    if where := verdicts.get("partly"):
-        sentences.append(
-            f"On {listing(where)} it is proven better than every rival with an exact value; of "
-            f"those with a bound nothing is proven."
-        )
-    if wins and not {"proven", "partly"} & set(verdicts):
+    proven, partly = verdicts["proven"], verdicts["partly"]
+    sentences += _of(proven, "Its choice is proven better than every rival on {}.")
+    sentences += _of(
+        partly,
+        "On {} it is proven better than every rival with an exact value; of those with a bound "
+        "nothing is proven.",
+    )
+    if wins and not proven and not partly:
         sentences.append("On no data set is it proven better than all others.")
     return sentences
 
@@ -190,79 +182,71 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
 def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -> list[str]:
     """What can't be concluded, and why."""
     entries = [e for ranking in rankings for e in ranking.entries]
-    found = []
-    if old_code:
-        found.append(
-            f"The code of {listing(old_code)} changed since these cells were run: their figures "
-            f"are those of older code, and the same comparison runs them anew."
-        )
-    found += _of_models(run, entries) + _of_rows(rankings)
-    missing = [e for ranking in rankings for e in ranking.failed]
-    if missing:
-        where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
-        found.append(f"Cells without a result take no rank: {where}.")
-    return found
+    missing = [f"{e.model} on {e.dataset} ({e.status})" for r in rankings for e in r.failed]
+    return [
+        *_of(
+            old_code,
+            "The code of {} changed since these cells were run: their figures are those of older "
+            "code, and the same comparison runs them anew.",
+        ),
+        *_of_models(run, entries),
+        *_of_rows(rankings),
+        *_of(missing, "Cells without a result take no rank: {}."),
+    ]
 
 
 def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
-    found = []
-    bounds = list(dict.fromkeys(e.model for e in entries if e.kind == "lower_bound"))
-    if bounds:
-        found.append(
-            f"{listing(bounds)}: a lower bound says how good a model is at least. One below an "
-            f"exact value does not mean that the model is worse."
-        )
-    much = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
-    if much:
-        where = listing([f"{e.model} on {e.dataset} ({number(w)})" for e, w in much])
-        found.append(
-            f"{where}: the training marginals have more than a tenth of the weight in the "
-            f"calibrated model, so much of its likelihood is theirs, not the generator's."
-        )
-    estimates = list(dict.fromkeys(e.model for e in entries if e.kind == "estimate"))
-    if estimates:
-        found.append(f"{listing(estimates)}: estimates may lie on either side of the true value.")
+    weights = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
+    found = _of(
+        [e.model for e in entries if e.kind == "lower_bound"],
+        "{}: a lower bound says how good a model is at least. One below an exact value does not "
+        "mean that the model is worse.",
+    )
+    found += _of(
+        [f"{e.model} on {e.dataset} ({number(w)})" for e, w in weights],
+        "{}: the training marginals have more than a tenth of the weight in the calibrated model, "
+        "so much of its likelihood is theirs, not the generator's.",
+    )
+    found += _of(
+        [e.model for e in entries if e.kind == "estimate"],
+        "{}: estimates may lie on either side of the true value.",
+    )
     if len(run.seeds) == 1:
         found.append(
             "Each cell was trained once. The errors here are those of the test rows; how much "
             "another seed would change is not known, and what is proven is a difference between "
             "fitted models, not yet between their families."
         )
-    improving = [e for e in entries if e.improving]
-    if improving:
-        where = listing([f"{e.model} on {e.dataset}" for e in improving])
-        found.append(
-            f"Still improving when training stopped: {where}. More training would "
-            f"raise these values, so their ranks belong to this budget."
-        )
-    return found
+    return found + _of(
+        [f"{e.model} on {e.dataset}" for e in entries if e.improving],
+        "Still improving when training stopped: {}. More training would raise these values, so "
+        "their ranks belong to this budget.",
+    )
 
 
 def _of_rows(rankings: list[Ranking]) -> list[str]:
-    found = []
-    judged = {r.dataset.name: n_test(r.choice.chosen) for r in rankings if r.choice}
-    short = {r.dataset.name for r in rankings if r.choice and r.choice.too_short}
-    few = {name: n for name, n in judged.items()
-           if 0 < n < FEW_TEST_ROWS and name not in short}  # fmt: skip
-    if few:
-        where = listing([f"{name} ({n})" for name, n in few.items()])
-        found.append(
-            f"Few test rows: {where}. Only large differences can be proven there, and the errors "
-            f"themselves are rough."
-        )
-    if short:
-        found.append(f"Too few independent test rows to prove anything: {listing(sorted(short))}.")
-    blocks = [r for r in rankings if (u := r.dataset.facts.units) and u.what == "blocks"]
-    if blocks:
-        where = listing([f"{r.dataset.name} ({_blocks(r)})" for r in blocks])
-        found.append(
-            f"The rows of {where} follow each other in a text or in time, so neighbours are alike: "
-            f"errors are those of blocks of rows, and say nothing of other texts or other times."
-        )
-    unknown = [r.dataset.name for r in rankings if r.truth is None]
-    if unknown:
-        found.append(
-            f"On {listing(unknown)} the truth is not known: no gap to it, and no alarm could be "
-            f"raised."
-        )
-    return found
+    names = {r.dataset.name: r.choice for r in rankings if r.choice}
+    short = sorted(name for name, choice in names.items() if choice.too_short)
+    rows = {name: n_test(c.chosen) for name, c in names.items() if name not in short}
+    blocks = [
+        f"{r.dataset.name} ({count(r.choice.units, 'block') if r.choice else 'blocks'})"
+        for r in rankings
+        if (units := r.dataset.facts.units) and units.what == "blocks"
+    ]
+    return [
+        *_of(
+            [f"{name} ({n})" for name, n in rows.items() if 0 < n < FEW_TEST_ROWS],
+            "Few test rows: {}. Only large differences can be proven there, and the errors "
+            "themselves are rough.",
+        ),
+        *_of(short, "Too few independent test rows to prove anything: {}."),
+        *_of(
+            blocks,
+            "The rows of {} follow each other in a text or in time, so neighbours are alike: "
+            "errors are those of blocks of rows, and say nothing of other texts or other times.",
+        ),
+        *_of(
+            [r.dataset.name for r in rankings if r.truth is None],
+            "On {} the truth is not known: no gap to it, and no alarm could be raised.",
+        ),
+    ]
