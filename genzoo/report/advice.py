@@ -21,6 +21,7 @@ from genzoo.report.wording import (
     percent,
     seed,
     shown,
+    still_improving,
     told,
     too_short,
     units_of,
@@ -194,7 +195,10 @@ def _likelihood(run: RunRecord, dataset: str, choice: Choice) -> Advice:
             f"For scores of single rows, where a bound is loose by a different amount in each, "
             f"take {exact.model} ({nats(exact)}, exact)."
         )
-    said += _still_improving(fits)
+    said += [
+        f"{words}: a longer budget may change this."
+        for words in still_improving([fit.model for fit in fits if fit.improving])
+    ]
     if _has_ranges(run, dataset):
         said.append(
             "This holds for numbers within the range seen in training: one beyond it is scored as "
@@ -202,17 +206,6 @@ def _likelihood(run: RunRecord, dataset: str, choice: Choice) -> Advice:
             "counts such rows."
         )
     return Advice("likelihood", best.model, " ".join(said))
-
-
-def _still_improving(fits: list[Contender]) -> list[str]:
-    improving = [fit for fit in fits if fit.improving]
-    if not improving:
-        return []
-    verb = "was" if len(improving) == 1 else "were"
-    return [
-        f"{names(improving)} {verb} still improving when training stopped: a longer budget may "
-        f"change this."
-    ]
 
 
 def _has_ranges(run: RunRecord, dataset: str) -> bool:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genzoo.report.advice import FEW_TEST_ROWS
 from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
-from genzoo.report.wording import NATS, learned, margin_of, shown, too_short
+from genzoo.report.wording import (
+    NATS,
+    learned,
+    margin_of,
+    of_all,
+    shown,
+    still_improving,
+    too_short,
+)
 from genzoo.results.advice import too_few
 from genzoo.results.choice import Choice, n_test
 from genzoo.results.numbers import count, listing, number, with_error
@@ -41,7 +49,9 @@ def finding(run: RunRecord, ranking: Ranking) -> Finding:
     else:
         sentences += _shown(run, ranking, ranking.choice) + _against_truth(ranking, entry)
         sentences += learned(ranking.choice) if ranking.choice.better is None else []
-    sentences += _below_baseline(ranking) + _improving(ranking)
+    sentences += _below_baseline(ranking)
+    improving = still_improving([e.model for e in ranking.entries if e.improving])
+    sentences += [f"{words}." for words in improving]
     value = with_error(entry.value, entry.stderr, entry.kind)
     return Finding(name, entry.model, value, verdict, style, sentences)
 
@@ -75,17 +85,11 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
 def _alarm(ranking: Ranking) -> list[str]:
     models = dict.fromkeys(c.model for c in ranking.alarms)
     verb = "claims" if len(models) == 1 else "claim"
-    return _of(
+    return of_all(
         models,
         f"ALARM: {{}} {verb} more than the truth allows; don't trust the numbers, which take no "
         f"part in the choice.",
     )
-
-
-def _of(found: Iterable[str], sentence: str) -> list[str]:
-    """A sentence about what was found, which is named in place of ``{}``; none of nothing."""
-    names = listing(found)
-    return [sentence.format(names)] if names else []
 
 
 def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
@@ -133,15 +137,9 @@ def _below_baseline(ranking: Ranking) -> list[str]:
     bounds = [e.model for e in below if e.kind != "exact"]
     verb = "has" if len(exact) == 1 else "have"
     return [
-        *_of(exact, f"{{}} {verb} no higher value than {BASELINE}."),
-        *_of(bounds, f"{{}} can't be shown to beat {BASELINE}."),
+        *of_all(exact, f"{{}} {verb} no higher value than {BASELINE}."),
+        *of_all(bounds, f"{{}} can't be shown to beat {BASELINE}."),
     ]
-
-
-def _improving(ranking: Ranking) -> list[str]:
-    improving = [e.model for e in ranking.entries if e.improving]
-    verb = "was" if len(improving) == 1 else "were"
-    return _of(improving, f"{{}} {verb} still improving when training stopped.")
 
 
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
@@ -163,13 +161,13 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     if ordered:
         chosen = [f"{model} on {listing(names)}" for model, names in ordered]
         sentences.append(f"Validation chose {'; '.join(chosen)}.")
-    sentences += _of(few, "On {} there are too few validation rows to choose by.")
+    sentences += of_all(few, "On {} there are too few validation rows to choose by.")
     verdicts: dict[str, list[str]] = {"proven": [], "partly": []}
     for ranking in rankings:
         verdicts.setdefault(_verdict(run, ranking)[1], []).append(ranking.dataset.name)
     proven, partly = verdicts["proven"], verdicts["partly"]
-    sentences += _of(proven, "Its choice is proven better than every rival on {}.")
-    sentences += _of(
+    sentences += of_all(proven, "Its choice is proven better than every rival on {}.")
+    sentences += of_all(
         partly,
         "On {} it is proven better than every rival with an exact value; of those with a bound "
         "nothing is proven.",
@@ -184,30 +182,30 @@ def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -
     entries = [e for ranking in rankings for e in ranking.entries]
     missing = [f"{e.model} on {e.dataset} ({e.status})" for r in rankings for e in r.failed]
     return [
-        *_of(
+        *of_all(
             old_code,
             "The code of {} changed since these cells were run: their figures are those of older "
             "code, and the same comparison runs them anew.",
         ),
         *_of_models(run, entries),
         *_of_rows(rankings),
-        *_of(missing, "Cells without a result take no rank: {}."),
+        *of_all(missing, "Cells without a result take no rank: {}."),
     ]
 
 
 def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
     weights = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
-    found = _of(
+    found = of_all(
         [e.model for e in entries if e.kind == "lower_bound"],
         "{}: a lower bound says how good a model is at least. One below an exact value does not "
         "mean that the model is worse.",
     )
-    found += _of(
+    found += of_all(
         [f"{e.model} on {e.dataset} ({number(w)})" for e, w in weights],
         "{}: the training marginals have more than a tenth of the weight in the calibrated model, "
         "so much of its likelihood is theirs, not the generator's.",
     )
-    found += _of(
+    found += of_all(
         [e.model for e in entries if e.kind == "estimate"],
         "{}: estimates may lie on either side of the true value.",
     )
@@ -217,7 +215,7 @@ def _of_models(run: RunRecord, entries: list[Entry]) -> list[str]:
             "another seed would change is not known, and what is proven is a difference between "
             "fitted models, not yet between their families."
         )
-    return found + _of(
+    return found + of_all(
         [f"{e.model} on {e.dataset}" for e in entries if e.improving],
         "Still improving when training stopped: {}. More training would raise these values, so "
         "their ranks belong to this budget.",
@@ -234,18 +232,18 @@ def _of_rows(rankings: list[Ranking]) -> list[str]:
         if (units := r.dataset.facts.units) and units.what == "blocks"
     ]
     return [
-        *_of(
+        *of_all(
             [f"{name} ({n})" for name, n in rows.items() if 0 < n < FEW_TEST_ROWS],
             "Few test rows: {}. Only large differences can be proven there, and the errors "
             "themselves are rough.",
         ),
-        *_of(short, "Too few independent test rows to prove anything: {}."),
-        *_of(
+        *of_all(short, "Too few independent test rows to prove anything: {}."),
+        *of_all(
             blocks,
             "The rows of {} follow each other in a text or in time, so neighbours are alike: "
             "errors are those of blocks of rows, and say nothing of other texts or other times.",
         ),
-        *_of(
+        *of_all(
             [r.dataset.name for r in rankings if r.truth is None],
             "On {} the truth is not known: no gap to it, and no alarm could be raised.",
         ),

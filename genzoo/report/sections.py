@@ -28,10 +28,10 @@ def section(
     run: RunRecord, ranking: Ranking, colours: dict[str, int], index: int
 ) -> dict[str, Any]:
     dataset = ranking.dataset
-    entries = ranking.entries
+    of_bounds = bounds(ranking)
     drawn = [ranking.truth.fit] if ranking.truth and ranking.truth.fit else []
     galleries = samples.galleries(dataset, [*drawn, *ranking.sampled], colours)
-    of_samples = quality(run, ranking)
+    names = [str(name) for name in dataset.schema.names] if dataset.schema else []
     return {
         "id": f"data-{index + 1}",
         "name": dataset.name,
@@ -46,16 +46,16 @@ def section(
         "spread": len(run.seeds) > 1,
         "folds": dataset.facts.folds,
         "gap": ranking.truth is not None,
-        "bounds": bounds(ranking),
-        "calibrated": any(b.calibration != DASH for b in bounds(ranking)),
-        "quality": of_samples,
+        "bounds": of_bounds,
+        "calibrated": any(b.calibration != DASH for b in of_bounds),
+        "quality": quality(run, ranking),
         "notes": _notes(run, dataset.name),
-        "text_score": any(_text_score(e) for e in entries),
+        "text_score": any(_text_score(e) for e in ranking.entries),
         "curves": _curves(dataset, ranking, colours, index),
         "galleries": galleries,
         "layout": dataset.facts.layout,
-        "columns": samples.columns_shown(dataset.schema) if dataset.schema else [],
-        "more_columns": max(0, dataset.schema.D - samples.MOST_COLUMNS) if dataset.schema else 0,
+        "columns": names[: samples.MOST_COLUMNS],
+        "more_columns": max(0, len(names) - samples.MOST_COLUMNS),
         "completions": [g for g in galleries if g.completions],
         "marginals": samples.marginals(dataset, ranking.sampled, colours),
     }

@@ -19,13 +19,6 @@ from genzoo.results.statistics import weakest
 from genzoo.values import Kind, LogProb, Score
 
 
-class HasError(Protocol):
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def stderr(self) -> float | None: ...
-
-
 class Counted(Protocol):
     """A part of a record about ``n`` rows."""
 
@@ -169,7 +162,7 @@ class Contender:
         """The rows that a part is about, of all folds."""
         return sum(p.n for p in map(part, self.records) if p is not None)
 
-    def measured(self, of: Callable[[CellRecord], HasError | None]) -> tuple[float, float] | None:
+    def measured(self, of: Callable[[CellRecord], Measured | None]) -> tuple[float, float] | None:
         """The mean over folds of something measured, and its standard error; None where a fold
         lacks either: a mean of other folds would be one of other rows."""
         parts = [p for p in map(of, self.records) if p is not None]
