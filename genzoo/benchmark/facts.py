@@ -71,10 +71,7 @@ def _data_facts(entry: DataEntry) -> DatasetFacts:
     """What a reader must know of a data set; of its first fold, where there are several."""
     dataset, schema = entry.dataset, entry.dataset.schema
     entropy = None if dataset.truth is None else dataset.truth.entropy()
-    truth, cards, file = truth_code(dataset), schema.cards, None
-    if isinstance(dataset, OwnDataset):
-        file = FileFacts(dataset.path, dataset.options, dataset.schema_file, dataset.remarks,
-                         dataset.content)  # fmt: skip
+    truth, cards = truth_code(dataset), schema.cards
     return DatasetFacts(
         name=entry.label,
         key=entry.registry_key,
@@ -91,7 +88,7 @@ def _data_facts(entry: DataEntry) -> DatasetFacts:
         units=_units(dataset),
         folds=entry.folds,
         foldable=isinstance(dataset, OwnDataset) and "time" not in dataset.options,
-        file=file,
+        file=_file_facts(dataset) if isinstance(dataset, OwnDataset) else None,
         source=dataset.source,
         licence=dataset.licence,
         fingerprint=dataset.fingerprint,
@@ -109,3 +106,9 @@ def _units(dataset: Dataset) -> Units | None:
         return None
     n_valid, n_test = (len(np.unique(dataset.groups[part])) for part in ("valid", "test"))
     return Units("groups" if dataset.block is None else "blocks", n_test, dataset.block, n_valid)
+
+
+def _file_facts(dataset: OwnDataset) -> FileFacts:
+    return FileFacts(
+        dataset.path, dataset.options, dataset.schema_file, dataset.remarks, dataset.content
+    )  # fmt: skip
