@@ -22,6 +22,9 @@ from genzoo.registry import load_dataset, make_model
 from genzoo.results.record import REFERENCES, TRUTH
 from genzoo.seeding import check_seed
 
+# label, key in the registry, and the data set itself or its folds
+Labelled = tuple[str, str | None, list[Dataset]]
+
 
 def read_profile(name: str | None) -> Profile | None:
     if name is None:
@@ -77,26 +80,12 @@ def read_folds(folds: int | None) -> int | None:
     return int(folds)
 
 
-def read_datasets(datasets: Any, folds: int | None) -> list[tuple[str, str | None, list[Dataset]]]:
-    """The data sets with label and key, each as a list: itself, or its folds."""
+def read_datasets(datasets: Any, folds: int | None) -> list[Labelled]:
     expected = "expected a list of registry keys, paths and Datasets, or a dict {label: data}"
     if isinstance(datasets, Mapping):
-        found = []
-        for label, data in datasets.items():
-            if isinstance(data, (str, Path, Dataset)):
-                key, dataset = _one_dataset(data)
-                parts = [dataset] if folds is None else _folds_of(dataset, str(label), folds)
-            else:
-                key, turns = None, [None] if folds is None else [(i, folds) for i in range(folds)]
-                parts = [Dataset.from_data(data, str(label), fold=turn) for turn in turns]
-            found.append((str(label), key, parts))
+        found = [_labelled(str(label), data, folds) for label, data in datasets.items()]
     elif isinstance(datasets, (list, tuple)):
-        found = []
-        for data in datasets:
-            key, dataset = _one_dataset(data)
-            label = key or dataset.name
-            parts = [dataset] if folds is None else _folds_of(dataset, label, folds)
-            found.append((label, key, parts))
+        found = [_parted(None, *_one_dataset(data), folds) for data in datasets]
     else:
         raise ValueError(
             f"datasets: {expected}; got {type(datasets).__name__} (data without a name needs a "
@@ -106,6 +95,18 @@ def read_datasets(datasets: Any, folds: int | None) -> list[tuple[str, str | Non
         raise ValueError(f"datasets: {expected}; got none")
     _check_labels("datasets", [label for label, _, _ in found])
     return found
+
+
+def _labelled(label: str, data: Any, folds: int | None) -> Labelled:
+    if isinstance(data, (str, Path, Dataset)):
+        return _parted(label, *_one_dataset(data), folds)
+    turns = [None] if folds is None else [(i, folds) for i in range(folds)]
+    return label, None, [Dataset.from_data(data, label, fold=turn) for turn in turns]
+
+
+def _parted(label: str | None, key: str | None, dataset: Dataset, folds: int | None) -> Labelled:
+    label = (key or dataset.name) if label is None else label
+    return label, key, [dataset] if folds is None else _folds_of(dataset, label, folds)
 
 
 def _one_dataset(data: Any) -> tuple[str | None, Dataset]:

@@ -93,18 +93,14 @@ def provenance(model: GenerativeModel, test: LogProb, seed: int, notes: list[str
     if isinstance(model, Certifies):
         certifies: Certifies = model
         start = time.perf_counter()
-        gap, refused = attempt(
-            lambda: _certified(certifies, seed), "certifying the bound failed", notes
+        found, refused = attempt(
+            lambda: certifies.bidirectional(seed=seed), "certifying the bound failed", notes
         )
         seconds = time.perf_counter() - start
+        if found is not None:
+            lower, upper = found.lower.value, found.upper.value
+            gap = GapRecord(found.gap, found.stderr, found.n, found.estimator, lower, upper)
     return BoundRecord(median, low, gap, refused, seconds, test.estimator)
-
-
-def _certified(model: Certifies, seed: int) -> GapRecord:
-    gap = model.bidirectional(seed=seed)
-    return GapRecord(
-        gap.gap, gap.stderr, gap.n, gap.estimator, gap.lower.value, gap.upper.value
-    )  # fmt: skip
 
 
 def marginals(rows: np.ndarray, cards: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -53,12 +53,14 @@ def matrix(run: RunRecord, width: int) -> str:
         block.append(column)
         used += needs
     blocks.append(_aligned(block))
-    bad = [cell.record for cell in run.cells if not cell.ok]
-    reasons = [
-        f"{r.model} on {r.dataset}, seed {r.seed}{_fold_text(r)}: {r.status}: {_short(r.reason)}"
-        for r in bad
-    ]
+    reasons = [_why(cell.record) for cell in run.cells if not cell.ok]
     return "\n\n".join([*blocks, "\n".join([_legend(columns, len(run.seeds)), *reasons])])
+
+
+def _why(record: CellRecord) -> str:
+    fold = "" if record.fold is None else f", fold {record.fold + 1}"
+    what = f"{record.model} on {record.dataset}, seed {record.seed}{fold}"
+    return f"{what}: {record.status}: {_short(record.reason)}"
 
 
 def _legend(columns: Sequence[Sequence[str]], n_seeds: int) -> str:
@@ -72,10 +74,6 @@ def _legend(columns: Sequence[Sequence[str]], n_seeds: int) -> str:
         if any(mark in entry for column in columns for entry in column[1:]):
             legend += f"; {mark.strip()} {meaning}"
     return legend
-
-
-def _fold_text(record: CellRecord) -> str:
-    return "" if record.fold is None else f", fold {record.fold + 1}"
 
 
 def _entry(cells: Sequence[Result], n_folds: int, *, asked: bool) -> str:

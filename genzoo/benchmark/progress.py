@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Self
 
 from genzoo.benchmark.entries import Cell
@@ -22,15 +21,15 @@ class Display:
         self.news = news
 
     def __enter__(self) -> Self:
+        for line in self.news:
+            self.say(line)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
+    def __exit__(self, *_: object) -> None:
+        """The run ends, or is ended."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
 
     def start(self, cell: Cell) -> None:
         """A cell begins."""
@@ -40,7 +39,13 @@ class Display:
 
     def finish(self, cell: Cell, record: CellRecord) -> None:
         """A cell has its record. References are neither counted nor listed."""
-        self.done += not cell.is_reference
+        if not cell.is_reference:
+            self.done += 1
+            self.say(self.ended(cell, record))
+
+    def ended(self, cell: Cell, record: CellRecord) -> str:
+        """What to say of a cell that ended."""
+        return f"{cell.title}: {outcome_text(record)}"
 
 
 class Lines(Display):
@@ -50,26 +55,16 @@ class Lines(Display):
         super().__init__(total, kept, news)
         self.began: dict[str, float] = {}
 
-    def __enter__(self) -> Self:
-        for line in self.news:
-            print(line, file=sys.stderr, flush=True)
-        return self
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
     def start(self, cell: Cell) -> None:
         self.began[cell.key] = time.monotonic()
 
-    def finish(self, cell: Cell, record: CellRecord) -> None:
-        super().finish(cell, record)
-        if cell.is_reference:
-            return
+    def ended(self, cell: Cell, record: CellRecord) -> str:
         seconds = time.monotonic() - self.began[cell.key]
-        width = len(str(self.total))
-        print(
-            f"[{self.done:{width}}/{self.total}] {cell.title}: {outcome_text(record)} "
-            f"({seconds:.1f} s)",
-            file=sys.stderr,
-            flush=True,
-        )
+        place = f"[{self.done:{len(str(self.total))}}/{self.total}]"
+        return f"{place} {super().ended(cell, record)} ({seconds:.1f} s)"
 
 
 class Bars(Display):
@@ -95,40 +90,29 @@ class Bars(Display):
 
     def __enter__(self) -> Self:
         self.bars.start()
-        for line in self.news:
-            self._print(line)
-        return self
+        return super().__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
-    def _count(self) -> None:
-        title = f"{self.done} of {self.total} cells"
-        self.bars.update(self.overall, completed=self.done, title=title)
+    def say(self, line: str) -> None:
+        self.bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def start(self, cell: Cell) -> None:
-        self.tasks[cell.key] = self.bars.add_task(
-            "", total=1.0, title=cell.title, message="starting"
-        )
+        title = cell.title
+        self.tasks[cell.key] = self.bars.add_task("", total=1.0, title=title, message="starting")
 
     def advance(self, cell: Cell, fraction: float, message: str) -> None:
         self.bars.update(self.tasks[cell.key], completed=fraction, message=message)
 
     def finish(self, cell: Cell, record: CellRecord) -> None:
-        super().finish(cell, record)
         self.bars.remove_task(self.tasks.pop(cell.key))
+        super().finish(cell, record)
         self._count()
-        if cell.is_reference:
-            return
-        self._print(f"{cell.title}: {outcome_text(record)}")
 
-    def _print(self, line: str) -> None:
-        self.bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    def _count(self) -> None:
+        title = f"{self.done} of {self.total} cells"
+        self.bars.update(self.overall, completed=self.done, title=title)
 
 
 def choose_display(progress: bool, total: int, kept: int, news: Sequence[str]) -> Display:

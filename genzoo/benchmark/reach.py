@@ -215,12 +215,8 @@ def _wrapped_in(thing: Any) -> list[Any]:
             return [f for f in (thing.fget, thing.fset, thing.fdel) if f is not None]
         case functools.cached_property():
             return [thing.func]
-    return [] if isinstance(thing, type) else [*_wrapped(thing)]
-
-
-def _wrapped(thing: Any) -> Iterator[Any]:
-    with contextlib.suppress(AttributeError, KeyError):
-        yield thing.__dict__["__wrapped__"]
+    wrapped = {} if isinstance(thing, type) else getattr(thing, "__dict__", {})
+    return [wrapped["__wrapped__"]] if "__wrapped__" in wrapped else []
 
 
 def _source(thing: Any) -> str | None:

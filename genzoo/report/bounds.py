@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genzoo.results.contender import Contender, at
 from genzoo.results.numbers import DASH, number, with_error
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import BoundRecord, CellRecord
+from genzoo.results.record import CellRecord
 
 ESTIMATORS = {
     "elbo": "evidence lower bound",
@@ -48,10 +48,6 @@ def bounds(ranking: Ranking) -> list[Bound]:
     return [_bound(entry) for entry in ranking.entries if entry.kind != "exact"]
 
 
-def of_bound(record: CellRecord) -> BoundRecord | None:
-    return record.bound
-
-
 def of_calibration(name: str) -> Callable[[CellRecord], float | None]:
     """A number of the calibration."""
     return lambda record: (record.calibration or {}).get(name)
@@ -67,13 +63,13 @@ def _bound(entry: Entry) -> Bound:
     fit = entry.fit
     assert fit is not None
     names = [r.bound.estimator for r in fit.records if r.bound and r.bound.estimator]
-    low, weight = fit.mean(at(of_bound, lambda b: b.ess_low)), marginal_weight(entry)
+    low, weight = fit.mean(at(lambda r: r.bound, lambda b: b.ess_low)), marginal_weight(entry)
     gap, about = _gap(fit)
     return Bound(
         entry.model,
         entry.kind.replace("_", " "),
         [(name.upper(), ESTIMATORS.get(name, "")) for name in dict.fromkeys(names)],
-        _draws(fit.mean(at(of_bound, lambda b: b.ess_median))),
+        _draws(fit.mean(at(lambda r: r.bound, lambda b: b.ess_median))),
         _draws(low),
         low is not None and low < FEW_DRAWS,
         gap,
@@ -89,7 +85,10 @@ def _draws(value: float | None) -> str:
 
 
 def _gap(fit: Contender) -> tuple[str, str]:
-    gap, parts = fit.measured(at(of_bound, lambda b: b.gap)), [r.bound for r in fit.records]
+    gap, parts = (
+        fit.measured(at(lambda r: r.bound, lambda b: b.gap)),
+        [r.bound for r in fit.records],
+    )
     if gap is not None:
         n = next(part.gap.n for part in parts if part and part.gap)
         return with_error(*gap), f"on {n} of its own samples"

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from genzoo.report.advice import FEW_TEST_ROWS
 from genzoo.report.bounds import MUCH_MARGINAL, marginal_weight
-from genzoo.report.wording import NATS, learned, margin_of, shown, too_short
+from genzoo.report.wording import (
+    NATS,
+    learned,
+    margin_of,
+    of_all,
+    shown,
+    still_improving,
+    too_short,
+)
 from genzoo.results.advice import too_few
 from genzoo.results.choice import Choice, n_test
 from genzoo.results.numbers import count, listing, number, with_error
@@ -47,7 +55,8 @@ def finding(run: RunRecord, ranking: Ranking) -> Finding:
         sentences["truth"] = _against_truth(ranking, entry)
         sentences["no-skill"] = learned(choice) if choice.better is None else []
     sentences["below-baseline"] = _below_baseline(ranking)
-    sentences["improving"] = _improving(ranking)
+    improving = still_improving([e.model for e in ranking.entries if e.improving])
+    sentences["improving"] = [f"{words}." for words in improving]
     value = with_error(entry.value, entry.stderr, entry.kind)
     return Finding(name, entry.model, value, verdict, style, sentences)
 
@@ -79,18 +88,13 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
 
 
 def _alarm(ranking: Ranking) -> list[str]:
-    models = list(dict.fromkeys(c.model for c in ranking.alarms))
-    if not models:
-        return []
+    models = dict.fromkeys(c.model for c in ranking.alarms)
     verb = "claims" if len(models) == 1 else "claim"
-    return [
-        f"ALARM: {listing(models)} {verb} more than the truth allows; don't trust the numbers, "
-        f"which take no part in the choice."
-    ]
-
-
-def _names(entries: list[Entry]) -> str:
-    return listing([e.model for e in entries])
+    return of_all(
+        models,
+        f"ALARM: {{}} {verb} more than the truth allows; don't trust the numbers, which take no "
+        f"part in the choice.",
+    )
 
 
 def _shown(run: RunRecord, ranking: Ranking, choice: Choice) -> list[str]:
@@ -134,27 +138,13 @@ def _below_baseline(ranking: Ranking) -> list[str]:
     if baseline is None or baseline.value is None or baseline is ranking.chosen:
         return []
     below = [e for e in ranking.entries if e is not baseline and e.value < baseline.value]  # type: ignore[operator]
-    exact = [e for e in below if e.kind == "exact"]
-    bounds = [e for e in below if e.kind != "exact"]
-    sentences = []
-    if exact:
-        verb = "has" if len(exact) == 1 else "have"
-        sentences.append(f"{_names(exact)} {verb} no higher value than {BASELINE}.")
-    if bounds:
-        sentences.append(f"{_names(bounds)} can't be shown to beat {BASELINE}.")
-    return sentences
-
-
-def _improving(ranking: Ranking) -> list[str]:
-    improving = [e for e in ranking.entries if e.improving]
-    if not improving:
-        return []
-    verb = "was" if len(improving) == 1 else "were"
-    return [f"{_names(improving)} {verb} still improving when training stopped."]
-
-
-def _blocks(ranking: Ranking) -> str:
-    return count(ranking.choice.units, "block") if ranking.choice is not None else "blocks"
+    exact = [e.model for e in below if e.kind == "exact"]
+    bounds = [e.model for e in below if e.kind != "exact"]
+    verb = "has" if len(exact) == 1 else "have"
+    return [
+        *of_all(exact, f"{{}} {verb} no higher value than {BASELINE}."),
+        *of_all(bounds, f"{{}} can't be shown to beat {BASELINE}."),
+    ]
 
 
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
@@ -172,23 +162,22 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     for ranking in rankings:
         if ranking.chosen is not None and ranking.dataset.name not in few:
             wins.setdefault(ranking.chosen.model, []).append(ranking.dataset.name)
-    if wins:
-        ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
+    ordered = sorted(wins.items(), key=lambda item: -len(item[1]))
+    if ordered:
         chosen = [f"{model} on {listing(names)}" for model, names in ordered]
         sentences.append(f"Validation chose {'; '.join(chosen)}.")
-    if few:
-        sentences.append(f"On {listing(few)} there are too few validation rows to choose by.")
-    verdicts: dict[str, list[str]] = {}
+    sentences += of_all(few, "On {} there are too few validation rows to choose by.")
+    verdicts: dict[str, list[str]] = {"proven": [], "partly": []}
     for ranking in rankings:
         verdicts.setdefault(_verdict(run, ranking)[1], []).append(ranking.dataset.name)
-    if where := verdicts.get("proven"):
-        sentences.append(f"Its choice is proven better than every rival on {listing(where)}.")
-    if where := verdicts.get("partly"):
-        sentences.append(
-            f"On {listing(where)} it is proven better than every rival with an exact value; of "
-            f"those with a bound nothing is proven."
-        )
-    if wins and not {"proven", "partly"} & set(verdicts):
+    proven, partly = verdicts["proven"], verdicts["partly"]
+    sentences += of_all(proven, "Its choice is proven better than every rival on {}.")
+    sentences += of_all(
+        partly,
+        "On {} it is proven better than every rival with an exact value; of those with a bound "
+        "nothing is proven.",
+    )
+    if wins and not proven and not partly:
         sentences.append("On no data set is it proven better than all others.")
     return sentences
 
@@ -196,83 +185,75 @@ def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
 def cautions(run: RunRecord, rankings: list[Ranking], old_code: Sequence[str]) -> dict[str, str]:
     """What can't be concluded, and why, by kind."""
     entries = [e for ranking in rankings for e in ranking.entries]
-    found: dict[str, str] = {}
-    if old_code:
-        found["old-code"] = (
-            f"The code of {listing(old_code)} changed since these cells were run: their figures "
-            f"are those of older code, and the same comparison runs them anew."
-        )
-    found |= _of_models(run, entries) | _of_rows(rankings)
-    missing = [e for ranking in rankings for e in ranking.failed]
-    if missing:
-        where = listing([f"{e.model} on {e.dataset} ({e.status})" for e in missing])
-        found["missing"] = f"Cells without a result take no rank: {where}."
-    return found
+    missing = [f"{e.model} on {e.dataset} ({e.status})" for r in rankings for e in r.failed]
+    found = {
+        "old-code": of_all(
+            old_code,
+            "The code of {} changed since these cells were run: their figures are those of older "
+            "code, and the same comparison runs them anew.",
+        ),
+        **_of_models(run, entries),
+        **_of_rows(rankings),
+        "missing": of_all(missing, "Cells without a result take no rank: {}."),
+    }
+    return {kind: words for kind, said in found.items() for words in said}
 
 
-def _of_models(run: RunRecord, entries: list[Entry]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    bounds = list(dict.fromkeys(e.model for e in entries if e.kind == "lower_bound"))
-    if bounds:
-        found["bounds"] = (
-            f"{listing(bounds)}: a lower bound says how good a model is at least. One below an "
-            f"exact value does not mean that the model is worse."
-        )
-    much = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
-    if much:
-        where = listing([f"{e.model} on {e.dataset} ({number(w)})" for e, w in much])
-        found["marginals"] = (
-            f"{where}: the training marginals have more than a tenth of the weight in the "
-            f"calibrated model, so much of its likelihood is theirs, not the generator's."
-        )
-    estimates = list(dict.fromkeys(e.model for e in entries if e.kind == "estimate"))
-    if estimates:
-        found["estimates"] = (
-            f"{listing(estimates)}: estimates may lie on either side of the true value."
-        )
+def _of_models(run: RunRecord, entries: list[Entry]) -> dict[str, list[str]]:
+    weights = [(e, w) for e in entries for w in [marginal_weight(e)] if w and w > MUCH_MARGINAL]
+    found = {
+        "bounds": of_all(
+            [e.model for e in entries if e.kind == "lower_bound"],
+            "{}: a lower bound says how good a model is at least. One below an exact value does "
+            "not mean that the model is worse.",
+        ),
+        "marginals": of_all(
+            [f"{e.model} on {e.dataset} ({number(w)})" for e, w in weights],
+            "{}: the training marginals have more than a tenth of the weight in the calibrated "
+            "model, so much of its likelihood is theirs, not the generator's.",
+        ),
+        "estimates": of_all(
+            [e.model for e in entries if e.kind == "estimate"],
+            "{}: estimates may lie on either side of the true value.",
+        ),
+    }
     if len(run.seeds) == 1:
-        found["one-seed"] = (
+        found["one-seed"] = [
             "Each cell was trained once. The errors here are those of the test rows; how much "
             "another seed would change is not known, and what is proven is a difference between "
             "fitted models, not yet between their families."
-        )
-    improving = [e for e in entries if e.improving]
-    if improving:
-        where = listing([f"{e.model} on {e.dataset}" for e in improving])
-        found["improving"] = (
-            f"Still improving when training stopped: {where}. More training would "
-            f"raise these values, so their ranks belong to this budget."
-        )
+        ]
+    found["improving"] = of_all(
+        [f"{e.model} on {e.dataset}" for e in entries if e.improving],
+        "Still improving when training stopped: {}. More training would raise these values, so "
+        "their ranks belong to this budget.",
+    )
     return found
 
 
-def _of_rows(rankings: list[Ranking]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    judged = {r.dataset.name: n_test(r.choice.chosen) for r in rankings if r.choice}
-    short = {r.dataset.name for r in rankings if r.choice and r.choice.too_short}
-    few = {name: n for name, n in judged.items()
-           if 0 < n < FEW_TEST_ROWS and name not in short}  # fmt: skip
-    if few:
-        where = listing([f"{name} ({n})" for name, n in few.items()])
-        found["few-test-rows"] = (
-            f"Few test rows: {where}. Only large differences can be proven there, and the errors "
-            f"themselves are rough."
-        )
-    if short:
-        found["too-few-units"] = (
-            f"Too few independent test rows to prove anything: {listing(sorted(short))}."
-        )
-    blocks = [r for r in rankings if (u := r.dataset.facts.units) and u.what == "blocks"]
-    if blocks:
-        where = listing([f"{r.dataset.name} ({_blocks(r)})" for r in blocks])
-        found["blocks"] = (
-            f"The rows of {where} follow each other in a text or in time, so neighbours are alike: "
-            f"errors are those of blocks of rows, and say nothing of other texts or other times."
-        )
-    unknown = [r.dataset.name for r in rankings if r.truth is None]
-    if unknown:
-        found["truth-unknown"] = (
-            f"On {listing(unknown)} the truth is not known: no gap to it, and no alarm could be "
-            f"raised."
-        )
-    return found
+def _of_rows(rankings: list[Ranking]) -> dict[str, list[str]]:
+    names = {r.dataset.name: r.choice for r in rankings if r.choice}
+    short = sorted(name for name, choice in names.items() if choice.too_short)
+    rows = {name: n_test(c.chosen) for name, c in names.items() if name not in short}
+    blocks = [
+        f"{r.dataset.name} ({count(r.choice.units, 'block') if r.choice else 'blocks'})"
+        for r in rankings
+        if (units := r.dataset.facts.units) and units.what == "blocks"
+    ]
+    return {
+        "few-test-rows": of_all(
+            [f"{name} ({n})" for name, n in rows.items() if 0 < n < FEW_TEST_ROWS],
+            "Few test rows: {}. Only large differences can be proven there, and the errors "
+            "themselves are rough.",
+        ),
+        "too-few-units": of_all(short, "Too few independent test rows to prove anything: {}."),
+        "blocks": of_all(
+            blocks,
+            "The rows of {} follow each other in a text or in time, so neighbours are alike: "
+            "errors are those of blocks of rows, and say nothing of other texts or other times.",
+        ),
+        "truth-unknown": of_all(
+            [r.dataset.name for r in rankings if r.truth is None],
+            "On {} the truth is not known: no gap to it, and no alarm could be raised.",
+        ),
+    }

@@ -83,10 +83,6 @@ def _no_skill(choice: Choice) -> Line:
 
 
 def _left_out(run: RunRecord, dataset: str) -> list[tuple[str, str]]:
-    found = {}
-    for model in run.asked(dataset):
-        for fit in run.contenders(model, dataset):
-            for record in fit.records:
-                if record.label and record.label.left_out:
-                    found[model] = record.label.left_out
-    return list(found.items())
+    fits = (fit for model in run.asked(dataset) for fit in run.contenders(model, dataset))
+    labels = ((fit.model, record.label) for fit in fits for record in fit.records)
+    return [*{model: r.left_out for model, r in labels if r and r.left_out}.items()]

@@ -28,35 +28,24 @@ def matrix(run: RunRecord, rankings: list[Ranking], view: str) -> list[dict[str,
     rows = []
     models = ([TRUTH] if any(r.truth for r in rankings) else []) + run.models
     for model in models:
-        cells = []
-        for ranking in rankings:
-            known = [*ranking.entries, *ranking.failed]
-            entry = ranking.truth if model == TRUTH else _named(known, model)
-            if entry is None:
-                note = "not known" if model == TRUTH else "not asked for"
-                cells.append(_as_cell(DASH, "absent", note))
-            else:
-                cells.append(_matrix_cell(ranking, entry, view))
+        cells = [_matrix_cell(ranking, model, view) for ranking in rankings]
         rows.append({"model": model, "cells": cells, "baseline": model == BASELINE})
     return rows
 
 
-def _named(entries: list[Entry], model: str) -> Entry | None:
-    return next((e for e in entries if e.model == model), None)
-
-
-def _matrix_cell(ranking: Ranking, entry: Entry, view: str) -> dict[str, Any]:
+def _matrix_cell(ranking: Ranking, model: str, view: str) -> dict[str, Any]:
+    known = [ranking.truth] if model == TRUTH else [*ranking.entries, *ranking.failed]
+    entry = next((e for e in known if e is not None and e.model == model), None)
+    if entry is None:
+        return _as_cell(DASH, "absent", "not known" if model == TRUTH else "not asked for")
     if entry.value is None:
         return _as_cell(entry.status, "failed", entry.reason)
     text, note = _seen(ranking, entry, view)
     style = "truth" if entry.model == TRUTH else f"shade-{_shade(ranking, entry)}"
-    marks = [
-        *(["chosen"] if entry is ranking.chosen else []),
-        *(["highest"] if entry is ranking.best else []),
-    ]
+    marks = {"chosen": entry is ranking.chosen, "highest": entry is ranking.best}
     return _as_cell(text, style, note) | {
-        "chosen": "chosen" in marks,
-        "marks": ", ".join(marks),
+        "chosen": marks["chosen"],
+        "marks": ", ".join(mark for mark, holds in marks.items() if holds),
         "improving": entry.improving,
         "partial": len(entry.ok) < len(entry.cells),
         "alarm": any(c.model == entry.model for c in ranking.alarms),
@@ -64,21 +53,12 @@ def _matrix_cell(ranking: Ranking, entry: Entry, view: str) -> dict[str, Any]:
 
 
 def _as_cell(text: str, style: str, note: str) -> dict[str, Any]:
-    return {
-        "text": text,
-        "style": style,
-        "note": note,
-        "chosen": False,
-        "marks": "",
-        "improving": False,
-        "partial": False,
-        "alarm": False,
-    }
+    flags = dict.fromkeys(("chosen", "improving", "partial", "alarm"), False)
+    return {"text": text, "style": style, "note": note, "marks": "", **flags}
 
 
 def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
     """A cell's main text and its small second line."""
-    best = ranking.best
     if view == "bits":
         return upper_bound(number(entry.bits_per_dim, 4), entry.kind), ""
     if view == "gap":
@@ -90,10 +70,11 @@ def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
         note = f"{number(parameters, 0)} parameters" if parameters else ""
         return numbers.seconds(entry.mean_of(lambda r: r.train_seconds)), note
     text = with_error(entry.value, entry.stderr, entry.kind)
-    if entry.model == TRUTH or best is None or best.value is None or entry.value is None:
+    best = ranking.best
+    if entry.model == TRUTH or entry is best or best is None:
         return text, ""
-    if entry is best:
-        return text, ""
+    assert entry.value is not None
+    assert best.value is not None
     return text, number(entry.value - best.value, numbers.decimals(entry.stderr, entry.value))
 
 

@@ -69,11 +69,6 @@ def galleries(
     return found
 
 
-def columns_shown(schema: Schema) -> list[str]:
-    """The header of a table of sample rows."""
-    return [str(name) for name in schema.names[:MOST_COLUMNS]]
-
-
 def _gallery(gallery: Gallery, schema: Schema, rows: np.ndarray) -> Gallery:
     """The gallery with rows in the form of the data."""
     if schema.layout == "image":
@@ -85,7 +80,8 @@ def _gallery(gallery: Gallery, schema: Schema, rows: np.ndarray) -> Gallery:
         else:
             gallery.texts = [t[:MOST_CHARACTERS] for t in texts[:N_TEXTS]]
     else:
-        gallery.table = _cells(schema, rows[:N_TABLE_ROWS])
+        shown = _cells(schema, rows[:N_TABLE_ROWS])
+        gallery.table = [row[:MOST_COLUMNS] for row in shown]
     return gallery
 
 
@@ -104,13 +100,12 @@ def _cells(schema: Schema, rows: np.ndarray) -> list[list[str]]:
     """Values as texts; a cell of numbers is shown as one of them."""
     decoded: Any = schema.decode(rows)
     if isinstance(decoded, np.ndarray):
-        return [[str(v) for v in row[:MOST_COLUMNS]] for row in decoded.tolist()]
+        return [[str(v) for v in row] for row in decoded.tolist()]
     holes = decoded.isna().to_numpy()
+    rows_of = decoded.astype(object).to_numpy().tolist()
     return [
-        ["·" if hole else _text(value) for value, hole in zip(row, gone, strict=True)][
-            :MOST_COLUMNS
-        ]
-        for row, gone in zip(decoded.astype(object).to_numpy().tolist(), holes, strict=True)
+        ["·" if hole else _text(value) for value, hole in zip(row, gone, strict=True)]
+        for row, gone in zip(rows_of, holes, strict=True)
     ]
 
 
@@ -127,15 +122,10 @@ def marginals(
         return None
     distance = _distances(p, q)
     worst = np.argsort(-distance.mean(axis=0), kind="stable")[:N_MARGINALS]
-    drawn = [
-        (
-            str(schema.names[d]),
-            figures.marginal(
-                schema.variables[d], p[d], [(m, colours.get(m, 0), q[m][d]) for m in q]
-            ),
-        )
-        for d in worst
-    ]
+    drawn = []
+    for d in worst:
+        models = [(m, colours.get(m, 0), shares[d]) for m, shares in q.items()]
+        drawn.append((str(schema.names[d]), figures.marginal(schema.variables[d], p[d], models)))
     n = cells[0].record.n_sampled or 1
     means = sorted(zip(q, distance.mean(axis=1).tolist(), strict=True), key=lambda item: item[1])
     return Marginals(

@@ -15,10 +15,10 @@ from genzoo.results.choice import VERDICTS
 from genzoo.results.contender import Result
 from genzoo.results.numbers import DASH, number, upper_bound, with_error
 from genzoo.results.plan import DatasetFacts
-from genzoo.results.ranking import Entry, Ranking
+from genzoo.results.ranking import Entry, Ranking, Rival
 from genzoo.results.record import Measured
 from genzoo.results.run import DatasetRecord, RunRecord
-from genzoo.results.statistics import Difference, weakest
+from genzoo.results.statistics import weakest
 
 SHORT_FINGERPRINT = 12
 VERDICT_WORDS = {"truth": "the true model", "chosen": "validation's choice", **VERDICTS}
@@ -28,10 +28,10 @@ def section(
     run: RunRecord, ranking: Ranking, colours: dict[str, int], index: int
 ) -> dict[str, Any]:
     dataset = ranking.dataset
-    entries = ranking.entries
+    of_bounds = bounds(ranking)
     drawn = [ranking.truth.fit] if ranking.truth and ranking.truth.fit else []
     galleries = samples.galleries(dataset, [*drawn, *ranking.sampled], colours)
-    of_samples = quality(run, ranking)
+    names = [str(name) for name in dataset.schema.names] if dataset.schema else []
     return {
         "id": f"data-{index + 1}",
         "name": dataset.name,
@@ -46,18 +46,16 @@ def section(
         "spread": len(run.seeds) > 1,
         "folds": dataset.facts.folds,
         "gap": ranking.truth is not None,
-        "bounds": bounds(ranking),
-        "calibrated": any(b.calibration != DASH for b in bounds(ranking)),
-        "quality": of_samples,
+        "bounds": of_bounds,
+        "calibrated": any(b.calibration != DASH for b in of_bounds),
+        "quality": quality(run, ranking),
         "notes": _notes(run, dataset.name),
-        "text_score": any(_text_score(e) for e in entries),
+        "text_score": any(_text_score(e) for e in ranking.entries),
         "curves": _curves(dataset, ranking, colours, index),
         "galleries": galleries,
         "layout": dataset.facts.layout,
-        "columns": samples.columns_shown(dataset.schema) if dataset.schema else [],
-        "more_columns": max(0, len(dataset.schema.names) - samples.MOST_COLUMNS)
-        if dataset.schema
-        else 0,
+        "columns": names[: samples.MOST_COLUMNS],
+        "more_columns": max(0, len(names) - samples.MOST_COLUMNS),
         "completions": [g for g in galleries if g.completions],
         "marginals": samples.marginals(dataset, ranking.sampled, colours),
     }
@@ -93,30 +91,16 @@ def _entropy(entropy: Measured) -> str:
 
 
 def _ranked_rows(run: RunRecord, ranking: Ranking, colours: dict[str, int]) -> list[dict[str, Any]]:
-    rows = []
-    if ranking.truth:
-        rows.append(_ranked_row(run, ranking.truth, "", "truth", None, colours, alarm=False))
-    for rival in ranking.rivals:
-        alarm = any(c.model == rival.entry.model for c in ranking.alarms)
-        rows.append(
-            _ranked_row(
-                run, rival.entry, str(rival.rank), rival.verdict, rival.difference, colours,
-                alarm=alarm,
-            )
-        )  # fmt: skip
-    return rows
+    truth = [Rival(ranking.truth, 0, None, "truth")] if ranking.truth else []
+    alarming = {c.model for c in ranking.alarms}
+    return [
+        _ranked_row(run, rival, colours) | {"alarm": rival.entry.model in alarming}
+        for rival in (*truth, *ranking.rivals)
+    ]
 
 
-def _ranked_row(
-    run: RunRecord,
-    entry: Entry,
-    place: str,
-    verdict: str | None,
-    difference: Difference | None,
-    colours: dict[str, int],
-    *,
-    alarm: bool,
-) -> dict[str, Any]:
+def _ranked_row(run: RunRecord, rival: Rival, colours: dict[str, int]) -> dict[str, Any]:
+    entry, difference, verdict = rival.entry, rival.difference, rival.verdict
     behind, interval = DASH, ""
     if difference is not None:
         behind = with_error(difference.value, difference.stderr)
@@ -130,8 +114,7 @@ def _ranked_row(
     memory = entry.mean_of(lambda r: r.peak_memory_mb)
     places = numbers.decimals(entry.spread)
     return {
-        "place": place,
-        "alarm": alarm,
+        "place": str(rival.rank or ""),
         "model": entry.model,
         "colour": colours.get(entry.model),
         "value": with_error(entry.value, entry.stderr, entry.kind),
@@ -158,26 +141,27 @@ def _text_score(entry: Entry) -> str:
     score = None if entry.fit is None else entry.fit.measured(lambda r: r.text_score)
     if entry.fit is None or score is None:
         return ""
-    return with_error(
-        *score, weakest([r.text_score.kind for r in entry.fit.records if r.text_score])
-    )
+    kinds = [r.text_score.kind for r in entry.fit.records if r.text_score]
+    return with_error(*score, weakest(kinds))
 
 
 def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:
-    curves = []
-    for entry in ranking.entries:
-        for cell in entry.ok:
-            training = cell.record.training
-            points = [p for p in training.curve if p.valid is not None] if training else []
-            if points:
-                curves.append(
-                    figures.Curve(
-                        entry.model,
-                        colours[entry.model],
-                        np.array([p.seconds for p in points], dtype=float),
-                        np.array([p.valid for p in points], dtype=float),
-                    )
-                )
+    found = [
+        (entry.model, [p for p in training.curve if p.valid is not None])
+        for entry in ranking.entries
+        for training in (cell.record.training for cell in entry.ok)
+        if training is not None
+    ]
+    curves = [
+        figures.Curve(
+            model,
+            colours[model],
+            np.array([p.seconds for p in points], dtype=float),
+            np.array([p.valid for p in points], dtype=float),
+        )
+        for model, points in found
+        if points
+    ]
     entropy = dataset.facts.entropy
     reference = None
     if entropy is not None and entropy.value is not None:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from genzoo.report.bounds import of_bound, of_calibration
+from genzoo.report.bounds import of_calibration
 from genzoo.report.labels import NO_SKILL, no_skill
 from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
-from genzoo.results.contender import Contender, HasError, Result, at
+from genzoo.results.contender import Contender, Result, at
 from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.record import REFERENCES, CellRecord, LabelPart, Measured
@@ -43,12 +43,12 @@ MEANS: dict[str, Callable[[CellRecord], float | None]] = {
     "evaluate_seconds": lambda r: r.evaluate_seconds,
     "n_parameters": lambda r: r.n_parameters,
     "peak_memory_mb": lambda r: r.peak_memory_mb,
-    "bound.ess_median": at(of_bound, lambda b: b.ess_median),
-    "bound.ess_low": at(of_bound, lambda b: b.ess_low),
+    "bound.ess_median": at(lambda r: r.bound, lambda b: b.ess_median),
+    "bound.ess_low": at(lambda r: r.bound, lambda b: b.ess_low),
     **{f"calibration.{n}": of_calibration(n) for n in ("before", "after", "marginal_weight")},
 }
-MEASURED: dict[str, Callable[[CellRecord], HasError | None]] = {
-    "bound.gap": at(of_bound, lambda b: b.gap),
+MEASURED: dict[str, Callable[[CellRecord], Measured | None]] = {
+    "bound.gap": at(lambda r: r.bound, lambda b: b.gap),
     "text_score": lambda r: r.text_score,
 }
 TOLD: dict[str, Callable[[LabelPart], Measured | None]] = {
@@ -101,13 +101,9 @@ def every_number(run: RunRecord) -> pd.DataFrame:
 
 
 def _of_cell(cell: Result) -> Iterator[dict[str, Any]]:
-    same = {
-        "dataset": cell.dataset,
-        "model": cell.model,
-        "seed": cell.seed,
-        "fold": cell.record.fold,
-    }
-    for quantity, number in _leaves(cell.record.to_json()):
+    record = cell.record
+    same = {name: getattr(record, name) for name in ("dataset", "model", "seed", "fold")}
+    for quantity, number in _leaves(record.to_json()):
         yield same | {"quantity": quantity} | number
 
 
@@ -197,31 +193,28 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
 
 
 def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[str, Any]]:
-    chosen, what = choice.chosen, purpose.what
-    yield {"dataset": dataset, "model": chosen.model, "seed": chosen.seed, "value": choice.margin,
-           "quantity": f"margin of the {what}", "unit": purpose.unit_of_margin,
-           "note": "chosen"}  # fmt: skip
-    of_chosen = {"dataset": dataset, "model": chosen.model, "seed": chosen.seed}
+    what = purpose.what
+
+    def line_of(fit: Contender, quantity: str, value: float, **more: Any) -> dict[str, Any]:
+        same = {"dataset": dataset, "model": fit.model, "seed": fit.seed, "unit": purpose.unit}
+        return same | {"quantity": quantity, "value": value, **more}
+
+    of_margin = {"unit": purpose.unit_of_margin, "note": "chosen"}
+    yield line_of(choice.chosen, f"margin of the {what}", choice.margin, **of_margin)
     if choice.unseen is not None:
-        yield of_chosen | {"quantity": f"{what}, that may go unseen", "value": choice.unseen,
-                           "unit": purpose.unit}  # fmt: skip
+        yield line_of(choice.chosen, f"{what}, that may go unseen", choice.unseen)
     if choice.skill is not None:
-        best = choice.recommended
-        yield {"dataset": dataset, "model": best.model, "seed": best.seed, "unit": purpose.unit,
-               "quantity": "gain over the shares in training", "value": choice.skill.value,
-               "stderr": choice.skill.stderr}  # fmt: skip
+        gain, error = choice.skill.value, choice.skill.stderr
+        yield line_of(choice.recommended, "gain over the shares in training", gain, stderr=error)
     for against in choice.against:
-        d, other = against.difference, against.other
+        d, loss, other = against.difference, against.loss, against.other
         if d is None:
             continue
-        same = {"dataset": dataset, "model": other.model, "seed": other.seed, "unit": purpose.unit}
-        if against.loss is not None and against.loss is not d and against.within:
-            yield same | {"quantity": f"loss beside the margin of the {what}",
-                          "value": against.loss.value, "stderr": against.loss.stderr,
-                          "unit": purpose.unit_of_margin}  # fmt: skip
-        yield same | {"quantity": what, "value": d.value, "stderr": d.stderr,
-                      "note": against.verdict}  # fmt: skip
-        yield from _ends(same | {"quantity": what}, d)
+        if loss is not None and loss is not d and against.within:
+            yield line_of(other, f"loss beside the margin of the {what}", loss.value,
+                          stderr=loss.stderr, unit=purpose.unit_of_margin)  # fmt: skip
+        yield line_of(other, what, d.value, stderr=d.stderr, note=against.verdict)
+        yield from _ends(line_of(other, what, d.value), d)
 
 
 def _ends(line: dict[str, Any], difference: Difference) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ Nothing is called better that is not proven so, and nothing is called equal for 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from genzoo.results.choice import LEAST, Against, Choice, is_faster
@@ -15,6 +15,17 @@ from genzoo.results.numbers import listing, number, seconds, with_error
 from genzoo.results.record import BASELINE
 from genzoo.results.run import RunRecord
 from genzoo.results.statistics import FEWEST_UNITS, Difference
+
+
+def of_all(found: Iterable[str], sentence: str) -> list[str]:
+    """A sentence about what was found, which is named in place of ``{}``; none of nothing."""
+    names = listing(found)
+    return [sentence.format(names)] if names else []
+
+
+def still_improving(models: Collection[str]) -> list[str]:
+    verb = "was" if len(models) == 1 else "were"
+    return of_all(models, f"{{}} {verb} still improving when training stopped")
 
 
 def number_of(n: int, what: str) -> str:
@@ -83,6 +94,7 @@ def shown(choice: Choice, unit: Unit, margin: str, *, same_score: bool = True) -
         margin: within which a lighter one may take its place.
         same_score: whether the margin is one of the scores; else of cases told right.
     """
+    of_margin = unit if same_score else POINTS
     name = "It" if choice.recommended is choice.chosen else choice.chosen.model
     words = []
     worse, within, alike, opened = (
@@ -98,13 +110,13 @@ def shown(choice: Choice, unit: Unit, margin: str, *, same_score: bool = True) -
     if within:
         words.append(
             f"Shown to lose less than {margin} to {choice.chosen.model}: "
-            f"{listing([_loss(a, unit if same_score else POINTS) for a in within])}."
+            f"{listing(_beside(a.other, a.loss, of_margin) for a in within)}."
         )
     if alike:
         largest = choice.unseen
         words.append(
             f"Nothing that is worth a choice is shown between {choice.chosen.model} and "
-            f"{listing([_gap(a, unit) for a in alike])}"
+            f"{listing(_beside(a.other, a.difference, unit, rare=a.rare) for a in alike)}"
             + (
                 f": differences of up to {unit.about(max(largest, LEAST))}{unit.name} could have "
                 f"gone unseen."
@@ -129,18 +141,10 @@ def _nearest(worse: list[Against], unit: Unit) -> str:
     )
 
 
-def _gap(against: Against, unit: Unit) -> str:
-    remark = ", if rare rows don't make up for it" if against.rare else ""
-    return _beside(against.other, against.difference, unit, remark)
-
-
-def _loss(against: Against, unit: Unit) -> str:
-    return _beside(against.other, against.loss, unit)
-
-
-def _beside(other: Contender, d: Difference | None, unit: Unit, remark: str = "") -> str:
+def _beside(other: Contender, d: Difference | None, unit: Unit, *, rare: bool = False) -> str:
     if d is None:
         return other.model
+    remark = ", if rare rows don't make up for it" if rare else ""
     side = "behind" if d.value >= 0 else "ahead"
     return f"{other.model} ({unit.error(abs(d.value), d.stderr)} {side}{remark})"
 

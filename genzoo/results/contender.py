@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,16 +17,6 @@ import numpy as np
 from genzoo.results.record import CellRecord, LabelPart, Measured
 from genzoo.results.statistics import weakest
 from genzoo.values import Kind, LogProb, Score
-
-ARRAYS = ("log_prob", "rows", "groups", "label_log_prob", "label_no_skill", "label_right",
-          "label_groups")  # fmt: skip
-
-
-class HasError(Protocol):
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def stderr(self) -> float | None: ...
 
 
 class Counted(Protocol):
@@ -82,11 +72,12 @@ class Result:
 
 
 def arrays(file: Path) -> dict[str, np.ndarray]:
-    """Those of ``ARRAYS`` that a file holds; none where there is no file."""
+    """Those of a ``Result`` that a file holds; none where there is no file."""
     if not file.is_file():
         return {}
+    names = [f.name for f in fields(Result)]
     with np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in ARRAYS if name in stored.files}
+        return {name: stored[name] for name in names if name in stored.files}
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,40 +137,39 @@ class Contender:
 
     def mean(self, of: Callable[[CellRecord], float | None]) -> float | None:
         """The mean over folds of a number of the records; None where one lacks it."""
-        found = [v for r in self.records for v in [of(r)] if v is not None]
-        return None if len(found) < len(self.cells) else float(np.mean(found))
+        return self._average(of, [1] * len(self.cells))
 
     def over_rows(self, of: Callable[[CellRecord], float | None]) -> float | None:
         """The mean over the test rows of all folds of a number of the records; None where one
         lacks it."""
-        found = [v for r in self.records for v in [of(r)] if v is not None]
-        if len(found) < len(self.cells):
-            return None
-        return float(np.average(found, weights=[r.n_test for r in self.records]))
+        return self._average(of, [r.n_test for r in self.records])
 
     def pooled(
         self, part: Callable[[CellRecord], P | None], of: Callable[[P], float | None]
     ) -> float | None:
         """The mean over the rows of all folds of a number of a part; None where a fold lacks it."""
-        parts = [p for r in self.records for p in [part(r)] if p is not None]
-        found = [v for p in parts for v in [of(p)] if v is not None]
+        return self._average(at(part, of), [p.n if p else 0 for p in map(part, self.records)])
+
+    def _average(
+        self, of: Callable[[CellRecord], float | None], weights: Sequence[int]
+    ) -> float | None:
+        found = [v for v in map(of, self.records) if v is not None]
         if len(found) < len(self.cells):
             return None
-        return float(np.average(found, weights=[p.n for p in parts]))
+        return float(np.average(found, weights=weights))
 
     def count(self, part: Callable[[CellRecord], Counted | None]) -> int:
         """The rows that a part is about, of all folds."""
-        return sum(p.n for r in self.records for p in [part(r)] if p is not None)
+        return sum(p.n for p in map(part, self.records) if p is not None)
 
-    def measured(self, of: Callable[[CellRecord], HasError | None]) -> tuple[float, float] | None:
+    def measured(self, of: Callable[[CellRecord], Measured | None]) -> tuple[float, float] | None:
         """The mean over folds of something measured, and its standard error; None where a fold
         lacks either: a mean of other folds would be one of other rows."""
-        parts = [p for r in self.records for p in [of(r)] if p is not None]
-        pairs = [(p.value, p.stderr) for p in parts if p.value is not None]
-        found = [(value, stderr) for value, stderr in pairs if stderr is not None]
+        parts = [p for p in map(of, self.records) if p is not None]
+        found = [(p.value, p.stderr) for p in parts if None not in (p.value, p.stderr)]
         if len(found) < len(self.cells):
             return None
-        values, errors = np.array(found).T
+        values, errors = np.array(found, dtype=float).T
         return float(np.mean(values)), float(np.sqrt(np.sum(errors**2))) / len(found)
 
     def metric(self, name: str) -> tuple[float, float] | None:
@@ -189,13 +179,8 @@ class Contender:
     def told(self, of: Callable[[LabelPart], Measured | None]) -> tuple[float, float] | None:
         """How well the label of the test rows of all folds is told, with its error; None where a
         fold lacks it."""
-        parts = [p for r in self.records for p in [of_test_labels(r)] if p is not None]
-        found = [
-            (p.n, m.value, m.stderr)
-            for p in parts
-            for m in [of(p)]
-            if m is not None and m.value is not None
-        ]
+        parts = [(p.n, of(p)) for p in map(of_test_labels, self.records) if p is not None]
+        found = [(n, m.value, m.stderr) for n, m in parts if m is not None and m.value is not None]
         if len(found) < len(self.cells):
             return None
         n, values, errors = np.array(found, dtype=float).T  # an error that is None is nan

@@ -7,19 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MARKS = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ "}
-_ASCII = str.maketrans(
-    {
-        "≥": ">=",
-        "≤": "<=",
-        "≈": "~",
-        "−": "-",
-        "±": "+-",
-        "∞": "inf",
-        "→": "to",
-        "‖": "||",
-        "—": "-",
-    }
-)
+_ASCII = str.maketrans({"≥": ">=", "≤": "<=", "≈": "~", "−": "-", "±": "+-", "∞": "inf",
+                        "→": "to", "‖": "||", "—": "-"})  # fmt: skip
 DASH = "—"
 
 

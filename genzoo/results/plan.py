@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from genzoo.results.record import FORMAT, Measured, read_json
+from genzoo.results.record import FORMAT, Measured, read_file
 from genzoo.results.typed import Typed, added_later
 
 
@@ -150,12 +150,8 @@ def read_plan(folder: str | Path) -> Plan:
         raise ValueError(f"folder: expected a path; got {folder!r}")
     file = Path(folder) / "plan.json"
     try:
-        value = read_json(file, absent=None)
+        return read_file(Plan, file, "plan", absent=None)
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"folder: expected a run's folder; {folder} has no plan.json") from None
     except OSError as error:
         raise ValueError(f"folder: {folder} can't be read: {error.strerror}") from None
-    try:
-        return Plan.from_json(value, "plan")
-    except ValueError as error:
-        raise ValueError(f"folder: {file} is damaged: {error}") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from genzoo.results.choice import Against, Choice, choose_likelihood, choose_samples
+from genzoo.results.choice import Choice, choose_likelihood, choose_samples
 from genzoo.results.contender import Contender, Result, likeliest
 from genzoo.results.record import BASELINE, TRUTH, CellRecord
 from genzoo.results.run import DatasetRecord, RunRecord
@@ -128,16 +128,17 @@ def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
     entries = [summarise(run, m, dataset.name) for m in run.asked(dataset.name)]
     for entry in entries:
         entry.gap = _gap(truth, entry)
-    done = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0.0))
     # a rounded record may leave values equal: then the exact one is named first
-    done.sort(key=lambda e: (-round(e.value or 0.0, 9), e.kind != "exact"))
+    done = sorted(
+        (e for e in entries if e.value is not None),
+        key=lambda e: (-round(e.value or 0.0, 9), e.kind != "exact", -(e.value or 0.0)),
+    )
     choice = choose_likelihood(run, dataset.name)
-    against = {} if choice is None else {a.other.model: a for a in choice.against}
-    rivals = []
-    for i, entry in enumerate(done):
-        is_chosen = choice is not None and entry.model == choice.chosen.model
-        found = against.get(entry.model)
-        rivals.append(Rival(entry, i + 1, _of(found), "chosen" if is_chosen else _said(found)))
+    said: dict[str, tuple[Difference | None, str]] = {}
+    if choice is not None:
+        said = {a.other.model: (a.difference, a.verdict) for a in choice.against}
+        said[choice.chosen.model] = None, "chosen"
+    rivals = [Rival(e, i + 1, *said.get(e.model, (None, None))) for i, e in enumerate(done)]
     cells = [c for e in entries for c in e.cells]
     return Ranking(
         dataset,
@@ -157,14 +158,6 @@ def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Contend
     fits = [] if choice is None else [choice.chosen, *(a.other for a in choice.against)]
     chosen = {fit.model: fit for fit in fits}
     return [chosen.get(e.model, e.fit) for e in entries if e.fit is not None]
-
-
-def _of(found: Against | None) -> Difference | None:
-    return None if found is None else found.difference
-
-
-def _said(found: Against | None) -> str | None:
-    return None if found is None else found.verdict
 
 
 def summarise(run: RunRecord, model: str, dataset: str) -> Entry:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from genzoo.fitting import Training
 from genzoo.results.typed import Typed, added_later
@@ -22,6 +22,7 @@ REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and 
 BASELINE = "independent"
 
 Status = Literal["ok", "failed", "unsupported"]
+T = TypeVar("T", bound=Typed)
 
 
 @dataclass(frozen=True)
@@ -33,22 +34,18 @@ class Measured(Typed):
 
 
 @dataclass(frozen=True)
-class MetricRecord(Typed):
+class MetricRecord(Measured):
     """What a metric gave."""
 
-    value: float | None
-    stderr: float | None
     unit: str
     higher_is_better: bool
     kind: str
 
 
 @dataclass(frozen=True)
-class GapRecord(Typed):
+class GapRecord(Measured):
     """The gap that certifies an estimator, on ``n`` samples of the model's own."""
 
-    value: float | None
-    stderr: float | None
     n: int
     estimator: str | None
     lower: float | None
@@ -129,11 +126,9 @@ class AlarmRecord(Typed):
 
 
 @dataclass(frozen=True)
-class TextScore(Typed):
+class TextScore(Measured):
     """Nats per character of running text."""
 
-    value: float | None
-    stderr: float | None
     kind: Kind
     n_characters: int
 
@@ -213,10 +208,11 @@ class CellRecord(Typed):
         return self.status in ("ok", "unsupported") and self.code is not None
 
 
-def read_json(file: Path, absent: int | None) -> Any:
+def read_file(kind: type[T], file: Path, where: str, absent: int | None) -> T:
     """What a file of a run's folder holds.
 
     Args:
+        where: what an error calls it.
         absent: the format of a file that states none.
 
     Raises:
@@ -233,13 +229,11 @@ def read_json(file: Path, absent: int | None) -> Any:
             f"folder: {file} is of another format, {found}, than this version's, {FORMAT}; run "
             f"compare into a new folder"
         )
-    return value
+    try:
+        return kind.from_json(value, where)
+    except ValueError as error:
+        raise ValueError(f"folder: {file} is damaged: {error}") from error
 
 
 def read_record(file: Path) -> CellRecord:
-    """The record in a file; raises as ``read_json``."""
-    value = read_json(file, FORMAT)
-    try:
-        return CellRecord.from_json(value, "record")
-    except ValueError as error:
-        raise ValueError(f"folder: {file} is damaged: {error}") from error
+    return read_file(CellRecord, file, "record", FORMAT)
