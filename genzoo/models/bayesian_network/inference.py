@@ -210,9 +210,13 @@ class Network:
                 open_ += above
             order += [u for u in self.order if u in needed]
             placed |= needed
-        return particles.Process(
-            order, self.cards, lambda n: _Walk(self.conditionals), int(self.cards.max()), self.end
-        )
+
+        def log_probs(v: int, codes: np.ndarray) -> np.ndarray:
+            conditional = self.conditionals[v]
+            return conditional.log_masses(codes[:, conditional.parents])
+
+        walk = particles.Memoryless(log_probs)
+        return particles.Process(order, self.cards, lambda n: walk, int(self.cards.max()), self.end)
 
     def _plans(
         self, rows: np.ndarray, hidden: np.ndarray, barred: np.ndarray | None = None
@@ -323,21 +327,6 @@ class Network:
         flat = codes.reshape(B * G, -1)
         values = conditional.log_mass(flat[:, :-1], flat[:, -1])
         return Factor(scope, values.reshape(B, *cards))
-
-
-class _Walk:
-    """Particles on their way through a network: nothing is to be remembered but their codes."""
-
-    def __init__(self, conditionals: Sequence[Conditional]) -> None:
-        self.conditionals = conditionals
-
-    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
-        """(N, M) log masses of the codes of v, given those of its parents in ``codes`` (N, D)."""
-        conditional = self.conditionals[v]
-        return conditional.log_masses(codes[:, conditional.parents])
-
-    def follow(self, ancestors: np.ndarray) -> None:
-        """Nothing: the codes are all that the conditionals look at."""
 
 
 def _spread(factor: Factor, scope: tuple[int, ...]) -> np.ndarray:

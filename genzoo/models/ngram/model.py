@@ -39,6 +39,8 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from genzoo import draws
@@ -52,7 +54,7 @@ from genzoo.models.shared import particles
 from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
 from genzoo.parameters import Interval, Options
-from genzoo.seeding import check_seed, numpy_rng
+from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb, Score
@@ -169,7 +171,7 @@ class NGram(GenerativeModel, ScoresText):
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         codes = self.coarsening_.to_bins(rows)
         shares = self.coarsening_.log_shares(rows)
-        holes = self._has_holes(codes)
+        holes = particles.has_holes(codes[:, self.contexts_.order])
         prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
         parts = []
         if len(prefix):
@@ -191,11 +193,6 @@ class NGram(GenerativeModel, ScoresText):
             result.value + shares, result.kind, result.stderr, result.estimator, result.ess
         )
 
-    def _has_holes(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) whether something is missing before an observed entry, in the order of reading."""
-        observed = rows[:, self.contexts_.order] != MISSING
-        return (observed[:, 1:] & ~observed[:, :-1]).any(axis=1)
-
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) log mass of each bin given its context; 0 for ``MISSING`` and after an END."""
         terms = np.zeros(rows.shape)
@@ -213,7 +210,7 @@ class NGram(GenerativeModel, ScoresText):
         return np.log(self.tree_.mass(events.group, _values(events, self.tree_.K), events.x))
 
     def _masses(self, v: int, rows: np.ndarray) -> np.ndarray:
-        """(n, M) masses of the bins of variable v, given those that it looks at in rows (n, D)."""
+        """(n, cards[v]) masses of the bins of v, given those that it looks at in rows (n, D)."""
         padded, contexts = self.contexts_.padded(rows), self.contexts_
         values = padded[:, contexts.sources[v, : self.tree_.K]].astype(np.int64)
         masses = self.tree_.masses(np.full(len(rows), contexts.group[v]), values)
@@ -222,7 +219,7 @@ class NGram(GenerativeModel, ScoresText):
             ended = rows[:, v - 1] == end
             masses[ended] = 0.0
             masses[ended, end] = 1.0
-        return masses
+        return masses[:, : int(self.coarsening_.cards[v])]
 
     def _conditionals(self) -> Conditionals:
         contexts, D = self.contexts_, self.schema_.D
@@ -233,16 +230,17 @@ class NGram(GenerativeModel, ScoresText):
                 used = np.append(used, v - 1)
             looks_at.append(np.unique(used[used < D]))
 
-        def masses(v: int, rows: np.ndarray) -> np.ndarray:
-            return self._masses(v, rows)[:, : int(self.coarsening_.cards[v])]
-
-        return Conditionals(contexts.order, self.coarsening_.cards, looks_at, masses)
+        return Conditionals(contexts.order, self.coarsening_.cards, looks_at, self._masses)
 
     def _process(self) -> particles.Process:
+        def log_probs(v: int, codes: np.ndarray) -> np.ndarray:
+            with np.errstate(divide="ignore"):
+                return np.log(self._masses(v, codes))
+
         return particles.Process(
             order=self.contexts_.order.tolist(),
             cards=self.coarsening_.cards,
-            walk=lambda n: _Walk(self),
+            walk=lambda n: particles.Memoryless(log_probs),
             numbers=self.schema_.D + self.contexts_.B + self.tree_.M,
             end=self.schema_.end,
         )
@@ -262,7 +260,7 @@ class NGram(GenerativeModel, ScoresText):
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
         """Rows of bins whose observed entries are a prefix: what is missing before the last of them
         drawn, given all of them."""
-        holes = np.flatnonzero(self._has_holes(given))
+        holes = np.flatnonzero(particles.has_holes(given[:, self.contexts_.order]))
         if len(holes) == 0:
             return given
         filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
@@ -288,18 +286,8 @@ class NGram(GenerativeModel, ScoresText):
     def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
         """Nats per character of a text of any length.
 
-        Args:
-            text: one or more characters of the alphabet.
-            context: characters of a sliding window, at most T, that begins anew as a row does;
-                None: no window, every character is given all the context that the model uses.
-            stride: characters from one window to the next, at most ``context``; None: half of it.
-
-        Returns:
-            Score: mean log mass a character, exact; ``stderr`` as in ``ScoresText.score_text``.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, an empty text, a bad window.
+        As ``ScoresText.score_text``, but where neither ``context`` nor ``stride`` is given there
+        is no window: every character is given all the context that the model uses.
         """
         if context is not None or stride is not None:
             return super().score_text(text, context, stride)
@@ -309,34 +297,16 @@ class NGram(GenerativeModel, ScoresText):
         starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
         return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
 
-    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
-        """The prompt and what the model writes after it, each character given its full context.
-
-        Args:
-            prompt: characters of the alphabet; may be empty.
-            n_chars: how many to add (fewer where an END comes, or T characters are reached where
-                strings have an END).
-            seed: the same seed writes the same text.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, and for a prompt of over T characters
-                where strings have an END.
-        """
-        codes, total = self._start_of(prompt, n_chars)
-        end = self.schema_.end
-        rng = numpy_rng(check_seed(seed), "ngram", "complete")
-        before = [UNKNOWN if end is None else self.contexts_.edge]
-        for _ in range(total - len(codes)):
+    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
+        """Each code is given its full context, however long the text is."""
+        rng = numpy_rng(seed, "ngram", "complete")
+        before = [UNKNOWN if self.schema_.end is None else self.contexts_.edge]
+        while True:
             known = (before + codes)[: -self.tree_.K - 1 : -1]
             values = np.full((1, self.tree_.K), UNKNOWN)
             values[0, : len(known)] = known
             masses = self.tree_.masses(np.zeros(1, dtype=np.int64), values)
-            code = int(draws.categorical(masses, rng)[0])
-            if code == end:
-                break
-            codes.append(code)
-        return self._spell(codes)
+            yield int(draws.categorical(masses, rng)[0])
 
     # ---------------------------------------------------------------- state
 
@@ -371,22 +341,6 @@ class NGram(GenerativeModel, ScoresText):
         """Distinct pairs of a context and a symbol that were counted, and the shares in bins."""
         pairs = sum(len(level.pairs) for level in self.tree_.levels)
         return pairs + self.coarsening_.n_parameters
-
-
-class _Walk:
-    """Particles on their way through the variables: all they need is their codes."""
-
-    def __init__(self, model: NGram) -> None:
-        self.model = model
-
-    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
-        """(N, cards[v]) log masses of the bins of v, given those before it in ``codes`` (N, D)."""
-        card = int(self.model.coarsening_.cards[v])
-        with np.errstate(divide="ignore"):
-            return np.log(self.model._masses(v, codes)[:, :card])
-
-    def follow(self, ancestors: np.ndarray) -> None:
-        """Nothing is kept between the steps."""
 
 
 def _values(events: Events, K: int) -> np.ndarray:
