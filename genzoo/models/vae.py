@@ -44,7 +44,6 @@ from torch import Tensor, nn
 from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Decoder, Proposal
-from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.importance import CHUNK_FLOATS, log_prior_ratio
 from genzoo.models.neural.latent import LatentFamily
 from genzoo.models.neural.modules import load_weights, multiplications, n_weights, weights_of
@@ -177,21 +176,8 @@ class VAE(LatentFamily):
         return self.network_.proposal
 
     @property
-    def _decoder(self) -> Decoder:
+    def _observation(self) -> Decoder:
         return self.network_.decoder
-
-    @property
-    def _heads(self) -> Heads:
-        return self._decoder.heads
-
-    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        return self._decoder.row_log_prob(z, x)
-
-    def _log_table(self, z: Tensor) -> Tensor:
-        return self._heads.log_probs_all(self._decoder(z))
-
-    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        return self._heads.sample(self._decoder(z), generator)
 
     # ---------------------------------------------------------------- the latent space
 
@@ -234,7 +220,9 @@ class VAE(LatentFamily):
 
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         propose = self._latent_model(rows).propose
-        parts = torch.as_tensor(rows).split(max(1, CHUNK_FLOATS // self._decoder.floats_per_draw))
+        parts = torch.as_tensor(rows).split(
+            max(1, CHUNK_FLOATS // self._observation.floats_per_draw)
+        )
         with torch.no_grad():
             means, log_sds = zip(*(propose(x.to(self._device)) for x in parts), strict=True)
         return torch.cat(means), torch.cat(log_sds)
@@ -242,9 +230,9 @@ class VAE(LatentFamily):
     @torch.no_grad()
     def _likeliest(self, mean: np.ndarray) -> np.ndarray:
         """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
-        heads, parts = self._heads, []
+        decoder, heads, parts = self._observation, self._observation.heads, []
         for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // (heads.D * heads.M))):
-            parts.append(heads.settled(self._log_table(z.to(self._device)).argmax(dim=-1)))
+            parts.append(heads.settled(decoder.log_table(z.to(self._device)).argmax(dim=-1)))
         return torch.cat(parts).cpu().numpy()
 
     # ---------------------------------------------------------------- state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,35 +78,22 @@ class Game:
         return dataclasses.replace(RECIPE, steps=min(RECIPE.steps, affordable))
 
 
-@dataclass(frozen=True, eq=False)
-class PriorBound:
-    """The bound with draws from the prior, the same for all rows.
+def prior_bound(
+    rows: Tensor, generator: Generator, latent_dim: int, noise: torch.Generator
+) -> Callable[[], np.ndarray]:
+    """The bound of rows (n, D) with draws from the prior, the same for all rows and each time:
+    (n,) nats, at the temperature that is best on average."""
+    K = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN_FLOATS // rows.numel()))
+    z = torch.randn((K, latent_dim), generator=noise, device=noise.device)
 
-    Attributes:
-        generator: whose checkpoints are compared.
-        rows: (n, D) codes to compare them on.
-        z: (K, Z) the draws.
-    """
-
-    generator: Generator
-    rows: Tensor
-    z: Tensor
-
-    @classmethod
-    def on(
-        cls, rows: Tensor, generator: Generator, latent_dim: int, noise: torch.Generator
-    ) -> PriorBound:
-        K = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN_FLOATS // rows.numel()))
-        z = torch.randn((K, latent_dim), generator=noise, device=noise.device)
-        return cls(generator, rows, z)
-
-    def __call__(self) -> np.ndarray:
-        """(n,) nats, at the temperature that is best on average."""
-        generator, bounds = self.generator, []
-        outputs = generator.decoder(self.z).unsqueeze(1)
+    def bound() -> np.ndarray:
+        bounds = []
+        outputs = generator.decoder(z).unsqueeze(1)
         for s in TEMPERATURES:
             generator.calibrate(s, FIRST_MARGINAL)
-            log_p = generator.log_prob_at(outputs, self.rows)  # (K, n)
-            bounds.append((log_p.logsumexp(dim=0) - math.log(len(self.z))).double().cpu().numpy())
+            log_p = generator.log_prob_at(outputs, rows)  # (K, n)
+            bounds.append((log_p.logsumexp(dim=0) - math.log(K)).double().cpu().numpy())
         generator.calibrate(1.0, FIRST_MARGINAL)
         return max(bounds, key=np.mean)
+
+    return bound

@@ -40,6 +40,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.decoder = Decoder(as_seen(schema), latent_dim, width)
+        self.floats_per_draw = self.decoder.floats_per_draw
         self.heads = Heads(schema)
         # where the marginal's draw replaces an END, the codes that follow must be there
         self.unstopped = Heads(dataclasses.replace(schema, end=None))

@@ -204,6 +204,14 @@ class Decoder(nn.Module):
         """
         return self.heads.row_log_prob(self(z), x)
 
+    def log_table(self, z: Tensor) -> Tensor:
+        """(N, D, M) log mass of every code given z (N, Z)."""
+        return self.heads.log_probs_all(self(z))
+
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, D) codes from p(x | z) for z (N, Z)."""
+        return self.heads.sample(self(z), generator)
+
 
 class _Hidden(nn.Module):
     """A residual hidden layer."""
