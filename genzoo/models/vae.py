@@ -100,8 +100,6 @@ class VAE(LatentFamily):
     Attributes:
         n_importance_: K of ``log_prob``.
         estimator_: the estimator that ``log_prob`` uses.
-
-    References: see the module.
     """
 
     fits_missing = True

@@ -74,10 +74,6 @@ class Settings:
         finer = [b for coarser, b in zip((0, *BINS), BINS, strict=False) if coarser < longest]
         return finer or [BINS[0]]
 
-    @property
-    def averages(self) -> bool:
-        return self.structure == "greedy" and self.n_trees > 1
-
 
 def learn(
     settings: Settings, rows: np.ndarray, valid: np.ndarray | None, fit: Fit, record: Fit
@@ -98,8 +94,7 @@ def learn(
     best: tuple[Candidate, Search] | None = None
     options, tried = settings.bins, 0
     for most_bins in options:
-        if tried and not fit.may("bins", clock=fit.clock.part(TREES_SHARE)):
-            fit.stop("bins")
+        if tried and not fit.goes_on("bins", clock=fit.clock.part(TREES_SHARE)):
             break
         with even_part(fit, f"{most_bins} bins", tried, len(options) + 1) as own:
             search = Search(settings, rows, valid, most_bins)
@@ -112,7 +107,7 @@ def learn(
         best = found, search
     assert best is not None
     single, search = best
-    if not settings.averages:
+    if settings.structure != "greedy" or settings.n_trees == 1:
         return single
     with even_part(fit, "averages", tried, len(options) + 1) as own:
         average = search.average(single, own, fit.rng("bayesian_network", "bootstrap"))
@@ -190,7 +185,15 @@ class Search:
             self.information = mutual_information(self.rows, fit, fit.clock.part(INFORMATION_SHARE))
             yield self._chow_liu(self.information)
             if len(self.cards) <= limits.most_columns_for_tables:
-                yield self._of_tables("tables", self._greedy_parents(fit))
+                parents = greedy_tables(
+                    self.rows,
+                    self.forward,
+                    equivalent_sample_size=self.settings.equivalent_sample_size,
+                    fit=fit,
+                    clock=fit.clock.part(TABLES_SHARE),
+                    report=lambda message: self.tell(fit, message),
+                )
+                yield self._of_tables("tables", parents)
             yield from self._trees(fit)
 
     def tree(self, fit: Fit) -> Candidate:
@@ -210,16 +213,6 @@ class Search:
         valid = None if self.valid is None else float(self.valid.scores(counts, None)[0])
         edges = sum(len(c.parents) for c in counts)
         return Candidate("chow_liu", counts, None, self.coarsening, edges, valid, f"{edges} edges")
-
-    def _greedy_parents(self, fit: Fit) -> list[list[int]]:
-        return greedy_tables(
-            self.rows,
-            self.forward,
-            equivalent_sample_size=self.settings.equivalent_sample_size,
-            fit=fit,
-            clock=fit.clock.part(TABLES_SHARE),
-            report=lambda message: self.tell(fit, message),
-        )
 
     def _of_tables(self, kind: Kind, parents: list[list[int]]) -> Candidate:
         edges = sum(len(own) for own in parents)
@@ -267,8 +260,7 @@ class Search:
         forests = self._forests(single, fit, rng)
         best, found = -np.inf, None
         for stage in reversed(range(len(AVERAGE_PENALTIES) if forests else 0)):
-            if found is not None and not fit.may("averages", clock=fit.clock.part(TREES_SHARE)):
-                fit.stop("averages")
+            if found is not None and not fit.goes_on("averages", clock=fit.clock.part(TREES_SHARE)):
                 break
             trees = zip(*(stages[stage] for stages in forests), strict=True)
             averages = [AverageCounts(list(of_child)) for of_child in trees]

@@ -81,8 +81,7 @@ def mutual_information(
     indicators = Indicators(codes, cards, rows.weights)
     information = np.zeros((D, D))
     for j, card in enumerate(cards):
-        if not fit.may("pairs", clock=clock):
-            fit.stop("pairs")
+        if not fit.goes_on("pairs", clock=clock):
             return information
         fit.did("pairs", D)
         which = np.flatnonzero(rows.reached[:, j] & (codes[:, j] != MISSING))
@@ -162,15 +161,13 @@ def greedy_tables(
     """
     tables = _Tables(rows, forward, equivalent_sample_size)
     for child in range(len(rows.cards)):
-        if not fit.may("scores", clock=clock):
-            fit.stop("scores")
+        if not fit.goes_on("scores", clock=clock):
             return tables.parents
         fit.did("scores")
         tables.look_at(child)
     edges = 0
     while (edge := tables.best()) is not None:
-        if not fit.may("edges", clock=clock):
-            fit.stop("edges")
+        if not fit.goes_on("edges", clock=clock):
             break
         fit.did("edges")
         tables.add(*edge)

@@ -150,16 +150,14 @@ class Forest:
         """
         least = penalties[-1]
         for child in range(len(self._trees)):
-            if not fit.may("roots", clock=clock):
-                fit.stop("roots")
+            if not fit.goes_on("roots", clock=clock):
                 yield penalties[0], False
                 return
             fit.did("roots")
             self._look_at(child, 0, least)
         for penalty in penalties:
             while self._gains_more(penalty, least):
-                if not fit.may("splits", clock=clock):
-                    fit.stop("splits")
+                if not fit.goes_on("splits", clock=clock):
                     yield penalty, False
                     return
                 fit.did("splits")

@@ -34,13 +34,7 @@ TEMPERATURES = (1.0, 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Game:
-    """Losses of the two players, in part 1 of the module ``model``.
-
-    Attributes:
-        generator, critic: the networks.
-        latent_dim: Z.
-        penalty: lambda.
-    """
+    """Losses of the two players, in part 1 of the module ``model``; ``penalty`` is lambda."""
 
     generator: Generator
     critic: Encoder

@@ -25,9 +25,6 @@ class Generator(nn.Module):
     """The decoder with its calibrated observation model: p(x | z).
 
     Args:
-        schema: of the rows.
-        latent_dim: Z.
-        width: of the hidden layers.
         log_marginals: (D, M) of the training rows; -inf beyond a variable's own codes.
     """
 

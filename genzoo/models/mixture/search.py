@@ -72,8 +72,8 @@ class _Climb:
         return max(self.score, key=lambda K: self.score[K])
 
 
-def search(told: Told, valid: Told, settings: Settings, fit: Fit) -> Products:
-    """The best mixture by validation.
+class Search:
+    """A search for the best mixture by validation.
 
     Climbs come in an order that depends on the data and on validation, never on the clock. So a
     limit only decides after how many iterations the search stops. Without one it ends with
@@ -86,11 +86,6 @@ def search(told: Told, valid: Told, settings: Settings, fit: Fit) -> Products:
         fit: gets the curve of the first start, in nats per row of bins, and EM's iterations over
             all starts as ``steps``.
     """
-    return _Search(told, valid, settings, fit).run()
-
-
-class _Search:
-    """See ``search``."""
 
     def __init__(self, told: Told, valid: Told, settings: Settings, fit: Fit) -> None:
         self.told, self.valid, self.settings, self.fit = told, valid, settings, fit

@@ -47,11 +47,7 @@ def layout_of(schema: Schema) -> str:
 class Encoder(nn.Module):
     """Features (B, n_inputs), as of ``Heads.onehot``, to vectors (B, n_out).
 
-    Args:
-        schema: of the rows.
-        n_out: length of the vector.
-        width: of the hidden layers.
-        depth: residual hidden layers.
+    There are ``depth`` residual hidden layers of ``width``.
     """
 
     def __init__(self, schema: Schema, n_out: int, width: int, depth: int = 1) -> None:
@@ -104,13 +100,7 @@ class Encoder(nn.Module):
 
 
 class Proposal(nn.Module):
-    """A Gaussian near the posterior of the latents: q(z | x).
-
-    Args:
-        schema: of the rows.
-        latent_dim: Z.
-        width: of the hidden layers.
-    """
+    """A Gaussian near the posterior of the latents: q(z | x)."""
 
     blank: Tensor
 
@@ -139,12 +129,6 @@ class Proposal(nn.Module):
 
 class Decoder(nn.Module):
     """Latents (..., Z) to outputs (..., n_outputs), in the layout of ``Heads``.
-
-    Args:
-        schema: of the rows.
-        latent_dim: Z.
-        width: of the hidden layers.
-        depth: residual hidden layers.
 
     Attributes:
         floats_per_draw: about how many floats one latent occupies on its way through.

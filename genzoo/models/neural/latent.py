@@ -89,15 +89,8 @@ class Observation(Protocol):
 class LatentFamily(GenerativeModel):
     """A family with z ~ N(0, I) and variables independent given z.
 
-    Subclasses have the constructor arguments below and what is abstract here, and call
-    ``_resolve_estimator`` at the end of ``_fit``.
-
-    Estimator settings, which ``set_params`` may change after ``fit``:
-        estimator: ``"iwae"`` (importance-weighted bound), ``"elbo"``, ``"ais"`` (annealed
-            importance sampling) or ``"auto"`` (decided when fitted; see ``estimator_``).
-        n_importance: K, draws a row for iwae and elbo; None: 64 to 256, fewer for wide rows.
-        n_temperatures, n_chains: T and C of ais.
-        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
+    Subclasses have the ``parameters`` below, which are told in ``VAE``, and what is abstract here,
+    and call ``_resolve_estimator`` at the end of ``_fit``.
 
     Attributes:
         limits: where ``"auto"`` turns from one estimator to the other.

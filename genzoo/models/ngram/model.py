@@ -40,6 +40,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -176,22 +177,27 @@ class NGram(GenerativeModel, ScoresText):
         parts = []
         if len(prefix):
             parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
-        many = []
-        for index, _ in by_pattern(codes[other] == MISSING):
-            index = other[index]
-            plan = Plan(self._conditionals(), codes[index[0]] == MISSING)
-            if plan.is_small:
-                parts.append((index, LogProb.exact(plan.run(codes[index])[0])))
-            else:
-                many.append(index)
-        if many:
-            index = np.sort(np.concatenate(many))
-            bound = particles.log_prob(self._process(), codes[index], index, seed=seed)
-            parts.append((index, bound))
+        small, large = self._planned(codes, other)
+        parts += [(index, LogProb.exact(plan.run(codes[index])[0])) for index, plan in small]
+        if len(large):
+            bound = particles.log_prob(self._process(), codes[large], large, seed=seed)
+            parts.append((large, bound))
         result = particles.joined(parts, len(rows))
-        return LogProb(
-            result.value + shares, result.kind, result.stderr, result.estimator, result.ess
-        )
+        return replace(result, value=result.value + shares)
+
+    def _planned(
+        self, rows: np.ndarray, holes: np.ndarray
+    ) -> tuple[list[tuple[np.ndarray, Plan]], np.ndarray]:
+        """Rows ``holes`` of a pattern that few combinations complete, with its plan; all others."""
+        conditionals = self._conditionals()
+        small, large = [], [np.arange(0)]
+        for at, pattern in by_pattern(rows[holes] == MISSING):
+            plan = Plan(conditionals, pattern)
+            if plan.is_small:
+                small.append((holes[at], plan))
+            else:
+                large.append(holes[at])
+        return small, np.sort(np.concatenate(large))
 
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) log mass of each bin given its context; 0 for ``MISSING`` and after an END."""
@@ -265,18 +271,12 @@ class NGram(GenerativeModel, ScoresText):
             return given
         filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
         rng = numpy_rng(seed, "ngram", "holes")
-        many = []
-        for index, _ in by_pattern(given[holes] == MISSING):
-            index = holes[index]
-            plan = Plan(self._conditionals(), given[index[0]] == MISSING)
-            if plan.is_small:
-                filled[index] = plan.run(given[index], barred, rng)[1]
-            else:
-                many.append(index)
-        if many:
-            index = np.sort(np.concatenate(many))
-            filled[index], ess = particles.complete(
-                self._process(), given[index], index, seed=seed, barred=barred
+        small, large = self._planned(given, holes)
+        for index, plan in small:
+            filled[index] = plan.run(given[index], barred, rng)[1]
+        if len(large):
+            filled[large], ess = particles.complete(
+                self._process(), given[large], large, seed=seed, barred=barred
             )
             particles.warn_if_few(ess)
         return filled

@@ -78,8 +78,6 @@ class TransformerLM(GenerativeModel, ScoresText):
         top_p: draw only among the likeliest codes that together hold this mass, in (0, 1]; None
             for all.
         device: ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``, ...
-
-    References: see the module.
     """
 
     parameters = {

@@ -17,6 +17,8 @@ arXiv:1608.05859. Gorishniy, Rubachev & Babenko, arXiv:2203.05556. Su et al., ar
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -57,7 +59,9 @@ class Autoregressive(nn.Module):
             one kind.
         n_tokens: positions of the blocks.
         width: of a code's vector.
-        d_model, n_layers, n_heads, dropout: of the blocks.
+        d_model: width of the residual stream, a multiple of ``2 * n_heads``.
+        n_layers, n_heads: of the blocks.
+        dropout: on embeddings and on what blocks add; never inside the attention.
     """
 
     low: Tensor
@@ -203,14 +207,10 @@ class GPT(Autoregressive):
 
     Args:
         schema: of the rows.
-        d_model: width of the residual stream, a multiple of ``2 * n_heads``.
-        n_layers, n_heads: of the blocks.
-        dropout: on embeddings and on what blocks add; never inside the attention.
+        d_model, blocks: as in ``Autoregressive``.
     """
 
-    def __init__(
-        self, schema: Schema, *, d_model: int, n_layers: int, n_heads: int, dropout: float
-    ) -> None:
+    def __init__(self, schema: Schema, *, d_model: int, **blocks: Any) -> None:
         one = np.zeros(schema.D, dtype=np.int64)
         shared = schema.layout != "table" and schema.alike(one)
         super().__init__(
@@ -219,9 +219,7 @@ class GPT(Autoregressive):
             n_tokens=schema.D,
             width=d_model,
             d_model=d_model,
-            n_layers=n_layers,
-            n_heads=n_heads,
-            dropout=dropout,
+            **blocks,
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -259,20 +257,10 @@ class GroupedGPT(Autoregressive):
         schema: of the rows.
         group: G.
         width: of a and u.
-        d_model, n_layers, n_heads, dropout: as in ``GPT``.
+        blocks: as in ``Autoregressive``.
     """
 
-    def __init__(
-        self,
-        schema: Schema,
-        *,
-        group: int,
-        width: int,
-        d_model: int,
-        n_layers: int,
-        n_heads: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, schema: Schema, *, group: int, width: int, **blocks: Any) -> None:
         within = np.arange(schema.D) % group
         shared = schema.layout != "table" and schema.alike(within)
         super().__init__(
@@ -280,14 +268,11 @@ class GroupedGPT(Autoregressive):
             owner=within if shared else np.arange(schema.D),
             n_tokens=-(-schema.D // group),
             width=width,
-            d_model=d_model,
-            n_layers=n_layers,
-            n_heads=n_heads,
-            dropout=dropout,
+            **blocks,
         )
         self.group = group
-        self.read = nn.Linear(width, d_model, bias=False)
-        self.write = nn.Linear(d_model, width)
+        self.read = nn.Linear(width, self.d_model, bias=False)
+        self.write = nn.Linear(self.d_model, width)
         self.inner = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
         nn.init.normal_(self.embed.weight, std=GROUPED_SD)
 
