@@ -243,8 +243,7 @@ class VAE(LatentFamily):
         settings = unpack_json(arrays["settings"])
         self._build(*settings["sizes"])
         self.resolved_estimator_ = settings["estimator"]
-        weights = {name: array for name, array in arrays.items() if name != "settings"}
-        load_weights(self.network_, weights, self.device)
+        load_weights(self.network_, arrays, self.device)
 
     @property
     def n_parameters_(self) -> int:
@@ -287,23 +286,14 @@ class _Coders(nn.Module):
 
 @dataclass(frozen=True)
 class _Plan:
-    """Sizes and schedule.
-
-    Attributes:
-        latent_dim: Z.
-        width: of the hidden layers.
-        depth: residual hidden layers of the decoder.
-        batch_size: rows a step.
-        most_draws: k of narrow rows.
-        long: whether to train until the rows have nothing more to say.
-    """
+    """Sizes and schedule."""
 
     latent_dim: int
     width: int
-    depth: int
+    depth: int  # residual hidden layers of the decoder
     batch_size: int
-    most_draws: int
-    long: bool
+    most_draws: int  # k of narrow rows
+    long: bool  # whether to train until the rows have nothing more to say
 
     def draws(self, floats_per_draw: int) -> int:
         """k for a decoder in which a latent occupies so many floats: fewer where they are many."""

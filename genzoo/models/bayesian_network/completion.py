@@ -25,14 +25,11 @@ from genzoo.models.bayesian_network.inference import Network, Plan, drawn_backwa
 from genzoo.space.graphs import elimination_order
 from genzoo.space.schema import MISSING
 
-SWEEPS = 1  # of Gibbs sampling for one draw: rounds of learning follow each other, so they add up
-
 
 class Completions(Network):
     """A network, ready to complete rows with holes in some variables.
 
     Args:
-        network: the network.
         holes: (D,) bool: the variables that may be ``MISSING``.
 
     Attributes:
@@ -60,14 +57,11 @@ class Completions(Network):
         """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
 
         Args:
-            rows: (n, D).
             completed: (n, D) the completions of before, from which Gibbs sampling goes on.
-            rng: where the draws come from.
         """
         drawn = np.where(rows == MISSING, completed, rows)
-        if not self.exact:
-            for _ in range(SWEEPS):
-                self._sweep(rows, drawn, rng)
+        if not self.exact:  # one sweep: rounds of learning follow each other, so they add up
+            self._sweep(rows, drawn, rng)
             return drawn
         for at in self._batches(np.flatnonzero((rows == MISSING).any(axis=1))):
             part = drawn[at]

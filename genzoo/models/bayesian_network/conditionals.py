@@ -318,7 +318,7 @@ class TableCounts:
 
     def shrunk(self, strengths: np.ndarray) -> np.ndarray:
         """(K, C, M) log mass, shrunk down the levels with each of K strengths."""
-        probs = np.repeat(_top(self.levels[0])[None], len(strengths), axis=0)
+        probs = np.repeat(smoothed(self.levels[0][0])[None, None], len(strengths), axis=0)
         for counts, card in zip(self.levels[1:], self.cards, strict=True):
             probs = _shrink(counts, np.repeat(probs, int(card), axis=1), strengths)
         return np.log(probs)
@@ -373,7 +373,7 @@ class TreeCounts:
         depth = np.zeros(len(self.above), dtype=np.int64)
         for node, up in enumerate(self.above.tolist()):
             depth[node] = 0 if up < 0 else depth[up] + 1
-        probs[:, 0] = _top(self.counts[:1])[0]
+        probs[:, 0] = smoothed(self.counts[0])
         for level in range(1, int(depth.max()) + 1):
             at = np.flatnonzero(depth == level)
             probs[:, at] = _shrink(self.counts[at], probs[:, self.above[at]], strengths)
@@ -424,11 +424,6 @@ class AverageCounts:
 
 
 Counts = TableCounts | TreeCounts
-
-
-def _top(counts: np.ndarray) -> np.ndarray:
-    """(1, M) masses of the child's codes whatever its parents, from counts (1, M)."""
-    return smoothed(counts[0])[None]
 
 
 def _shrink(counts: np.ndarray, above: np.ndarray, strengths: np.ndarray) -> np.ndarray:

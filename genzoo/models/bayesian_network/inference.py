@@ -71,7 +71,6 @@ class Network:
 
     Args:
         conditionals: one for each variable.
-        cards: (D,).
         limits: how large its factors may be.
 
     Attributes:
@@ -102,10 +101,6 @@ class Network:
 
         Exact, but for patterns that need a factor of more than ``limits.largest_factor`` entries
         and have more completions than particles: these get a lower bound.
-
-        Args:
-            rows: (n, D).
-            seed: of the bounds.
         """
         hidden = self._hidden(rows)
         value = np.zeros(len(rows))
@@ -148,12 +143,9 @@ class Network:
         too few of them are effective.
 
         Args:
-            rows: (n, D).
-            rng: where the draws come from.
             barred: (D,) a code of each variable that no drawn entry may have, -1 where there is
                 none: the draws are those given that none has. Where only this makes a pattern too
                 large for elimination, it is left out of account.
-            seed: of the particles.
         """
         filled = np.maximum(rows, 0)  # a variable with one code has no other value
         hidden = self._hidden(rows)
@@ -231,22 +223,19 @@ class Network:
         none = np.full(len(self.cards), -1)
         barred = none if barred is None else barred
 
-        def add(index: np.ndarray, plan: Plan | None) -> None:
-            if plan is None:
-                large.append(index)
-            else:
-                plans.append((index, plan))
-
         some = np.flatnonzero(hidden.any(axis=1))
         for at, pattern in by_pattern(hidden[some]):
             index, plan = some[at], self._plan(pattern, barred)
             if plan is not None and plan.size <= self.limits.largest_plan:
-                add(index, plan)
+                plans.append((index, plan))
                 continue
             distinct, which = _distinct(rows[index])
             for i, row in enumerate(distinct):
                 own = self._plan(pattern, barred, row) or self._plan(pattern, none, row)
-                add(index[which == i], own)
+                if own is None:
+                    large.append(index[which == i])
+                else:
+                    plans.append((index[which == i], own))
         return plans, np.sort(np.concatenate(large))
 
     def _plan(
@@ -350,10 +339,8 @@ def drawn_backwards(
 
     Args:
         rows: (m, D).
-        plan: of the elimination.
         products: the factor that each elimination summed.
         batch: (m,) the row of the elimination that each row is.
-        rng: where the draws come from.
     """
     for v, product in zip(plan.order[::-1], products[::-1], strict=True):
         first = batch if len(product.values) > 1 else np.zeros_like(batch)

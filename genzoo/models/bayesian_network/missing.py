@@ -158,7 +158,6 @@ def _counted(found: Candidate, rows: np.ndarray, reached: np.ndarray, step: floa
     Args:
         found: a single network, no average.
         rows: (n, D) bins.
-        reached: (n, D) bool.
         step: 1 forgets the present counts.
     """
     moved, cards = [], found.coarsening.cards

@@ -20,9 +20,9 @@ from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.selection import STRENGTHS, Candidate, Kind, Validation
 from genzoo.models.bayesian_network.structure import (
     Order,
+    Tables,
     chow_liu,
     given_parents,
-    greedy_tables,
     mutual_information,
 )
 from genzoo.models.bayesian_network.trees import Forest
@@ -50,7 +50,6 @@ class Settings:
     """What a search is to look for.
 
     Attributes:
-        schema: of the rows.
         structure, equivalent_sample_size, n_trees, most_bins: as in ``BayesianNetwork``.
         limits: how much it may take.
     """
@@ -81,7 +80,6 @@ def learn(
     """The best network on complete rows.
 
     Args:
-        settings: what to look for.
         rows: (n, D) codes.
         valid: the same to select on, or None.
         fit: the time that there is, and where its limits are noted. The units of work are
@@ -149,7 +147,6 @@ class Search:
     """The networks that are tried with one coarsening of the data.
 
     Args:
-        settings: what to look for.
         rows: (n, D) codes; for a tree they may have holes.
         valid: the same to select on, or None.
         most_bins: of a long ordinal.
@@ -185,14 +182,9 @@ class Search:
             self.information = mutual_information(self.rows, fit, fit.clock.part(INFORMATION_SHARE))
             yield self._chow_liu(self.information)
             if len(self.cards) <= limits.most_columns_for_tables:
-                parents = greedy_tables(
-                    self.rows,
-                    self.forward,
-                    equivalent_sample_size=self.settings.equivalent_sample_size,
-                    fit=fit,
-                    clock=fit.clock.part(TABLES_SHARE),
-                    report=lambda message: self.tell(fit, message),
-                )
+                tables = Tables(self.rows, self.forward, self.settings.equivalent_sample_size)
+                until = fit.clock.part(TABLES_SHARE)
+                parents = tables.grow(fit, until, lambda message: self.tell(fit, message))
                 yield self._of_tables("tables", parents)
             yield from self._trees(fit)
 
@@ -250,7 +242,6 @@ class Search:
         Args:
             single: a network that ``candidates`` gave.
             fit: the time that there is, and where its limits are noted.
-            rng: where the samples come from.
 
         Returns:
             None where the average is not surely better than ``single`` on the validation rows, or

@@ -76,7 +76,6 @@ class Validation:
     Args:
         rows: (n, D) codes.
         coarsening: the bins in which the networks see them.
-        schema: of the rows.
     """
 
     def __init__(self, rows: np.ndarray, coarsening: Coarsening, schema: Schema) -> None:

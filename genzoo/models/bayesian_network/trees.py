@@ -61,7 +61,6 @@ class Forest:
         rows: what the trees are to explain.
         ordinal: (D,) bool.
         information: (D, D) mutual information, by which candidate parents are chosen.
-        order: which variables may be parents of which.
         largest_tree: bytes that the counts and questions of a child's tree may take.
 
     Attributes:
@@ -140,7 +139,6 @@ class Forest:
         Args:
             penalties: nats a split, descending; above 0, which a split that separates nothing
                 gains up to rounding.
-            fit: the fit that this is a part of.
             clock: the stretch of it in which to grow; at its end the search stops where it is.
             report: called with a message now and then.
 

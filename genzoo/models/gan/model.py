@@ -88,15 +88,7 @@ class GAN(LatentFamily):
         width: of the hidden layers of generator, critic and encoder.
         critic_steps: turns of the critic for one of the generator.
         penalty: lambda, the weight of the critic's gradient penalty.
-        estimator: how ``log_prob`` bounds the likelihood: ``"iwae"``, ``"elbo"``, ``"ais"``
-            (annealed importance sampling) or ``"auto"`` (iwae, or ais where iwae has too few
-            effective draws on validation rows; decided once, in ``fit``). This and the next three
-            may be changed after ``fit``.
-        n_importance: K, draws a row of iwae and elbo; None: between 64 and 256, fewer for wider
-            rows.
-        n_temperatures, n_chains: T and C of ais.
-        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        estimator, n_importance, n_temperatures, n_chains, ais_start, device: as in ``VAE``.
 
     Attributes:
         calibration_: ``temperature`` (s), ``marginal_weight`` (e), and the mean bound in nats per

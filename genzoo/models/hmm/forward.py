@@ -135,7 +135,6 @@ class Chain:
             given: what is observed.
             barred: (G,) the code of each emission table that no filled-in entry may have, -1 where
                 all may be had: the draws are those given that none has.
-            rng: where the draws come from.
         """
         allowed, logs = self.emissions, self._log_emissions
         tables = np.flatnonzero(barred >= 0)

@@ -38,7 +38,6 @@ def shape_of(schema: Schema, bins: np.ndarray, cards: np.ndarray, *, ergodic: bo
     """The chain's ``Shape``.
 
     Args:
-        schema: of the rows.
         bins: (n, D) the training rows in bins.
         cards: (D,) how many bins each variable has.
         ergodic: whether the steps share what they can.

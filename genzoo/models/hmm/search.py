@@ -108,10 +108,8 @@ class Search:
     ``limits.work``; the first iteration is always done.
 
     Args:
-        shape: of the chain.
         rows: (n, D) training rows in bins.
         valid: (n_valid, D) rows to select on.
-        settings: what is asked for.
         fit: gets the curve of the start that won, in nats per row of bins, and EM's iterations over
             all starts as ``steps``.
     """

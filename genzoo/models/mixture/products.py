@@ -75,8 +75,6 @@ def step(mixture: Products, told: Told, prior: np.ndarray) -> tuple[Products, fl
     """One iteration of EM.
 
     Args:
-        mixture: the present estimate.
-        told: training rows.
         prior: (P, K) pseudo-counts of the codes, positive.
 
     Returns:

@@ -82,7 +82,6 @@ class Search:
     Args:
         told: training rows in bins.
         valid: rows to select on.
-        settings: what is asked for.
         fit: gets the curve of the first start, in nats per row of bins, and EM's iterations over
             all starts as ``steps``.
     """

@@ -131,7 +131,6 @@ def annealed_bound(
 
     Args:
         rows: (n, D) codes.
-        model: its networks in evaluation mode.
         annealing: temperatures, chains and start.
         progress: called with the share of the rows done.
     """

@@ -54,9 +54,6 @@ def is_long(variable: Variable) -> bool:
 class Heads(nn.Module):
     """The layout of a network's outputs, variable after variable; it has no parameters.
 
-    Args:
-        schema: of the rows.
-
     Attributes:
         categorical, logistic: which variables have a softmax, (Dc,), and a mixture, (Dl,).
         legal: (Dc, m) which logits are codes of the variable's own.

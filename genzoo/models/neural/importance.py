@@ -145,7 +145,6 @@ def importance_bound(
 
     Args:
         rows: (n, D) codes.
-        model: its networks in evaluation mode.
         K: draws a row, at least 2.
         estimator: ``"iwae"`` or ``"elbo"``.
     """

@@ -49,7 +49,7 @@ from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, choose, groups
 from genzoo.models.ngram.elimination import Conditionals, Plan
-from genzoo.models.ngram.search import STRENGTHS, Settings, grow
+from genzoo.models.ngram.search import STRENGTHS, Search, Settings
 from genzoo.models.ngram.smoothing import Events, Tree
 from genzoo.models.shared import particles
 from genzoo.models.shared.distinct import by_pattern
@@ -128,16 +128,15 @@ class NGram(GenerativeModel, ScoresText):
         most = contexts.sources.shape[1]
         if self.context is not None:
             most = min(most, int(self.context))
-        self.tree_, rules = grow(
+        search = Search(
             train,
             held_out,
             cards[np.unique(contexts.group, return_index=True)[1]],
             contexts.B,
             contexts.edge,
             Settings(most, self._smoothings(), fixed=self.context is not None),
-            fit,
-            per_row=self.schema_.D,
         )
+        self.tree_, rules = search.run(fit, per_row=self.schema_.D)
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
@@ -213,7 +212,10 @@ class NGram(GenerativeModel, ScoresText):
 
     def _log_masses(self, events: Events) -> np.ndarray:
         """(E,) log mass of each event's symbol."""
-        return np.log(self.tree_.mass(events.group, _values(events, self.tree_.K), events.x))
+        values = np.empty((len(events.x), self.tree_.K), dtype=np.int64)
+        for j in range(self.tree_.K):
+            values[:, j] = events.values(j)
+        return np.log(self.tree_.mass(events.group, values, events.x))
 
     def _masses(self, v: int, rows: np.ndarray) -> np.ndarray:
         """(n, cards[v]) masses of the bins of v, given those that it looks at in rows (n, D)."""
@@ -341,14 +343,6 @@ class NGram(GenerativeModel, ScoresText):
         """Distinct pairs of a context and a symbol that were counted, and the shares in bins."""
         pairs = sum(len(level.pairs) for level in self.tree_.levels)
         return pairs + self.coarsening_.n_parameters
-
-
-def _values(events: Events, K: int) -> np.ndarray:
-    """(E, K) context values."""
-    values = np.empty((len(events.x), K), dtype=np.int64)
-    for j in range(K):
-        values[:, j] = events.values(j)
-    return values
 
 
 def _of_text(stretches: list[np.ndarray], first: int) -> Events:

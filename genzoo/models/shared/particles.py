@@ -125,10 +125,8 @@ def log_prob(process: Process, rows: np.ndarray, at: np.ndarray, *, seed: int) -
     """Log mass of the observed entries of each row, in nats: exact where all rows are.
 
     Args:
-        process: the model.
         rows: (n, D) codes, with ``MISSING``.
         at: (n,) the rows' positions in the call, which name their noise.
-        seed: of the noise.
     """
     value, stderr = np.zeros(len(rows)), np.zeros(len(rows))
     number = _Task(process, rows, None).completions()
@@ -154,10 +152,8 @@ def complete(
     stays ``MISSING``: it follows from its conditionals.
 
     Args:
-        process: the model.
         rows: (n, D) codes, with ``MISSING``.
         at: (n,) the rows' positions in the call, which name their noise.
-        seed: of the noise.
         barred: (D,) a code of each variable that may not be filled in; -1 where there is none.
         change: of the conditionals that missing entries are drawn from.
 
@@ -185,14 +181,13 @@ def complete(
     return filled, _effective(stderr, process.limits)
 
 
-def warn_if_few(ess: np.ndarray, limits: Limits | None = None) -> None:
+def warn_if_few(ess: np.ndarray) -> None:
     """A UserWarning where completions rest on too few effective particles (n,) to be trusted."""
-    limits = limits or LIMITS
-    low = ess < limits.trusted
+    low = ess < LIMITS.trusted
     if low.any():
         warnings.warn(
             f"sample: {int(low.sum())} of {len(ess)} completions rest on fewer than "
-            f"{limits.trusted:g} effective particles of {limits.particles} (the fewest: "
+            f"{LIMITS.trusted:g} effective particles of {LIMITS.particles} (the fewest: "
             f"{ess.min():.1f}); they may be far from draws of the conditional distribution",
             UserWarning,
             stacklevel=4,

@@ -62,7 +62,6 @@ def completed(
         log_mass: (D, M), or (n, D, M) where rows differ, of what may be filled in; need not be
             normalised.
         end: the code of END.
-        rng: of the draws.
 
     >>> table = np.log(np.full((3, 2), 0.5))
     >>> completed(np.array([[MISSING, 0, MISSING]]), table, 1, np.random.default_rng(0))[0, :2]

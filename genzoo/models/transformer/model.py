@@ -204,7 +204,7 @@ class TransformerLM(GenerativeModel, ScoresText):
         parts = []
         for x in torch.as_tensor(rows).split(self._inference_batch()):
             x = x.to(device)
-            terms = network.log_prob(x)
+            terms = network.heads.log_prob(network(x), x)
             parts.append((terms * network.heads.reached(x)).double().cpu())
         return torch.cat(parts).numpy()
 
@@ -240,6 +240,10 @@ class TransformerLM(GenerativeModel, ScoresText):
         if len(holes) == 0:
             return given
         tempering = self._tempering()
+
+        def changed(log_p: np.ndarray) -> np.ndarray:
+            return tempering.changed(torch.as_tensor(log_p)).numpy()
+
         filled = given.copy()
         filled[holes], ess = particles.complete(
             self._process(),
@@ -247,7 +251,7 @@ class TransformerLM(GenerativeModel, ScoresText):
             holes,
             seed=seed,
             barred=marks(self.schema_),
-            change=None if tempering.plain else tempering.of_array,
+            change=None if tempering == Tempering() else changed,
         )
         particles.warn_if_few(ess)
         return filled
@@ -280,8 +284,7 @@ class TransformerLM(GenerativeModel, ScoresText):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(unpack_json(arrays["sizes"]))
-        weights = {name: array for name, array in arrays.items() if name != "sizes"}
-        load_weights(self.network_, weights, self.device)
+        load_weights(self.network_, arrays, self.device)
 
     @property
     def n_parameters_(self) -> int:

@@ -54,7 +54,6 @@ class Autoregressive(nn.Module):
     """What the networks here share: codes to vectors, the blocks, and vectors to log masses.
 
     Args:
-        schema: of the rows.
         owner: (D,) which embedding and output layer each variable has; those of one owner are of
             one kind.
         n_tokens: positions of the blocks.
@@ -147,10 +146,6 @@ class Autoregressive(nn.Module):
         """
         raise NotImplementedError
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        """(B, D) log mass of each code given those before it."""
-        return self.heads.log_prob(self(x), x)
-
     def new_cache(self, B: int) -> Cache:
         """Room for what is remembered of B rows: first each block's keys and values."""
         shape = (B, self.n_heads, self.n_tokens, self.d_model // self.n_heads)
@@ -206,7 +201,6 @@ class GPT(Autoregressive):
     """Each variable is a token.
 
     Args:
-        schema: of the rows.
         d_model, blocks: as in ``Autoregressive``.
     """
 
@@ -254,7 +248,6 @@ class GroupedGPT(Autoregressive):
     Uria, Murray & Larochelle (2014), A deep and tractable density estimator, arXiv:1310.1757.
 
     Args:
-        schema: of the rows.
         group: G.
         width: of a and u.
         blocks: as in ``Autoregressive``.
