@@ -421,10 +421,7 @@ def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress
 
 
 def check_signature(method: Callable[..., Any], family: str) -> None:
-    """TypeError for a family whose ``_fit`` was written for an older interface.
-
-    >>> check_signature(lambda rows, valid, fit: None, "Mine")
-    """
+    """TypeError for a family whose ``_fit`` was written for an older interface."""
     signature = inspect.signature(method)
     try:
         signature.bind("rows", "valid", "fit")

@@ -14,14 +14,12 @@ images, IEEE PAMI 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
 from genzoo.draws import gumbel_argmax
-from genzoo.models.bayesian_network.conditionals import CELLS_AT_ONCE
-from genzoo.models.bayesian_network.inference import Network, Plan, drawn_backwards
+from genzoo.models.bayesian_network.inference import Network, Plan, chunks, drawn_backwards
 from genzoo.space.graphs import elimination_order
 from genzoo.space.schema import MISSING
 
@@ -63,7 +61,8 @@ class Completions(Network):
         if not self.exact:  # one sweep: rounds of learning follow each other, so they add up
             self._sweep(rows, drawn, rng)
             return drawn
-        for at in self._batches(np.flatnonzero((rows == MISSING).any(axis=1))):
+        holed = np.flatnonzero((rows == MISSING).any(axis=1))
+        for at in chunks(holed, self._all_at_once.size):
             part = drawn[at]
             products = self._eliminate(rows[at], self._all_at_once)[1]
             drawn_backwards(part, self._all_at_once, products, np.arange(len(at)), rng)
@@ -73,14 +72,9 @@ class Completions(Network):
     def log_prob_observed(self, rows: np.ndarray) -> np.ndarray:
         """(n,) log mass in nats of the observed entries; only where draws are ``exact``."""
         value = np.empty(len(rows))
-        for at in self._batches(np.arange(len(rows))):
+        for at in chunks(np.arange(len(rows)), self._all_at_once.size):
             value[at] = self._eliminate(rows[at], self._all_at_once)[0]
         return value
-
-    def _batches(self, index: np.ndarray) -> Iterator[np.ndarray]:
-        step = max(1, CELLS_AT_ONCE // max(1, self._all_at_once.size))
-        for start in range(0, len(index), step):
-            yield index[start : start + step]
 
     def _sweep(self, rows: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> None:
         """Draw each missing entry given the others of its row, in place."""

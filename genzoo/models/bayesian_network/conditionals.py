@@ -97,41 +97,44 @@ class _OfContexts(Conditional):
         C, M = self.log_probs.shape
         return C * (M - 1)
 
+    def state(self) -> dict[str, np.ndarray]:
+        return dict(vars(self))
 
+
+@dataclass(frozen=True, eq=False)
 class Table(_OfContexts):
     """One context for every combination of the parents' codes.
 
-    Args:
+    Attributes:
         parents: (k,) variables.
         cards: (k,) their cardinalities.
         log_probs: (prod(cards), M); the last parent varies fastest.
     """
 
-    def __init__(self, parents: np.ndarray, cards: np.ndarray, log_probs: np.ndarray) -> None:
-        self.parents, self.cards, self.log_probs = parents, cards, log_probs
+    parents: np.ndarray
+    cards: np.ndarray
+    log_probs: np.ndarray
 
     def context(self, codes: np.ndarray) -> np.ndarray:
         return mixed_radix(codes, self.cards)
 
-    def state(self) -> dict[str, np.ndarray]:
-        return {"parents": self.parents, "cards": self.cards, "log_probs": self.log_probs}
 
-
+@dataclass(frozen=True, eq=False)
 class Tree(_OfContexts):
     """A decision tree, a context for every leaf.
 
-    Args:
+    Attributes:
+        parents: (k,) variables that the tree looks at.
         splits: (N, 4) for each node: index in ``parents`` of the variable that is looked at (-1 in
             a leaf), node for yes, node for no, context (-1 where not a leaf).
         yes: (N, W) whether a code of that variable means yes.
-        parents: (k,) variables that the tree looks at.
         log_probs: (leaves, M).
     """
 
-    def __init__(
-        self, parents: np.ndarray, splits: np.ndarray, yes: np.ndarray, log_probs: np.ndarray
-    ) -> None:
-        self.parents, self.splits, self.yes, self.log_probs = (parents, splits, yes, log_probs)
+    parents: np.ndarray
+    splits: np.ndarray
+    yes: np.ndarray
+    log_probs: np.ndarray
 
     def context(self, codes: np.ndarray) -> np.ndarray:
         return self.splits[self.leaf(codes), 3]
@@ -160,14 +163,6 @@ class Tree(_OfContexts):
             known = codes[place] != MISSING
             nodes += [ways[0 if self.yes[node, codes[place]] else 1]] if known else ways
         return self.parents[sorted(found)].tolist()
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {
-            "parents": self.parents,
-            "splits": self.splits,
-            "yes": self.yes,
-            "log_probs": self.log_probs,
-        }
 
 
 class Average(Conditional):

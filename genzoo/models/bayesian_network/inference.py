@@ -108,7 +108,7 @@ class Network:
         value[complete] = self._log_prob_complete(np.maximum(rows[complete], 0))
         plans, large = self._plans(rows, hidden)
         for index, plan in plans:
-            for chunk in _chunks(index, plan.size):
+            for chunk in chunks(index, plan.size):
                 value[chunk] = self._eliminate(rows[chunk], plan)[0]
         eliminated = np.setdiff1d(np.arange(len(rows)), large)
         parts = [(eliminated, LogProb.exact(value[eliminated]))]
@@ -169,10 +169,10 @@ class Network:
         """(n, D) rows of one plan with each ``MISSING`` drawn."""
         filled = np.maximum(rows, 0)
         distinct, which = _distinct(rows)
-        for chunk in _chunks(np.arange(len(distinct)), plan.size):
+        for chunk in chunks(np.arange(len(distinct)), plan.size):
             products = self._eliminate(distinct[chunk], plan)[1]
             asking = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
-            for at in _chunks(asking, int(self.cards.max())):
+            for at in chunks(asking, int(self.cards.max())):
                 drawn = filled[at]
                 drawn_backwards(drawn, plan, products, which[at] - chunk[0], rng)
                 self._draw(drawn, plan.rest, rng)
@@ -354,7 +354,7 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distinct, which.reshape(-1)
 
 
-def _chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
     step = max(1, CELLS_AT_ONCE // max(1, size))
     for start in range(0, len(index), step):
         yield index[start : start + step]

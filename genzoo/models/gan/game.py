@@ -1,4 +1,4 @@
-"""The game of generator and critic, and the bound by which the best generator is told."""
+"""The game of generator and critic: its draws and losses, its length, and who has won."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from genzoo.models.gan.networks import FIRST_MARGINAL, Generator, straight_through
+from genzoo.models.gan.networks import FIRST_MARGINAL, Generator
 from genzoo.models.neural.coders import Encoder
+from genzoo.models.neural.draws import gumbelled, uniform
+from genzoo.models.neural.heads import N_COMPONENTS, Heads
 from genzoo.models.neural.modules import multiplications
 from genzoo.models.neural.training import Recipe
 
@@ -91,3 +94,39 @@ def prior_bound(
         return max(bounds, key=np.mean)
 
     return bound
+
+
+def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> Tensor:
+    """A draw as features (B, n_inputs), the layout of ``Heads.onehot``, with a gradient.
+
+    Forward: ``onehot`` of codes drawn from the heads. Backward: as if it were the relaxed draw, a
+    softmax of logits with Gumbel noise for codes, the logistic draw itself for long ordinals, a
+    sigmoid with logistic noise for their missing marks. Places after an END pass no gradient.
+    """
+    x = torch.empty((len(outputs), heads.D), dtype=torch.int64, device=outputs.device)
+    soft = []
+
+    def hot(logits: Tensor) -> tuple[Tensor, Tensor]:
+        noisy = gumbelled(logits, noise)
+        return noisy.argmax(dim=-1), noisy.softmax(dim=-1)
+
+    if heads.n_categorical:
+        x[:, heads.categorical], relaxed = hot(heads.logits(outputs))  # (B, Dc), (B, Dc, m)
+        if heads.end is not None:
+            relaxed = relaxed * heads.reached(x).unsqueeze(-1)
+        soft.append(relaxed[:, heads.legal])
+    if heads.n_logistic:
+        log_weight, mean, log_scale, mark = heads.mixtures(outputs)
+        component, relaxed = hot(log_weight)
+        chosen = F.one_hot(component, N_COMPONENTS) + relaxed - relaxed.detach()
+        scale = (chosen * log_scale).sum(dim=-1).exp()
+        at = (chosen * mean).sum(dim=-1) + scale * torch.logit(uniform(mark.shape, noise, mark))
+        at = at.clamp(-1, 1)
+        noisy_mark = mark + torch.logit(uniform(mark.shape, noise, mark))
+        is_mark = (noisy_mark > 0) & heads.marked
+        code = torch.round((at.detach() + 1) / 2 * (heads.n_values - 1)).long()
+        x[:, heads.logistic] = torch.where(is_mark, heads.n_values, code)
+        soft.append(at.masked_fill(is_mark, 0.0))
+        soft.append(torch.sigmoid(noisy_mark)[:, heads.marked])
+    relaxed = torch.cat(soft, dim=-1)
+    return heads.onehot(heads.settled(x)) + (relaxed - relaxed.detach())

@@ -9,6 +9,7 @@ towards uniform with the weight of one row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,30 +42,23 @@ class Products:
 
     def joint(self, told: Told) -> np.ndarray:
         """(n, K) nats of a component and what a row tells."""
-        added, constant = told.terms(self.theta)
-        constant = constant + self.log_weights
-        result = np.empty((told.ones.shape[0], self.K))
-        for part, block in told.blocks(self.K, np.float64):
-            result[part] = block @ added + constant
-        return result
+        return np.concatenate([np.empty((0, self.K)), *self._joints(told)])
 
     def log_prob(self, told: Told) -> np.ndarray:
         """(n,) nats of what each row tells."""
+        parts = [np.logaddexp.reduce(part, axis=1) for part in self._joints(told)]
+        return np.concatenate([np.empty(0), *parts])
+
+    def _joints(self, told: Told) -> Iterator[np.ndarray]:
+        """``joint``, block by block."""
         added, constant = told.terms(self.theta)
         constant = constant + self.log_weights
-        result = np.empty(told.ones.shape[0])
-        for part, block in told.blocks(self.K, np.float64):
-            result[part] = np.logaddexp.reduce(block @ added + constant, axis=1)
-        return result
+        for _, block in told.blocks(self.K, np.float64):
+            yield block @ added + constant
 
 
 def union(mixtures: list[Products]) -> Products:
-    """The mixture, in equal parts, of mixtures: their components side by side.
-
-    >>> a, b = Products(np.zeros(1), np.ones((1, 1))), Products(np.zeros(1), np.ones((1, 1)))
-    >>> np.exp(union([a, b]).log_weights)
-    array([0.5, 0.5])
-    """
+    """The mixture, in equal parts, of mixtures: their components side by side."""
     return Products(
         np.concatenate([mixture.log_weights for mixture in mixtures]) - np.log(len(mixtures)),
         np.concatenate([mixture.theta for mixture in mixtures], axis=1),
