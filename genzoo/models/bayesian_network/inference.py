@@ -335,12 +335,8 @@ def drawn_backwards(
     batch: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Draw what was eliminated, in place, each variable given those that were eliminated after it.
-
-    Args:
-        rows: (m, D).
-        products: the factor that each elimination summed.
-        batch: (m,) the row of the elimination that each row is.
+    """Draw what was eliminated, in place in rows (m, D), each variable given those that were
+    eliminated after it, from what each elimination summed; ``batch`` (m,) is each one's row there.
     """
     for v, product in zip(plan.order[::-1], products[::-1], strict=True):
         first = batch if len(product.values) > 1 else np.zeros_like(batch)

@@ -153,13 +153,8 @@ class Rounds:
 
 
 def _counted(found: Candidate, rows: np.ndarray, reached: np.ndarray, step: float) -> Candidate:
-    """The same graph with its counts moved by the share ``step`` towards those in other rows.
-
-    Args:
-        found: a single network, no average.
-        rows: (n, D) bins.
-        step: 1 forgets the present counts.
-    """
+    """The same graph, no average, with its counts moved by the share ``step`` towards those in rows
+    (n, D) of bins; 1 forgets the present ones."""
     moved, cards = [], found.coarsening.cards
     for child, counts in enumerate(found.counts):
         assert not isinstance(counts, AverageCounts)

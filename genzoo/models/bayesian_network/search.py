@@ -114,17 +114,9 @@ def learn(
 
 @contextlib.contextmanager
 def even_part(fit: Fit, name: str, i: int, parts: int, until: float = 1.0) -> Iterator[Fit]:
-    """The i-th of several parts of a fit; each gets an even share of what is left when it begins.
-
-    A limit that strikes in it counts as one of the fit's.
-
-    Args:
-        fit: the whole.
-        name: of the part.
-        i: 0 .. parts - 1.
-        parts: how many.
-        until: the share of the fit by which all parts are to be over.
-    """
+    """The i-th of several parts of a fit, which are to be over by the share ``until`` of it; each
+    gets an even share of what is left when it begins. A limit that strikes in it counts as one of
+    the fit's."""
     done = fit.clock.done if math.isfinite(fit.clock.ends) else until * i / parts
     own = fit.part(name, max(done, done + (until - done) / (parts - i)))
     yield own

@@ -101,13 +101,10 @@ def mutual_information(
 
 
 def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[int]]:
-    """The parents of each variable in the tree of largest total mutual information.
+    """The parents of each variable in the tree of largest total mutual information (D, D).
 
-    Args:
-        information: (D, D) as ``mutual_information`` counts it.
-        least: edges with no more than this are left out, so constant columns stay alone.
-        forward: whether edges must point forward; then each position takes the earlier one that
-            tells most about it.
+    Edges with no more than ``least`` are left out, so constant columns stay alone. Where edges must
+    point forward each position takes the earlier one that tells most about it.
     """
     if not forward:
         return _spanning_forest(information, least)

@@ -35,13 +35,8 @@ def tables_of(schema: Schema, *, ergodic: bool) -> np.ndarray:
 
 
 def shape_of(schema: Schema, bins: np.ndarray, cards: np.ndarray, *, ergodic: bool) -> Shape:
-    """The chain's ``Shape``.
-
-    Args:
-        bins: (n, D) the training rows in bins.
-        cards: (D,) how many bins each variable has.
-        ergodic: whether the steps share what they can.
-    """
+    """The chain of training rows (n, D) in bins, ``cards`` (D,) of them; where it is ergodic its
+    steps share what they can."""
     steps, tables = _steps(schema), tables_of(schema, ergodic=ergodic)
     if schema.layout == "table":
         steps = column_order(bins, cards)[:, None]

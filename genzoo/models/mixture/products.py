@@ -66,10 +66,7 @@ def union(mixtures: list[Products]) -> Products:
 
 
 def step(mixture: Products, told: Told, prior: np.ndarray) -> tuple[Products, float]:
-    """One iteration of EM.
-
-    Args:
-        prior: (P, K) pseudo-counts of the codes, positive.
+    """One iteration of EM with pseudo-counts (P, K), positive, of the codes.
 
     Returns:
         The next estimate, and the mean log-likelihood of the present one in nats per row.

@@ -129,10 +129,7 @@ def annealed_bound(
 ) -> Bound:
     """A lower bound on log p(x) for each row.
 
-    Args:
-        rows: (n, D) codes.
-        annealing: temperatures, chains and start.
-        progress: called with the share of the rows done.
+    ``progress`` is called with the share of the rows (n, D) that are done.
     """
     log_w = np.empty((annealing.C, len(rows)))
     for here, path in _paths(rows, model, annealing, seed):

@@ -137,12 +137,9 @@ class Autoregressive(nn.Module):
         raise NotImplementedError
 
     def next_log_probs(self, d: int, previous: Tensor | None, cache: Cache) -> Tensor:
-        """(B, card_d) log masses of the codes of variable d.
+        """(B, card_d) log masses of the codes of variable d, given those of d - 1 (B,), None at 0.
 
-        Positions must come in order; ``cache`` remembers those before d.
-
-        Args:
-            previous: (B,) codes of variable d - 1; None at d = 0.
+        Positions must come in order; ``cache`` remembers those before.
         """
         raise NotImplementedError
 
