@@ -218,9 +218,8 @@ class VAE(LatentFamily):
 
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         propose = self._latent_model(rows).propose
-        parts = torch.as_tensor(rows).split(
-            max(1, CHUNK_FLOATS // self._observation.floats_per_draw)
-        )
+        size = max(1, CHUNK_FLOATS // self._observation.floats_per_draw)
+        parts = torch.as_tensor(rows).split(size)
         with torch.no_grad():
             means, log_sds = zip(*(propose(x.to(self._device)) for x in parts), strict=True)
         return torch.cat(means), torch.cat(log_sds)

@@ -251,17 +251,13 @@ class LatentFamily(GenerativeModel):
         observation = self._observation
         if given is None or (given == MISSING).all():
             size = max(1, CHUNK_FLOATS // observation.floats_per_draw)
-            parts = self._prior(n, generator).split(size)
-            return np.concatenate([observation.sample(z, generator).cpu().numpy() for z in parts])
+            latents = self._prior(n, generator).split(size)
+            return torch.cat([observation.sample(z, generator).cpu() for z in latents]).numpy()
         marked = np.array([v.missing and v.n_values > 0 for v in self.schema_.variables])
         queried = np.where((given == MISSING) & marked, VALUE, given)
         model = self._latent_model(queried)
-        found, ess = posterior_draws(
-            queried,
-            replace(model, propose=_repeated(model.propose)),
-            K=self.n_importance_,
-            seed=derive(seed, "posterior"),
-        )
+        once, draw = replace(model, propose=_repeated(model.propose)), derive(seed, "posterior")
+        found, ess = posterior_draws(queried, once, K=self.n_importance_, seed=draw)
         _warn_of_few(ess)
         heads = observation.heads
         size = max(1, CHUNK_FLOATS // (heads.D * heads.M))
@@ -270,12 +266,8 @@ class LatentFamily(GenerativeModel):
             torch.as_tensor(queried).to(self._device).split(size),
             strict=True,
         )
-        return np.concatenate(
-            [
-                heads.completed(observation.log_table(z), x, generator).cpu().numpy()
-                for z, x in pairs
-            ]
-        )
+        parts = [heads.completed(observation.log_table(z), x, generator).cpu() for z, x in pairs]
+        return torch.cat(parts).numpy()
 
 
 @contextlib.contextmanager
