@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genzoo.fitting import CurvePoint, Fit, at_rest
+from genzoo.models.mixture.em import grow, single, step
 from genzoo.models.mixture.events import Told
-from genzoo.models.mixture.products import Products, grow, single, step, union
+from genzoo.models.mixture.products import Products, union
 
 STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)  # pseudo-counts, in rows
 FIRST_STRENGTH = 4.0  # where the search begins
