@@ -52,11 +52,8 @@ class Completions(Network):
     def redraw(
         self, rows: np.ndarray, completed: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
-
-        Args:
-            completed: (n, D) the completions of before, from which Gibbs sampling goes on.
-        """
+        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries; Gibbs sampling
+        goes on from the completions of before, ``completed`` (n, D)."""
         drawn = np.where(rows == MISSING, completed, rows)
         if not self.exact:  # one sweep: rounds of learning follow each other, so they add up
             self._sweep(rows, drawn, rng)

@@ -195,11 +195,7 @@ class Autoregressive(nn.Module):
 
 
 class GPT(Autoregressive):
-    """Each variable is a token.
-
-    Args:
-        d_model, blocks: as in ``Autoregressive``.
-    """
+    """Each variable is a token; ``blocks`` are those of ``Autoregressive``."""
 
     def __init__(self, schema: Schema, *, d_model: int, **blocks: Any) -> None:
         one = np.zeros(schema.D, dtype=np.int64)
