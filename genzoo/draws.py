@@ -1,8 +1,8 @@
 """Draws from categorical distributions, once for all who draw.
 
 All but ``gumbel_argmax`` invert a cumulative sum: a uniform number in [0, 1) lies along the shares
-of the weights, and where it lies is the index. No index of weight 0 is ever drawn, also after
-rounding.
+of the weights, and where it lies is the index. Weights are not negative, and have a positive sum.
+No index of weight 0 is ever drawn, also after rounding.
 """
 
 from __future__ import annotations
@@ -11,14 +11,7 @@ import numpy as np
 
 
 def categorical(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An index for each of many distributions.
-
-    Args:
-        weights: (n, M), not negative, each row with a positive sum.
-        rng: one uniform number is taken for each row.
-
-    Returns:
-        (n,) int64.
+    """(n,) an index for each row of ``weights`` (n, M), by one uniform number each.
 
     >>> categorical(np.array([[0.0, 2.0], [1.0, 0.0]]), np.random.default_rng(0))
     array([1, 0])
@@ -62,11 +55,6 @@ def located_within(
     weights: np.ndarray, first: np.ndarray, end: np.ndarray, uniform: np.ndarray
 ) -> np.ndarray:
     """(n,) as ``located``, each number along its own stretch, first .. end - 1, of ``weights``.
-
-    Args:
-        weights: (M,), not negative, with a positive sum in each stretch.
-        first, end: (n,) bounds of the stretches.
-        uniform: (n,) numbers in [0, 1).
 
     >>> located_within(np.ones(4), np.array([0, 2]), np.array([2, 4]), np.array([0.9, 0.1]))
     array([1, 2])

@@ -3,8 +3,8 @@ context that a family's ``_fit`` gets for seed, clock, progress and learning cur
 
 Every family stops by the same rules:
 
-- before a unit of work (a step, an iteration, a split, a round) it asks ``fit.may(unit)``, which
-  changes nothing; after it, ``fit.did(unit)``; where there is no room it says ``fit.stop(unit)``;
+- before a unit of work (a step, an iteration, a split, a round) it asks ``fit.goes_on(unit)``,
+  which notes where there is no room for it; after it, it says ``fit.did(unit)``;
 - without a budget in seconds the answer never depends on the clock;
 - ``training_.work`` holds how many units of each kind were done and ``training_.stops`` where a
   limit ended them, so ``Budget.replay(training_)`` does the same work again, however fast the
@@ -109,8 +109,8 @@ class Clock:
         began: when the stretch began, by ``now``.
         ends: when it is over; inf without a limit.
 
-    >>> Clock(began=now()).over
-    False
+    >>> Clock(began=now()).left
+    inf
     """
 
     began: float
@@ -127,10 +127,6 @@ class Clock:
         return max(0.0, self.ends - now())
 
     @property
-    def over(self) -> bool:
-        return self.left <= 0.0
-
-    @property
     def done(self) -> float:
         """The share of the stretch that is spent, in [0, 1]; 0 without a limit."""
         length = self.ends - self.began
@@ -139,10 +135,6 @@ class Clock:
     def part(self, share: float) -> Clock:
         """The first ``share`` of this stretch."""
         return Clock(self.began, self.began + share * (self.ends - self.began))
-
-    def rest(self) -> Clock:
-        """From now to the end of this stretch."""
-        return Clock(now(), self.ends)
 
 
 @dataclass(frozen=True)
@@ -212,17 +204,15 @@ class Fit:
         seed: of the fit.
         budget: the caller's.
         report: the caller's progress, (fraction done, message).
-        clock: the stretch of time that it has; None: it begins now, and ends with the budget's
-            seconds.
+        text: ``Dataset.text`` of the data set that is fitted, or None.
 
     Attributes:
-        clock: ``spent``, ``left``, ``over``, ``done``, ``part(share)``, ``rest()``.
+        clock: the stretch of time that it has: it begins now, and ends with the budget's seconds.
         reported: the share of the fit that was last reported as done, in [0, 1].
-        text: ``Dataset.text`` of the data set that is fitted, or None.
         training: the record, which ``fit`` leaves as ``model.training_``.
 
     >>> fit = Fit(seed=0, budget=Budget(steps=2))
-    >>> while fit.may("steps"):
+    >>> while fit.goes_on("steps"):
     ...     fit.did("steps")
     >>> fit.training.steps, fit.training.work
     (2, {'steps': 2})
@@ -234,13 +224,12 @@ class Fit:
         budget: Budget | None = None,
         report: Progress | None = None,
         *,
-        clock: Clock | None = None,
         text: Mapping[str, list[str]] | None = None,
     ) -> None:
         self.seed, self.budget, self.text = seed, budget or Budget(), text
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds
         began = now()
-        self.clock = clock or Clock(began, began + seconds)
+        self.clock = Clock(began, began + seconds)
         self.training = Training()
         self.reported = 0.0
         self._report = report
@@ -261,7 +250,7 @@ class Fit:
     @property
     def limited(self) -> bool:
         """Whether the caller set a limit, of seconds or steps; to repeat a fit is none."""
-        return replace(self.budget, stops=None) != Budget()
+        return self.budget.seconds is not None or self.budget.steps is not None
 
     def may(self, unit: str, *, clock: Clock | None = None, expected: float = 0.0) -> bool:
         """Whether another unit of work has room. Asking changes nothing.
@@ -281,29 +270,33 @@ class Fit:
         left = (clock or self.clock).left
         return left > 0.0 and expected <= left
 
-    def goes_on(self, unit: str, *, expected: float = 0.0, affordable: bool = True) -> bool:
+    def goes_on(
+        self,
+        unit: str,
+        *,
+        clock: Clock | None = None,
+        expected: float = 0.0,
+        affordable: bool = True,
+    ) -> bool:
         """Begin another unit of work, or note that a limit ended it: then, and ever after, False.
 
         Args:
-            unit: of work.
-            expected: seconds that it will take.
+            unit, clock, expected: as in ``may``.
             affordable: whether the family's own limit has room, which holds without a budget.
         """
         if self.stopped(unit):
             return False
-        if (self.limited or affordable) and self.may(unit, expected=expected):
-            return True
-        self.stop(unit, "budget" if self.limited else "steps")
+        if self.limited or affordable:
+            if self.may(unit, clock=clock, expected=expected):
+                return True
+            self.stop(unit)
+        else:
+            self.stop(unit, "steps")
         return False
 
     def stopped(self, unit: str) -> bool:
         """Whether a limit ended the work of this unit."""
         return any(stopped == unit for stopped, _ in self.training.stops)
-
-    def recorded(self, unit: str) -> int | None:
-        """In a replay, after how many units of this kind they are to end; None elsewhere, and where
-        no limit had ended them."""
-        return min((k for own, k in self._stops or () if own == unit), default=None)
 
     def did(self, unit: str, n: int = 1) -> None:
         """Note n units of work; ``"steps"`` counts as the training's steps too."""
@@ -365,15 +358,10 @@ class Fit:
         if self._report is not None:
             self._report(self.reported, message)
 
-    def point(self, train: float | None, valid: float | None, step: int | None = None) -> None:
-        """A point of the learning curve at this moment.
-
-        Args:
-            train, valid: mean nats per row, or None.
-            step: None: the steps that were done so far.
-        """
-        at = self.training.steps if step is None else step
-        self.training.curve.append(CurvePoint(at, self.clock.spent, train, valid))
+    def point(self, train: float | None, valid: float | None) -> None:
+        """A point of the learning curve at this moment; mean nats per row, or None."""
+        point = CurvePoint(self.training.steps, self.clock.spent, train, valid)
+        self.training.curve.append(point)
 
     def note(self, text: str) -> None:
         """A remark for the reader of a report."""
@@ -433,10 +421,7 @@ def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress
 
 
 def check_signature(method: Callable[..., Any], family: str) -> None:
-    """TypeError for a family whose ``_fit`` was written for an older interface.
-
-    >>> check_signature(lambda rows, valid, fit: None, "Mine")
-    """
+    """TypeError for a family whose ``_fit`` was written for an older interface."""
     signature = inspect.signature(method)
     try:
         signature.bind("rows", "valid", "fit")

@@ -52,8 +52,8 @@ class GenerativeModel(Parametrised, abc.ABC):
       legal row has mass, and no other row has any: a string's product stops at its first END
       (``self.schema_.reached``).
     - ``LogProb.kind`` says what a value is: ``exact``, ``lower_bound`` or ``estimate``.
-    - Before a unit of work ask ``fit.may("steps")``, after it say ``fit.did("steps")``, and
-      ``fit.stop("steps")`` where a limit ended it. Set ``fit.training.converged`` honestly.
+    - Before a unit of work ask ``fit.goes_on("steps")``, which notes where a limit ended it; after
+      it say ``fit.did("steps")``. Set ``fit.training.converged`` honestly.
     - Randomness comes from ``fit.rng("name")`` in ``_fit`` and from ``seed`` elsewhere. What is
       learned lives in attributes that end with an underscore (the next ``fit`` deletes them).
     - ``genzoo.check_model(MyFamily())`` then says whether the promises hold.

@@ -58,7 +58,7 @@ def test_a_budget_reads_as_it_was_written():
 
 def answers(stretch: Clock) -> tuple[object, ...]:
     half = stretch.part(0.5)
-    return (stretch.spent, stretch.left, stretch.over, stretch.done, half.left, half.done, half)
+    return (stretch.spent, stretch.left, stretch.done, half.left, half.done, half)
 
 
 @pytest.mark.parametrize("at", [0.0, 3.0, 10.0, 25.0])
@@ -67,7 +67,6 @@ def test_a_question_to_a_clock_changes_nothing(clock, at):
     before = dataclasses.astuple(stretch)
     clock.at = at
     first = answers(stretch)
-    stretch.rest()
     assert answers(stretch) == first
     assert dataclasses.astuple(stretch) == before
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -76,38 +75,29 @@ def test_a_question_to_a_clock_changes_nothing(clock, at):
 
 def test_a_stretch_of_time_is_spent_and_over(clock):
     stretch = Clock(began=2.0, ends=10.0)
-    expected = {2.0: (0, 8, 0.0, False), 4.0: (2, 6, 0.25, False), 10.0: (8, 0, 1.0, True)}
-    for at, (spent, left, done, over) in expected.items():
+    for at, expected in {2.0: (0, 8, 0.0), 4.0: (2, 6, 0.25), 10.0: (8, 0, 1.0)}.items():
         clock.at = at
-        assert (stretch.spent, stretch.left, stretch.done, stretch.over) == (
-            spent,
-            left,
-            done,
-            over,
-        )
+        assert (stretch.spent, stretch.left, stretch.done) == expected
     clock.at = 12.0
-    assert (stretch.left, stretch.done, stretch.over) == (0.0, 1.0, True)
+    assert (stretch.left, stretch.done) == (0.0, 1.0)
     assert stretch.spent == 10.0
 
 
-def test_parts_and_the_rest(clock):
+def test_a_part_is_the_first_share_of_a_stretch(clock):
     stretch = Clock(began=0.0, ends=10.0)
     clock.at = 4.0
-    part, rest = stretch.part(0.6), stretch.rest()
+    part = stretch.part(0.6)
     assert (part.began, part.ends, part.left) == (0.0, 6.0, 2.0)
-    assert (rest.began, rest.ends, rest.spent, rest.done) == (4.0, 10.0, 0.0, 0.0)
-    assert rest.part(0.5).ends == 7.0
     clock.at = 7.0
-    assert part.over
-    assert not rest.over
-    assert rest.done == 0.5
+    assert (part.left, part.done) == (0.0, 1.0)
+    assert stretch.left == 3.0
 
 
 def test_a_stretch_without_a_limit_is_never_over(clock):
     stretch = Clock(began=0.0)
     clock.at = 1e9
-    for one in (stretch, stretch.part(0.1), stretch.rest()):
-        assert (one.left, one.done, one.over) == (math.inf, 0.0, False)
+    for one in (stretch, stretch.part(0.1)):
+        assert (one.left, one.done) == (math.inf, 0.0)
     assert stretch.spent == 1e9
 
 
@@ -298,7 +288,8 @@ def test_the_curve_has_the_steps_and_seconds_of_its_moment(clock):
     fit.did("steps", 4)
     clock.at = 2.5
     fit.point(-3.0, None)
-    fit.point(None, -2.0, step=9)
+    fit.did("steps", 5)
+    fit.point(None, -2.0)
     fit.note("short of memory")
     assert fit.training.curve == [CurvePoint(4, 2.5, -3.0, None), CurvePoint(9, 2.5, None, -2.0)]
     assert fit.training.notes == ["short of memory"]

@@ -90,7 +90,7 @@ def test_no_iteration_is_begun_that_is_not_expected_to_fit(name, monkeypatch):
     monkeypatch.setattr("genzoo.fitting.now", lambda: seconds)
     monkeypatch.setattr(ChainEM, "expected", slowly(ChainEM.expected))
     monkeypatch.setattr(mixture, "step", slowly(mixture.step))
-    monkeypatch.setattr(ngram._Growth, "lengthen", slowly(ngram._Growth.lengthen))
+    monkeypatch.setattr(ngram.Search, "lengthen", slowly(ngram.Search.lengthen))
     training = FAMILIES[name][0].fit(rows, schema=schema, budget="22s").training_
     assert len(training.stops) == 1
     assert 10 <= training.seconds <= 22

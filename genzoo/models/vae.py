@@ -44,7 +44,6 @@ from torch import Tensor, nn
 from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Decoder, Proposal
-from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.importance import CHUNK_FLOATS, log_prior_ratio
 from genzoo.models.neural.latent import LatentFamily
 from genzoo.models.neural.modules import load_weights, multiplications, n_weights, weights_of
@@ -101,8 +100,6 @@ class VAE(LatentFamily):
     Attributes:
         n_importance_: K of ``log_prob``.
         estimator_: the estimator that ``log_prob`` uses.
-
-    References: see the module.
     """
 
     fits_missing = True
@@ -177,21 +174,8 @@ class VAE(LatentFamily):
         return self.network_.proposal
 
     @property
-    def _decoder(self) -> Decoder:
+    def _observation(self) -> Decoder:
         return self.network_.decoder
-
-    @property
-    def _heads(self) -> Heads:
-        return self._decoder.heads
-
-    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        return self._decoder.row_log_prob(z, x)
-
-    def _log_table(self, z: Tensor) -> Tensor:
-        return self._heads.log_probs_all(self._decoder(z))
-
-    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        return self._heads.sample(self._decoder(z), generator)
 
     # ---------------------------------------------------------------- the latent space
 
@@ -234,7 +218,8 @@ class VAE(LatentFamily):
 
     def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         propose = self._latent_model(rows).propose
-        parts = torch.as_tensor(rows).split(max(1, CHUNK_FLOATS // self._decoder.floats_per_draw))
+        size = max(1, CHUNK_FLOATS // self._observation.floats_per_draw)
+        parts = torch.as_tensor(rows).split(size)
         with torch.no_grad():
             means, log_sds = zip(*(propose(x.to(self._device)) for x in parts), strict=True)
         return torch.cat(means), torch.cat(log_sds)
@@ -242,9 +227,9 @@ class VAE(LatentFamily):
     @torch.no_grad()
     def _likeliest(self, mean: np.ndarray) -> np.ndarray:
         """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
-        heads, parts = self._heads, []
+        decoder, heads, parts = self._observation, self._observation.heads, []
         for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // (heads.D * heads.M))):
-            parts.append(heads.settled(self._log_table(z.to(self._device)).argmax(dim=-1)))
+            parts.append(heads.settled(decoder.log_table(z.to(self._device)).argmax(dim=-1)))
         return torch.cat(parts).cpu().numpy()
 
     # ---------------------------------------------------------------- state
@@ -257,8 +242,7 @@ class VAE(LatentFamily):
         settings = unpack_json(arrays["settings"])
         self._build(*settings["sizes"])
         self.resolved_estimator_ = settings["estimator"]
-        weights = {name: array for name, array in arrays.items() if name != "settings"}
-        load_weights(self.network_, weights, self.device)
+        load_weights(self.network_, arrays, self.device)
 
     @property
     def n_parameters_(self) -> int:
@@ -301,23 +285,14 @@ class _Coders(nn.Module):
 
 @dataclass(frozen=True)
 class _Plan:
-    """Sizes and schedule.
-
-    Attributes:
-        latent_dim: Z.
-        width: of the hidden layers.
-        depth: residual hidden layers of the decoder.
-        batch_size: rows a step.
-        most_draws: k of narrow rows.
-        long: whether to train until the rows have nothing more to say.
-    """
+    """Sizes and schedule."""
 
     latent_dim: int
     width: int
-    depth: int
+    depth: int  # residual hidden layers of the decoder
     batch_size: int
-    most_draws: int
-    long: bool
+    most_draws: int  # k of narrow rows
+    long: bool  # whether to train until the rows have nothing more to say
 
     def draws(self, floats_per_draw: int) -> int:
         """k for a decoder in which a latent occupies so many floats: fewer where they are many."""

@@ -10,7 +10,7 @@ from scipy.stats import chi2
 import genzoo
 from genzoo import GAN, MISSING, Independent, Schema, Variable
 from genzoo.fitting import Budget
-from genzoo.models.gan.networks import straight_through
+from genzoo.models.gan.game import straight_through
 from genzoo.models.neural.heads import Heads
 
 ALPHA = 1e-6  # false-alarm rate of each statistical check here

@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 
 from genzoo import MISSING, Mixture, Schema, Variable, load_model
+from genzoo.models.mixture.em import grow, single, step
 from genzoo.models.mixture.events import Space, Told
-from genzoo.models.mixture.products import Products, grow, single, step, union
+from genzoo.models.mixture.products import Products, union
 
 
 def codes(*cards: int, layout: str = "table", end: int | None = None) -> Schema:

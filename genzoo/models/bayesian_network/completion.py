@@ -14,25 +14,20 @@ images, IEEE PAMI 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
 from genzoo.draws import gumbel_argmax
-from genzoo.models.bayesian_network.conditionals import CELLS_AT_ONCE
-from genzoo.models.bayesian_network.inference import Network, Plan, drawn_backwards
+from genzoo.models.bayesian_network.inference import Network, Plan, chunks, drawn_backwards
 from genzoo.space.graphs import elimination_order
 from genzoo.space.schema import MISSING
-
-SWEEPS = 1  # of Gibbs sampling for one draw: rounds of learning follow each other, so they add up
 
 
 class Completions(Network):
     """A network, ready to complete rows with holes in some variables.
 
     Args:
-        network: the network.
         holes: (D,) bool: the variables that may be ``MISSING``.
 
     Attributes:
@@ -57,19 +52,14 @@ class Completions(Network):
     def redraw(
         self, rows: np.ndarray, completed: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries.
-
-        Args:
-            rows: (n, D).
-            completed: (n, D) the completions of before, from which Gibbs sampling goes on.
-            rng: where the draws come from.
-        """
+        """(n, D) rows with each ``MISSING`` drawn given the row's observed entries; Gibbs sampling
+        goes on from the completions of before, ``completed`` (n, D)."""
         drawn = np.where(rows == MISSING, completed, rows)
-        if not self.exact:
-            for _ in range(SWEEPS):
-                self._sweep(rows, drawn, rng)
+        if not self.exact:  # one sweep: rounds of learning follow each other, so they add up
+            self._sweep(rows, drawn, rng)
             return drawn
-        for at in self._batches(np.flatnonzero((rows == MISSING).any(axis=1))):
+        holed = np.flatnonzero((rows == MISSING).any(axis=1))
+        for at in chunks(holed, self._all_at_once.size):
             part = drawn[at]
             products = self._eliminate(rows[at], self._all_at_once)[1]
             drawn_backwards(part, self._all_at_once, products, np.arange(len(at)), rng)
@@ -79,14 +69,9 @@ class Completions(Network):
     def log_prob_observed(self, rows: np.ndarray) -> np.ndarray:
         """(n,) log mass in nats of the observed entries; only where draws are ``exact``."""
         value = np.empty(len(rows))
-        for at in self._batches(np.arange(len(rows))):
+        for at in chunks(np.arange(len(rows)), self._all_at_once.size):
             value[at] = self._eliminate(rows[at], self._all_at_once)[0]
         return value
-
-    def _batches(self, index: np.ndarray) -> Iterator[np.ndarray]:
-        step = max(1, CELLS_AT_ONCE // max(1, self._all_at_once.size))
-        for start in range(0, len(index), step):
-            yield index[start : start + step]
 
     def _sweep(self, rows: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> None:
         """Draw each missing entry given the others of its row, in place."""

@@ -97,41 +97,44 @@ class _OfContexts(Conditional):
         C, M = self.log_probs.shape
         return C * (M - 1)
 
+    def state(self) -> dict[str, np.ndarray]:
+        return dict(vars(self))
 
+
+@dataclass(frozen=True, eq=False)
 class Table(_OfContexts):
     """One context for every combination of the parents' codes.
 
-    Args:
+    Attributes:
         parents: (k,) variables.
         cards: (k,) their cardinalities.
         log_probs: (prod(cards), M); the last parent varies fastest.
     """
 
-    def __init__(self, parents: np.ndarray, cards: np.ndarray, log_probs: np.ndarray) -> None:
-        self.parents, self.cards, self.log_probs = parents, cards, log_probs
+    parents: np.ndarray
+    cards: np.ndarray
+    log_probs: np.ndarray
 
     def context(self, codes: np.ndarray) -> np.ndarray:
         return mixed_radix(codes, self.cards)
 
-    def state(self) -> dict[str, np.ndarray]:
-        return {"parents": self.parents, "cards": self.cards, "log_probs": self.log_probs}
 
-
+@dataclass(frozen=True, eq=False)
 class Tree(_OfContexts):
     """A decision tree, a context for every leaf.
 
-    Args:
+    Attributes:
+        parents: (k,) variables that the tree looks at.
         splits: (N, 4) for each node: index in ``parents`` of the variable that is looked at (-1 in
             a leaf), node for yes, node for no, context (-1 where not a leaf).
         yes: (N, W) whether a code of that variable means yes.
-        parents: (k,) variables that the tree looks at.
         log_probs: (leaves, M).
     """
 
-    def __init__(
-        self, parents: np.ndarray, splits: np.ndarray, yes: np.ndarray, log_probs: np.ndarray
-    ) -> None:
-        self.parents, self.splits, self.yes, self.log_probs = (parents, splits, yes, log_probs)
+    parents: np.ndarray
+    splits: np.ndarray
+    yes: np.ndarray
+    log_probs: np.ndarray
 
     def context(self, codes: np.ndarray) -> np.ndarray:
         return self.splits[self.leaf(codes), 3]
@@ -160,14 +163,6 @@ class Tree(_OfContexts):
             known = codes[place] != MISSING
             nodes += [ways[0 if self.yes[node, codes[place]] else 1]] if known else ways
         return self.parents[sorted(found)].tolist()
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {
-            "parents": self.parents,
-            "splits": self.splits,
-            "yes": self.yes,
-            "log_probs": self.log_probs,
-        }
 
 
 class Average(Conditional):
@@ -318,7 +313,7 @@ class TableCounts:
 
     def shrunk(self, strengths: np.ndarray) -> np.ndarray:
         """(K, C, M) log mass, shrunk down the levels with each of K strengths."""
-        probs = np.repeat(_top(self.levels[0])[None], len(strengths), axis=0)
+        probs = np.repeat(smoothed(self.levels[0][0])[None, None], len(strengths), axis=0)
         for counts, card in zip(self.levels[1:], self.cards, strict=True):
             probs = _shrink(counts, np.repeat(probs, int(card), axis=1), strengths)
         return np.log(probs)
@@ -373,7 +368,7 @@ class TreeCounts:
         depth = np.zeros(len(self.above), dtype=np.int64)
         for node, up in enumerate(self.above.tolist()):
             depth[node] = 0 if up < 0 else depth[up] + 1
-        probs[:, 0] = _top(self.counts[:1])[0]
+        probs[:, 0] = smoothed(self.counts[0])
         for level in range(1, int(depth.max()) + 1):
             at = np.flatnonzero(depth == level)
             probs[:, at] = _shrink(self.counts[at], probs[:, self.above[at]], strengths)
@@ -424,11 +419,6 @@ class AverageCounts:
 
 
 Counts = TableCounts | TreeCounts
-
-
-def _top(counts: np.ndarray) -> np.ndarray:
-    """(1, M) masses of the child's codes whatever its parents, from counts (1, M)."""
-    return smoothed(counts[0])[None]
 
 
 def _shrink(counts: np.ndarray, above: np.ndarray, strengths: np.ndarray) -> np.ndarray:

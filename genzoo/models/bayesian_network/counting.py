@@ -58,7 +58,6 @@ class Indicators:
 
     Args:
         rows: (n, D); an entry that is ``MISSING`` is in no column.
-        cards: (D,).
         weights: (n,) how often each row was seen, whole numbers.
         left_out: (D,) a code of each variable that needs no column, -1 where all do.
 

@@ -71,7 +71,6 @@ class Network:
 
     Args:
         conditionals: one for each variable.
-        cards: (D,).
         limits: how large its factors may be.
 
     Attributes:
@@ -102,10 +101,6 @@ class Network:
 
         Exact, but for patterns that need a factor of more than ``limits.largest_factor`` entries
         and have more completions than particles: these get a lower bound.
-
-        Args:
-            rows: (n, D).
-            seed: of the bounds.
         """
         hidden = self._hidden(rows)
         value = np.zeros(len(rows))
@@ -113,7 +108,7 @@ class Network:
         value[complete] = self._log_prob_complete(np.maximum(rows[complete], 0))
         plans, large = self._plans(rows, hidden)
         for index, plan in plans:
-            for chunk in _chunks(index, plan.size):
+            for chunk in chunks(index, plan.size):
                 value[chunk] = self._eliminate(rows[chunk], plan)[0]
         eliminated = np.setdiff1d(np.arange(len(rows)), large)
         parts = [(eliminated, LogProb.exact(value[eliminated]))]
@@ -148,12 +143,9 @@ class Network:
         too few of them are effective.
 
         Args:
-            rows: (n, D).
-            rng: where the draws come from.
             barred: (D,) a code of each variable that no drawn entry may have, -1 where there is
                 none: the draws are those given that none has. Where only this makes a pattern too
                 large for elimination, it is left out of account.
-            seed: of the particles.
         """
         filled = np.maximum(rows, 0)  # a variable with one code has no other value
         hidden = self._hidden(rows)
@@ -177,10 +169,10 @@ class Network:
         """(n, D) rows of one plan with each ``MISSING`` drawn."""
         filled = np.maximum(rows, 0)
         distinct, which = _distinct(rows)
-        for chunk in _chunks(np.arange(len(distinct)), plan.size):
+        for chunk in chunks(np.arange(len(distinct)), plan.size):
             products = self._eliminate(distinct[chunk], plan)[1]
             asking = np.flatnonzero((which >= chunk[0]) & (which <= chunk[-1]))
-            for at in _chunks(asking, int(self.cards.max())):
+            for at in chunks(asking, int(self.cards.max())):
                 drawn = filled[at]
                 drawn_backwards(drawn, plan, products, which[at] - chunk[0], rng)
                 self._draw(drawn, plan.rest, rng)
@@ -210,9 +202,13 @@ class Network:
                 open_ += above
             order += [u for u in self.order if u in needed]
             placed |= needed
-        return particles.Process(
-            order, self.cards, lambda n: _Walk(self.conditionals), int(self.cards.max()), self.end
-        )
+
+        def log_probs(v: int, codes: np.ndarray) -> np.ndarray:
+            conditional = self.conditionals[v]
+            return conditional.log_masses(codes[:, conditional.parents])
+
+        walk = particles.Memoryless(log_probs)
+        return particles.Process(order, self.cards, lambda n: walk, int(self.cards.max()), self.end)
 
     def _plans(
         self, rows: np.ndarray, hidden: np.ndarray, barred: np.ndarray | None = None
@@ -227,22 +223,19 @@ class Network:
         none = np.full(len(self.cards), -1)
         barred = none if barred is None else barred
 
-        def add(index: np.ndarray, plan: Plan | None) -> None:
-            if plan is None:
-                large.append(index)
-            else:
-                plans.append((index, plan))
-
         some = np.flatnonzero(hidden.any(axis=1))
         for at, pattern in by_pattern(hidden[some]):
             index, plan = some[at], self._plan(pattern, barred)
             if plan is not None and plan.size <= self.limits.largest_plan:
-                add(index, plan)
+                plans.append((index, plan))
                 continue
             distinct, which = _distinct(rows[index])
             for i, row in enumerate(distinct):
                 own = self._plan(pattern, barred, row) or self._plan(pattern, none, row)
-                add(index[which == i], own)
+                if own is None:
+                    large.append(index[which == i])
+                else:
+                    plans.append((index[which == i], own))
         return plans, np.sort(np.concatenate(large))
 
     def _plan(
@@ -325,21 +318,6 @@ class Network:
         return Factor(scope, values.reshape(B, *cards))
 
 
-class _Walk:
-    """Particles on their way through a network: nothing is to be remembered but their codes."""
-
-    def __init__(self, conditionals: Sequence[Conditional]) -> None:
-        self.conditionals = conditionals
-
-    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
-        """(N, M) log masses of the codes of v, given those of its parents in ``codes`` (N, D)."""
-        conditional = self.conditionals[v]
-        return conditional.log_masses(codes[:, conditional.parents])
-
-    def follow(self, ancestors: np.ndarray) -> None:
-        """Nothing: the codes are all that the conditionals look at."""
-
-
 def _spread(factor: Factor, scope: tuple[int, ...]) -> np.ndarray:
     """A factor's values with an axis for each variable of a larger scope."""
     places = [scope.index(v) for v in factor.scope]
@@ -357,14 +335,8 @@ def drawn_backwards(
     batch: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Draw what was eliminated, in place, each variable given those that were eliminated after it.
-
-    Args:
-        rows: (m, D).
-        plan: of the elimination.
-        products: the factor that each elimination summed.
-        batch: (m,) the row of the elimination that each row is.
-        rng: where the draws come from.
+    """Draw what was eliminated, in place in rows (m, D), each variable given those that were
+    eliminated after it, from what each elimination summed; ``batch`` (m,) is each one's row there.
     """
     for v, product in zip(plan.order[::-1], products[::-1], strict=True):
         first = batch if len(product.values) > 1 else np.zeros_like(batch)
@@ -378,7 +350,7 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return distinct, which.reshape(-1)
 
 
-def _chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def chunks(index: np.ndarray, size: int) -> Iterator[np.ndarray]:
     step = max(1, CELLS_AT_ONCE // max(1, size))
     for start in range(0, len(index), step):
         yield index[start : start + step]

@@ -32,8 +32,8 @@ COUNT_SHARE = 0.95  # the same for counting
 ROWS_AT_ONCE = 1024  # that are filled in together at the start: memory against calls
 
 
-def learn(settings: Settings, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> Candidate:
-    """The best network on rows with holes.
+class Rounds:
+    """Learning the best network on rows with holes.
 
     The units of work are ``"rounds"`` in the part ``"start"``, ``"search rounds"`` and
     ``"count rounds"``; each round of a search is a part of its own.
@@ -44,11 +44,6 @@ def learn(settings: Settings, rows: np.ndarray, valid: np.ndarray | None, fit: F
         valid: the same to select on, or None.
         fit: what may be spent, and the record.
     """
-    return _Rounds(settings, rows, valid, fit).run()
-
-
-class _Rounds:
-    """The rows, training and validation rows together, and what completes them."""
 
     def __init__(
         self, settings: Settings, rows: np.ndarray, valid: np.ndarray | None, fit: Fit
@@ -65,8 +60,8 @@ class _Rounds:
         found, completed = self._by_trees()
         best, best_value = found, None
         for i in range(SEARCH_ROUNDS):
-            if i and not self.fit.may("search rounds", clock=self.fit.clock.part(SEARCH_SHARE)):
-                self.fit.stop("search rounds")
+            until = self.fit.clock.part(SEARCH_SHARE)
+            if i and not self.fit.goes_on("search rounds", clock=until):
                 break
             with even_part(self.fit, f"round {i + 1}", i, SEARCH_ROUNDS, SEARCH_SHARE) as own:
                 valid = completed[self.n :] if len(completed) > self.n else None
@@ -84,8 +79,7 @@ class _Rounds:
         most_bins = self.settings.most_bins or DEFAULT_BINS
         completed = self._start()
         for i in range(TREE_ROUNDS):
-            if i and not start.may("rounds"):
-                start.stop("rounds")
+            if i and not start.goes_on("rounds"):
                 break
             # at first the pairs that are there: filled in, they would hide what they share
             rows = (completed if i else self.rows)[: self.n]
@@ -131,8 +125,7 @@ class _Rounds:
         bins = found.coarsening.to_bins(self.rows[: self.n])
         drawn = found.coarsening.to_bins(completed[: self.n])
         for k in range(1, COUNT_ROUNDS + 1):
-            if not self.fit.may("count rounds", clock=self.fit.clock.part(COUNT_SHARE)):
-                self.fit.stop("count rounds")
+            if not self.fit.goes_on("count rounds", clock=self.fit.clock.part(COUNT_SHARE)):
                 break
             drawn = self._redrawn(self._completions(found), bins, drawn)
             step = 1.0 if k <= BURN_IN else 1.0 / (k - BURN_IN)
@@ -160,14 +153,8 @@ class _Rounds:
 
 
 def _counted(found: Candidate, rows: np.ndarray, reached: np.ndarray, step: float) -> Candidate:
-    """The same graph with its counts moved by the share ``step`` towards those in other rows.
-
-    Args:
-        found: a single network, no average.
-        rows: (n, D) bins.
-        reached: (n, D) bool.
-        step: 1 forgets the present counts.
-    """
+    """The same graph, no average, with its counts moved by the share ``step`` towards those in rows
+    (n, D) of bins; 1 forgets the present ones."""
     moved, cards = [], found.coarsening.cards
     for child, counts in enumerate(found.counts):
         assert not isinstance(counts, AverageCounts)

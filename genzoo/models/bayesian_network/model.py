@@ -169,7 +169,7 @@ class BayesianNetwork(GenerativeModel):
             self.limits,
         )
         if (rows == MISSING).any() or (valid is not None and (valid == MISSING).any()):
-            found = missing.learn(settings, rows, valid, fit)
+            found = missing.Rounds(settings, rows, valid, fit).run()
         else:
             found = search.learn(settings, rows, valid, fit, fit)
         self.kind_, self.coarsening_ = found.kind, found.coarsening

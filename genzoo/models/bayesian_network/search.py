@@ -20,9 +20,9 @@ from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.selection import STRENGTHS, Candidate, Kind, Validation
 from genzoo.models.bayesian_network.structure import (
     Order,
+    Tables,
     chow_liu,
     given_parents,
-    greedy_tables,
     mutual_information,
 )
 from genzoo.models.bayesian_network.trees import Forest
@@ -50,7 +50,6 @@ class Settings:
     """What a search is to look for.
 
     Attributes:
-        schema: of the rows.
         structure, equivalent_sample_size, n_trees, most_bins: as in ``BayesianNetwork``.
         limits: how much it may take.
     """
@@ -74,10 +73,6 @@ class Settings:
         finer = [b for coarser, b in zip((0, *BINS), BINS, strict=False) if coarser < longest]
         return finer or [BINS[0]]
 
-    @property
-    def averages(self) -> bool:
-        return self.structure == "greedy" and self.n_trees > 1
-
 
 def learn(
     settings: Settings, rows: np.ndarray, valid: np.ndarray | None, fit: Fit, record: Fit
@@ -85,7 +80,6 @@ def learn(
     """The best network on complete rows.
 
     Args:
-        settings: what to look for.
         rows: (n, D) codes.
         valid: the same to select on, or None.
         fit: the time that there is, and where its limits are noted. The units of work are
@@ -98,8 +92,7 @@ def learn(
     best: tuple[Candidate, Search] | None = None
     options, tried = settings.bins, 0
     for most_bins in options:
-        if tried and not fit.may("bins", clock=fit.clock.part(TREES_SHARE)):
-            fit.stop("bins")
+        if tried and not fit.goes_on("bins", clock=fit.clock.part(TREES_SHARE)):
             break
         with even_part(fit, f"{most_bins} bins", tried, len(options) + 1) as own:
             search = Search(settings, rows, valid, most_bins)
@@ -112,7 +105,7 @@ def learn(
         best = found, search
     assert best is not None
     single, search = best
-    if not settings.averages:
+    if settings.structure != "greedy" or settings.n_trees == 1:
         return single
     with even_part(fit, "averages", tried, len(options) + 1) as own:
         average = search.average(single, own, fit.rng("bayesian_network", "bootstrap"))
@@ -121,17 +114,9 @@ def learn(
 
 @contextlib.contextmanager
 def even_part(fit: Fit, name: str, i: int, parts: int, until: float = 1.0) -> Iterator[Fit]:
-    """The i-th of several parts of a fit; each gets an even share of what is left when it begins.
-
-    A limit that strikes in it counts as one of the fit's.
-
-    Args:
-        fit: the whole.
-        name: of the part.
-        i: 0 .. parts - 1.
-        parts: how many.
-        until: the share of the fit by which all parts are to be over.
-    """
+    """The i-th of several parts of a fit, which are to be over by the share ``until`` of it; each
+    gets an even share of what is left when it begins. A limit that strikes in it counts as one of
+    the fit's."""
     done = fit.clock.done if math.isfinite(fit.clock.ends) else until * i / parts
     own = fit.part(name, max(done, done + (until - done) / (parts - i)))
     yield own
@@ -154,7 +139,6 @@ class Search:
     """The networks that are tried with one coarsening of the data.
 
     Args:
-        settings: what to look for.
         rows: (n, D) codes; for a tree they may have holes.
         valid: the same to select on, or None.
         most_bins: of a long ordinal.
@@ -190,7 +174,10 @@ class Search:
             self.information = mutual_information(self.rows, fit, fit.clock.part(INFORMATION_SHARE))
             yield self._chow_liu(self.information)
             if len(self.cards) <= limits.most_columns_for_tables:
-                yield self._of_tables("tables", self._greedy_parents(fit))
+                tables = Tables(self.rows, self.forward, self.settings.equivalent_sample_size)
+                until = fit.clock.part(TABLES_SHARE)
+                parents = tables.grow(fit, until, lambda message: self.tell(fit, message))
+                yield self._of_tables("tables", parents)
             yield from self._trees(fit)
 
     def tree(self, fit: Fit) -> Candidate:
@@ -210,16 +197,6 @@ class Search:
         valid = None if self.valid is None else float(self.valid.scores(counts, None)[0])
         edges = sum(len(c.parents) for c in counts)
         return Candidate("chow_liu", counts, None, self.coarsening, edges, valid, f"{edges} edges")
-
-    def _greedy_parents(self, fit: Fit) -> list[list[int]]:
-        return greedy_tables(
-            self.rows,
-            self.forward,
-            equivalent_sample_size=self.settings.equivalent_sample_size,
-            fit=fit,
-            clock=fit.clock.part(TABLES_SHARE),
-            report=lambda message: self.tell(fit, message),
-        )
 
     def _of_tables(self, kind: Kind, parents: list[list[int]]) -> Candidate:
         edges = sum(len(own) for own in parents)
@@ -257,7 +234,6 @@ class Search:
         Args:
             single: a network that ``candidates`` gave.
             fit: the time that there is, and where its limits are noted.
-            rng: where the samples come from.
 
         Returns:
             None where the average is not surely better than ``single`` on the validation rows, or
@@ -267,8 +243,7 @@ class Search:
         forests = self._forests(single, fit, rng)
         best, found = -np.inf, None
         for stage in reversed(range(len(AVERAGE_PENALTIES) if forests else 0)):
-            if found is not None and not fit.may("averages", clock=fit.clock.part(TREES_SHARE)):
-                fit.stop("averages")
+            if found is not None and not fit.goes_on("averages", clock=fit.clock.part(TREES_SHARE)):
                 break
             trees = zip(*(stages[stage] for stages in forests), strict=True)
             averages = [AverageCounts(list(of_child)) for of_child in trees]

@@ -66,8 +66,7 @@ def smooth(counts: Counts | AverageCounts, strengths: np.ndarray | None) -> np.n
     """(K, C, M) log mass, shrunk with K strengths, or in tables with a pseudo-count of 1."""
     if strengths is not None:
         return counts.shrunk(strengths)
-    if not isinstance(counts, TableCounts):
-        raise TypeError("strengths: expected some; only tables have pseudo-counts")
+    assert isinstance(counts, TableCounts)  # only these have pseudo-counts
     return counts.pseudo(1.0)[None]
 
 
@@ -77,7 +76,6 @@ class Validation:
     Args:
         rows: (n, D) codes.
         coarsening: the bins in which the networks see them.
-        schema: of the rows.
     """
 
     def __init__(self, rows: np.ndarray, coarsening: Coarsening, schema: Schema) -> None:

@@ -69,7 +69,6 @@ def mutual_information(
 
     Args:
         rows: where they are counted.
-        fit: the fit that this is a part of.
         clock: the stretch of it in which to count.
         pseudo_count: 0, or rows that are added to each cell of a pair's table.
 
@@ -81,8 +80,7 @@ def mutual_information(
     indicators = Indicators(codes, cards, rows.weights)
     information = np.zeros((D, D))
     for j, card in enumerate(cards):
-        if not fit.may("pairs", clock=clock):
-            fit.stop("pairs")
+        if not fit.goes_on("pairs", clock=clock):
             return information
         fit.did("pairs", D)
         which = np.flatnonzero(rows.reached[:, j] & (codes[:, j] != MISSING))
@@ -103,13 +101,10 @@ def mutual_information(
 
 
 def chow_liu(information: np.ndarray, least: float, forward: bool) -> list[list[int]]:
-    """The parents of each variable in the tree of largest total mutual information.
+    """The parents of each variable in the tree of largest total mutual information (D, D).
 
-    Args:
-        information: (D, D) as ``mutual_information`` counts it.
-        least: edges with no more than this are left out, so constant columns stay alone.
-        forward: whether edges must point forward; then each position takes the earlier one that
-            tells most about it.
+    Edges with no more than ``least`` are left out, so constant columns stay alone. Where edges must
+    point forward each position takes the earlier one that tells most about it.
     """
     if not forward:
         return _spanning_forest(information, least)
@@ -135,52 +130,19 @@ def _spanning_forest(weight: np.ndarray, least: float) -> list[list[int]]:
     return parents
 
 
-def greedy_tables(
-    rows: Rows,
-    forward: bool,
-    *,
-    equivalent_sample_size: float,
-    fit: Fit,
-    clock: Clock,
-    report: Callable[[str], None],
-) -> list[list[int]]:
+class Tables:
     """Edges added one by one, each time that with the best gain of the BDeu score.
 
-    A table gets no more contexts than one for each ``ROWS_PER_CONTEXT`` rows. The units of work are
-    ``"scores"`` (variables whose first gains were found) and ``"edges"``.
+    A table gets no more contexts than one for each ``ROWS_PER_CONTEXT`` rows.
 
     Args:
         rows: what the tables are to explain.
         forward: whether edges must point forward.
-        equivalent_sample_size: of the prior, in rows.
-        fit: the fit that this is a part of.
-        clock: the stretch of it in which to search; what was found by its end is returned.
-        report: called with a message now and then.
+        size: the equivalent sample size of the prior, in rows.
 
-    Returns:
-        Parents of each variable in the order in which they were added.
+    Attributes:
+        parents: of each variable in the order in which they were added.
     """
-    tables = _Tables(rows, forward, equivalent_sample_size)
-    for child in range(len(rows.cards)):
-        if not fit.may("scores", clock=clock):
-            fit.stop("scores")
-            return tables.parents
-        fit.did("scores")
-        tables.look_at(child)
-    edges = 0
-    while (edge := tables.best()) is not None:
-        if not fit.may("edges", clock=clock):
-            fit.stop("edges")
-            break
-        fit.did("edges")
-        tables.add(*edge)
-        edges += 1
-        report(f"tables: {edges} edges")
-    return tables.parents
-
-
-class _Tables:
-    """The parents of all variables while edges are added, and what each further edge would gain."""
 
     def __init__(self, rows: Rows, forward: bool, size: float) -> None:
         self.rows, self.size = rows, size
@@ -190,6 +152,28 @@ class _Tables:
         self.parents: list[list[int]] = [[] for _ in range(D)]
         self.at = [np.flatnonzero(rows.reached[:, c]) for c in range(D)]
         self.gains = np.full((D, D), -np.inf)  # [child, parent]
+
+    def grow(self, fit: Fit, clock: Clock, report: Callable[[str], None]) -> list[list[int]]:
+        """Add edges until none gains; ``parents``.
+
+        The units of work are ``"scores"`` (variables whose first gains were found) and ``"edges"``.
+
+        Args:
+            clock: the stretch of it in which to search; what was found by its end is returned.
+            report: called with a message now and then.
+        """
+        for child in range(len(self.parents)):
+            if not fit.goes_on("scores", clock=clock):
+                return self.parents
+            fit.did("scores")
+            self.look_at(child)
+        edges = 0
+        while (edge := self.best()) is not None and fit.goes_on("edges", clock=clock):
+            fit.did("edges")
+            self.add(*edge)
+            edges += 1
+            report(f"tables: {edges} edges")
+        return self.parents
 
     def look_at(self, child: int) -> None:
         """Find what each further parent of ``child`` would gain."""

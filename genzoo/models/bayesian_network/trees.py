@@ -61,7 +61,6 @@ class Forest:
         rows: what the trees are to explain.
         ordinal: (D,) bool.
         information: (D, D) mutual information, by which candidate parents are chosen.
-        order: which variables may be parents of which.
         largest_tree: bytes that the counts and questions of a child's tree may take.
 
     Attributes:
@@ -140,7 +139,6 @@ class Forest:
         Args:
             penalties: nats a split, descending; above 0, which a split that separates nothing
                 gains up to rounding.
-            fit: the fit that this is a part of.
             clock: the stretch of it in which to grow; at its end the search stops where it is.
             report: called with a message now and then.
 
@@ -150,16 +148,14 @@ class Forest:
         """
         least = penalties[-1]
         for child in range(len(self._trees)):
-            if not fit.may("roots", clock=clock):
-                fit.stop("roots")
+            if not fit.goes_on("roots", clock=clock):
                 yield penalties[0], False
                 return
             fit.did("roots")
             self._look_at(child, 0, least)
         for penalty in penalties:
             while self._gains_more(penalty, least):
-                if not fit.may("splits", clock=clock):
-                    fit.stop("splits")
+                if not fit.goes_on("splits", clock=clock):
                     yield penalty, False
                     return
                 fit.did("splits")

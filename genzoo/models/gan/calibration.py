@@ -70,8 +70,7 @@ def calibrated(bound: Callable[[float, float], Bound], n: int, fit: Fit) -> Cali
     before = bound(LEAST_MARGINAL, 1.0)
     best = (1.0, LEAST_MARGINAL, before)
     for e in MARGINALS:
-        if fit.training.work and not fit.may("trials"):
-            fit.stop("trials")
+        if fit.training.work and not fit.goes_on("trials"):
             break
         if e < 1.0:
             at, found = _climb(partial(bound, e), at, half)

@@ -1,17 +1,21 @@
-"""The game of generator and critic, and the bound by which the best generator is told."""
+"""The game of generator and critic: its draws and losses, its length, and who has won."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from genzoo.models.gan.networks import FIRST_MARGINAL, Generator, straight_through
+from genzoo.models.gan.networks import FIRST_MARGINAL, Generator
 from genzoo.models.neural.coders import Encoder
+from genzoo.models.neural.draws import gumbelled, uniform
+from genzoo.models.neural.heads import N_COMPONENTS, Heads
 from genzoo.models.neural.modules import multiplications
 from genzoo.models.neural.training import Recipe
 
@@ -33,13 +37,7 @@ TEMPERATURES = (1.0, 0.5)
 
 @dataclass(frozen=True, eq=False)
 class Game:
-    """Losses of the two players, in part 1 of the module ``model``.
-
-    Attributes:
-        generator, critic: the networks.
-        latent_dim: Z.
-        penalty: lambda.
-    """
+    """Losses of the two players, in part 1 of the module ``model``; ``penalty`` is lambda."""
 
     generator: Generator
     critic: Encoder
@@ -77,35 +75,58 @@ class Game:
         return dataclasses.replace(RECIPE, steps=min(RECIPE.steps, affordable))
 
 
-@dataclass(frozen=True, eq=False)
-class PriorBound:
-    """The bound with draws from the prior, the same for all rows.
+def prior_bound(
+    rows: Tensor, generator: Generator, latent_dim: int, noise: torch.Generator
+) -> Callable[[], np.ndarray]:
+    """The bound of rows (n, D) with draws from the prior, the same for all rows and each time:
+    (n,) nats, at the temperature that is best on average."""
+    K = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN_FLOATS // rows.numel()))
+    z = torch.randn((K, latent_dim), generator=noise, device=noise.device)
 
-    Attributes:
-        generator: whose checkpoints are compared.
-        rows: (n, D) codes to compare them on.
-        z: (K, Z) the draws.
-    """
-
-    generator: Generator
-    rows: Tensor
-    z: Tensor
-
-    @classmethod
-    def on(
-        cls, rows: Tensor, generator: Generator, latent_dim: int, noise: torch.Generator
-    ) -> PriorBound:
-        K = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN_FLOATS // rows.numel()))
-        z = torch.randn((K, latent_dim), generator=noise, device=noise.device)
-        return cls(generator, rows, z)
-
-    def __call__(self) -> np.ndarray:
-        """(n,) nats, at the temperature that is best on average."""
-        generator, bounds = self.generator, []
-        outputs = generator.decoder(self.z).unsqueeze(1)
+    def bound() -> np.ndarray:
+        bounds = []
+        outputs = generator.decoder(z).unsqueeze(1)
         for s in TEMPERATURES:
             generator.calibrate(s, FIRST_MARGINAL)
-            log_p = generator.log_prob_at(outputs, self.rows)  # (K, n)
-            bounds.append((log_p.logsumexp(dim=0) - math.log(len(self.z))).double().cpu().numpy())
+            log_p = generator.log_prob_at(outputs, rows)  # (K, n)
+            bounds.append((log_p.logsumexp(dim=0) - math.log(K)).double().cpu().numpy())
         generator.calibrate(1.0, FIRST_MARGINAL)
         return max(bounds, key=np.mean)
+
+    return bound
+
+
+def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> Tensor:
+    """A draw as features (B, n_inputs), the layout of ``Heads.onehot``, with a gradient.
+
+    Forward: ``onehot`` of codes drawn from the heads. Backward: as if it were the relaxed draw, a
+    softmax of logits with Gumbel noise for codes, the logistic draw itself for long ordinals, a
+    sigmoid with logistic noise for their missing marks. Places after an END pass no gradient.
+    """
+    x = torch.empty((len(outputs), heads.D), dtype=torch.int64, device=outputs.device)
+    soft = []
+
+    def hot(logits: Tensor) -> tuple[Tensor, Tensor]:
+        noisy = gumbelled(logits, noise)
+        return noisy.argmax(dim=-1), noisy.softmax(dim=-1)
+
+    if heads.n_categorical:
+        x[:, heads.categorical], relaxed = hot(heads.logits(outputs))  # (B, Dc), (B, Dc, m)
+        if heads.end is not None:
+            relaxed = relaxed * heads.reached(x).unsqueeze(-1)
+        soft.append(relaxed[:, heads.legal])
+    if heads.n_logistic:
+        log_weight, mean, log_scale, mark = heads.mixtures(outputs)
+        component, relaxed = hot(log_weight)
+        chosen = F.one_hot(component, N_COMPONENTS) + relaxed - relaxed.detach()
+        scale = (chosen * log_scale).sum(dim=-1).exp()
+        at = (chosen * mean).sum(dim=-1) + scale * torch.logit(uniform(mark.shape, noise, mark))
+        at = at.clamp(-1, 1)
+        noisy_mark = mark + torch.logit(uniform(mark.shape, noise, mark))
+        is_mark = (noisy_mark > 0) & heads.marked
+        code = torch.round((at.detach() + 1) / 2 * (heads.n_values - 1)).long()
+        x[:, heads.logistic] = torch.where(is_mark, heads.n_values, code)
+        soft.append(at.masked_fill(is_mark, 0.0))
+        soft.append(torch.sigmoid(noisy_mark)[:, heads.marked])
+    relaxed = torch.cat(soft, dim=-1)
+    return heads.onehot(heads.settled(x)) + (relaxed - relaxed.detach())

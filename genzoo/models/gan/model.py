@@ -50,12 +50,11 @@ from torch import Tensor, nn
 
 from genzoo.fitting import Fit
 from genzoo.models.gan.calibration import calibrated
-from genzoo.models.gan.game import BATCH_SIZE, Game, PriorBound
+from genzoo.models.gan.game import BATCH_SIZE, Game, prior_bound
 from genzoo.models.gan.networks import Generator, as_seen
 from genzoo.models.independent import Independent
 from genzoo.models.neural.batches import epochs
-from genzoo.models.neural.coders import Decoder, Encoder, Proposal
-from genzoo.models.neural.heads import Heads
+from genzoo.models.neural.coders import Encoder, Proposal
 from genzoo.models.neural.importance import MOST_DRAWS, Bound, log_prior_ratio
 from genzoo.models.neural.latent import LatentFamily
 from genzoo.models.neural.modules import load_weights, n_weights, pick_device, weights_of
@@ -89,15 +88,7 @@ class GAN(LatentFamily):
         width: of the hidden layers of generator, critic and encoder.
         critic_steps: turns of the critic for one of the generator.
         penalty: lambda, the weight of the critic's gradient penalty.
-        estimator: how ``log_prob`` bounds the likelihood: ``"iwae"``, ``"elbo"``, ``"ais"``
-            (annealed importance sampling) or ``"auto"`` (iwae, or ais where iwae has too few
-            effective draws on validation rows; decided once, in ``fit``). This and the next three
-            may be changed after ``fit``.
-        n_importance: K, draws a row of iwae and elbo; None: between 64 and 256, fewer for wider
-            rows.
-        n_temperatures, n_chains: T and C of ais.
-        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        estimator, n_importance, n_temperatures, n_chains, ais_start, device: as in ``VAE``.
 
     Attributes:
         calibration_: ``temperature`` (s), ``marginal_weight`` (e), and the mean bound in nats per
@@ -178,7 +169,7 @@ class GAN(LatentFamily):
                 Player(generator.decoder, game.generator_loss),
             ],
             draw_batch=epochs(torch.as_tensor(rows), BATCH_SIZE),
-            evaluate=PriorBound.on(held_out, generator, self.latent_dim, noise),
+            evaluate=prior_bound(held_out, generator, self.latent_dim, noise),
             recipe=game.recipe(),
             fit=part,
             device=self.device,
@@ -198,7 +189,7 @@ class GAN(LatentFamily):
     def _calibrate(self, valid: np.ndarray, fit: Fit) -> None:
         """Part 2: temperature and marginal weight."""
         part, generator = fit.part("calibration", CALIBRATION), self.generator_
-        draws = CALIBRATION_FLOATS // (generator.decoder.floats_per_draw * len(valid))
+        draws = CALIBRATION_FLOATS // (generator.floats_per_draw * len(valid))
         K = max(FEWEST_CALIBRATION_DRAWS, min(MOST_DRAWS, draws))
 
         def bound(e: float, s: float) -> Bound:
@@ -245,21 +236,8 @@ class GAN(LatentFamily):
         return self.proposal_
 
     @property
-    def _decoder(self) -> Decoder:
-        return self.generator_.decoder
-
-    @property
-    def _heads(self) -> Heads:
-        return self.generator_.heads
-
-    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        return self.generator_.row_log_prob(z, x)
-
-    def _log_table(self, z: Tensor) -> Tensor:
-        return self.generator_.log_table(z)
-
-    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        return self.generator_.sample(z, generator)
+    def _observation(self) -> Generator:
+        return self.generator_
 
     # ---------------------------------------------------------------- state
 

@@ -1,4 +1,4 @@
-"""The generator with its calibrated observation model, and draws that let a gradient through."""
+"""The generator with its calibrated observation model."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.models.neural.coders import Decoder
-from genzoo.models.neural.draws import gumbelled, uniform
 from genzoo.models.neural.heads import N_COMPONENTS, Heads
 from genzoo.space.schema import Schema
 
@@ -25,9 +23,6 @@ class Generator(nn.Module):
     """The decoder with its calibrated observation model: p(x | z).
 
     Args:
-        schema: of the rows.
-        latent_dim: Z.
-        width: of the hidden layers.
         log_marginals: (D, M) of the training rows; -inf beyond a variable's own codes.
     """
 
@@ -40,6 +35,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.decoder = Decoder(as_seen(schema), latent_dim, width)
+        self.floats_per_draw = self.decoder.floats_per_draw
         self.heads = Heads(schema)
         # where the marginal's draw replaces an END, the codes that follow must be there
         self.unstopped = Heads(dataclasses.replace(schema, end=None))
@@ -117,39 +113,3 @@ def as_seen(schema: Schema) -> Schema:
     if schema.D > LONGEST_FLAT:
         return schema
     return dataclasses.replace(schema, layout="table", event_shape=(schema.D,), end=None)
-
-
-def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> Tensor:
-    """A draw as features (B, n_inputs), the layout of ``Heads.onehot``, with a gradient.
-
-    Forward: ``onehot`` of codes drawn from the heads. Backward: as if it were the relaxed draw, a
-    softmax of logits with Gumbel noise for codes, the logistic draw itself for long ordinals, a
-    sigmoid with logistic noise for their missing marks. Places after an END pass no gradient.
-    """
-    x = torch.empty((len(outputs), heads.D), dtype=torch.int64, device=outputs.device)
-    soft = []
-
-    def hot(logits: Tensor) -> tuple[Tensor, Tensor]:
-        noisy = gumbelled(logits, noise)
-        return noisy.argmax(dim=-1), noisy.softmax(dim=-1)
-
-    if heads.n_categorical:
-        x[:, heads.categorical], relaxed = hot(heads.logits(outputs))  # (B, Dc), (B, Dc, m)
-        if heads.end is not None:
-            relaxed = relaxed * heads.reached(x).unsqueeze(-1)
-        soft.append(relaxed[:, heads.legal])
-    if heads.n_logistic:
-        log_weight, mean, log_scale, mark = heads.mixtures(outputs)
-        component, relaxed = hot(log_weight)
-        chosen = F.one_hot(component, N_COMPONENTS) + relaxed - relaxed.detach()
-        scale = (chosen * log_scale).sum(dim=-1).exp()
-        at = (chosen * mean).sum(dim=-1) + scale * torch.logit(uniform(mark.shape, noise, mark))
-        at = at.clamp(-1, 1)
-        noisy_mark = mark + torch.logit(uniform(mark.shape, noise, mark))
-        is_mark = (noisy_mark > 0) & heads.marked
-        code = torch.round((at.detach() + 1) / 2 * (heads.n_values - 1)).long()
-        x[:, heads.logistic] = torch.where(is_mark, heads.n_values, code)
-        soft.append(at.masked_fill(is_mark, 0.0))
-        soft.append(torch.sigmoid(noisy_mark)[:, heads.marked])
-    relaxed = torch.cat(soft, dim=-1)
-    return heads.onehot(heads.settled(x)) + (relaxed - relaxed.detach())

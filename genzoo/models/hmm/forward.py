@@ -8,10 +8,7 @@ The forward algorithm sums over the states in O(T S^2) a row (Rabiner 1989); an 
 ``MISSING`` contributes a factor of 1, which sums it out exactly. All recursions run over a batch of
 rows at once, in float64, each step rescaled to sum 1 with the logs of the scales added up.
 
-References:
-    Rabiner 1989, A tutorial on hidden Markov models, Proc. IEEE 77.
-    Scott 2002, Bayesian methods for hidden Markov models, JASA 97 (forward filter, backward
-        sample).
+Scott 2002, Bayesian methods for hidden Markov models, JASA 97 (forward filter, backward sample).
 """
 
 from __future__ import annotations
@@ -135,7 +132,6 @@ class Chain:
             given: what is observed.
             barred: (G,) the code of each emission table that no filled-in entry may have, -1 where
                 all may be had: the draws are those given that none has.
-            rng: where the draws come from.
         """
         allowed, logs = self.emissions, self._log_emissions
         tables = np.flatnonzero(barred >= 0)

@@ -1,14 +1,7 @@
 """How a layout becomes a chain: which variables a step holds, and what the steps share.
 
-    layout      a step is
-    sequence    one position
-    image       one row of pixels
-    table       one column, the columns in an order in which neighbours share much
-                (``shared/column_order.py``)
-
-An ergodic chain has one transition matrix for all steps and, where the variables of a channel are
-alike at every step, one emission table for each channel; a left-to-right chain has its own at each
-step.
+See the table in ``model.py``. An ergodic chain shares one emission table for each channel where the
+variables of a channel are alike at every step.
 """
 
 from __future__ import annotations
@@ -42,14 +35,8 @@ def tables_of(schema: Schema, *, ergodic: bool) -> np.ndarray:
 
 
 def shape_of(schema: Schema, bins: np.ndarray, cards: np.ndarray, *, ergodic: bool) -> Shape:
-    """The chain's ``Shape``.
-
-    Args:
-        schema: of the rows.
-        bins: (n, D) the training rows in bins.
-        cards: (D,) how many bins each variable has.
-        ergodic: whether the steps share what they can.
-    """
+    """The chain of training rows (n, D) in bins, ``cards`` (D,) of them; where it is ergodic its
+    steps share what they can."""
     steps, tables = _steps(schema), tables_of(schema, ergodic=ergodic)
     if schema.layout == "table":
         steps = column_order(bins, cards)[:, None]

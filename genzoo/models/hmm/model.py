@@ -52,7 +52,7 @@ from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.hmm.forward import Chain, Shape
 from genzoo.models.hmm.layout import end_of, shape_of, tables_of
-from genzoo.models.hmm.search import Limits, Settings, search
+from genzoo.models.hmm.search import Limits, Search, Settings
 from genzoo.parameters import Interval, Options
 from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import Coarsening
@@ -128,7 +128,7 @@ class HMM(GenerativeModel):
             self.n_states, self.pseudo_count, self.n_restarts, self.n_iter, self.limits
         )
         shape = shape_of(self.schema_, bins, cards, ergodic=ergodic)
-        self.chain_ = search(shape, bins, self.coarsening_.to_bins(valid), settings, fit)
+        self.chain_ = Search(shape, bins, self.coarsening_.to_bins(valid), settings, fit).run()
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:

@@ -100,28 +100,19 @@ class _Trial:
     settled: bool = False
 
 
-def search(
-    shape: Shape, rows: np.ndarray, valid: np.ndarray, settings: Settings, fit: Fit
-) -> Chain:
-    """The best chain by validation.
+class Search:
+    """A search for the best chain by validation.
 
     Runs of EM come in an order that depends on the data and on validation, never on the clock. So a
     limit only decides after how many iterations the search stops. Without one it ends with
     ``limits.work``; the first iteration is always done.
 
     Args:
-        shape: of the chain.
         rows: (n, D) training rows in bins.
         valid: (n_valid, D) rows to select on.
-        settings: what is asked for.
         fit: gets the curve of the start that won, in nats per row of bins, and EM's iterations over
             all starts as ``steps``.
     """
-    return _Search(shape, rows, valid, settings, fit).run()
-
-
-class _Search:
-    """See ``search``."""
 
     def __init__(
         self, shape: Shape, rows: np.ndarray, valid: np.ndarray, settings: Settings, fit: Fit
@@ -259,16 +250,11 @@ class _Search:
         """Begin another iteration; False, and the search ends, where there is no room for it."""
         if not self.fit.training.steps:
             return True
-        return self.fit.goes_on(
-            "steps",
-            expected=self._expected_seconds_per_row(S) * len(data),
-            affordable=self.work + self._effort(S, data) <= self.settings.limits.work,
-        )
-
-    def _expected_seconds_per_row(self, S: int) -> float:
-        """As measured; with states not yet tried, from those tried, at least in proportion."""
-        fewer = [known for known in self.seconds_per_row if known <= S]
-        return self.seconds_per_row[max(fewer)] * S / max(fewer) if fewer else 0.0
+        # as measured; with states not yet tried, from those tried, at least in proportion
+        known = max((known for known in self.seconds_per_row if known <= S), default=0)
+        each = self.seconds_per_row[known] * S / known if known else 0.0
+        affordable = self.work + self._effort(S, data) <= self.settings.limits.work
+        return self.fit.goes_on("steps", expected=each * len(data), affordable=affordable)
 
 
 def marginals(shape: Shape, rows: np.ndarray) -> np.ndarray:

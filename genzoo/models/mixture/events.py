@@ -184,7 +184,6 @@ class Told:
     """What rows tell, as sparse columns.
 
     Attributes:
-        space: of the rows.
         columns: (E,) the event of each column.
         base: (D,) the event of each variable that has no column.
         base_of: (E,) the variable of each column; -1 for windows.

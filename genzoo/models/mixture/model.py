@@ -38,7 +38,7 @@ from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products
-from genzoo.models.mixture.search import Limits, Settings, search
+from genzoo.models.mixture.search import Limits, Search, Settings
 from genzoo.models.shared import stopping
 from genzoo.parameters import Interval
 from genzoo.seeding import numpy_rng
@@ -107,7 +107,7 @@ class Mixture(GenerativeModel):
             Told.distinct(self._space, self.coarsening_.to_bins(x)) for x in (rows, valid)
         )
         settings = Settings(self.n_components, self.pseudo_count, self.n_restarts, self.limits)
-        self.products_ = search(told, held_out, settings, fit)
+        self.products_ = Search(told, held_out, settings, fit).run()
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
 
     @property

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from genzoo.fitting import CurvePoint, Fit, at_rest
+from genzoo.models.mixture.em import grow, single, step
 from genzoo.models.mixture.events import Told
-from genzoo.models.mixture.products import Products, grow, single, step, union
+from genzoo.models.mixture.products import Products, union
 
 STRENGTHS = (1.0, 4.0, 16.0, 64.0, 256.0)  # pseudo-counts, in rows
 FIRST_STRENGTH = 4.0  # where the search begins
@@ -72,8 +73,8 @@ class _Climb:
         return max(self.score, key=lambda K: self.score[K])
 
 
-def search(told: Told, valid: Told, settings: Settings, fit: Fit) -> Products:
-    """The best mixture by validation.
+class Search:
+    """A search for the best mixture by validation.
 
     Climbs come in an order that depends on the data and on validation, never on the clock. So a
     limit only decides after how many iterations the search stops. Without one it ends with
@@ -82,15 +83,9 @@ def search(told: Told, valid: Told, settings: Settings, fit: Fit) -> Products:
     Args:
         told: training rows in bins.
         valid: rows to select on.
-        settings: what is asked for.
         fit: gets the curve of the first start, in nats per row of bins, and EM's iterations over
             all starts as ``steps``.
     """
-    return _Search(told, valid, settings, fit).run()
-
-
-class _Search:
-    """See ``search``."""
 
     def __init__(self, told: Told, valid: Told, settings: Settings, fit: Fit) -> None:
         self.told, self.valid, self.settings, self.fit = told, valid, settings, fit

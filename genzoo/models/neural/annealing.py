@@ -56,6 +56,9 @@ NOISE_FLOATS = 2**24  # of noise held at once
 
 Progress = Callable[[float], None]
 
+Noise = tuple[Tensor, Tensor]
+"""Normal numbers (T + 1, C, B, Z), the starts, then the momenta; uniform ones (T, C, B)."""
+
 
 @dataclass(frozen=True)
 class Annealing:
@@ -81,34 +84,35 @@ class Annealing:
         power = 3 if self.start == "prior" else 1
         return [(t / self.T) ** power for t in range(self.T + 1)]
 
-    def forward(self, path: _Path, steps: Tensor, noise: _Noise) -> Tensor:
+    def forward(self, path: _Path, steps: Tensor, noise: Noise) -> Tensor:
         """Log weights (C, B) with step sizes (T, B)."""
-        b = self.temperatures()
-        state = path.at(noise.start)
-        log_w = torch.zeros(noise.start.shape[:-1], dtype=torch.float64, device=path.device)
+        b, (normal, uniform) = self.temperatures(), noise
+        state = path.at(normal[0])
+        log_w = torch.zeros(normal[0].shape[:-1], dtype=torch.float64, device=path.device)
         for t in range(1, self.T + 1):
             log_w += (b[t] - b[t - 1]) * state.log_ratio()
-            state, _ = path.move(state, b[t], steps[t - 1], *noise.at(t))
+            state, _ = path.move(state, b[t], steps[t - 1], normal[t], uniform[t - 1])
         return log_w
 
-    def reverse(self, path: _Path, steps: Tensor, noise: _Noise, u: Tensor) -> Tensor:
+    def reverse(self, path: _Path, steps: Tensor, noise: Noise, u: Tensor) -> Tensor:
         """Log weights (C, B) of chains back from exact posterior draws u (B, Z)."""
-        b = self.temperatures()
+        b, (normal, uniform) = self.temperatures(), noise
         state = path.at(u.expand(self.C, *u.shape).contiguous())
         log_w = torch.zeros(state.u.shape[:-1], dtype=torch.float64, device=path.device)
         for t in range(self.T, 0, -1):
-            state, _ = path.move(state, b[t], steps[t - 1], *noise.at(t))
+            state, _ = path.move(state, b[t], steps[t - 1], normal[t], uniform[t - 1])
             log_w += (b[t] - b[t - 1]) * state.log_ratio()
         return log_w
 
-    def pilot(self, path: _Path, noise: _Noise) -> Tensor:
+    def pilot(self, path: _Path) -> Tensor:
         """(T, B) step sizes, from a run whose weights are thrown away."""
-        b, state = self.temperatures(), path.at(noise.start)
-        log_step = torch.full((noise.start.shape[1],), math.log(FIRST_STEP), device=path.device)
+        normal, uniform = path.noise(self.T, PILOT_CHAINS, "pilot")
+        b, state = self.temperatures(), path.at(normal[0])
+        log_step = torch.full((len(path.rows),), math.log(FIRST_STEP), device=path.device)
         steps = []
         for t in range(1, self.T + 1):
             steps.append(log_step.exp())
-            state, accepted = path.move(state, b[t], steps[-1], *noise.at(t))
+            state, accepted = path.move(state, b[t], steps[-1], normal[t], uniform[t - 1])
             log_step = log_step + ADAPTATION * (accepted.mean(dim=0) - ACCEPTANCE)
             log_step = log_step.clamp(max=math.log(LONGEST_STEP))
         return torch.stack(steps)
@@ -125,20 +129,13 @@ def annealed_bound(
 ) -> Bound:
     """A lower bound on log p(x) for each row.
 
-    Args:
-        rows: (n, D) codes.
-        model: its networks in evaluation mode.
-        annealing: temperatures, chains and start.
-        progress: called with the share of the rows done.
+    ``progress`` is called with the share of the rows (n, D) that are done.
     """
     log_w = np.empty((annealing.C, len(rows)))
-    for first, chunk, path in _paths(rows, model, annealing):
-        steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
-        weights = annealing.forward(
-            path, steps, path.noise(annealing, chunk, first, seed, "forward")
-        )
-        log_w[:, first : first + len(chunk)] = weights.cpu().numpy()
-        progress((first + len(chunk)) / len(rows))
+    for here, path in _paths(rows, model, annealing, seed):
+        noise = path.noise(annealing.T, annealing.C, "forward")
+        log_w[:, here] = annealing.forward(path, annealing.pilot(path), noise).cpu().numpy()
+        progress(here.stop / len(rows))
     return summarised(log_w)
 
 
@@ -148,34 +145,30 @@ def reverse_bound(
 ) -> Bound:
     """An *upper* bound on log p(x) for rows that the model drew from latents z (n, Z)."""
     log_w = np.empty((annealing.C, len(rows)))
-    for first, chunk, path in _paths(rows, model, annealing):
-        steps = annealing.pilot(path, path.noise(annealing, chunk, first, seed, "pilot"))
-        exact = torch.as_tensor(z[first : first + len(chunk)]).to(path.mean)
-        u = (exact - path.mean) * torch.exp(-path.log_sd)
-        noise = path.noise(annealing, chunk, first, seed, "reverse")
-        weights = annealing.reverse(path, steps, noise, u)
-        log_w[:, first : first + len(chunk)] = weights.cpu().numpy()
+    for here, path in _paths(rows, model, annealing, seed):
+        u = (torch.as_tensor(z[here]).to(path.mean) - path.mean) * torch.exp(-path.log_sd)
+        noise = path.noise(annealing.T, annealing.C, "reverse")
+        log_w[:, here] = annealing.reverse(path, annealing.pilot(path), noise, u).cpu().numpy()
     inverse = summarised(-log_w)
     return Bound(-inverse.value, inverse.stderr, inverse.ess, inverse.K)
 
 
 def _paths(
-    rows: np.ndarray, model: LatentModel, annealing: Annealing
-) -> Iterator[tuple[int, np.ndarray, _Path]]:
-    """(position of the first row, codes, path) of each chunk of rows."""
+    rows: np.ndarray, model: LatentModel, annealing: Annealing, seed: int
+) -> Iterator[tuple[slice, _Path]]:
+    """Chunks of the rows: where each lies, and its path."""
     chains = max(annealing.C, PILOT_CHAINS)
     Z = model.propose(torch.as_tensor(rows[:1]).to(model.device))[0].shape[-1]
     decoded, noise = model.floats_per_draw * chains, annealing.T * chains * Z
     B = max(1, min(CHUNK_FLOATS // decoded, NOISE_FLOATS // noise))
     for first in range(0, len(rows), B):
-        chunk = rows[first : first + B]
-        x = torch.as_tensor(chunk).to(model.device)
-        mean, log_sd = model.propose(x)
+        here = slice(first, min(first + B, len(rows)))
+        mean, log_sd = model.propose(torch.as_tensor(rows[here]).to(model.device))
         if annealing.start == "prior":
             mean, log_sd = torch.zeros_like(mean), torch.zeros_like(log_sd)
         else:
             log_sd = log_sd + math.log(INFLATION)
-        yield first, chunk, _Path(x, mean, log_sd, model.log_likelihood)
+        yield here, _Path(rows[here], first, seed, mean, log_sd, model.log_likelihood)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,21 +198,27 @@ class _State:
 
 
 class _Path:
-    """The path of a few rows, in the coordinates u in which the start is N(0, I)."""
+    """The path of a few rows (B, D), of which ``first`` is the position of the first, in the
+    coordinates u in which the start is N(0, I)."""
 
     def __init__(
-        self, x: Tensor, mean: Tensor, log_sd: Tensor, log_likelihood: LogLikelihood
+        self,
+        rows: np.ndarray,
+        first: int,
+        seed: int,
+        mean: Tensor,
+        log_sd: Tensor,
+        log_likelihood: LogLikelihood,
     ) -> None:
-        self.x, self.mean, self.log_sd = x, mean, log_sd
-        self.log_likelihood, self.device = log_likelihood, mean.device
-
-    def z(self, u: Tensor) -> Tensor:
-        return self.mean + torch.exp(self.log_sd) * u
+        self.rows, self.first, self.seed = rows, first, seed
+        self.mean, self.log_sd, self.log_likelihood = mean, log_sd, log_likelihood
+        self.device = mean.device
+        self.x = torch.as_tensor(rows).to(self.device)
 
     def at(self, u: Tensor) -> _State:
         with torch.enable_grad():
             u = u.detach().requires_grad_()
-            z = self.z(u)
+            z = self.mean + torch.exp(self.log_sd) * u
             target = (self.log_sd - 0.5 * z.square()).sum(dim=-1) + self.log_likelihood(z, self.x)
             (slope,) = torch.autograd.grad(target.sum(), u)
         return _State(u.detach(), target.detach(), slope)
@@ -248,34 +247,16 @@ class _Path:
             probability,
         )
 
-    def noise(
-        self, annealing: Annealing, chunk: np.ndarray, first: int, seed: int, what: str
-    ) -> _Noise:
+    def noise(self, T: int, C: int, what: str) -> Noise:
         """Noise of its own for each row, named by the seed, the run, its position and codes."""
-        C = PILOT_CHAINS if what == "pilot" else annealing.C
-        Z = self.mean.shape[-1]
-        normal = np.empty((len(chunk), annealing.T + 1, C, Z), dtype=np.float32)
-        uniform = np.empty((len(chunk), annealing.T, C), dtype=np.float32)
-        for i, row in enumerate(chunk):
-            rng = numpy_rng(seed, "annealing", what, first + i, row.tobytes().hex())
+        B, Z = self.mean.shape
+        normal = np.empty((B, T + 1, C, Z), dtype=np.float32)
+        uniform = np.empty((B, T, C), dtype=np.float32)
+        for i, row in enumerate(self.rows):
+            rng = numpy_rng(self.seed, "annealing", what, self.first + i, row.tobytes().hex())
             rng.standard_normal(out=normal[i], dtype=np.float32)
             rng.random(out=uniform[i], dtype=np.float32)
-        return _Noise(
+        return (
             torch.as_tensor(normal).movedim(0, 2).to(self.device),
             torch.as_tensor(uniform).movedim(0, 2).to(self.device),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class _Noise:
-    """``normal`` (T + 1, C, B, Z): the starts, then the momenta; ``uniform`` (T, C, B)."""
-
-    normal: Tensor
-    uniform: Tensor
-
-    @property
-    def start(self) -> Tensor:
-        return self.normal[0]
-
-    def at(self, t: int) -> tuple[Tensor, Tensor]:
-        return self.normal[t], self.uniform[t - 1]

@@ -47,11 +47,7 @@ def layout_of(schema: Schema) -> str:
 class Encoder(nn.Module):
     """Features (B, n_inputs), as of ``Heads.onehot``, to vectors (B, n_out).
 
-    Args:
-        schema: of the rows.
-        n_out: length of the vector.
-        width: of the hidden layers.
-        depth: residual hidden layers.
+    There are ``depth`` residual hidden layers of ``width``.
     """
 
     def __init__(self, schema: Schema, n_out: int, width: int, depth: int = 1) -> None:
@@ -104,13 +100,7 @@ class Encoder(nn.Module):
 
 
 class Proposal(nn.Module):
-    """A Gaussian near the posterior of the latents: q(z | x).
-
-    Args:
-        schema: of the rows.
-        latent_dim: Z.
-        width: of the hidden layers.
-    """
+    """A Gaussian near the posterior of the latents: q(z | x)."""
 
     blank: Tensor
 
@@ -139,12 +129,6 @@ class Proposal(nn.Module):
 
 class Decoder(nn.Module):
     """Latents (..., Z) to outputs (..., n_outputs), in the layout of ``Heads``.
-
-    Args:
-        schema: of the rows.
-        latent_dim: Z.
-        width: of the hidden layers.
-        depth: residual hidden layers.
 
     Attributes:
         floats_per_draw: about how many floats one latent occupies on its way through.
@@ -203,6 +187,14 @@ class Decoder(nn.Module):
         In strings the product stops at the first END, for each latent by itself.
         """
         return self.heads.row_log_prob(self(z), x)
+
+    def log_table(self, z: Tensor) -> Tensor:
+        """(N, D, M) log mass of every code given z (N, Z)."""
+        return self.heads.log_probs_all(self(z))
+
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, D) codes from p(x | z) for z (N, Z)."""
+        return self.heads.sample(self(z), generator)
 
 
 class _Hidden(nn.Module):

@@ -54,9 +54,6 @@ def is_long(variable: Variable) -> bool:
 class Heads(nn.Module):
     """The layout of a network's outputs, variable after variable; it has no parameters.
 
-    Args:
-        schema: of the rows.
-
     Attributes:
         categorical, logistic: which variables have a softmax, (Dc,), and a mixture, (Dl,).
         legal: (Dc, m) which logits are codes of the variable's own.
@@ -105,20 +102,20 @@ class Heads(nn.Module):
         self.n_inputs = int(legal.sum()) + len(logistic) + int(marked[logistic].sum())
 
         for name, value in {
-            "categorical": categorical,  # (Dc,) which variables
-            "logistic": logistic,  # (Dl,)
-            "legal": legal,  # (Dc, m)
+            "categorical": categorical,
+            "logistic": logistic,
+            "legal": legal,
             "_logit_index": np.where(legal, starts[categorical, None] + np.arange(m), 0),
-            "logistic_index": starts[logistic, None] + reach,  # (Dl, 3 C + 1)
-            "n_values": n_values[logistic],  # (Dl,)
-            "marked": marked[logistic],  # (Dl,)
+            "logistic_index": starts[logistic, None] + reach,
+            "n_values": n_values[logistic],
+            "marked": marked[logistic],
             "_order": np.argsort(np.concatenate([categorical, logistic])),  # back to schema order
             "_lowest_log_scale": np.log(
                 SMALLEST_SCALE * 2 / (n_values[logistic, None] - 1), dtype=np.float32
             ),  # (Dl, 1)
             "variable_of": np.concatenate(
                 [np.repeat(categorical, legal.sum(axis=1)), logistic, logistic[marked[logistic]]]
-            ),  # (n_inputs,) which variable a feature belongs to
+            ),
             "_marks": np.where(marked, cards - 1, 0),  # (D,) the mark's code, where there is one
             "_spread": np.linspace(-0.8, 0.8, N_COMPONENTS).astype(np.float32),
         }.items():

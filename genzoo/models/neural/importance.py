@@ -141,14 +141,8 @@ def log_prior_ratio(z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
 def importance_bound(
     rows: np.ndarray, model: LatentModel, *, K: int, seed: int, estimator: str = "iwae"
 ) -> Bound:
-    """A lower bound on log p(x) for each row.
-
-    Args:
-        rows: (n, D) codes.
-        model: its networks in evaluation mode.
-        K: draws a row, at least 2.
-        estimator: ``"iwae"`` or ``"elbo"``.
-    """
+    """A lower bound on log p(x) for each of the rows (n, D), by ``"iwae"`` or ``"elbo"`` with K
+    draws a row, at least 2."""
     from_prior = prior_draws(K) if estimator == "iwae" else torch.zeros(K, dtype=torch.bool)
     log_w = np.empty((K, len(rows)))
     for here, _, part in _weighed(rows, model, from_prior, seed):

@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from genzoo.model import GenerativeModel
 from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
-from genzoo.models.neural.coders import Decoder, Proposal
+from genzoo.models.neural.coders import Proposal
 from genzoo.models.neural.heads import VALUE, Heads
 from genzoo.models.neural.importance import (
     CHUNK_FLOATS,
@@ -61,18 +61,36 @@ class Limits:
     most_annealed: float = 2e10
 
 
+class Observation(Protocol):
+    """p(x | z), variables independent given z.
+
+    Attributes:
+        heads: of the schema that was fitted.
+        floats_per_draw: about how many floats one latent occupies on its way through.
+    """
+
+    heads: Heads
+    floats_per_draw: int
+
+    def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
+        """(...) log p(x | z) in nats, z (..., Z) and x (..., D); what is ``MISSING`` is summed
+        out."""
+        ...
+
+    def log_table(self, z: Tensor) -> Tensor:
+        """(N, D, M) log mass of every code given z (N, Z)."""
+        ...
+
+    def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """(N, D) codes for z (N, Z)."""
+        ...
+
+
 class LatentFamily(GenerativeModel):
     """A family with z ~ N(0, I) and variables independent given z.
 
-    Subclasses have the constructor arguments below and what is abstract here, and call
-    ``_resolve_estimator`` at the end of ``_fit``.
-
-    Estimator settings, which ``set_params`` may change after ``fit``:
-        estimator: ``"iwae"`` (importance-weighted bound), ``"elbo"``, ``"ais"`` (annealed
-            importance sampling) or ``"auto"`` (decided when fitted; see ``estimator_``).
-        n_importance: K, draws a row for iwae and elbo; None: 64 to 256, fewer for wide rows.
-        n_temperatures, n_chains: T and C of ais.
-        ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
+    Subclasses have the ``parameters`` below, which are told in ``VAE``, and what is abstract here,
+    and call ``_resolve_estimator`` at the end of ``_fit``.
 
     Attributes:
         limits: where ``"auto"`` turns from one estimator to the other.
@@ -106,32 +124,14 @@ class LatentFamily(GenerativeModel):
 
     @property
     @abc.abstractmethod
-    def _decoder(self) -> Decoder:
-        """From latents to outputs."""
-
-    @property
-    @abc.abstractmethod
-    def _heads(self) -> Heads:
-        """Of the schema that was fitted."""
-
-    @abc.abstractmethod
-    def _log_likelihood(self, z: Tensor, x: Tensor) -> Tensor:
-        """(...) log p(x | z) in nats, z (..., Z) and x (..., D); what is ``MISSING`` is summed
-        out."""
-
-    @abc.abstractmethod
-    def _log_table(self, z: Tensor) -> Tensor:
-        """(N, D, M) log mass of every code given z (N, Z)."""
-
-    @abc.abstractmethod
-    def _draw_rows(self, z: Tensor, generator: torch.Generator) -> Tensor:
-        """(N, D) codes from p(x | z) for z (N, Z)."""
+    def _observation(self) -> Observation:
+        """p(x | z)."""
 
     # ---------------------------------------------------------------- what follows from it
 
     @property
     def _device(self) -> torch.device:
-        return self._decoder.bias.device
+        return self._proposal.blank.device
 
     def _prior(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, Z) draws from N(0, I)."""
@@ -141,11 +141,11 @@ class LatentFamily(GenerativeModel):
     def _latent_model(self, rows: np.ndarray) -> LatentModel:
         """This model for the estimators of ``rows``."""
         propose: Propose = self._proposal
+        log_likelihood, floats = self._observation.row_log_prob, self._observation.floats_per_draw
         if (rows < 0).any():
             # the encoder has seen complete rows only: with holes it is a start to improve on
-            propose = refined(propose, self._log_likelihood)
-        floats = self._decoder.floats_per_draw
-        return LatentModel(propose, self._log_likelihood, floats, self._device)
+            propose = refined(propose, log_likelihood)
+        return LatentModel(propose, log_likelihood, floats, self._device)
 
     # ---------------------------------------------------------------- bounds
 
@@ -157,7 +157,7 @@ class LatentFamily(GenerativeModel):
     @property
     def n_importance_(self) -> int:
         """K, the draws a row of iwae and elbo."""
-        return int(self.n_importance or default_draws(self._decoder.floats_per_draw))
+        return int(self.n_importance or default_draws(self._observation.floats_per_draw))
 
     def _resolve_estimator(self, valid: np.ndarray, seed: int, n: int) -> str:
         """Settle what ``"auto"`` is, on validation rows with draws of their own; a remark on it.
@@ -173,7 +173,7 @@ class LatentFamily(GenerativeModel):
         if effective >= self.limits.fewest_effective:
             return f"log_prob: iwae; {said}"
         gradients = n * self._annealing().gradients
-        if gradients * self._decoder.floats_per_draw > self.limits.most_annealed:
+        if gradients * self._observation.floats_per_draw > self.limits.most_annealed:
             return (
                 f'log_prob: iwae, and loose; {said}, and annealing (estimator="ais") is slow for '
                 f"so many rows of this width"
@@ -219,12 +219,12 @@ class LatentFamily(GenerativeModel):
         """
         self._check_fitted("bidirectional")
         check_integer("n", n, least=2, optional=True)
-        n = n or (GAP_ROWS if self._decoder.floats_per_draw <= WIDE else FEWER_GAP_ROWS)
+        n = n or (GAP_ROWS if self._observation.floats_per_draw <= WIDE else FEWER_GAP_ROWS)
         seed = check_seed(seed)
         generator = torch_generator(seed, "bidirectional", device=self._device)
         with torch.no_grad():
             z = self._prior(n, generator)
-            rows = self._draw_rows(z, generator).cpu().numpy()
+            rows = self._observation.sample(z, generator).cpu().numpy()
         lower = self._bound(rows, self.estimator_, seed=derive(seed, "lower"))
         upper = reverse_bound(
             rows,
@@ -248,30 +248,26 @@ class LatentFamily(GenerativeModel):
     @torch.no_grad()
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         generator = torch_generator(seed, "sample", device=self._device)
+        observation = self._observation
         if given is None or (given == MISSING).all():
-            size = max(1, CHUNK_FLOATS // self._decoder.floats_per_draw)
-            parts = self._prior(n, generator).split(size)
-            return np.concatenate([self._draw_rows(z, generator).cpu().numpy() for z in parts])
+            size = max(1, CHUNK_FLOATS // observation.floats_per_draw)
+            latents = self._prior(n, generator).split(size)
+            return torch.cat([observation.sample(z, generator).cpu() for z in latents]).numpy()
         marked = np.array([v.missing and v.n_values > 0 for v in self.schema_.variables])
         queried = np.where((given == MISSING) & marked, VALUE, given)
         model = self._latent_model(queried)
-        found, ess = posterior_draws(
-            queried,
-            replace(model, propose=_repeated(model.propose)),
-            K=self.n_importance_,
-            seed=derive(seed, "posterior"),
-        )
+        once, draw = replace(model, propose=_repeated(model.propose)), derive(seed, "posterior")
+        found, ess = posterior_draws(queried, once, K=self.n_importance_, seed=draw)
         _warn_of_few(ess)
-        heads = self._heads
+        heads = observation.heads
         size = max(1, CHUNK_FLOATS // (heads.D * heads.M))
         pairs = zip(
             torch.as_tensor(found).to(self._device).split(size),
             torch.as_tensor(queried).to(self._device).split(size),
             strict=True,
         )
-        return np.concatenate(
-            [heads.completed(self._log_table(z), x, generator).cpu().numpy() for z, x in pairs]
-        )
+        parts = [heads.completed(observation.log_table(z), x, generator).cpu() for z, x in pairs]
+        return torch.cat(parts).numpy()
 
 
 @contextlib.contextmanager

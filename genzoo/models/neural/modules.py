@@ -46,11 +46,11 @@ def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:
 def load_weights(
     module: nn.Module, arrays: dict[str, np.ndarray], device: str, prefix: str = ""
 ) -> None:
-    """The inverse of ``weights_of``: into the module, on the device, in evaluation mode."""
+    """The inverse of ``weights_of``: into the module, on the device, in evaluation mode; what else
+    is among the arrays is left alone."""
     module.load_state_dict(
-        {name.removeprefix(prefix): torch.as_tensor(array) for name, array in arrays.items()
-         if name.startswith(prefix)}
-    )  # fmt: skip
+        {name: torch.as_tensor(arrays[f"{prefix}{name}"]) for name in module.state_dict()}
+    )
     module.to(pick_device(device)).eval()
 
 

@@ -189,7 +189,7 @@ class _Loop:
         self.steps: int | None = None if self.by_clock else budget.steps or recipe.steps
         if self.timed and not self.by_clock:
             # the clock set the pace of that fit: how many steps it took is all there is to follow
-            self.steps = self.fit.recorded("steps") or recipe.steps
+            self.steps = dict(budget.stops or ()).get("steps") or recipe.steps
             self.every = max(1, min(self.every, self.steps // FEWEST_EVALUATIONS))
             self.patience = None
 

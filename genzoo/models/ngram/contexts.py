@@ -118,25 +118,16 @@ def choose(schema: Schema, rows: np.ndarray, cards: np.ndarray, *, seed: int) ->
         places = [order[:t] for t in np.argsort(order)]
         return _chosen(Contexts(order, group, np.empty((0, 0)), M, M + 1), places, rows, seed)
     at, channel = _lattice(schema)
-    if is_strings(schema):
+    if schema.end is not None or schema.alphabet is not None:
         back = np.arange(schema.D)[:, None] - 1 - np.arange(min(MOST_LENGTH, schema.D))
-        outside = schema.D if has_beginning(schema) else schema.D + 1
+        # a window of a longer text has no beginning
+        outside = schema.D if schema.end is not None else schema.D + 1
         sources = np.where(back >= 0, back, np.where(back == -1, outside, schema.D + 1))
         return Contexts(np.arange(schema.D), group, sources, M, M + 1)
     order = np.lexsort((channel, *at.T[::-1]))
     B = max(M + 1, int(at.max()) + 1)
     base = Contexts(order, group, np.empty((0, 0)), M, B)
     return _chosen(base, _neighbours(schema, at, channel), rows, seed)
-
-
-def is_strings(schema: Schema) -> bool:
-    """One symbol a step, and the same ones at every step, that are characters or have an END."""
-    return schema.end is not None or schema.alphabet is not None
-
-
-def has_beginning(schema: Schema) -> bool:
-    """Whether a row begins where something begins, and is no window of a longer text."""
-    return schema.end is not None or schema.alphabet is None
 
 
 def _neighbours(schema: Schema, at: np.ndarray, channel: np.ndarray) -> list[np.ndarray]:

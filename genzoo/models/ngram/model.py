@@ -39,6 +39,9 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
 from genzoo import draws
@@ -46,13 +49,13 @@ from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, choose, groups
 from genzoo.models.ngram.elimination import Conditionals, Plan
-from genzoo.models.ngram.search import STRENGTHS, Settings, grow
+from genzoo.models.ngram.search import STRENGTHS, Search, Settings
 from genzoo.models.ngram.smoothing import Events, Tree
 from genzoo.models.shared import particles
 from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
 from genzoo.parameters import Interval, Options
-from genzoo.seeding import check_seed, numpy_rng
+from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb, Score
@@ -125,16 +128,15 @@ class NGram(GenerativeModel, ScoresText):
         most = contexts.sources.shape[1]
         if self.context is not None:
             most = min(most, int(self.context))
-        self.tree_, rules = grow(
+        search = Search(
             train,
             held_out,
             cards[np.unique(contexts.group, return_index=True)[1]],
             contexts.B,
             contexts.edge,
             Settings(most, self._smoothings(), fixed=self.context is not None),
-            fit,
-            per_row=self.schema_.D,
         )
+        self.tree_, rules = search.run(fit, per_row=self.schema_.D)
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
@@ -169,32 +171,32 @@ class NGram(GenerativeModel, ScoresText):
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         codes = self.coarsening_.to_bins(rows)
         shares = self.coarsening_.log_shares(rows)
-        holes = self._has_holes(codes)
+        holes = particles.has_holes(codes[:, self.contexts_.order])
         prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
         parts = []
         if len(prefix):
             parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
-        many = []
-        for index, _ in by_pattern(codes[other] == MISSING):
-            index = other[index]
-            plan = Plan(self._conditionals(), codes[index[0]] == MISSING)
-            if plan.is_small:
-                parts.append((index, LogProb.exact(plan.run(codes[index])[0])))
-            else:
-                many.append(index)
-        if many:
-            index = np.sort(np.concatenate(many))
-            bound = particles.log_prob(self._process(), codes[index], index, seed=seed)
-            parts.append((index, bound))
+        small, large = self._planned(codes, other)
+        parts += [(index, LogProb.exact(plan.run(codes[index])[0])) for index, plan in small]
+        if len(large):
+            bound = particles.log_prob(self._process(), codes[large], large, seed=seed)
+            parts.append((large, bound))
         result = particles.joined(parts, len(rows))
-        return LogProb(
-            result.value + shares, result.kind, result.stderr, result.estimator, result.ess
-        )
+        return replace(result, value=result.value + shares)
 
-    def _has_holes(self, rows: np.ndarray) -> np.ndarray:
-        """(n,) whether something is missing before an observed entry, in the order of reading."""
-        observed = rows[:, self.contexts_.order] != MISSING
-        return (observed[:, 1:] & ~observed[:, :-1]).any(axis=1)
+    def _planned(
+        self, rows: np.ndarray, holes: np.ndarray
+    ) -> tuple[list[tuple[np.ndarray, Plan]], np.ndarray]:
+        """Rows ``holes`` of a pattern that few combinations complete, with its plan; all others."""
+        conditionals = self._conditionals()
+        small, large = [], [np.arange(0)]
+        for at, pattern in by_pattern(rows[holes] == MISSING):
+            plan = Plan(conditionals, pattern)
+            if plan.is_small:
+                small.append((holes[at], plan))
+            else:
+                large.append(holes[at])
+        return small, np.sort(np.concatenate(large))
 
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) log mass of each bin given its context; 0 for ``MISSING`` and after an END."""
@@ -210,10 +212,13 @@ class NGram(GenerativeModel, ScoresText):
 
     def _log_masses(self, events: Events) -> np.ndarray:
         """(E,) log mass of each event's symbol."""
-        return np.log(self.tree_.mass(events.group, _values(events, self.tree_.K), events.x))
+        values = np.empty((len(events.x), self.tree_.K), dtype=np.int64)
+        for j in range(self.tree_.K):
+            values[:, j] = events.values(j)
+        return np.log(self.tree_.mass(events.group, values, events.x))
 
     def _masses(self, v: int, rows: np.ndarray) -> np.ndarray:
-        """(n, M) masses of the bins of variable v, given those that it looks at in rows (n, D)."""
+        """(n, cards[v]) masses of the bins of v, given those that it looks at in rows (n, D)."""
         padded, contexts = self.contexts_.padded(rows), self.contexts_
         values = padded[:, contexts.sources[v, : self.tree_.K]].astype(np.int64)
         masses = self.tree_.masses(np.full(len(rows), contexts.group[v]), values)
@@ -222,7 +227,7 @@ class NGram(GenerativeModel, ScoresText):
             ended = rows[:, v - 1] == end
             masses[ended] = 0.0
             masses[ended, end] = 1.0
-        return masses
+        return masses[:, : int(self.coarsening_.cards[v])]
 
     def _conditionals(self) -> Conditionals:
         contexts, D = self.contexts_, self.schema_.D
@@ -233,16 +238,17 @@ class NGram(GenerativeModel, ScoresText):
                 used = np.append(used, v - 1)
             looks_at.append(np.unique(used[used < D]))
 
-        def masses(v: int, rows: np.ndarray) -> np.ndarray:
-            return self._masses(v, rows)[:, : int(self.coarsening_.cards[v])]
-
-        return Conditionals(contexts.order, self.coarsening_.cards, looks_at, masses)
+        return Conditionals(contexts.order, self.coarsening_.cards, looks_at, self._masses)
 
     def _process(self) -> particles.Process:
+        def log_probs(v: int, codes: np.ndarray) -> np.ndarray:
+            with np.errstate(divide="ignore"):
+                return np.log(self._masses(v, codes))
+
         return particles.Process(
             order=self.contexts_.order.tolist(),
             cards=self.coarsening_.cards,
-            walk=lambda n: _Walk(self),
+            walk=lambda n: particles.Memoryless(log_probs),
             numbers=self.schema_.D + self.contexts_.B + self.tree_.M,
             end=self.schema_.end,
         )
@@ -262,23 +268,17 @@ class NGram(GenerativeModel, ScoresText):
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
         """Rows of bins whose observed entries are a prefix: what is missing before the last of them
         drawn, given all of them."""
-        holes = np.flatnonzero(self._has_holes(given))
+        holes = np.flatnonzero(particles.has_holes(given[:, self.contexts_.order]))
         if len(holes) == 0:
             return given
         filled, barred = given.copy(), self.coarsening_.marks(self.schema_)
         rng = numpy_rng(seed, "ngram", "holes")
-        many = []
-        for index, _ in by_pattern(given[holes] == MISSING):
-            index = holes[index]
-            plan = Plan(self._conditionals(), given[index[0]] == MISSING)
-            if plan.is_small:
-                filled[index] = plan.run(given[index], barred, rng)[1]
-            else:
-                many.append(index)
-        if many:
-            index = np.sort(np.concatenate(many))
-            filled[index], ess = particles.complete(
-                self._process(), given[index], index, seed=seed, barred=barred
+        small, large = self._planned(given, holes)
+        for index, plan in small:
+            filled[index] = plan.run(given[index], barred, rng)[1]
+        if len(large):
+            filled[large], ess = particles.complete(
+                self._process(), given[large], large, seed=seed, barred=barred
             )
             particles.warn_if_few(ess)
         return filled
@@ -288,18 +288,8 @@ class NGram(GenerativeModel, ScoresText):
     def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
         """Nats per character of a text of any length.
 
-        Args:
-            text: one or more characters of the alphabet.
-            context: characters of a sliding window, at most T, that begins anew as a row does;
-                None: no window, every character is given all the context that the model uses.
-            stride: characters from one window to the next, at most ``context``; None: half of it.
-
-        Returns:
-            Score: mean log mass a character, exact; ``stderr`` as in ``ScoresText.score_text``.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, an empty text, a bad window.
+        As ``ScoresText.score_text``, but where neither ``context`` nor ``stride`` is given there
+        is no window: every character is given all the context that the model uses.
         """
         if context is not None or stride is not None:
             return super().score_text(text, context, stride)
@@ -309,34 +299,16 @@ class NGram(GenerativeModel, ScoresText):
         starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
         return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
 
-    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
-        """The prompt and what the model writes after it, each character given its full context.
-
-        Args:
-            prompt: characters of the alphabet; may be empty.
-            n_chars: how many to add (fewer where an END comes, or T characters are reached where
-                strings have an END).
-            seed: the same seed writes the same text.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, and for a prompt of over T characters
-                where strings have an END.
-        """
-        codes, total = self._start_of(prompt, n_chars)
-        end = self.schema_.end
-        rng = numpy_rng(check_seed(seed), "ngram", "complete")
-        before = [UNKNOWN if end is None else self.contexts_.edge]
-        for _ in range(total - len(codes)):
+    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
+        """Each code is given its full context, however long the text is."""
+        rng = numpy_rng(seed, "ngram", "complete")
+        before = [UNKNOWN if self.schema_.end is None else self.contexts_.edge]
+        while True:
             known = (before + codes)[: -self.tree_.K - 1 : -1]
             values = np.full((1, self.tree_.K), UNKNOWN)
             values[0, : len(known)] = known
             masses = self.tree_.masses(np.zeros(1, dtype=np.int64), values)
-            code = int(draws.categorical(masses, rng)[0])
-            if code == end:
-                break
-            codes.append(code)
-        return self._spell(codes)
+            yield int(draws.categorical(masses, rng)[0])
 
     # ---------------------------------------------------------------- state
 
@@ -371,30 +343,6 @@ class NGram(GenerativeModel, ScoresText):
         """Distinct pairs of a context and a symbol that were counted, and the shares in bins."""
         pairs = sum(len(level.pairs) for level in self.tree_.levels)
         return pairs + self.coarsening_.n_parameters
-
-
-class _Walk:
-    """Particles on their way through the variables: all they need is their codes."""
-
-    def __init__(self, model: NGram) -> None:
-        self.model = model
-
-    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
-        """(N, cards[v]) log masses of the bins of v, given those before it in ``codes`` (N, D)."""
-        card = int(self.model.coarsening_.cards[v])
-        with np.errstate(divide="ignore"):
-            return np.log(self.model._masses(v, codes)[:, :card])
-
-    def follow(self, ancestors: np.ndarray) -> None:
-        """Nothing is kept between the steps."""
-
-
-def _values(events: Events, K: int) -> np.ndarray:
-    """(E, K) context values."""
-    values = np.empty((len(events.x), K), dtype=np.int64)
-    for j in range(K):
-        values[:, j] = events.values(j)
-    return values
 
 
 def _of_text(stretches: list[np.ndarray], first: int) -> Events:

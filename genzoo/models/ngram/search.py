@@ -165,8 +165,8 @@ def _lengths(totals: np.ndarray) -> np.ndarray:
     return choice
 
 
-class _Growth:
-    """All counts, and the validation masses, of contexts up to the present length.
+class Search:
+    """A search for smoothing and lengths: counts, and validation masses, up to a present length.
 
     Args:
         train: events to count.
@@ -174,7 +174,6 @@ class _Growth:
         cards: (G,) symbols of each group.
         B: all values of contexts lie below.
         edge: the value that stands for a place outside the row.
-        smoothings: as in ``Settings``.
     """
 
     def __init__(
@@ -184,9 +183,10 @@ class _Growth:
         cards: np.ndarray,
         B: int,
         edge: int,
-        smoothings: dict[str, tuple[float, ...]],
+        settings: Settings,
     ) -> None:
-        self.train, self.valid, self.cards, self.B, self.edge = train, valid, cards, B, edge
+        self.train, self.valid, self.settings = train, valid, settings
+        self.cards, self.B, self.edge = cards, B, edge
         self.M = int(cards.max())
         self.counts: list[_Counts] = []
         self.lengths: list[np.ndarray] = []  # (G,) the best so far under each smoothing
@@ -197,8 +197,32 @@ class _Growth:
         uniform = 1.0 / cards[valid.group]
         self.chains = [
             _Chain(name, strengths, uniform.copy(), np.log(uniform))
-            for name, strengths in smoothings.items()
+            for name, strengths in settings.smoothings.items()
         ]
+
+    def run(self, fit: Fit, *, per_row: float) -> tuple[Tree, list[Rule]]:
+        """Count ever longer contexts; the tree, and the rule of each length.
+
+        Args:
+            fit: gets a point of the curve, and one of ``lengths``, for each length of contexts; the
+                first is always done.
+            per_row: events in a row, to tell the curve in nats per row.
+        """
+        most, last = self.settings.most, 0.0  # seconds of the last length: the next takes as many
+        for j in range(most + 1):
+            if j and not fit.goes_on("lengths", expected=last):
+                break
+            since = fit.clock.spent
+            if not self.lengthen():
+                break
+            last = fit.clock.spent - since
+            fit.did("lengths")
+            fit.training.steps = j + 1
+            fit.point(None, self.value * (per_row / max(1, len(self.valid.x))))
+            fit.report(0.1 + 0.9 * (j + 1) / (most + 1), f"contexts of {j}")
+            if self.over and not self.settings.fixed:
+                break
+        return self.chosen()
 
     def lengthen(self) -> bool:
         """Contexts of one value more; False where no event has that value."""
@@ -252,10 +276,10 @@ class _Growth:
         stale = all(j - lengths.max() >= PATIENCE for lengths in self.lengths)
         return stale or sum(len(level.c) for level in self.counts) > MOST_PAIRS
 
-    def chosen(self, *, fixed: bool) -> tuple[Tree, list[Rule]]:
+    def chosen(self) -> tuple[Tree, list[Rule]]:
         """The best smoothing's tree, and the rule of each length."""
         choices = self.lengths
-        if fixed:
+        if self.settings.fixed:
             choices = [np.full(len(self.cards), len(self.counts) - 1)] * len(self.chains)
         best, lengths = self.chains[0], choices[0]
         terms = best.terms(lengths, self.valid.group)
@@ -267,47 +291,6 @@ class _Growth:
         counts = self.counts[: int(lengths.max()) + 1]
         tree = Tree(_levels(counts, best.rules), self.cards, lengths, self.B)
         return tree, best.rules[: len(counts)]
-
-
-def grow(
-    train: Events,
-    valid: Events,
-    cards: np.ndarray,
-    B: int,
-    edge: int,
-    settings: Settings,
-    fit: Fit,
-    *,
-    per_row: float,
-) -> tuple[Tree, list[Rule]]:
-    """Count ever longer contexts, and choose smoothing and lengths on validation.
-
-    Args:
-        train, valid, cards, B, edge: as in ``_Growth``.
-        settings: what to choose from.
-        fit: gets a point of the curve, and one of ``lengths``, for each length of contexts; the
-            first is always done.
-        per_row: events in a row, to tell the curve in nats per row.
-
-    Returns:
-        The tree, and the rule of each length.
-    """
-    growth = _Growth(train, valid, cards, B, edge, settings.smoothings)
-    last = 0.0  # seconds of the last length; the next is expected to take as many
-    for j in range(settings.most + 1):
-        if j and not fit.goes_on("lengths", expected=last):
-            break
-        since = fit.clock.spent
-        if not growth.lengthen():
-            break
-        last = fit.clock.spent - since
-        fit.did("lengths")
-        fit.training.steps = j + 1
-        fit.point(None, growth.value * (per_row / max(1, len(valid.x))))
-        fit.report(0.1 + 0.9 * (j + 1) / (settings.most + 1), f"contexts of {j}")
-        if growth.over and not settings.fixed:
-            break
-    return growth.chosen(fixed=settings.fixed)
 
 
 def _levels(counts: list[_Counts], rules: list[Rule]) -> list[Level]:

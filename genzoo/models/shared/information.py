@@ -6,15 +6,9 @@ import numpy as np
 
 
 def information_in(counts: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Mutual information of one variable with each of several others, times the rows of the pair.
-
-    Args:
-        counts: (M, S) rows with each code of the one and each code of the others, side by side;
-            they need not be the same rows for all others.
-        first: (D,) the first column of each of the others.
-
-    Returns:
-        (D,) nats times rows.
+    """(D,) mutual information of one variable with each of several others, in nats, times the rows
+    of the pair: from counts (M, S) of each code of the one with each code of the others, which
+    begin at columns ``first`` (D,). They need not be the same rows for all others.
 
     >>> information_in(np.array([[2, 0, 1, 1], [0, 2, 1, 1]]), np.array([0, 2])).round(3).tolist()
     [2.773, 0.0]

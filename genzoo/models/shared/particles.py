@@ -81,6 +81,20 @@ class Walk(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Memoryless:
+    """The ``Walk`` of a model whose conditionals look at codes alone.
+
+    Attributes:
+        log_probs: as in ``Walk``.
+    """
+
+    log_probs: Callable[[int, np.ndarray], np.ndarray]
+
+    def follow(self, ancestors: np.ndarray) -> None:
+        """Nothing is kept between the variables."""
+
+
 @dataclass(frozen=True, eq=False)
 class Process:
     """A model as a sequence of conditionals.
@@ -93,12 +107,8 @@ class Process:
         end: the code END of strings; after it, conditionals must have all their mass on END.
         limits: on the particles of a row.
 
-    >>> class Coins:  # independent fair coins
-    ...     def log_probs(self, v, codes):
-    ...         return np.log(np.full((len(codes), 2), 0.5))
-    ...     def follow(self, ancestors):
-    ...         pass
-    >>> process = Process(range(3), np.full(3, 2), lambda n: Coins(), numbers=2)
+    >>> coins = Memoryless(lambda v, codes: np.log(np.full((len(codes), 2), 0.5)))  # fair ones
+    >>> process = Process(range(3), np.full(3, 2), lambda n: coins, numbers=2)
     >>> np.exp(log_prob(process, np.array([[-1, 0, 1]]), np.arange(1), seed=0).value)
     array([0.25])
     """
@@ -115,10 +125,8 @@ def log_prob(process: Process, rows: np.ndarray, at: np.ndarray, *, seed: int) -
     """Log mass of the observed entries of each row, in nats: exact where all rows are.
 
     Args:
-        process: the model.
         rows: (n, D) codes, with ``MISSING``.
         at: (n,) the rows' positions in the call, which name their noise.
-        seed: of the noise.
     """
     value, stderr = np.zeros(len(rows)), np.zeros(len(rows))
     number = _Task(process, rows, None).completions()
@@ -144,10 +152,8 @@ def complete(
     stays ``MISSING``: it follows from its conditionals.
 
     Args:
-        process: the model.
         rows: (n, D) codes, with ``MISSING``.
         at: (n,) the rows' positions in the call, which name their noise.
-        seed: of the noise.
         barred: (D,) a code of each variable that may not be filled in; -1 where there is none.
         change: of the conditionals that missing entries are drawn from.
 
@@ -175,18 +181,23 @@ def complete(
     return filled, _effective(stderr, process.limits)
 
 
-def warn_if_few(ess: np.ndarray, limits: Limits | None = None) -> None:
+def warn_if_few(ess: np.ndarray) -> None:
     """A UserWarning where completions rest on too few effective particles (n,) to be trusted."""
-    limits = limits or LIMITS
-    low = ess < limits.trusted
+    low = ess < LIMITS.trusted
     if low.any():
         warnings.warn(
             f"sample: {int(low.sum())} of {len(ess)} completions rest on fewer than "
-            f"{limits.trusted:g} effective particles of {limits.particles} (the fewest: "
+            f"{LIMITS.trusted:g} effective particles of {LIMITS.particles} (the fewest: "
             f"{ess.min():.1f}); they may be far from draws of the conditional distribution",
             UserWarning,
             stacklevel=4,
         )
+
+
+def has_holes(ordered: np.ndarray) -> np.ndarray:
+    """(n,) whether something is missing before an observed entry, the columns in order (n, D)."""
+    observed = ordered != MISSING
+    return (observed[:, 1:] & ~observed[:, :-1]).any(axis=1)
 
 
 def joined(parts: Sequence[tuple[np.ndarray, LogProb]], n: int) -> LogProb:

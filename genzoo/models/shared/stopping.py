@@ -62,7 +62,6 @@ def completed(
         log_mass: (D, M), or (n, D, M) where rows differ, of what may be filled in; need not be
             normalised.
         end: the code of END.
-        rng: of the draws.
 
     >>> table = np.log(np.full((3, 2), 0.5))
     >>> completed(np.array([[MISSING, 0, MISSING]]), table, 1, np.random.default_rng(0))[0, :2]
@@ -95,15 +94,9 @@ def filled_counts(counts: np.ndarray, rows: np.ndarray, end: int, a: float) -> n
     times known up to an interval), the shares of the symbols among themselves by counting the
     observed ones; together they maximise the likelihood.
 
-    Args:
-        counts: (D, M) of the observed symbols, with the pseudo-count ``a`` in each cell.
-        rows: (n, D) with ``MISSING`` entries.
-        end: the code of END.
-        a: the pseudo-count.
-
-    Returns:
-        (D, M) the observed symbols scaled to the expected number of strings that go on at each
-        position, and at END the expected number of strings that stop there.
+    ``counts`` (D, M) are of the observed symbols, with the pseudo-count ``a`` in each cell. They
+    are scaled to the expected number of strings that go on at each position, and at END stands the
+    expected number of strings that stop there.
 
     >>> rows = np.array([[0, 1], [0, MISSING], [0, 1]])  # the hole is an END as the others are
     >>> filled_counts(np.array([[3.0, 0.0], [0.0, 2.0]]), rows, end=1, a=0.0).round(3)

@@ -21,11 +21,6 @@ class Tempering:
     top_k: int | None = None
     top_p: float | None = None
 
-    @property
-    def plain(self) -> bool:
-        """Whether it changes nothing."""
-        return self == Tempering()
-
     def draw(self, log_p: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) codes drawn from log masses (B, M)."""
         return categorical(self.changed(log_p).exp(), generator)
@@ -44,10 +39,6 @@ class Tempering:
             dropped.scatter_(-1, order, before >= self.top_p * ordered.sum(-1, keepdim=True))
             log_p = log_p.masked_fill(dropped, -math.inf)
         return log_p.log_softmax(dim=-1)
-
-    def of_array(self, log_p: np.ndarray) -> np.ndarray:
-        """The same of an array."""
-        return self.changed(torch.as_tensor(log_p)).numpy()
 
 
 class Walk:

@@ -25,6 +25,7 @@ language models, arXiv:2203.15556. The networks: ``network.py``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ from genzoo.models.transformer.generation import Tempering, Walk
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
 from genzoo.models.transformer.sizing import SIZES, Sizing
 from genzoo.parameters import POSITIVE, Interval
-from genzoo.seeding import check_seed, torch_generator, torch_seeded
+from genzoo.seeding import torch_generator, torch_seeded
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING
 from genzoo.store import pack_json, unpack_json
@@ -77,8 +78,6 @@ class TransformerLM(GenerativeModel, ScoresText):
         top_p: draw only among the likeliest codes that together hold this mass, in (0, 1]; None
             for all.
         device: ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``, ...
-
-    References: see the module.
     """
 
     parameters = {
@@ -173,7 +172,7 @@ class TransformerLM(GenerativeModel, ScoresText):
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         observed = rows != MISSING
-        holes = _has_holes(rows)
+        holes = particles.has_holes(rows)
         prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
         parts = []
         if len(prefix):
@@ -205,7 +204,7 @@ class TransformerLM(GenerativeModel, ScoresText):
         parts = []
         for x in torch.as_tensor(rows).split(self._inference_batch()):
             x = x.to(device)
-            terms = network.log_prob(x)
+            terms = network.heads.log_prob(network(x), x)
             parts.append((terms * network.heads.reached(x)).double().cpu())
         return torch.cat(parts).numpy()
 
@@ -237,10 +236,14 @@ class TransformerLM(GenerativeModel, ScoresText):
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
         """Rows whose observed entries are a prefix: what is missing before the last of them drawn,
         given all of them."""
-        holes = np.flatnonzero(_has_holes(given))
+        holes = np.flatnonzero(particles.has_holes(given))
         if len(holes) == 0:
             return given
         tempering = self._tempering()
+
+        def changed(log_p: np.ndarray) -> np.ndarray:
+            return tempering.changed(torch.as_tensor(log_p)).numpy()
+
         filled = given.copy()
         filled[holes], ess = particles.complete(
             self._process(),
@@ -248,7 +251,7 @@ class TransformerLM(GenerativeModel, ScoresText):
             holes,
             seed=seed,
             barred=marks(self.schema_),
-            change=None if tempering.plain else tempering.of_array,
+            change=None if tempering == Tempering() else changed,
         )
         particles.warn_if_few(ess)
         return filled
@@ -259,45 +262,20 @@ class TransformerLM(GenerativeModel, ScoresText):
     # ---------------------------------------------------------------- text
 
     @torch.no_grad()
-    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
-        """The prompt and what the model writes after it.
-
-        Up to T characters in all this is a draw of the model given the prompt; beyond, the window
-        slides: it starts anew from the last half of it. Strings with END stop there, or at T.
-
-        Args:
-            prompt: characters of the alphabet; may be empty.
-            n_chars: how many to add (fewer where an END comes).
-            seed: the same seed writes the same text.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, and for a prompt of over T characters
-                where strings have an END.
-        """
-        codes, total = self._start_of(prompt, n_chars)
-        T, end = self.schema_.D, self.schema_.end
-        network, tempering = self.network_, self._tempering()
-        generator = torch_generator(
-            check_seed(seed), "transformer", "complete", device=network.start.device
-        )
-        start, d = 0, 0  # where the window begins, and the next position in it
-        if len(codes) >= T:
+    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
+        """Up to T codes in all are a draw of the model given the first ones; beyond, the window
+        slides: it starts anew from the last half of it."""
+        T, network, tempering = self.schema_.D, self.network_, self._tempering()
+        generator = torch_generator(seed, "transformer", "complete", device=network.start.device)
+        start = len(codes) - T // 2 if len(codes) >= T else 0  # where the window begins
+        while True:
+            cache = network.new_cache(1)
+            for d in range(T):
+                previous = network.low.new_tensor([codes[start + d - 1]]) if d else None
+                log_p = network.next_log_probs(d, previous, cache)
+                if start + d == len(codes):
+                    yield int(tempering.draw(log_p, generator))
             start = len(codes) - T // 2
-        cache = network.new_cache(1)
-        while len(codes) < total:
-            if d == T:
-                start, d = len(codes) - T // 2, 0
-                cache = network.new_cache(1)
-            previous = network.low.new_tensor([codes[start + d - 1]]) if d else None
-            log_p = network.next_log_probs(d, previous, cache)
-            d += 1
-            if start + d > len(codes):
-                code = int(tempering.draw(log_p, generator))
-                if code == end:
-                    break
-                codes.append(code)
-        return self._spell(codes)
 
     # ---------------------------------------------------------------- state
 
@@ -306,16 +284,9 @@ class TransformerLM(GenerativeModel, ScoresText):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(unpack_json(arrays["sizes"]))
-        weights = {name: array for name, array in arrays.items() if name != "sizes"}
-        load_weights(self.network_, weights, self.device)
+        load_weights(self.network_, arrays, self.device)
 
     @property
     def n_parameters_(self) -> int:
         """The number of trained weights."""
         return n_weights(self.network_)
-
-
-def _has_holes(rows: np.ndarray) -> np.ndarray:
-    """(n,) whether something is missing before an observed entry."""
-    observed = rows != MISSING
-    return (observed[:, 1:] & ~observed[:, :-1]).any(axis=1)

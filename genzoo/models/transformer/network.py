@@ -17,6 +17,8 @@ arXiv:1608.05859. Gorishniy, Rubachev & Babenko, arXiv:2203.05556. Su et al., ar
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -52,12 +54,13 @@ class Autoregressive(nn.Module):
     """What the networks here share: codes to vectors, the blocks, and vectors to log masses.
 
     Args:
-        schema: of the rows.
         owner: (D,) which embedding and output layer each variable has; those of one owner are of
             one kind.
         n_tokens: positions of the blocks.
         width: of a code's vector.
-        d_model, n_layers, n_heads, dropout: of the blocks.
+        d_model: width of the residual stream, a multiple of ``2 * n_heads``.
+        n_layers, n_heads: of the blocks.
+        dropout: on embeddings and on what blocks add; never inside the attention.
     """
 
     low: Tensor
@@ -134,18 +137,11 @@ class Autoregressive(nn.Module):
         raise NotImplementedError
 
     def next_log_probs(self, d: int, previous: Tensor | None, cache: Cache) -> Tensor:
-        """(B, card_d) log masses of the codes of variable d.
+        """(B, card_d) log masses of the codes of variable d, given those of d - 1 (B,), None at 0.
 
-        Positions must come in order; ``cache`` remembers those before d.
-
-        Args:
-            previous: (B,) codes of variable d - 1; None at d = 0.
+        Positions must come in order; ``cache`` remembers those before.
         """
         raise NotImplementedError
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """(B, D) log mass of each code given those before it."""
-        return self.heads.log_prob(self(x), x)
 
     def new_cache(self, B: int) -> Cache:
         """Room for what is remembered of B rows: first each block's keys and values."""
@@ -199,18 +195,9 @@ class Autoregressive(nn.Module):
 
 
 class GPT(Autoregressive):
-    """Each variable is a token.
+    """Each variable is a token; ``blocks`` are those of ``Autoregressive``."""
 
-    Args:
-        schema: of the rows.
-        d_model: width of the residual stream, a multiple of ``2 * n_heads``.
-        n_layers, n_heads: of the blocks.
-        dropout: on embeddings and on what blocks add; never inside the attention.
-    """
-
-    def __init__(
-        self, schema: Schema, *, d_model: int, n_layers: int, n_heads: int, dropout: float
-    ) -> None:
+    def __init__(self, schema: Schema, *, d_model: int, **blocks: Any) -> None:
         one = np.zeros(schema.D, dtype=np.int64)
         shared = schema.layout != "table" and schema.alike(one)
         super().__init__(
@@ -219,9 +206,7 @@ class GPT(Autoregressive):
             n_tokens=schema.D,
             width=d_model,
             d_model=d_model,
-            n_layers=n_layers,
-            n_heads=n_heads,
-            dropout=dropout,
+            **blocks,
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -256,23 +241,12 @@ class GroupedGPT(Autoregressive):
     Uria, Murray & Larochelle (2014), A deep and tractable density estimator, arXiv:1310.1757.
 
     Args:
-        schema: of the rows.
         group: G.
         width: of a and u.
-        d_model, n_layers, n_heads, dropout: as in ``GPT``.
+        blocks: as in ``Autoregressive``.
     """
 
-    def __init__(
-        self,
-        schema: Schema,
-        *,
-        group: int,
-        width: int,
-        d_model: int,
-        n_layers: int,
-        n_heads: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, schema: Schema, *, group: int, width: int, **blocks: Any) -> None:
         within = np.arange(schema.D) % group
         shared = schema.layout != "table" and schema.alike(within)
         super().__init__(
@@ -280,14 +254,11 @@ class GroupedGPT(Autoregressive):
             owner=within if shared else np.arange(schema.D),
             n_tokens=-(-schema.D // group),
             width=width,
-            d_model=d_model,
-            n_layers=n_layers,
-            n_heads=n_heads,
-            dropout=dropout,
+            **blocks,
         )
         self.group = group
-        self.read = nn.Linear(width, d_model, bias=False)
-        self.write = nn.Linear(d_model, width)
+        self.read = nn.Linear(width, self.d_model, bias=False)
+        self.write = nn.Linear(self.d_model, width)
         self.inner = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU())
         nn.init.normal_(self.embed.weight, std=GROUPED_SD)
 

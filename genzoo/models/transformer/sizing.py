@@ -30,12 +30,7 @@ WIDEST_SINGLE = 128  # columns
 
 @dataclass(frozen=True)
 class Sizing:
-    """The choice for one schema; what the caller named himself stays, None is chosen.
-
-    Attributes:
-        schema: of the rows.
-        d_model, n_layers, n_heads, group_size, dropout: of ``TransformerLM``.
-    """
+    """The choice for one schema: what is None here of ``TransformerLM``'s parameters is chosen."""
 
     schema: Schema
     d_model: int | None
