@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from genzoo.parameters import POSITIVE, Interval
 from genzoo.seeding import Key, derive, numpy_rng, torch_generator
 
 if TYPE_CHECKING:
@@ -62,6 +63,14 @@ class Budget:
     steps: int | None = None
     stops: tuple[tuple[str, int], ...] | None = None
 
+    def __post_init__(self) -> None:
+        if self.seconds is not None:
+            POSITIVE.check("budget: seconds", self.seconds)
+        if self.steps is not None:  # none are left for a part whose share is used up
+            Interval(int, 0).check("budget: steps", self.steps)
+        if self.seconds is not None and self.steps is not None:
+            raise ValueError(f"budget: expected seconds or steps; got both, {self!r}")
+
     @classmethod
     def parse(cls, budget: str | Budget | None) -> Budget:
         """``"60s"``, ``"2000 steps"`` or None.
@@ -72,6 +81,7 @@ class Budget:
         if budget is None:
             return cls()
         if isinstance(budget, Budget):
+            Interval(int, 1, optional=True).check("budget: steps", budget.steps)
             return budget
         match = _FORM.fullmatch(budget) if isinstance(budget, str) else None
         if match is None:
@@ -89,10 +99,22 @@ class Budget:
     def replay(cls, training: Training, budget: str | Budget | None = None) -> Budget:
         """The work that a fit did, to be done once more.
 
+        The models are equal where the work decides them. Networks whose learning rate followed the
+        clock make the same number of steps, with a learning rate that follows these: two replays
+        are equal, and differ from the fit.
+
         Args:
             training: its ``training_``.
             budget: what it had been given: families choose their sizes by it.
+
+        Raises:
+            ValueError: if the record, of an earlier version, doesn't say what ended its work.
         """
+        if training.steps and not training.work:
+            raise ValueError(
+                f"training: expected a record that counts its work; got one of {training.steps} "
+                f"steps by an earlier version, which doesn't say where its limit struck"
+            )
         return replace(cls.parse(budget), stops=tuple((u, int(k)) for u, k in training.stops))
 
     def __str__(self) -> str:

@@ -387,7 +387,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         try:
             store.check_arrays(self._state())
         except ValueError as error:
-            raise FloatingPointError(f"{type(self).__name__} fit: {error}") from None
+            raise type(error)(f"{type(self).__name__} fit: {error}") from None
         run.training.seconds = run.clock.spent
         self.training_ = run.training
         return self
@@ -448,6 +448,11 @@ class GenerativeModel(Parametrised, abc.ABC):
     def _log_prob_of(self, rows: np.ndarray, seed: int) -> LogProb:
         """The log mass of checked rows (n, D), checked itself."""
         result = self._log_prob(strings.settled(rows, self.schema_.end), seed=seed)
+        if not isinstance(result, LogProb):
+            raise TypeError(
+                f"{type(self).__name__}._log_prob: expected a LogProb, such as "
+                f"LogProb.exact(values); got {type(result).__name__}"
+            )
         if result.value.shape != (len(rows),) or result.stderr.shape != (len(rows),):
             raise RuntimeError(
                 f"{type(self).__name__} log_prob: expected shape ({len(rows)},); "

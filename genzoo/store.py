@@ -140,7 +140,8 @@ class Saved:
         Raises:
             ValueError: for what has no JSON form, and for NaN and inf.
         """
-        for name, value in [*self.params.items(), ("training_", self.training)]:
+        params = {k: v.item() if isinstance(v, np.generic) else v for k, v in self.params.items()}
+        for name, value in [*params.items(), ("training_", self.training)]:
             _json(name, value)
         # safetensors writes an array's memory as it lies: a transposed view would come back wrong
         arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in self.arrays.items()}
@@ -156,6 +157,7 @@ class Saved:
         record = {
             "format_version": FORMAT_VERSION,
             **own,
+            "params": params,
             "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(self.schema))},
             "versions": versions(),
         }
@@ -259,11 +261,21 @@ def _read_arrays(record: dict[str, Any], content: bytes) -> dict[str, np.ndarray
     return arrays
 
 
+class NotFiniteError(FloatingPointError, ValueError):
+    """NaN or inf in something that is to be saved."""
+
+
 def check_arrays(arrays: Mapping[str, np.ndarray]) -> None:
-    """ValueError unless all are numbers that the format has, or -inf, the logarithm of a zero."""
+    """ValueError unless all are numbers that the format has, or -inf, the logarithm of a zero.
+
+    Raises:
+        NotFiniteError: for NaN and inf, a ValueError and a FloatingPointError.
+    """
+    if not isinstance(arrays, Mapping):
+        raise ValueError(f"_state: expected a dict of arrays; got {type(arrays).__name__}")
     for name, array in arrays.items():
         array = np.asarray(array)
         if array.dtype.kind not in "biufc" or array.dtype.itemsize > 8:
             raise ValueError(f"{name}: expected numbers of at most 8 bytes; got {array.dtype}")
         if array.dtype.kind == "f" and not (array < np.inf).all():
-            raise ValueError(f"{name}: expected numbers or -inf; got NaN or inf")
+            raise NotFiniteError(f"{name}: expected numbers or -inf; got NaN or inf")

@@ -293,3 +293,31 @@ def test_the_curve_has_the_steps_and_seconds_of_its_moment(clock):
     fit.note("short of memory")
     assert fit.training.curve == [CurvePoint(4, 2.5, -3.0, None), CurvePoint(9, 2.5, None, -2.0)]
     assert fit.training.notes == ["short of memory"]
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"seconds": -1.0}, "budget: seconds: expected a positive number; got -1.0"),
+        ({"seconds": float("nan")}, "budget: seconds: expected a positive number; got nan"),
+        ({"steps": -1}, "budget: steps: expected an integer of at least 0; got -1"),
+        ({"steps": 2.5}, "budget: steps: expected an integer of at least 0; got 2.5"),
+        ({"seconds": 1.0, "steps": 2}, "budget: expected seconds or steps; got both"),
+    ],
+)
+def test_a_budget_that_is_none_is_refused(parts, says):
+    with pytest.raises(ValueError, match=says):
+        Budget(**parts)
+
+
+def test_no_steps_at_all_are_for_a_part_of_a_fit_only():
+    with pytest.raises(ValueError, match="budget: steps: expected a positive integer"):
+        Budget.parse(Budget(steps=0))
+
+
+def test_a_record_that_counts_no_work_is_not_replayed():
+    with pytest.raises(ValueError, match="training: expected a record that counts its work"):
+        Budget.replay(Training(steps=30, stopped_by="budget"), "2s")

@@ -122,6 +122,29 @@ def test_functions_import_nothing_but_what_is_heavy(name):
     assert not inside
 
 
+def family(module: str) -> str | None:
+    """Whose a module of ``models/`` is: ``hmm`` of ``genzoo.models.hmm.em``; None where shared."""
+    name = [*module.split("."), "", ""][2]
+    return None if name in ("", "shared", "neural") else name
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) == "models/"])
+def test_families_know_nothing_of_each_other(name):
+    """But for the baseline, whose marginals others start from."""
+    known = {family(i.target) for i in ours(name) if room(i.target) == "models/"}
+    assert known <= {None, family(name), "independent" if family(name) else None}
+
+
+def test_names_are_imported_by_the_face_and_the_registry_alone():
+    calls = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("import_module", "__import__")
+    }
+    assert calls == {"genzoo", "genzoo.registry"}
+
+
 def test_rooms_and_imports_are_seen():
     """The tests above look at something."""
     assert len(MODULES) > 100

@@ -157,6 +157,16 @@ def _check_labels(argument: str, labels: list[str]) -> None:
 
 
 def read_budgets(budget: Any, labels: list[str], *, strict: bool) -> dict[str, Budget]:
+    found = _budgets(budget, labels, strict=strict)
+    if any(own.stops is not None for own in found.values()):
+        raise ValueError(
+            "budget: expected seconds, steps or None; got a Budget that repeats one fit's work: "
+            "that is for fit"
+        )
+    return found
+
+
+def _budgets(budget: Any, labels: list[str], *, strict: bool) -> dict[str, Budget]:
     if not isinstance(budget, Mapping):
         return dict.fromkeys(labels, Budget.parse(budget))
     unknown = [name for name in budget if name not in labels]

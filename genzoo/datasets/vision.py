@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import cache
 from typing import Any
 
@@ -24,14 +23,15 @@ def _datasets() -> Any:
     import fails on two that it takes for granted. Nothing here calls them: their names will do.
     """
     try:
-        return importlib.import_module("torchvision.datasets")
+        from torchvision import datasets
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
-    from torch import library
+        from torch import library
 
-    global _operators
-    _operators = library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return importlib.import_module("torchvision.datasets")
+        global _operators
+        _operators = library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            _operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        from torchvision import datasets
+    return datasets

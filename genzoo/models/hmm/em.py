@@ -109,6 +109,11 @@ def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return rows[:, shape.steps][reached].astype(np.int32), lengths
 
 
+def load_hmmlearn() -> None:
+    """Import it, which takes about a second, ahead of the first iteration."""
+    import hmmlearn.base  # noqa: F401
+
+
 class Watch:
     """A monitor for hmmlearn's loop, which asks ``keep_going`` before each further iteration.
 

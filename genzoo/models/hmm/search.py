@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from genzoo.fitting import CurvePoint, Fit, at_rest
-from genzoo.models.hmm.em import ChainEM, Sequences, Watch, as_sequences
+from genzoo.models.hmm.em import ChainEM, Sequences, Watch, as_sequences, load_hmmlearn
 from genzoo.models.hmm.forward import Chain, Shape
 from genzoo.models.shared.distinct import weighted
 from genzoo.space import strings
@@ -117,6 +117,7 @@ class Search:
     def __init__(
         self, shape: Shape, rows: np.ndarray, valid: np.ndarray, settings: Settings, fit: Fit
     ) -> None:
+        load_hmmlearn()  # the first iteration tells what the next ones will take
         self.shape, self.settings, self.fit = shape, settings, fit
         self.work = 0.0
         self.seconds_per_row: dict[int, float] = {}
