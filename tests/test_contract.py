@@ -7,6 +7,9 @@ import pytest
 
 from genzoo.model import GenerativeModel
 from genzoo.models.independent import Independent
+from genzoo.parameters import Interval
+from genzoo.registry import load_model
+from genzoo.space.schema import MISSING
 
 ROWS = ["ab", "a", "b", "ba"]
 METHODS = ("_fit", "_sample", "_log_prob", "_state", "_restore")
@@ -67,3 +70,37 @@ def test_both_sets_of_rows_reach_a_family_with_end_after_end():
     settled = np.array([[0, end], [1, 0], [end, end], [-1, 0]])
     assert np.array_equal(seen[0], settled)
     assert np.array_equal(seen[1], settled[::-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "says"),
+    [
+        ("_log_prob", lambda self, rows, *, seed: np.zeros(len(rows)), "expected a LogProb"),
+        ("_state", lambda self: [np.zeros(2)], "_state: expected a dict of arrays; got list"),
+        ("parameters", {"width": Interval(int)}, "parameters: expected names .* got 'width'"),
+    ],
+)
+def test_what_a_class_gets_wrong_is_told_by_name(name, method, says):
+    mine = type("Mine", (Independent,), {name: method})
+    with pytest.raises((TypeError, ValueError), match=says):
+        mine().fit(ROWS).log_prob(ROWS)
+
+
+def test_rows_that_are_open_after_end_only_are_complete():
+    class Complete(Independent):
+        fits_missing = False
+
+    schema = Independent().fit(["abc", "a", "bc"]).schema_
+    rows = schema.encode(["abc", "a", "bc"])
+    opened = rows.copy()
+    opened[1, 2] = MISSING  # END stands before it
+    settled, opened = (Complete().fit(x, schema=schema).log_table_ for x in (rows, opened))
+    np.testing.assert_array_equal(settled, opened)
+    with pytest.raises(ValueError, match="Complete is fitted to complete rows"):
+        Complete().fit(np.array([[0, MISSING, 1]]), schema=schema)
+
+
+def test_a_parameter_of_numpys_is_saved_as_the_number_that_it_is(tmp_path):
+    Independent(pseudo_count=np.int64(3)).fit(ROWS).save(tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert (loaded.pseudo_count, type(loaded.pseudo_count)) == (3, int)

@@ -9,6 +9,7 @@ from genzoo.results.contender import Result, likeliest, whole
 from genzoo.results.numbers import MARKS, ascii_marks
 from genzoo.results.record import TRUTH, CellRecord
 from genzoo.results.run import RunRecord
+from genzoo.values import Kind
 
 SHORT_REASON = 60
 
@@ -21,7 +22,7 @@ def outcome_text(record: CellRecord) -> str:
     return f"{_mark(record.kind)}{record.test_log_prob:.2f}{error} nats"
 
 
-def _mark(kind: str) -> str:
+def _mark(kind: Kind) -> str:
     return ascii_marks(MARKS[kind])
 
 

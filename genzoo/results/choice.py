@@ -30,6 +30,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -59,7 +60,8 @@ LIGHTER = 0.5  # of the seconds of training, or of the parameters
 SECOND = 1.0  # of training: less is not worth a comparison
 FEWEST_TO_CHOOSE_BY = 30  # validation rows
 FEWEST_RARER = 10  # test rows (or groups) with another label than the commonest, for a proof
-VERDICTS = {  # of another against the chosen one, and in a reader's words
+Verdict = Literal["worse", "better", "within", "alike", "open", "not comparable"]
+VERDICTS: dict[Verdict, str] = {  # of another against the chosen one, and in a reader's words
     "worse": "worse, proven",
     "better": "better, proven",
     "within": "within the margin",
@@ -88,7 +90,7 @@ class Against:
 
     other: Contender
     difference: Difference | None
-    verdict: str
+    verdict: Verdict
     within: bool
     loss: Difference | None
     differs: bool = False
@@ -406,7 +408,7 @@ def _verdict(
     differs: bool,
     least: float,
     provable: Callable[[Contender, Contender], bool],
-) -> str:
+) -> Verdict:
     if d is None:
         return "not comparable"
     winner, loser = (chosen, other) if d.value > 0 else (other, chosen)

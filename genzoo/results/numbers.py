@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from genzoo.values import Kind
+
 MARKS = {"exact": "", "lower_bound": "≥ ", "estimate": "≈ "}
 _ASCII = str.maketrans({"≥": ">=", "≤": "<=", "≈": "~", "−": "-", "±": "+-", "∞": "inf",
                         "→": "to", "‖": "||", "—": "-"})  # fmt: skip
@@ -39,7 +41,7 @@ def number(value: float | None, places: int = 2) -> str:
     return text
 
 
-def with_error(value: float | None, stderr: float | None, kind: str = "exact") -> str:
+def with_error(value: float | None, stderr: float | None, kind: Kind = "exact") -> str:
     """``≥ −105.62 ± 0.41``."""
     if value is None or math.isnan(value):
         return DASH
@@ -50,7 +52,7 @@ def with_error(value: float | None, stderr: float | None, kind: str = "exact") -
     return text
 
 
-def upper_bound(text: str, kind: str) -> str:
+def upper_bound(text: str, kind: Kind) -> str:
     """A number that falls as a likelihood of this kind rises: a lower bound of the likelihood makes
     it an upper one."""
     return MARKS[kind].replace("≥", "≤") + text

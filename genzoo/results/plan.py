@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from genzoo.results.record import FORMAT, Measured, read_file
 from genzoo.results.typed import Typed, added_later
+from genzoo.space.infer import Layout
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class DatasetFacts(Typed):
 
     name: str
     key: str | None
-    layout: str
+    layout: Layout
     event_shape: tuple[int, ...]
     D: int
     cards: Cards

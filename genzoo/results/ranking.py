@@ -12,6 +12,7 @@ from genzoo.results.contender import Contender, Result, likeliest
 from genzoo.results.record import BASELINE, TRUTH, CellRecord
 from genzoo.results.run import DatasetRecord, RunRecord
 from genzoo.results.statistics import Difference, paired_difference
+from genzoo.values import Kind
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Entry:
     fit: Contender | None = None
     value: float | None = None
     stderr: float | None = None
-    kind: str = "exact"
+    kind: Kind = "exact"
     bits_per_dim: float | None = None
     mean: float | None = None
     spread: float | None = None

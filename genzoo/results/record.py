@@ -39,7 +39,7 @@ class MetricRecord(Measured):
 
     unit: str
     higher_is_better: bool
-    kind: str
+    kind: Kind
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import genzoo
 from genzoo.benchmark.arguments import read_models
 from genzoo.benchmark.plan import make_plan
 from genzoo.benchmark.profiles import PROFILES
+from genzoo.fitting import Budget
 from genzoo.keys import DATASETS, MODELS
 
 
@@ -136,3 +137,9 @@ def test_bad_arguments(arguments, says):
     good = {"models": ["independent"], "datasets": ["iris"], "seeds": 1, "budget": None}
     with pytest.raises(ValueError, match=says):
         make_plan(**{"profile": None, **good, **arguments})
+
+
+def test_a_replay_of_one_fit_is_no_budget_of_a_comparison():
+    replay = Budget(seconds=2.0, stops=(("steps", 2),))
+    with pytest.raises(ValueError, match="budget: expected seconds, steps or None; got a Budget"):
+        make_plan(["independent"], ["asia"], 1, replay, None)
