@@ -147,10 +147,10 @@ class Parametrised:
     def _check_params(self) -> None:
         """ValueError for an argument out of range; extend it for what no ``Rule`` can say."""
         for name, rule in self.parameters.items():
-            if name not in self._param_names():
+            if not hasattr(self, name):
                 raise TypeError(
-                    f"{type(self).__name__}.parameters: expected names of its constructor's "
-                    f"arguments ({', '.join(self._param_names())}); got {name!r}"
+                    f"{type(self).__name__}.parameters: expected names under which its constructor "
+                    f"keeps arguments ({', '.join(self._param_names())}); got {name!r}"
                 )
             rule.check(name, getattr(self, name))
 
