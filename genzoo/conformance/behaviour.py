@@ -123,12 +123,12 @@ def end_settles(subject: Subject) -> str:
     end, rows = space.schema.end, space.schema.encode(space.data)
     ended = strings.ended(rows, end)
     rng = np.random.default_rng(subject.fit_seed)
-    settled = np.where(~ended & (rng.random(rows.shape) < 0.1), MISSING, rows)
+    settled = rows
+    if subject.model.fits_missing:  # the others take rows that are open after END alone
+        settled = np.where(~ended & (rng.random(rows.shape) < 0.1), MISSING, rows)
     after = np.cumsum(ended, axis=1) > 1
     opened = np.where(after & (np.arange(len(rows)) % 2 == 0)[:, None], MISSING, settled)
 
-    if not subject.model.fits_missing:
-        return "fits no rows with MISSING"
     a, b = (subject.fit(Space("open", data, space.schema)) for data in (opened, settled))
     what = "MISSING in the place of END after END changes log_prob by"
     _require_same(a, b, space.rows, what)
@@ -136,7 +136,7 @@ def end_settles(subject: Subject) -> str:
 
 
 def replays(subject: Subject) -> str:
-    """A fit that a budget ended can be repeated by its record, whatever the clock says."""
+    """A fit that a budget in steps ended is repeated by its record."""
     space, model = subject.fitted("table")
     again = subject.fit(space, budget=Budget.replay(model.training_, BUDGET))
     _require_same(model, again, space.rows, "replayed, a fit differs by up to")

@@ -21,8 +21,7 @@ from genzoo.results.run import DatasetRecord, RunRecord
 from genzoo.results.statistics import weakest
 
 SHORT_FINGERPRINT = 12
-VERDICT_WORDS: dict[str, str] = {"truth": "the true model", "chosen": "validation's choice"}
-VERDICT_WORDS |= {verdict: words for verdict, words in VERDICTS.items()}  # noqa: C416
+VERDICT_WORDS = {"truth": "the true model", "chosen": "validation's choice"} | VERDICTS
 
 
 def section(
