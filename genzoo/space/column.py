@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.space.variable import MISSING, Variable, grid_points
+from genzoo.space import times
+from genzoo.space.variable import MISSING, OBJECTS, Variable, grid_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,12 @@ def encode(
     if len(present) == 0:
         return codes, moved
     if variable.is_numeric:
-        codes[~hole], moved[~hole] = variable.codes_of(as_floats(present, where))
+        numbers = (
+            as_floats(present, where)
+            if variable.quantity == "number"
+            else times.encode(variable, present, where)
+        )
+        codes[~hole], moved[~hole] = variable.codes_of(numbers)
     elif variable.categories is None:
         values = as_floats(present, where)
         wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
@@ -80,6 +86,9 @@ def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> p
     elif variable.categories:
         values = [variable.categories[c] for c in inside]
         column = pd.Series(values, dtype=object).astype(variable.dtype or object)
+    elif variable.categories is not None:  # nothing but the mark
+        dtype = object if variable.dtype in (None, *OBJECTS) else variable.dtype
+        return pd.Series([None] * len(codes), dtype=dtype)
     else:
         column = pd.Series(inside).astype(variable.dtype or "int64")
     return _with_holes(column, hole) if hole.any() else column
@@ -142,6 +151,8 @@ def _decode_numbers(variable: Variable, codes: np.ndarray, rng: np.random.Genera
 
     on_grid = variable.edges is None
     values = variable.on_grid(codes) if on_grid else _draw_in_cells(variable, codes, rng)
+    if variable.quantity != "number":
+        return times.decode(variable, values)
     if variable.dtype is None or not pd.api.types.is_numeric_dtype(variable.dtype):
         return pd.Series(values)
     dtype = pd.api.types.pandas_dtype(variable.dtype)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from genzoo.space import times
 from genzoo.space.column import as_floats
 from genzoo.space.variable import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Variable
 
@@ -158,6 +159,11 @@ def classes(variable: Variable, column: pd.Series) -> Variable:
     """
     if not variable.is_numeric:
         return variable
+    if variable.quantity != "number":
+        raise ValueError(
+            f"label: expected classes; column {variable.name!r} holds {variable.quantity}s (as "
+            f"classes: .astype(str))"
+        )
     values = np.unique(column.dropna().to_numpy())
     broken = values[values != np.rint(values.astype(float))]
     if len(broken) or len(values) > MOST_CLASSES:
@@ -182,15 +188,15 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
         kind = "ordinal" if column.cat.ordered else "nominal"
         made = partial(made, kind=kind, dtype="category")
         return made(categories=_categories(where, column.cat.categories.tolist(), hole))
+    chosen = (np.isin(np.arange(len(column)), train) if train is not None else ~hole)[~hole]
+    if times.kind_of(present) is not None and len(present):
+        return made(kind="ordinal", **_instants(where, present, chosen, hole))
     if pd.api.types.is_bool_dtype(column.dtype):
         return made(categories=(False, True))
     if pd.api.types.is_numeric_dtype(column.dtype):
         if len(present) == 0:
             return made(categories=())
-        chosen = np.isin(np.arange(len(column)), train) if train is not None else ~hole
-        return made(kind="ordinal", **_numeric(where, present, chosen[~hole], hole))
-    if pd.api.types.is_datetime64_any_dtype(column.dtype) or "timedelta" in str(column.dtype):
-        raise ValueError(f"{where}: dates are not supported; expected numbers or categories")
+        return made(kind="ordinal", **_numeric(where, present, chosen, hole))
     try:
         categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
     except TypeError:
@@ -215,6 +221,19 @@ def _categories(where: str, categories: list[Any], hole: np.ndarray) -> tuple[An
             f"{where}: expected at most {MOST_CODES} different values; got {cardinality}"
         )
     return tuple(categories)
+
+
+def _instants(
+    where: str, present: pd.Series, train: np.ndarray, hole: np.ndarray
+) -> dict[str, Any]:
+    """Dates, durations or times, counted, as arguments of ``Variable``; see ``_numeric``."""
+    import pandas as pd
+
+    kind, instants = times.read(present, where)
+    unit = times.unit_of(kind.quantity, instants)
+    counts = pd.Series(np.floor(times.counts_of(instants, unit)))
+    found = _numeric(where, counts, train, hole)
+    return {**found, "dtype": kind.dtype, "quantity": kind.quantity, "unit": unit}
 
 
 def _numeric(where: str, present: pd.Series, train: np.ndarray, hole: np.ndarray) -> dict[str, Any]:

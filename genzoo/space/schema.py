@@ -325,6 +325,8 @@ class Schema:
         variables = []
         for variable in self.variables:
             record = {k: v for k, v in asdict(variable).items() if v is not None and k != "name"}
+            if variable.quantity == "number":  # as before there were others
+                del record["quantity"]
             text = json.dumps(record, allow_nan=False)
             if text not in index:
                 index[text] = len(kinds)

@@ -3,11 +3,12 @@ cells."""
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -15,6 +16,12 @@ MISSING = -1
 """The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
 
 VariableKind = Literal["nominal", "ordinal"]
+Quantity = Literal["number", "date", "duration", "time"]
+Unit = Literal["month", "day", "hour", "minute", "second", "millisecond", "microsecond"]
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+UNITS: tuple[Unit, ...] = get_args(Unit)
+OBJECTS = {"datetime.date": datetime.date, "datetime.time": datetime.time}
+"""Values that pandas keeps as objects, by the name that stands for their dtype."""
 
 MOST_DECIMALS = 12
 LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
@@ -34,8 +41,14 @@ class Variable:
             the data's resolution and ``offset`` one value on that grid.
         edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
         missing: whether the last code is the mark of a missing value.
-        dtype: the column's pandas or NumPy dtype by name. ``Schema.decode`` restores it, unless
-            some code stands for no value of it.
+        dtype: the column's pandas or NumPy dtype by name, or ``"datetime.date"`` or
+            ``"datetime.time"`` for columns of these. ``Schema.decode`` restores it, unless some
+            code stands for no value of it.
+        quantity: what its numbers are: ``"number"``; ``"date"``, a count of ``unit`` since
+            1970-01-01 00:00 (of UTC where ``dtype`` has a time zone); ``"duration"``, a length in
+            ``unit``; ``"time"``, a count of ``unit`` since midnight.
+        unit: ``"month"`` (of dates alone), ``"day"``, ``"hour"``, ``"minute"``, ``"second"``,
+            ``"millisecond"`` or ``"microsecond"``; None for numbers.
 
     Raises:
         ValueError: if a part is not what it should be or parts contradict each other.
@@ -56,6 +69,8 @@ class Variable:
     edges: tuple[float, ...] | None = None
     missing: bool = False
     dtype: str | None = None
+    quantity: Quantity = "number"
+    unit: Unit | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -74,6 +89,7 @@ class Variable:
             raise self._error("missing", f"expected True or False; got {self.missing!r}")
         self._check_categories()
         self._check_numbers()
+        self._check_quantity()
         self._check_cardinality()
         self._check_dtype()
 
@@ -114,6 +130,20 @@ class Variable:
         if self.step is not None and self.offset is None and self.edges is None:
             raise self._error("step", "expected an offset or edges beside it; got neither")
 
+    def _check_quantity(self) -> None:
+        if self.quantity not in QUANTITIES:
+            expected = f"expected one of {', '.join(QUANTITIES)}"
+            raise self._error("quantity", f"{expected}; got {self.quantity!r}")
+        if self.quantity == "number":
+            if self.unit is not None:
+                raise self._error("unit", f"expected None for numbers; got {self.unit!r}")
+            return
+        units = UNITS if self.quantity == "date" else UNITS[1:]
+        if self.unit not in units:
+            raise self._error("unit", f"expected one of {', '.join(units)}; got {self.unit!r}")
+        if not self.is_numeric:
+            raise self._error("quantity", "expected edges, or an offset and a step, beside it")
+
     def _check_cardinality(self) -> None:
         card = self.cardinality
         if isinstance(card, bool) or not isinstance(card, int):
@@ -149,6 +179,8 @@ class Variable:
             if self.categories is None:
                 raise self._error("dtype", '"category" expects categories; got none')
             return
+        if self.dtype in OBJECTS:
+            return
         try:
             np.dtype(self.dtype)
         except TypeError:
@@ -175,7 +207,7 @@ class Variable:
         >>> Variable("a", "nominal", 2).meaning == Variable("b", "nominal", 2).meaning
         True
         """
-        numbers = (self.offset, self.step, self.edges)
+        numbers = (self.offset, self.step, self.edges, self.quantity, self.unit)
         return self.kind, self.cardinality, self.missing, self.categories, *numbers
 
     @property
