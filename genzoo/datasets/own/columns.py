@@ -110,8 +110,8 @@ class Column:
         for part in ("reason", "format", "other"):
             if not isinstance(getattr(self, part), (str, type(None))):
                 raise wrong(part, "text")
-        if self.format is not None and "%" not in self.format:
-            if self.format not in SPECIAL_FORMATS:
+        for one in (self.format or "%").split("|"):
+            if "%" not in one and one not in SPECIAL_FORMATS:
                 codes = 'signs as for strptime ("%d.%m.%Y %H:%M")'
                 raise wrong("format", f"{codes} or one of {', '.join(SPECIAL_FORMATS)}")
 

@@ -1,8 +1,8 @@
 """Numbers as people write them: read by a column's keys, and the keys recognised.
 
 A number is written as ``[prefix] sign digits [suffix]``: the keys ``decimal``, ``thousands``,
-``prefix``, ``suffix`` and ``negative`` of a ``Column`` say how. A plus, a minus before or behind the
-prefix, the minus sign U+2212 and an en dash are read whatever the keys say.
+``prefix``, ``suffix`` and ``negative`` of a ``Column`` say how. A plus, a minus before or behind
+the prefix, the minus sign U+2212 and an en dash are read whatever the keys say.
 """
 
 from __future__ import annotations
@@ -34,18 +34,23 @@ if TYPE_CHECKING:
 
 PLAIN = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 # what may be cut off before each number: a sign of currency, or one of these words
-CURRENCIES = frozenset(
-    "aed ars aud bgn brl cad chf clp cny cop czk dkk egp eur gbp hkd huf idr ils inr isk jpy krw "
-    "mxn myr nok nzd php pln ron rub sar sek sgd thb try twd uah usd vnd zar btc eth "
-    "kr kr. fr fr. sfr sfr. rs rs. zł kč ft lei лв руб руб. р. euro tl dm nok dkk rmb "
-    "pence cents ct".split()
-)
-UNITS = frozenset(
-    "% ‰ ° °c °f c f k mm cm m km µm μm um nm in ft yd mi mg g kg t lb lbs oz µg μg ug ml cl dl l "
-    "hl m2 m² m3 m³ km2 km² ha km/h mph m/s kmh w kw mw kwh mwh wh v mv kv a ma hz khz mhz ghz pa "
-    "hpa kpa mpa bar mbar j kj kcal cal s sec ms min h hr hrs d b kb mb gb tb kib mib gib mol mmol "
-    "mmol/l mg/dl g/l mg/l iu ppm ppb px pt db lux lx lm nit pcs stk st. stück rpm n nm kn".split()
-)
+CURRENCIES = frozenset((
+    "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "egp",
+    "eur", "gbp", "hkd", "huf", "idr", "ils", "inr", "isk", "jpy", "krw", "mxn", "myr", "nok",
+    "nzd", "php", "pln", "ron", "rub", "sar", "sek", "sgd", "thb", "try", "twd", "uah", "usd",
+    "vnd", "zar", "btc", "eth", "kr", "kr.", "fr", "fr.", "sfr", "sfr.", "rs", "rs.", "zł", "kč",
+    "ft", "lei", "лв", "руб", "руб.", "р.", "euro", "tl", "dm", "rmb", "pence", "cents", "ct",
+))  # fmt: skip
+UNITS = frozenset((
+    "%", "‰", "°", "°c", "°f", "c", "f", "k", "mm", "cm", "m", "km", "µm", "μm", "um", "nm", "in",
+    "ft", "yd", "mi", "mg", "g", "kg", "t", "lb", "lbs", "oz", "µg", "μg", "ug", "ml", "cl", "dl",
+    "l", "hl", "m2", "m²", "m3", "m³", "km2", "km²", "ha", "km/h", "mph", "m/s", "kmh", "w", "kw",
+    "mw", "kwh", "mwh", "wh", "v", "mv", "kv", "a", "ma", "hz", "khz", "mhz", "ghz", "pa", "hpa",
+    "kpa", "mpa", "bar", "mbar", "j", "kj", "kcal", "cal", "s", "sec", "ms", "min", "h", "hr",
+    "hrs", "d", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "mol", "mmol", "mmol/l", "mg/dl",
+    "g/l", "mg/l", "iu", "ppm", "ppb", "px", "pt", "db", "lux", "lx", "lm", "nit", "pcs", "stk",
+    "st.", "stück", "rpm", "n", "kn",
+))  # fmt: skip
 STRAY = 0.05  # the share of entries that may be nothing of the kind that the others are
 MULTIPLES = frozenset(("k", "m", "mio", "mio.", "mrd", "mrd.", "b", "bn", "mn", "tsd", "tsd.", "t"))
 NOTATIONS = (
@@ -56,7 +61,7 @@ NO_CENTS = r"(\d)[.,](?:--?|[\x{2013}\x{2014}])([^\d]*)$"  # "12.-" and "12,--" 
 _SIGN = r"[(+\x{2212}\x{2013}-]?"
 _PREFIX = r"(?P<prefix>(?:\p{L}+\.|[\p{L}\p{Sc}]+)?)"
 _LEAD = f"(?P<lead>{SPACE}{_SIGN}{SPACE}{_PREFIX}{SPACE}{_SIGN}{SPACE})"
-_CORE = rf"(?P<core>[.,]?\d(?:[\d.,'\u2019{BLANKS}]*\d)?[.,]?)(?P<exponent>(?:[eE][+-]?\d+)?)"
+_CORE = rf"(?P<core>[.,]?\d(?:[\d.,'\x{{2019}}{BLANKS}]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
 _UNIT = r"""(?P<suffix>(?:[^\d\s().,:;'"+/\x{2212}\x{2013}-](?:[^\d():;]*?[^\d():;\s])?[23²³]?)?)"""
 _TAIL = rf"(?P<tail>{SPACE}\)?{SPACE}{_UNIT}{SPACE}{MINUS}?\)?)"
 WRITTEN = _LEAD + _CORE + _TAIL
@@ -106,8 +111,7 @@ def plain(column: Column, texts: Any) -> Any:
         body = replaced(body, _SIGNS[column.thousands], "")
     if column.decimal == ",":
         body = pc.replace_substring(body, ",", ".")
-    below = pa.array(negative | minus)
-    body = pc.if_else(below, pc.binary_join_element_wise("-", body, ""), body)
+    body = pc.if_else(pa.array(negative | minus), replaced(body, "^", "-"), body)
     return pc.if_else(pa.array(fits), body, pa.scalar(None, body.type))
 
 
@@ -203,6 +207,56 @@ class Reading(NamedTuple):
     either: bool = False  # whether another sign for decimals fits as well
 
 
+def remarks_of(reading: Reading, found: Distinct) -> list[str]:
+    """What is to be said of how the numbers of a column (those texts that fit) are written."""
+    import pyarrow.compute as pc
+
+    column, said = reading.column, []
+    for sign in (column.prefix.strip(), column.suffix.strip()):
+        if sign:
+            has = pc.match_substring(found.texts, sign).to_numpy(zero_copy_only=False)
+            n = int(found.counts[has].sum())
+            each = "each number" if n == found.total else f"{n} of {found.total} numbers"
+            said.append(f"{sign!r} stands beside {each}")
+    if column.decimal == "," and column.thousands != ".":
+        said.append(f"decimal comma ({_such(column, found, ',')})")
+    elif column.decimal == ",":
+        shown = _such(column, found, ",") if not reading.either else None
+        said += [f"decimal comma ({shown})"] if shown else []
+    if column.thousands:
+        example = _such(column, found, column.thousands)
+        value = str(values_of(plain(column, array_of([example])))[0]).removesuffix(".0")
+        way = ""
+        if reading.either:
+            other = "," if column.decimal == "." else "."
+            way = f'; as decimals: "decimal": "{other}", "thousands": "" in a schema file'
+        said.append(f"{column.thousands!r} read as thousands sign ({example} = {value}){way}")
+    elif reading.either:
+        other = "," if column.decimal == "." else "."
+        example = _such(column, found, column.decimal)
+        said.append(
+            f"{column.decimal!r} read as decimal sign ({example}); as a thousands sign it fits as "
+            f'well: "decimal": "{other}", "thousands": "{column.decimal}" in a schema file'
+        )
+    return said + _said_of_minus(column, found)
+
+
+def _such(column: Column, found: Distinct, sign: str) -> str:
+    """The first text with a sign in it."""
+    has = matches(found.texts, rf".*{_SIGNS[sign]}.*")
+    return str(found.texts[int(np.argmax(has))].as_py())
+
+
+def _said_of_minus(column: Column, found: Distinct) -> list[str]:
+    forms = {"(1)": r".*\(.*", "1-": rf".*{MINUS}", "\u22121": ".*\u2212.*"}
+    words = {"(1)": "parentheses", "1-": "a minus behind", "\u22121": "'\u2212' (U+2212)"}
+    if column.negative not in forms:
+        return []
+    has = matches(found.texts, forms[column.negative])
+    n, one = int(found.counts[has].sum()), found.texts[int(np.argmax(has))].as_py()
+    return [f"{words[column.negative]} read as minus ({one}; entries: {n})"]
+
+
 def decimal_shown(found: Distinct) -> str | None:
     """The decimal sign that a column shows beyond doubt: "1,5" or "1.234,56" show a comma."""
     cores = parts(found.texts, WRITTEN)["core"]
@@ -244,9 +298,12 @@ def _beside(pieces: dict[str, Any], part: str, counts: np.ndarray, known: frozen
     if not found:
         return ""
     commonest = max(found, key=lambda text: found[text])
-    if not (is_currency(commonest) or commonest.lower() in known):
-        if part == "prefix" or absent or len(found) > 1:
-            return ""
+    # a letter behind some numbers alone is that of "12a", no unit
+    told = is_currency(commonest) or (
+        commonest.lower() in known and not re.match(r"[A-z]$", commonest)
+    )
+    if not told and (part == "prefix" or absent or len(found) > 1):
+        return ""
     if commonest == "%" and absent > STRAY * (absent + found["%"]):
         return ""  # 0.5 and 50 % may be the same
     side, has = "lead" if part == "prefix" else "tail", matches(pieces[part], re.escape(commonest))
@@ -283,9 +340,8 @@ def _signs(
     column: Column, pieces: dict[str, Any], counts: np.ndarray, hint: str | None
 ) -> tuple[Column, bool]:
     """The column with its signs of decimals and thousands, and whether another reading fits."""
-    import pyarrow.compute as pc
 
-    cores = pc.binary_join_element_wise(pieces["core"], pieces["exponent"], "")
+    cores = pieces["core"]
     some = {sign: matches(cores, rf".*{pattern}.*").any() for sign, pattern in _SIGNS.items()}
     fit: dict[tuple[str, str], int] = {}
     for decimal, thousands in NOTATIONS:
@@ -295,12 +351,9 @@ def _signs(
     most = max(fit.values())
     best = [signs for signs, n in fit.items() if n == most]
     either = {(".", ""), (",", ".")} <= set(best) or {(",", ""), (".", ",")} <= set(best)
-    chosen = best[0]
-    if either:
-        chosen = _of_either(best, cores, hint)
-    decimal, thousands = chosen
-    if not any(some.values()):
-        decimal = "."
+    decimal, thousands = _of_either(best, cores, hint) if either else best[0]
+    if (decimal, thousands, hint) == (".", "", "."):
+        either = False  # three decimals in a file that has decimal points
     return replace(column, decimal=decimal, thousands=thousands), either
 
 

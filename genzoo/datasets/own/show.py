@@ -66,7 +66,7 @@ def _treatment(column: Column, variable: Variable | None) -> str:
         what = f"{variable.n_values} cells"
     else:  # the label: classes, not quantities
         return f"nominal, {variable.n_values} values"
-    return f"date by {column.unit}s, {what}" if column.treat == "date" else f"number, {what}"
+    return f"{column.treat} by {variable.unit}s, {what}" if variable.unit else f"number, {what}"
 
 
 def _cut(text: str) -> str:

@@ -49,10 +49,22 @@ class Distinct(NamedTuple):
         return some + (", ..." if len(self) > n else "")
 
     def counted(self, n: int = 6) -> str:
-        """The commonest with their counts: 'a' 12 times, 'b' 3 times, ..."""
+        """The commonest with their counts: 'a' (entries: 12), 'b' (entries: 3), ..."""
         order = np.argsort(-self.counts, kind="stable")[:n]
-        some = ", ".join(f"{self.texts[int(i)].as_py()!r} ({self.counts[i]})" for i in order)
+        some = ", ".join(
+            f"{self.texts[int(i)].as_py()!r} (entries: {self.counts[i]})" for i in order
+        )
         return some + (", ..." if len(self) > n else "")
+
+
+def some_of(found: Distinct, n: int) -> Distinct:
+    """At most n of the texts, spread over them; without the codes of entries."""
+    import pyarrow as pa
+
+    if len(found) <= n:
+        return found
+    at = np.unique(np.linspace(0, len(found) - 1, n).astype(int))
+    return Distinct(found.texts.take(pa.array(at)), found.counts[at], np.empty(0, dtype=np.int64))
 
 
 def distinct(values: pd.Series) -> Distinct:
