@@ -182,7 +182,8 @@ def distinct_of(texts: list[str]) -> Distinct:
 
 def is_plain(column: Column) -> bool:
     """Whether numbers are written as Python writes them."""
-    return column == replace(column, decimal=".", prefix="", suffix="", negative="-1")
+    written = column.decimal, column.prefix, column.suffix, column.negative
+    return written == (".", "", "", "-1")
 
 
 def write_numbers(column: Column, values: pd.Series) -> pd.Series:

@@ -112,17 +112,26 @@ def is_text(values: pd.Series) -> bool:
 
 def shown_by(columns: Sequence[Distinct]) -> Shown:
     """What columns of text show of how their file is written."""
-    signs, orders = set(), set()
-    for found in columns:
-        some = some_of(found, N_SHOWN)
-        signs.add(numbers.decimal_shown(some))
-        orders.add(dates.day_first_shown(some))
-    only = [s - {None} for s in (signs, orders)]
-    decimal, day_first = (next(iter(s)) if len(s) == 1 else None for s in only)
-    return Shown(decimal, day_first)
+    some = [some_of(found, N_SHOWN) for found in columns]
+    signs = {numbers.decimal_shown(found) for found in some} - {None}
+    orders = {dates.day_first_shown(found) for found in some} - {None}
+    return Shown(
+        decimal=signs.pop() if len(signs) == 1 else None,
+        day_first=orders.pop() if len(orders) == 1 else None,
+    )
 
 
 def _recognise(
+    name: str, values: pd.Series, found: Distinct | None, shown: Shown, *, keep: bool
+) -> Column:
+    """One column; with a problem where its values can't be read."""
+    try:
+        return _recognised(name, values, found, shown, keep=keep)
+    except ValueError as error:
+        return _problem(Column(name, "nominal"), str(error).removeprefix(f"column {name!r}: "))
+
+
+def _recognised(
     name: str, values: pd.Series, found: Distinct | None, shown: Shown, *, keep: bool
 ) -> Column:
     import pandas as pd
@@ -135,7 +144,7 @@ def _recognise(
         return Column(name, "ordinal" if values.cat.ordered else "nominal", categories=categories)
     kind = times.kind_of(values)
     if kind is not None:
-        return finished(Column(name, kind.quantity), values)  # type: ignore[arg-type]
+        return finished(Column(name, kind.quantity), values)
     if pd.api.types.is_bool_dtype(values.dtype):
         return finished(replace(start, categories=(False, True)), values)
     if pd.api.types.is_numeric_dtype(values.dtype):
