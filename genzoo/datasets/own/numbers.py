@@ -42,7 +42,7 @@ CURRENCIES = frozenset((
     "ft", "lei", "лв", "руб", "руб.", "р.", "euro", "tl", "dm", "rmb", "pence", "cents", "ct",
 ))  # fmt: skip
 UNITS = frozenset((
-    "%", "‰", "°", "°c", "°f", "c", "f", "k", "mm", "cm", "m", "km", "µm", "μm", "um", "nm", "in",
+    "%", "‰", "*", "†", "#", "°", "°c", "°f", "c", "f", "k", "mm", "cm", "m", "km", "µm", "μm", "um", "nm", "in",
     "ft", "yd", "mi", "mg", "g", "kg", "t", "lb", "lbs", "oz", "µg", "μg", "ug", "ml", "cl", "dl",
     "l", "hl", "m2", "m²", "m3", "m³", "km2", "km²", "ha", "km/h", "mph", "m/s", "kmh", "w", "kw",
     "mw", "kwh", "mwh", "wh", "v", "mv", "kv", "a", "ma", "hz", "khz", "mhz", "ghz", "pa", "hpa",
@@ -63,7 +63,7 @@ _PREFIX = r"(?P<prefix>(?:\p{L}+\.|[\p{L}\p{Sc}]+)?)"
 _LEAD = f"(?P<lead>{SPACE}{_SIGN}{SPACE}{_PREFIX}{SPACE}{_SIGN}{SPACE})"
 _CORE = rf"(?P<core>[.,]?\d(?:[\d.,'\x{{2019}}{BLANKS}]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
 _UNIT = r"""(?P<suffix>(?:[^\d\s().,:;'"+/\x{2212}\x{2013}-](?:[^\d():;]*?[^\d():;\s])?[23²³]?)?)"""
-_TAIL = rf"(?P<tail>{SPACE}\)?{SPACE}{_UNIT}{SPACE}{MINUS}?\)?)"
+_TAIL = rf"(?P<tail>{SPACE}\)?(?:{MINUS}[\s{BLANKS}]+)?{SPACE}{_UNIT}{SPACE}{MINUS}?\)?)"
 WRITTEN = _LEAD + _CORE + _TAIL
 
 
@@ -73,13 +73,13 @@ WRITTEN = _LEAD + _CORE + _TAIL
 def core(decimal: str, thousands: str) -> str:
     """The pattern of digits with these signs: thousands stand in groups of three (12,34,567 too:
     as in India)."""
-    whole = r"\d+"
+    point, groups = _SIGNS[decimal], ""
     if thousands:
         sign = _SIGNS[thousands]
-        whole += rf"|[1-9]\d{{0,2}}(?:{sign}\d{{3}})+"
-        whole += r"|[1-9]\d?(?:,\d\d)+,\d{3}" if thousands == "," else ""
-    point = _SIGNS[decimal]
-    return rf"(?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+        groups = rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+"
+        groups += r"|[1-9]\d?(?:,\d\d)+,\d{3}" if thousands == "," else ""
+        groups = rf"(?:{groups})(?:{point}\d*)?|"
+    return rf"(?:{groups}(?:\d+(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?)"
 
 
 def plain(column: Column, texts: Any) -> Any:
@@ -330,7 +330,7 @@ def _negative(pieces: dict[str, Any], like: np.ndarray) -> str:
     lead, tail = filtered(pieces["lead"], like), filtered(pieces["tail"], like)
     if (matches(lead, r".*\(.*") & matches(tail, r".*\).*")).any():
         return "(1)"
-    if matches(tail, rf".*{MINUS}").any():
+    if matches(tail, rf"{SPACE}\)?{MINUS}.*|.*{MINUS}").any():
         return "1-"
     if matches(lead, ".*\u2212.*").any() and not matches(lead, ".*-.*").any():
         return "\u22121"

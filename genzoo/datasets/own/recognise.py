@@ -263,8 +263,8 @@ def _as_text_with_numbers(
     # else nearly all numbers would be folded into one category
     return _left_out(
         start,
-        f'{name}: neither numbers nor text as it is ("treat": "number" with the texts that are no '
-        f'numbers under "holes", or "treat": "nominal", in a schema file)',
+        f'{name}: not read as numbers, and too many different texts for categories ("treat": '
+        f'"nominal" in a schema file keeps it all the same)',
     )
 
 

@@ -64,7 +64,8 @@ def mixture(found: Distinct, fits: np.ndarray) -> str | None:
             return f"numbers with and without '%' ({behind['%']} with)"
         if behind and {k.lower() for k in behind} <= numbers.MULTIPLES:
             return f"numbers with letters for thousands or millions ({_list(behind)})"
-        if len(behind) > 1 and sum(k.lower() in numbers.UNITS for k in behind) > 1:
+        known = [k for k in behind if k.lower() in numbers.UNITS]
+        if len(known) > 1 and any(len(k) > 1 for k in known):
             return f"numbers with {_many(len(behind))} different units ({_list(behind)})"
     strays = found.only(~fits)
     for name, pattern in _SHAPES.items():
