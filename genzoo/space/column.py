@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.space import times
-from genzoo.space.variable import MISSING, OBJECTS, Variable, grid_points
+from genzoo.space.variable import LARGEST_NUMBER, MISSING, OBJECTS, Variable, grid_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,6 +191,7 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     edges = np.asarray(variable.edges)
     low, high = edges[codes], edges[codes + 1]
     below_high = np.where(codes == variable.n_values - 1, high, np.nextafter(high, -np.inf))
+    single = np.nextafter(low, np.inf) >= high  # a cell of one value
     uniform = rng.random(len(codes))
     origin = edges[0] if variable.offset is None else variable.offset
     step = variable.step
@@ -198,8 +199,12 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     if whole and (step is None or step % 1 or origin % 1):
         origin, step = 0.0, 1.0
     if step is None:
-        return np.clip(low + uniform * (high - low), low, below_high)
-    first = np.ceil((low - origin) / step - 1e-9)
-    last = np.maximum(np.ceil((high - origin) / step - 1e-9) - 1, first)
-    index = first + np.floor(uniform * (last - first + 1))
-    return np.clip(grid_points(float(origin), step, index), low, below_high)
+        values = low + uniform * (high - low)
+        return np.where(single, low, np.clip(values, low, below_high))
+    with np.errstate(over="ignore"):  # only in a gap far out, where any number will do
+        starts, ends = ((e - origin) / step - 1e-9 for e in (low, high))
+        first = np.ceil(np.clip(starts, -LARGEST_NUMBER, LARGEST_NUMBER))
+        last = np.maximum(np.ceil(np.clip(ends, -LARGEST_NUMBER, LARGEST_NUMBER)) - 1, first)
+        index = first + np.floor(uniform * (last - first + 1))
+        values = np.clip(grid_points(float(origin), step, index), low, below_high)
+    return np.where(single, low, values)

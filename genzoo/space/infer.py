@@ -2,7 +2,11 @@
 
 Numbers lie on a grid where the data's own resolution gives at most ``MOST_LEVELS`` levels, else on
 at most ``MOST_CELLS`` cells between quantiles of the training rows; a value that takes more than
-``HEAVY`` of those rows gets a cell of its own, as narrow as the resolution.
+``HEAVY`` of those rows gets a cell of its own, as narrow as the resolution. So does a value that
+stands apart from the rest (``space/outliers.py``), however rare: the resolution is that of the
+rest. Where values spread over so many orders of size that no one resolution tells them apart, cells
+lie between the values themselves and ``step`` is None: a value's own cell is then as narrow as
+float64, and has that width in a log density.
 """
 
 from __future__ import annotations
@@ -15,9 +19,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from genzoo.space import times
+from genzoo.space import outliers, times
 from genzoo.space.column import as_floats
-from genzoo.space.variable import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Variable
+from genzoo.space.variable import (
+    LARGEST_NUMBER,
+    MISSING,
+    MOST_DECIMALS,
+    Quantity,
+    Unit,
+    Variable,
+    grid_points,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +39,8 @@ Layout = Literal["table", "sequence", "image"]
 MOST_LEVELS = 1024
 MOST_CELLS = 256
 HEAVY = 0.05
+APART = 100.0  # times farther out than any other: a cell of its own, not a quantile's
+COARSE = 0.02  # the share of rows that a grid may merge with others into one cell
 MOST_CODES = 2**20
 MOST_CLASSES = 1024
 LARGEST = LARGEST_NUMBER / 10  # cells end a little beyond the largest number
@@ -232,11 +246,18 @@ def _instants(
     kind, instants = times.read(present, where)
     unit = times.unit_of(kind.quantity, instants)
     counts = pd.Series(np.floor(times.counts_of(instants, unit)))
-    found = _numeric(where, counts, train, hole)
+    found = _numeric(where, counts, train, hole, kind.quantity, unit)
     return {**found, "dtype": kind.dtype, "quantity": kind.quantity, "unit": unit}
 
 
-def _numeric(where: str, present: pd.Series, train: np.ndarray, hole: np.ndarray) -> dict[str, Any]:
+def _numeric(
+    where: str,
+    present: pd.Series,
+    train: np.ndarray,
+    hole: np.ndarray,
+    quantity: Quantity = "number",
+    unit: Unit | None = None,
+) -> dict[str, Any]:
     """A grid or cells, as arguments of ``Variable``; ``train`` says which values bound cells."""
     values = as_floats(present, where)
     lowest, highest = float(values.min()), float(values.max())
@@ -244,19 +265,58 @@ def _numeric(where: str, present: pd.Series, train: np.ndarray, hole: np.ndarray
     if most > LARGEST or 0 < highest - lowest < SMALLEST_SPREAD:
         raise ValueError(
             f"{where}: expected numbers up to {LARGEST:g} in size that spread over "
-            f"{SMALLEST_SPREAD:g} or more; got {lowest!r} .. {highest!r}"
+            f"{SMALLEST_SPREAD:g} or more; got {lowest!r} .. {highest!r} (a mark of missing "
+            f"values? make it NaN)"
         )
     step = resolution(values)
-    levels = int(np.rint((highest - lowest) / step)) + 1
+    levels = np.rint((highest - lowest) / step) + 1
     if levels <= MOST_LEVELS:
-        return {"cardinality": levels + bool(hole.any()), "offset": lowest, "step": step}
-    if not train.any():
-        train = np.ones(len(values), dtype=bool)
-    index, counts = np.unique(np.rint((values[train] - lowest) / step), return_counts=True)
-    bounds = _cell_bounds(index, counts)
+        return {"cardinality": int(levels) + bool(hole.any()), "offset": lowest, "step": step}
+    unique, counts = np.unique(values, return_counts=True)
+    out = outliers.far(unique, counts, APART)
+    found = outliers.apart(unique, counts, quantity=quantity, unit=unit)
+    out |= np.isin(unique, [value for value, _ in found])
+    rest = ~np.isin(values, unique[out])
+    if not (train & rest).any():
+        train = rest
+    return _cells(values[rest], values[rest & train], unique[out])
+
+
+def _cells(values: np.ndarray, train: np.ndarray, apart: np.ndarray) -> dict[str, Any]:
+    """Cells as arguments of ``Variable``: between quantiles of the values ``train``, and one for
+    each value that stands ``apart`` from the others, with an empty one beside it."""
+    step, lowest = resolution(values), float(values.min())
+    most = MOST_CELLS - 2 * len(apart)
+    index, of = np.unique(np.rint((train - lowest) / step), return_inverse=True)
+    counts = np.bincount(of)
+    if _merges(train, counts, of):
+        edges = _bounds_between(*np.unique(train, return_counts=True), most)
+        ends = np.concatenate([_alone(v, None) for v in apart]) if len(apart) else []
+        return {"edges": tuple(np.union1d(edges, ends).tolist())}
     # bounds lie between grid points, so no value sits on one and rounding can't move it across
-    edges = tuple(np.unique(lowest + step * bounds).tolist())
-    return {"edges": edges, "offset": lowest, "step": step}
+    edges = np.unique(lowest + step * _cell_bounds(index, counts, most))
+    for value in apart:
+        with np.errstate(over="ignore"):  # what overflows is far from any grid
+            on_grid = grid_points(lowest, step, np.rint((value - lowest) / step)) == value
+        edges = np.union1d(edges, _alone(value, step if on_grid else None))
+    return {"edges": tuple(edges.tolist()), "offset": lowest, "step": step}
+
+
+def _merges(values: np.ndarray, counts: np.ndarray, of: np.ndarray) -> bool:
+    """Whether a grid is too coarse for values over many orders of size: ``of`` (n,) says on which
+    of its points each lies, ``counts`` how many lie there; a value that repeats is one point's."""
+    _, first, repeats = np.unique(values, return_index=True, return_counts=True)
+    commonest = np.zeros(len(counts), dtype=np.int64)
+    np.maximum.at(commonest, of[first], repeats)
+    return bool((counts - commonest).max() > COARSE * counts.sum())
+
+
+def _alone(value: float, step: float | None) -> list[float]:
+    """The bounds of the cell of one value: as wide as the step, where float64 tells the two from
+    it, else no wider than the value."""
+    if step is not None and value - step / 2 < value < value + step / 2:
+        return [value - step / 2, value + step / 2]
+    return [value, float(np.nextafter(value, np.inf))]
 
 
 def resolution(values: np.ndarray) -> float:
@@ -284,19 +344,35 @@ def resolution(values: np.ndarray) -> float:
     return max(step, 2 * float(spacing.max()))
 
 
-def _cell_bounds(index: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Cell bounds, in grid units, half-way between grid points; at most MOST_CELLS + 1 of them."""
+def _cell_bounds(index: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
+    """Cell bounds, in grid units, half-way between grid points; of at most ``most`` cells."""
     heavy = counts > HEAVY * counts.sum()
     own = np.concatenate([index[heavy] - 0.5, index[heavy] + 0.5])
     ends = np.array([index[0] - 0.5, index[-1] + 0.5])
-    light, light_counts = index[~heavy], counts[~heavy]
     fixed = np.unique(np.concatenate([own, ends]))
-    between = np.empty(0)
-    n_quantiles = MOST_CELLS - len(fixed) + 1
-    if len(light) > 1 and n_quantiles > 0:
-        share = np.cumsum(light_counts)[:-1] / light_counts.sum()
-        gaps = np.floor((light[:-1] + light[1:]) / 2) + 0.5
-        wanted = np.arange(1, n_quantiles + 1) / (n_quantiles + 1)
-        at = np.unique(np.minimum(np.searchsorted(share, wanted), len(gaps) - 1))
-        between = gaps[at]
+    light = index[~heavy]
+    gaps = np.floor((light[:-1] + light[1:]) / 2) + 0.5
+    between = _at_quantiles(gaps, counts[~heavy], most - len(fixed) + 1)
     return np.unique(np.concatenate([fixed, between]))
+
+
+def _bounds_between(values: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
+    """Bounds of at most ``most`` cells half-way between ascending values, whatever their sizes."""
+    heavy = counts > HEAVY * counts.sum()
+    own = [bound for value in values[heavy] for bound in _alone(float(value), None)]
+    fixed = np.unique([*own, values[0], max(values[-1], np.nextafter(values[0], np.inf))])
+    light = values[~heavy]
+    gaps = light[:-1] + (light[1:] - light[:-1]) / 2
+    gaps = np.where(gaps > light[:-1], gaps, light[1:])  # the upper of two neighbours in float64
+    between = _at_quantiles(gaps, counts[~heavy], most - len(fixed) + 1)
+    return np.unique(np.concatenate([fixed, between]))
+
+
+def _at_quantiles(gaps: np.ndarray, counts: np.ndarray, n: int) -> np.ndarray:
+    """Those of the ``gaps`` between values (k,) that cut their ``counts`` at n quantiles, or at
+    fewer where a value spans several."""
+    if len(gaps) == 0 or n < 1:
+        return np.empty(0)
+    share = np.cumsum(counts)[:-1] / counts.sum()
+    wanted = np.arange(1, n + 1) / (n + 1)
+    return gaps[np.unique(np.minimum(np.searchsorted(share, wanted), len(gaps) - 1))]

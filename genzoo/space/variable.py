@@ -38,7 +38,8 @@ class Variable:
             ``categories`` or ``edges`` give it.
         categories: the values that the codes stand for.
         offset, step: a numeric grid, ``value = offset + step * code``. With ``edges``, ``step`` is
-            the data's resolution and ``offset`` one value on that grid.
+            the data's resolution, numbers that stand apart from the rest aside, and ``offset`` one
+            value on that grid; without them, any number of a cell may be meant.
         edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
         missing: whether the last code is the mark of a missing value.
         dtype: the column's pandas or NumPy dtype by name, or ``"datetime.date"`` or
@@ -162,13 +163,13 @@ class Variable:
                 "cardinality", f"expected {counted} from its categories or edges; got {card}"
             )
         if self.step is not None:
-            ends = self.edges or (self.offset or 0.0,)
-            last = ends[-1] if self.edges else ends[0] + self.step * (self.n_values - 1)
-            largest = max(abs(ends[0]), abs(last))
-            if not _is_number(last) or self.step < np.spacing(np.nextafter(largest, 0)):
-                raise self._error(
-                    "step", f"expected a grid that float64 holds; got {self.step!r} up to {last!r}"
-                )
+            first = self.offset or 0.0
+            ends = np.abs(self.edges or (first, first + self.step * (self.n_values - 1)))
+            # of cells, one at least: far out, where values stand alone, a step means nothing
+            largest = float(np.maximum(ends[:-1], ends[1:]).min())
+            if not _is_number(largest) or self.step < np.spacing(np.nextafter(largest, 0)):
+                expected = "expected a grid that float64 holds"
+                raise self._error("step", f"{expected}; got {self.step!r} up to {largest!r}")
 
     def _check_dtype(self) -> None:
         if self.dtype is None:
