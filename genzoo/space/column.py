@@ -40,12 +40,7 @@ def encode(
     if len(present) == 0:
         return codes, moved
     if variable.is_numeric:
-        numbers = (
-            as_floats(present, where)
-            if variable.quantity == "number"
-            else times.encode(variable, present, where)
-        )
-        codes[~hole], moved[~hole] = variable.codes_of(numbers)
+        codes[~hole], moved[~hole] = variable.codes_of(numbers_of(variable, present, where))
     elif variable.categories is None:
         values = as_floats(present, where)
         wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
@@ -56,7 +51,8 @@ def encode(
         codes[~hole] = values.astype(np.int64)
     else:
         look_up = {v: c for c, v in enumerate(variable.categories)}
-        found = np.array([look_up.get(v, MISSING) for v in present.tolist()], dtype=np.int64)
+        rest = MISSING if variable.other is None else look_up[variable.other]
+        found = np.array([look_up.get(v, rest) for v in present.tolist()], dtype=np.int64)
         if (found == MISSING).any():
             value = present.tolist()[int(np.argmax(found == MISSING))]
             raise ValueError(
@@ -64,6 +60,22 @@ def encode(
             )
         codes[~hole] = found
     return codes, moved
+
+
+def numbers_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:
+    """A column without holes as the numbers that a numeric variable counts.
+
+    Raises:
+        ValueError: beginning with ``where``, for what is none.
+
+    >>> import pandas as pd
+    >>> days = Variable("day", "ordinal", 9, offset=0, step=1, quantity="date", unit="day")
+    >>> numbers_of(days, pd.Series(pd.to_datetime(["1970-01-03"])), "column 'day'")
+    array([2.])
+    """
+    if variable.quantity == "number":
+        return as_floats(present, where)
+    return times.encode(variable, present, where)
 
 
 def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:

@@ -12,14 +12,14 @@ float64, and has that width in a log density.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from genzoo.space import outliers, times
+from genzoo.space import folding, outliers, times
 from genzoo.space.column import as_floats
 from genzoo.space.variable import (
     LARGEST_NUMBER,
@@ -138,10 +138,15 @@ def of_images(data: np.ndarray) -> Found:
     return Found(variables, "image", shape)
 
 
-def of_frame(data: pd.DataFrame, train: np.ndarray | None = None) -> Found:
+def of_frame(
+    data: pd.DataFrame, train: np.ndarray | None = None, *, whole: Container[str | int] = ()
+) -> Found:
     """A table with a variable for each column; a NaN gives it a missing mark.
 
-    Cells' edges come from the rows ``train`` (indices) alone, from all where None.
+    Args:
+        data: the values, a column each.
+        train: indices of the rows from which cells' edges come; all where None.
+        whole: the columns whose rare categories are not folded into one (``space/folding.py``).
 
     Raises:
         ValueError: naming the column, for values that no variable has.
@@ -156,7 +161,7 @@ def of_frame(data: pd.DataFrame, train: np.ndarray | None = None) -> Found:
             raise ValueError(f"data: expected column names of type str or int; got {name!r}")
     if len(set(names)) != len(names):
         raise ValueError(f"data: expected distinct column names; got {names}")
-    variables = tuple(_infer_column(name, data[name], train) for name in names)
+    variables = tuple(_infer_column(name, data[name], train, name not in whole) for name in names)
     return Found(variables, "table", (len(variables),))
 
 
@@ -191,7 +196,9 @@ def classes(variable: Variable, column: pd.Series) -> Variable:
     return Variable(variable.name, categories=found, missing=variable.missing, dtype=variable.dtype)
 
 
-def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) -> Variable:
+def _infer_column(
+    name: str | int, column: pd.Series, train: np.ndarray | None, fold: bool
+) -> Variable:
     import pandas as pd
 
     where = f"data: column {name!r}"
@@ -201,7 +208,8 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
     if isinstance(column.dtype, pd.CategoricalDtype):
         kind = "ordinal" if column.cat.ordered else "nominal"
         made = partial(made, kind=kind, dtype="category")
-        return made(categories=_categories(where, column.cat.categories.tolist(), hole))
+        categories = column.cat.categories.tolist()
+        return made(**_categories(where, categories, present, hole, fold and kind == "nominal"))
     chosen = (np.isin(np.arange(len(column)), train) if train is not None else ~hole)[~hole]
     if times.kind_of(present) is not None and len(present):
         return made(kind="ordinal", **_instants(where, present, chosen, hole))
@@ -216,11 +224,13 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
     except TypeError:
         value = present.iloc[0]
         raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
-    return made(categories=_categories(where, categories, hole))
+    return made(**_categories(where, categories, present, hole, fold))
 
 
-def _categories(where: str, categories: list[Any], hole: np.ndarray) -> tuple[Any, ...]:
-    """The categories, checked; a hole makes one more."""
+def _categories(
+    where: str, categories: list[Any], present: pd.Series, hole: np.ndarray, fold: bool
+) -> dict[str, Any]:
+    """The categories, checked, as arguments of ``Variable``; a hole makes one more."""
     for value in categories:
         if not isinstance(value, (str, int, float, bool)):
             raise ValueError(
@@ -229,12 +239,21 @@ def _categories(where: str, categories: list[Any], hole: np.ndarray) -> tuple[An
             )
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{where}: expected finite numbers; got {value}")
+    other = None
+    if fold and len(categories) > folding.MANY_CATEGORIES:
+        seen = present.value_counts().to_dict()
+        counts = np.array([seen.get(value, 0) for value in categories])
+        stays = folding.kept(counts)
+        # those that were declared and are not seen do no harm, as long as they are not too many
+        if not stays[counts > 0].all() or len(categories) > folding.MOST_CATEGORIES:
+            other = folding.name_among(set(categories))
+            categories = [v for v, stay in zip(categories, stays, strict=True) if stay] + [other]
     cardinality = len(categories) + bool(hole.any())
     if cardinality > MOST_CODES:
         raise ValueError(
             f"{where}: expected at most {MOST_CODES} different values; got {cardinality}"
         )
-    return tuple(categories)
+    return {"categories": tuple(categories), "other": other}
 
 
 def _instants(
@@ -291,7 +310,7 @@ def _cells(values: np.ndarray, train: np.ndarray, apart: np.ndarray) -> dict[str
     counts = np.bincount(of)
     if _merges(train, counts, of):
         edges = _bounds_between(*np.unique(train, return_counts=True), most)
-        ends = np.concatenate([_alone(v, None) for v in apart]) if len(apart) else []
+        ends = [bound for value in apart for bound in _alone(float(value), None)]
         return {"edges": tuple(np.union1d(edges, ends).tolist())}
     # bounds lie between grid points, so no value sits on one and rounding can't move it across
     edges = np.unique(lowest + step * _cell_bounds(index, counts, most))

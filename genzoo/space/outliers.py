@@ -53,7 +53,7 @@ class Apart(NamedTuple):
     """A value that stands apart, and how often it was seen."""
 
     value: float
-    count: int
+    rows: int
 
 
 def apart(
