@@ -26,6 +26,7 @@ from genzoo.space.variable import Quantity, Unit
 
 FAR = 1e6
 MOST_FAR = 8
+FEWEST_ROWS = 20  # that tell what the rest is like
 RANGES_BEYOND, RANGES_BEYOND_ONCE = 3.0, 30.0
 DATE_RANGES_BEYOND = 0.25
 CLOSE = 1e-6  # relative: -3.4028235e38 is written with more and with fewer digits
@@ -76,7 +77,7 @@ def apart(
     >>> apart(np.append(np.arange(300), 999), np.ones(301))
     []
     """
-    if quantity == "time" or len(values) < 2:
+    if quantity == "time" or len(values) < 2 or counts.sum() < FEWEST_ROWS:
         return []
     order = np.argsort(values)
     values, counts = np.asarray(values, float)[order], np.asarray(counts)[order]
