@@ -71,6 +71,7 @@ def test_decode_inverts_encode_and_restores_dtypes():
     pd.testing.assert_frame_equal(back[on_grid], data[on_grid])
 
 
+@pytest.mark.filterwarnings("ignore:data. values that stand apart")
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

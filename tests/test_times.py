@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 import genzoo
+from genzoo.report.figures import code_labels
 from genzoo.space.schema import Schema, Variable
 
 N = 60
@@ -214,3 +215,20 @@ def test_a_column_of_holes_alone():
     frame = pd.DataFrame({"at": pd.Series([pd.NaT] * 3, dtype="datetime64[ns]"), "n": [1, 2, 3]})
     schema = Schema.infer(frame)
     assert schema.decode(schema.encode(frame))["at"].dtype == "datetime64[ns]"
+
+
+@pytest.mark.parametrize(
+    ("variable", "labels"),
+    [
+        (Variable("v", "ordinal", 2, offset=0, step=12, quantity="date", unit="month"),
+         ["1970-01", "1971-01"]),
+        (Variable("v", "ordinal", edges=[0.5, 1.5, 9.5], quantity="date", unit="day"),
+         ["1970-01-02", "1970-01-03 to 1970-01-10"]),
+        (Variable("v", "ordinal", 2, offset=1, step=1, quantity="duration", unit="hour"),
+         ["1 hour", "2 hours"]),
+        (Variable("v", "ordinal", 2, offset=8, step=1, quantity="time", unit="hour"),
+         ["08:00", "09:00"]),
+    ],
+)  # fmt: skip
+def test_figures_label_dates_as_dates(variable, labels):
+    assert code_labels(variable) == labels

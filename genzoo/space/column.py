@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.space import times
-from genzoo.space.variable import MISSING, OBJECTS, Variable, grid_points
+from genzoo.space.variable import LARGEST_NUMBER, MISSING, OBJECTS, Variable, grid_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,12 +40,7 @@ def encode(
     if len(present) == 0:
         return codes, moved
     if variable.is_numeric:
-        numbers = (
-            as_floats(present, where)
-            if variable.quantity == "number"
-            else times.encode(variable, present, where)
-        )
-        codes[~hole], moved[~hole] = variable.codes_of(numbers)
+        codes[~hole], moved[~hole] = variable.codes_of(numbers_of(variable, present, where))
     elif variable.categories is None:
         values = as_floats(present, where)
         wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
@@ -56,7 +51,8 @@ def encode(
         codes[~hole] = values.astype(np.int64)
     else:
         look_up = {v: c for c, v in enumerate(variable.categories)}
-        found = np.array([look_up.get(v, MISSING) for v in present.tolist()], dtype=np.int64)
+        rest = MISSING if variable.other is None else look_up[variable.other]
+        found = np.array([look_up.get(v, rest) for v in present.tolist()], dtype=np.int64)
         if (found == MISSING).any():
             value = present.tolist()[int(np.argmax(found == MISSING))]
             raise ValueError(
@@ -64,6 +60,22 @@ def encode(
             )
         codes[~hole] = found
     return codes, moved
+
+
+def numbers_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:
+    """A column without holes as the numbers that a numeric variable counts.
+
+    Raises:
+        ValueError: beginning with ``where``, for what is none.
+
+    >>> import pandas as pd
+    >>> days = Variable("day", "ordinal", 9, offset=0, step=1, quantity="date", unit="day")
+    >>> numbers_of(days, pd.Series(pd.to_datetime(["1970-01-03"])), "column 'day'")
+    array([2.])
+    """
+    if variable.quantity == "number":
+        return as_floats(present, where)
+    return times.encode(variable, present, where)
 
 
 def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
@@ -191,6 +203,7 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     edges = np.asarray(variable.edges)
     low, high = edges[codes], edges[codes + 1]
     below_high = np.where(codes == variable.n_values - 1, high, np.nextafter(high, -np.inf))
+    single = np.nextafter(low, np.inf) >= high  # a cell of one value
     uniform = rng.random(len(codes))
     origin = edges[0] if variable.offset is None else variable.offset
     step = variable.step
@@ -198,8 +211,12 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     if whole and (step is None or step % 1 or origin % 1):
         origin, step = 0.0, 1.0
     if step is None:
-        return np.clip(low + uniform * (high - low), low, below_high)
-    first = np.ceil((low - origin) / step - 1e-9)
-    last = np.maximum(np.ceil((high - origin) / step - 1e-9) - 1, first)
-    index = first + np.floor(uniform * (last - first + 1))
-    return np.clip(grid_points(float(origin), step, index), low, below_high)
+        values = low + uniform * (high - low)
+        return np.where(single, low, np.clip(values, low, below_high))
+    with np.errstate(over="ignore"):  # only in a gap far out, where any number will do
+        starts, ends = ((e - origin) / step - 1e-9 for e in (low, high))
+        first = np.ceil(np.clip(starts, -LARGEST_NUMBER, LARGEST_NUMBER))
+        last = np.maximum(np.ceil(np.clip(ends, -LARGEST_NUMBER, LARGEST_NUMBER)) - 1, first)
+        index = first + np.floor(uniform * (last - first + 1))
+        values = np.clip(grid_points(float(origin), step, index), low, below_high)
+    return np.where(single, low, values)

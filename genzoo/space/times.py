@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from genzoo.space.variable import OBJECTS, Quantity, Unit, Variable, plain
+from genzoo.space.variable import OBJECTS, UNITS, Quantity, Unit, Variable, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +24,7 @@ STEPS: dict[Unit, int] = {
     "millisecond": 1_000, "microsecond": 1,
 }  # fmt: skip
 """Microseconds in each unit, the largest first; months differ."""
+CODES: dict[Unit, Any] = dict(zip(UNITS, ("M", "D", "h", "m", "s", "ms", "us"), strict=True))
 FIRST, LAST = np.datetime64("0001-01-01", "D"), np.datetime64("9999-12-31", "D")
 LONGEST = 10_000 * 366 * STEPS["day"]
 MOST_COUNTS = 2**51  # float64 still has the half-way points between counts below
@@ -245,7 +246,8 @@ def encode(variable: Variable, column: pd.Series, where: str) -> np.ndarray:
             f"{column.iloc[0]} ({way})"
         )
     counts = counts_of(instants, variable.unit or "microsecond")
-    return counts if variable.edges is None else np.floor(counts)  # any hour lies in its day's cell
+    in_cells = variable.edges is not None and variable.step is not None
+    return np.floor(counts) if in_cells else counts  # any hour lies in its day's cell
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -343,6 +345,33 @@ def like(kind: Kind, column: pd.Series, where: str) -> pd.Series:
     exact = Variable("", "ordinal", 1, offset=0, step=1, dtype=kind.dtype, quantity=kind.quantity,
                      unit="microsecond")  # fmt: skip
     return decode(exact, encode(exact, column, where)).set_axis(column.index)
+
+
+def shown(variable: Variable, counts: np.ndarray) -> list[str]:
+    """(n,) counts, or plain numbers, in a few characters: dates as ISO text as fine as the unit.
+
+    >>> when = Variable("when", "ordinal", 9, offset=0, step=1, quantity="date", unit="month")
+    >>> shown(when, np.array([5, 12]))
+    ['1970-06', '1971-01']
+    """
+    unit = variable.unit
+    if variable.quantity == "number" or unit is None:
+        return [f"{count:g}" for count in counts]
+    if variable.quantity == "duration":
+        return [f"{count:g} {unit}{'' if count == 1 else 's'}" for count in counts]
+    dates = _micros(variable, np.asarray(counts, float)).astype("datetime64[us]")
+    if variable.quantity == "date":
+        return [str(text) for text in np.datetime_as_string(dates, unit=CODES[unit])]
+    fine: Any = "m" if unit in ("hour", "minute") else CODES[unit]
+    return [str(text)[11:] for text in np.datetime_as_string(dates, unit=fine)]
+
+
+def cells_shown(variable: Variable) -> list[tuple[str, str]]:
+    """The ends of each cell: its bounds, or the first and the last count between them."""
+    low, high = np.array(variable.edges)[:-1], np.array(variable.edges)[1:]
+    if variable.quantity != "number":
+        low, high = np.ceil(low), np.maximum(np.ceil(high) - 1, np.ceil(low))
+    return list(zip(shown(variable, low), shown(variable, high), strict=True))
 
 
 def _micros(variable: Variable, counts: np.ndarray) -> np.ndarray:

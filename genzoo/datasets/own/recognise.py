@@ -30,12 +30,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.datasets.own import dates, lengths, numbers, words
+from genzoo.datasets.own.apart import remarked
 from genzoo.datasets.own.columns import HOLE_MARKS, Column
 from genzoo.datasets.own.holes import FEW_NUMBERS, settle
 from genzoo.datasets.own.texts import Distinct, array_of, distinct, filtered, matches, some_of
 from genzoo.datasets.own.treat import as_plain, finished
-from genzoo.space import times
+from genzoo.space import folding, times
 from genzoo.space.column import LARGEST_INTEGER
+from genzoo.space.folding import MANY_CATEGORIES, RARE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +46,6 @@ FEW_ROWS = 20  # below, nothing is taken for an identifier or free text
 IDENTIFIER_SHARE = 0.95
 MANY_WORDS = 4
 LONG = 50
-MANY_CATEGORIES = 50
-MOST_CATEGORIES = 255
-RARE = 10
 N_SHOWN = 2000  # texts of a column that are asked for what they show of the file
 _ENDLESS = r"(?i)[+-]?(inf|infinity|∞)"
 _LEADING_ZERO = r"[+-]?0\d+"
@@ -126,7 +125,8 @@ def _recognise(
 ) -> Column:
     """One column; with a problem where its values can't be read."""
     try:
-        return _recognised(name, values, found, shown, keep=keep)
+        column = _recognised(name, values, found, shown, keep=keep)
+        return remarked(column, values, found)
     except ValueError as error:
         return _problem(Column(name, "nominal"), str(error).removeprefix(f"column {name!r}: "))
 
@@ -447,18 +447,17 @@ def _as_text(start: Column, found: Distinct, *, keep: bool) -> Column:
 def _folded(start: Column, found: Distinct) -> Column:
     """A column of many values, the rare ones in one category."""
     counts, total = found.counts, found.total
-    order = np.argsort(-counts, kind="stable")
-    kept = [int(i) for i in order[:MOST_CATEGORIES] if counts[i] >= RARE]
+    kept = np.flatnonzero(folding.kept(counts))
     if len(kept) == len(found):
         return start
-    if not kept:
+    if not len(kept):
         kind = words.kind_of(found)
         what = "" if kind is None else f"{kind}: "
         return _left_out(
             start,
             f"{what}{len(found)} different values in {total} entries, none seen {RARE} times",
         )
-    names = sorted(found.texts[i].as_py() for i in kept)
+    names = sorted(found.texts[int(i)].as_py() for i in kept)
     other = "other"
     while other in names or matches(found.texts, re.escape(other)).any():
         other = f"({other})"
@@ -466,8 +465,8 @@ def _folded(start: Column, found: Distinct) -> Column:
     rows = int(total - counts[kept].sum())
     return _with(
         start,
-        f"{folded} of {len(found)} values (rarer than {RARE} rows, or beyond the "
-        f"{MOST_CATEGORIES} most common) are folded into {other!r}: {rows} of {total} entries",
+        f"{folded} of {len(found)} values ({folding.RULE}) are folded into {other!r}: {rows} of "
+        f"{total} entries",
         categories=(*names, other),
         other=other,
     )
