@@ -8,15 +8,16 @@ at most ``MOST_CELLS`` cells between quantiles of the training rows; a value tha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from genzoo.space import times
+from genzoo.space import dtypes, times
 from genzoo.space.column import as_floats
+from genzoo.space.typed import typed
 from genzoo.space.variable import LARGEST_NUMBER, MISSING, MOST_DECIMALS, Variable
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def classes(variable: Variable, column: pd.Series) -> Variable:
             f"label: expected classes; column {variable.name!r} holds {variable.quantity}s (as "
             f"classes: .astype(str))"
         )
-    values = np.unique(column.dropna().to_numpy())
+    values = np.unique(typed(column, "label").dropna().to_numpy())
     broken = values[values != np.rint(values.astype(float))]
     if len(broken) or len(values) > MOST_CLASSES:
         expected = "whole numbers as classes" if len(broken) else f"at most {MOST_CLASSES} classes"
@@ -181,13 +182,12 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
     import pandas as pd
 
     where = f"data: column {name!r}"
+    given, column = column.dtype, typed(column, where)
     hole = column.isna().to_numpy()
     present = column[~hole]
-    made = partial(Variable, name, missing=bool(hole.any()), dtype=str(column.dtype))
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        kind = "ordinal" if column.cat.ordered else "nominal"
-        made = partial(made, kind=kind, dtype="category")
-        return made(categories=_categories(where, column.cat.categories.tolist(), hole))
+    made = partial(Variable, name, missing=bool(hole.any()), dtype=_kept(given, column))
+    if isinstance(column.dtype, (pd.CategoricalDtype, pd.IntervalDtype)):
+        return _of_categories(made, where, column, hole)
     chosen = (np.isin(np.arange(len(column)), train) if train is not None else ~hole)[~hole]
     if times.kind_of(present) is not None and len(present):
         return made(kind="ordinal", **_instants(where, present, chosen, hole))
@@ -203,6 +203,33 @@ def _infer_column(name: str | int, column: pd.Series, train: np.ndarray | None) 
         value = present.iloc[0]
         raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
     return made(categories=_categories(where, categories, hole))
+
+
+def _kept(given: Any, column: pd.Series) -> str:
+    """The name of the dtype in which a column comes back: of objects, and of sparse values, that
+    of what they hold."""
+    import pandas as pd
+
+    if isinstance(given, pd.CategoricalDtype):
+        return dtypes.of_categories(given.categories)
+    held = given == np.dtype(object) or isinstance(given, pd.SparseDtype)
+    return str(column.dtype if held else given)
+
+
+def _of_categories(
+    made: Callable[..., Variable], where: str, column: pd.Series, hole: np.ndarray
+) -> Variable:
+    """The variable of a column of categories, used or not, or of intervals, which lie in order."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values, ordered = column.cat.categories, column.cat.ordered
+    else:
+        values, ordered = pd.Index(column.dropna().unique()).sort_values(), True
+    as_text = dtypes.as_text(dtypes.of_categories(values))
+    found = [dtypes.text_of(v) for v in values] if as_text else values.tolist()
+    kind = "ordinal" if ordered else "nominal"
+    return made(kind=kind, categories=_categories(where, found, hole))
 
 
 def _categories(where: str, categories: list[Any], hole: np.ndarray) -> tuple[Any, ...]:
