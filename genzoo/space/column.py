@@ -61,7 +61,10 @@ def encode(
         wanted = present.tolist()
         if dtypes.as_text(variable.dtype):
             wanted = [dtypes.text_of(v) for v in wanted]
-        found = np.array([look_up.get(v, MISSING) for v in wanted], dtype=np.int64)
+        # 7 means "7" where that is a category
+        found = np.array(
+            [look_up.get(v, look_up.get(str(v), MISSING)) for v in wanted], dtype=np.int64
+        )
         if (found == MISSING).any():
             value = wanted[int(np.argmax(found == MISSING))]
             raise ValueError(
@@ -99,10 +102,11 @@ def _decode_categories(variable: Variable, codes: np.ndarray) -> pd.Series:
     name, categories = variable.dtype or "object", variable.categories or ()
     dtype, hole = dtypes.named(name), codes < 0
     values = dtypes.values_of(name, categories) if dtypes.as_text(name) else list(categories)
-    if dtypes.of_codes(dtype):
+    if name.startswith("category"):
         of = pd.CategoricalDtype(values, ordered=variable.kind == "ordinal")
-        column = pd.Series(pd.Categorical.from_codes(codes, dtype=of))
-        return column if name.startswith("category") else column.astype(dtype)
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=of))
+    if name.startswith("dictionary"):
+        return pd.Series(dtypes.dictionary(dtype, codes, values))
     if len(categories) == 0:
         return pd.Series([None] * len(codes), dtype=dtype)
     column = pd.Series([values[c] for c in np.maximum(codes, 0)], dtype=object).astype(dtype)
@@ -125,6 +129,7 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
         texts = [v.strip() for v in column if isinstance(v, str)]
         if len(texts) == len(column) and all(map(PLAIN_NUMBER.fullmatch, texts)):
             column = pd.Series(texts).astype("float64")
+        column = column.infer_objects()
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(f"{where}: expected numbers; got {column.iloc[0]!r} ({column.dtype})")
     values = column.to_numpy()
@@ -145,6 +150,40 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
             f".replace([np.inf, -np.inf], np.nan))"
         )
     return values
+
+
+def kept_in(drawn: pd.Series, given: pd.Series, where: str) -> pd.Series:
+    """A drawn column (n,) with a given one's numbers and dates (n, with holes) exactly as they are,
+    not as some value of the same cell.
+
+    >>> import pandas as pd
+    >>> kept_in(pd.Series([1.5, 2.5]), pd.Series([1.25, None]), "given").tolist()
+    [1.25, 2.5]
+    """
+    import pandas as pd
+
+    given = typed(given, where)
+    hole, dtype = given.isna().to_numpy(), drawn.dtype
+    kind = times.kind_of(drawn)
+    if hole.all() or (kind is None and not pd.api.types.is_numeric_dtype(dtype)):
+        return drawn
+    if kind is not None:
+        values = drawn.astype(object)
+        values[~hole] = times.like(kind, given[~hole], where).astype(object)
+        return values.astype(dtype)
+    numbers = drawn.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    numbers[~hole] = as_floats(given[~hole], where)
+    if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "O":
+        return _decimals(numbers, dtype)
+    whole = dtype.kind in "iu"
+    fits = not whole or np.isnan(numbers) | ((numbers % 1 == 0) & _holds(dtype, numbers))
+    return pd.Series(numbers).astype(dtype if np.all(fits) else "float64")
+
+
+def _holds(dtype: Any, numbers: np.ndarray) -> np.ndarray:
+    """Whether an integer dtype, of NumPy or not, reaches each of some numbers."""
+    info = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    return (numbers >= info.min) & (numbers <= info.max)
 
 
 def short(names: Sequence[Any]) -> str:

@@ -37,7 +37,7 @@ def named(name: str) -> Any:
     """
     if name in OBJECTS:
         return np.dtype(object)
-    if name != "str":  # which is a dtype of pandas
+    if name != "str" and not name.endswith("]"):  # of pandas, and what it reads
         with contextlib.suppress(TypeError):
             return np.dtype(name)
     import pandas as pd
@@ -79,9 +79,16 @@ def of_categories(values: Any) -> str:
     return f"category[{values.dtype}]" if dated else "category"
 
 
-def of_codes(dtype: Any) -> bool:
-    """Whether values of a dtype are kept as codes of categories: pandas' or Arrow's."""
-    return str(dtype) == "category" or str(dtype).startswith("dictionary<")
+def dictionary(dtype: Any, codes: np.ndarray, values: Sequence[Any]) -> Any:
+    """Codes (n,) of values, -1 for a hole, as an array of an Arrow dictionary dtype."""
+    import pandas as pd
+    import pyarrow as pa
+
+    of = dtype.pyarrow_dtype
+    index = pa.array(np.maximum(codes, 0), type=of.index_type, mask=codes < 0)
+    found = pa.array(values, type=of.value_type)
+    made = pa.DictionaryArray.from_arrays(index, found, ordered=of.ordered)
+    return pd.arrays.ArrowExtensionArray(made)
 
 
 def as_text(name: str | None) -> bool:
@@ -124,7 +131,9 @@ def _ends(dtype: Any, texts: Sequence[str]) -> Any:
     import pandas as pd
 
     if dtype.kind == "M":
-        return pd.DatetimeIndex(pd.to_datetime(list(texts), format="ISO8601")).astype(dtype)
+        zone = getattr(dtype, "tz", None)
+        dates = pd.to_datetime(list(texts), format="ISO8601", utc=zone is not None)
+        return (dates.tz_convert(zone) if zone is not None else dates).astype(dtype)
     if dtype.kind == "m":
         return pd.to_timedelta(list(texts)).astype(dtype)
     if isinstance(dtype, pd.PeriodDtype):

@@ -75,7 +75,9 @@ def kind_of(column: pd.Series) -> Kind | None:
         return Kind("date", str(dtype))
     if str(dtype).startswith(("time32[", "time64[")):
         return Kind("time", str(dtype))
-    return _kind_of_objects({type(v) for v in column.dropna()}) if dtype.kind == "O" else None
+    if dtype != np.dtype(object):
+        return None
+    return _kind_of_objects({type(v) for v in column.dropna()})
 
 
 def _kind_of_objects(types: set[type]) -> Kind | None:

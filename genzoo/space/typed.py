@@ -66,7 +66,10 @@ def _of_arrow(column: pd.Series, where: str) -> pd.Series:
         found = found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
         return pd.Series(found.to_pandas(), index=column.index, name=column.name)
     if pa.types.is_floating(arrow):
-        return column.where(column == column)  # Arrow tells NaN from holes
+        # Arrow tells NaN from holes
+        width = {"halffloat": "float16", "float": "float32"}.get(str(arrow), "float64")
+        values = column.to_numpy(dtype=width, na_value=np.nan)
+        return pd.Series(values, index=column.index, name=column.name)
     if pa.types.is_temporal(arrow) or pa.types.is_null(arrow) or pa.types.is_boolean(arrow):
         return column
     if pa.types.is_integer(arrow) or pa.types.is_string(arrow) or pa.types.is_large_string(arrow):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from genzoo.seeding import numpy_rng
-from genzoo.space import column, infer, times
+from genzoo.space import column, infer
 from genzoo.space.forms.form import Form
 from genzoo.space.infer import Found
 from genzoo.space.variable import MISSING
@@ -144,18 +144,10 @@ class Labelled(Frame):
 
 
 def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
-    """Observed numbers exactly as given, not as some value of the same cell."""
+    """What was drawn (n rows), with what was given of one row or n as it is."""
     for name in given.columns:
         raw = given[name].reset_index(drop=True)
         if len(raw) == 1 and len(drawn) > 1:
             raw = raw.repeat(len(drawn)).reset_index(drop=True)
-        kind = times.kind_of(drawn[name])
-        if kind is not None:
-            values, hole = drawn[name].astype(object), raw.isna()
-            values[~hole] = times.like(kind, raw[~hole], f"column {name!r}").astype(object)
-            drawn[name] = values.astype(drawn[name].dtype)
-        elif raw.notna().any() and drawn[name].dtype.kind in "iuf":
-            fits = drawn[name].dtype.kind == "f" or bool((raw.dropna() % 1 == 0).all())
-            values = drawn[name] if fits else drawn[name].astype(float)
-            drawn[name] = values.where(raw.isna(), raw.fillna(0).astype(values.dtype))
+        drawn[name] = column.kept_in(drawn[name], raw, f"column {name!r}")
     return drawn
