@@ -11,7 +11,7 @@ import numpy as np
 from genzoo.space import dtypes, times
 from genzoo.space.typed import PLAIN_NUMBER, TOO_LARGE, typed
 from genzoo.space.variable import LARGEST_INTEGER as LARGEST_INTEGER
-from genzoo.space.variable import MISSING, Variable, grid_points
+from genzoo.space.variable import LARGEST_NUMBER, MISSING, Variable, grid_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,12 +42,7 @@ def encode(
     if len(present) == 0:
         return codes, moved
     if variable.is_numeric:
-        numbers = (
-            as_floats(present, where)
-            if variable.quantity == "number"
-            else times.encode(variable, present, where)
-        )
-        codes[~hole], moved[~hole] = variable.codes_of(numbers)
+        codes[~hole], moved[~hole] = variable.codes_of(numbers_of(variable, present, where))
     elif variable.categories is None:
         values = as_floats(present, where)
         wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
@@ -58,12 +53,13 @@ def encode(
         codes[~hole] = values.astype(np.int64)
     else:
         look_up = {v: c for c, v in enumerate(variable.categories)}
+        rest = MISSING if variable.other is None else look_up[variable.other]
         wanted = present.tolist()
         if dtypes.as_text(variable.dtype):
             wanted = [dtypes.text_of(v) for v in wanted]
         # 7 means "7" where that is a category
         found = np.array(
-            [look_up.get(v, look_up.get(str(v), MISSING)) for v in wanted], dtype=np.int64
+            [look_up.get(v, look_up.get(str(v), rest)) for v in wanted], dtype=np.int64
         )
         if (found == MISSING).any():
             value = wanted[int(np.argmax(found == MISSING))]
@@ -72,6 +68,22 @@ def encode(
             )
         codes[~hole] = found
     return codes, moved
+
+
+def numbers_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:
+    """A column without holes as the numbers that a numeric variable counts.
+
+    Raises:
+        ValueError: beginning with ``where``, for what is none.
+
+    >>> import pandas as pd
+    >>> days = Variable("day", "ordinal", 9, offset=0, step=1, quantity="date", unit="day")
+    >>> numbers_of(days, pd.Series(pd.to_datetime(["1970-01-03"])), "column 'day'")
+    array([2.])
+    """
+    if variable.quantity == "number":
+        return as_floats(present, where)
+    return times.encode(variable, present, where)
 
 
 def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
@@ -109,7 +121,9 @@ def _decode_categories(variable: Variable, codes: np.ndarray) -> pd.Series:
         return pd.Series(dtypes.dictionary(dtype, codes, values))
     if len(categories) == 0:
         return pd.Series([None] * len(codes), dtype=dtype)
-    column = pd.Series([values[c] for c in np.maximum(codes, 0)], dtype=object).astype(dtype)
+    column = pd.Series([values[c] for c in np.maximum(codes, 0)], dtype=object)
+    if variable.other is None or isinstance(dtype, pd.StringDtype):
+        column = column.astype(dtype)
     return _with_holes(column, hole) if hole.any() else column
 
 
@@ -165,12 +179,16 @@ def kept_in(drawn: pd.Series, given: pd.Series, where: str) -> pd.Series:
     given = typed(given, where)
     hole, dtype = given.isna().to_numpy(), drawn.dtype
     kind = times.kind_of(drawn)
-    if hole.all() or (kind is None and not pd.api.types.is_numeric_dtype(dtype)):
+    if hole.all():
         return drawn
     if kind is not None:
         values = drawn.astype(object)
         values[~hole] = times.like(kind, given[~hole], where).astype(object)
         return values.astype(dtype)
+    if not pd.api.types.is_numeric_dtype(dtype):  # one that was folded comes back as itself
+        values, own = drawn.astype(object), given.astype(object)
+        folded = ~hole & (own.map(str) != values.map(str)).to_numpy()
+        return values.mask(folded, own) if folded.any() else drawn
     numbers = drawn.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     numbers[~hole] = as_floats(given[~hole], where)
     if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "O":
@@ -262,6 +280,7 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     edges = np.asarray(variable.edges)
     low, high = edges[codes], edges[codes + 1]
     below_high = np.where(codes == variable.n_values - 1, high, np.nextafter(high, -np.inf))
+    single = np.nextafter(low, np.inf) >= high  # a cell of one value
     uniform = rng.random(len(codes))
     origin = edges[0] if variable.offset is None else variable.offset
     step = variable.step
@@ -271,8 +290,12 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     if whole and (step is None or step % 1 or origin % 1):
         origin, step = 0.0, 1.0
     if step is None:
-        return np.clip(low + uniform * (high - low), low, below_high)
-    first = np.ceil((low - origin) / step - 1e-9)
-    last = np.maximum(np.ceil((high - origin) / step - 1e-9) - 1, first)
-    index = first + np.floor(uniform * (last - first + 1))
-    return np.clip(grid_points(float(origin), step, index), low, below_high)
+        values = low + uniform * (high - low)
+        return np.where(single, low, np.clip(values, low, below_high))
+    with np.errstate(over="ignore"):  # only in a gap far out, where any number will do
+        starts, ends = ((e - origin) / step - 1e-9 for e in (low, high))
+        first = np.ceil(np.clip(starts, -LARGEST_NUMBER, LARGEST_NUMBER))
+        last = np.maximum(np.ceil(np.clip(ends, -LARGEST_NUMBER, LARGEST_NUMBER)) - 1, first)
+        index = first + np.floor(uniform * (last - first + 1))
+        values = np.clip(grid_points(float(origin), step, index), low, below_high)
+    return np.where(single, low, values)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PLAIN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 TOO_LARGE = (
     "{where}: expected integers below 2**53 in size, which float64 tells apart; got {got} (an "
-    "identifier? pass it as text)"
+    "identifier? pass it as text; a mark of missing values? make it NaN)"
 )
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 _AS_TEXT = (uuid.UUID, os.PathLike)
@@ -143,10 +143,27 @@ def _as_numbers(values: list[Any], where: str) -> pd.Series | None:
     read = [number_in(v) if isinstance(v, str) else v for v in values]
     if not all(isinstance(v, int) for v in read):
         return pd.Series([float(v) for v in read], dtype="float64")
-    large = next((v for v in read if abs(v) >= LARGEST_INTEGER), None)
-    if large is not None:
-        raise ValueError(TOO_LARGE.format(where=where, got=large))
-    return pd.Series(read, dtype="Int64")
+    try:
+        return pd.Series(read, dtype="Int64")
+    except OverflowError:
+        large = next(v for v in read if abs(v) >= 2**63)
+        raise ValueError(TOO_LARGE.format(where=where, got=large)) from None
+
+
+def are_names(present: pd.Series) -> bool:
+    """Whether numbers without holes are integers most of which float64 can't tell apart: names
+    rather than quantities.
+
+    >>> import pandas as pd
+    >>> are_names(pd.Series([10**17, 10**17 + 1])), are_names(pd.Series([3, 5]))
+    (True, False)
+    """
+    import pandas as pd
+
+    if not len(present) or not pd.api.types.is_integer_dtype(present.dtype):
+        return False
+    large = (present >= LARGEST_INTEGER) | (present <= -LARGEST_INTEGER)
+    return bool(large.mean() > 0.5)
 
 
 def number_in(text: str) -> int | float:

@@ -37,8 +37,11 @@ class Variable:
         cardinality: the number of codes, the missing mark included; may be left out where
             ``categories`` or ``edges`` give it.
         categories: the values that the codes stand for.
+        other: the one of the categories that stands for every value which is not among them; None:
+            such a value is an error.
         offset, step: a numeric grid, ``value = offset + step * code``. With ``edges``, ``step`` is
-            the data's resolution and ``offset`` one value on that grid.
+            the data's resolution, numbers that stand apart from the rest aside, and ``offset`` one
+            value on that grid; without them, any number of a cell may be meant.
         edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
         missing: whether the last code is the mark of a missing value.
         dtype: the column's pandas or NumPy dtype by name (``space/dtypes.py`` says which there are
@@ -71,6 +74,7 @@ class Variable:
     dtype: str | None = None
     quantity: Quantity = "number"
     unit: Unit | None = None
+    other: str | int | float | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -97,6 +101,8 @@ class Variable:
         return ValueError(f"variable {self.name!r}: {part}: {message}")
 
     def _check_categories(self) -> None:
+        if self.other is not None and self.other not in (self.categories or ()):
+            raise self._error("other", f"expected one of the categories; got {self.other!r}")
         if self.categories is None:
             return
         for value in self.categories:
@@ -162,13 +168,13 @@ class Variable:
                 "cardinality", f"expected {counted} from its categories or edges; got {card}"
             )
         if self.step is not None:
-            ends = self.edges or (self.offset or 0.0,)
-            last = ends[-1] if self.edges else ends[0] + self.step * (self.n_values - 1)
-            largest = max(abs(ends[0]), abs(last))
-            if not _is_number(last) or self.step < np.spacing(np.nextafter(largest, 0)):
-                raise self._error(
-                    "step", f"expected a grid that float64 holds; got {self.step!r} up to {last!r}"
-                )
+            first = self.offset or 0.0
+            ends = np.abs(self.edges or (first, first + self.step * (self.n_values - 1)))
+            # of cells, one at least: far out, where values stand alone, a step means nothing
+            largest = float(np.maximum(ends[:-1], ends[1:]).min())
+            if not _is_number(largest) or self.step < np.spacing(np.nextafter(largest, 0)):
+                expected = "expected a grid that float64 holds"
+                raise self._error("step", f"{expected}; got {self.step!r} up to {largest!r}")
 
     def _check_dtype(self) -> None:
         if self.dtype is None:
@@ -231,6 +237,31 @@ class Variable:
         array([0.3])
         """
         return grid_points(self.offset or 0.0, self.step or 1.0, index)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest number of a numeric variable's range.
+
+        >>> Variable("v", "ordinal", 3, offset=0, step=0.5).ends
+        (0.0, 1.0)
+        """
+        if self.edges is not None:
+            return self.edges[0], self.edges[-1]
+        first, last = self.on_grid(np.array([0, self.n_values - 1])).tolist()
+        return first, last
+
+    def beyond(self, values: np.ndarray) -> np.ndarray:
+        """How far numbers of any shape lie beyond a numeric variable's range, as a multiple of it:
+        0 within and for NaN. Of a single grid point the range is the step.
+
+        >>> Variable("v", "ordinal", 3, offset=0, step=0.5).beyond(np.array([-3.0, 0.6, 1.5]))
+        array([3. , 0. , 0.5])
+        """
+        low, high = self.ends
+        far = np.nan_to_num(np.maximum(low - values, values - high), nan=0.0)
+        far = np.where(far > 1e-6 * (self.step or 0.0), far, 0.0)
+        with np.errstate(over="ignore"):
+            return far / (high - low or self.step or 1.0)
 
     def codes_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A numeric variable's codes of finite numbers of any shape, and which were moved to get

@@ -246,7 +246,8 @@ def split_of(
     if fold is not None:
         words += f"; fold {fold[0] + 1} of {fold[1]}"
     made = OwnDataset.from_data(
-        data,
+        # what there is to fold and to say of its values is done by column
+        forms.Frame(data, folds=False, advises=False) if prepared.columns else data,
         name or prepared.name,
         label=options.get("label"),
         fold=fold,

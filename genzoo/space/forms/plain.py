@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from genzoo.space import infer, strings
+from genzoo.space import advice, infer, strings
 from genzoo.space.forms.form import Form
 from genzoo.space.infer import Found
 from genzoo.space.variable import MISSING, Variable
@@ -54,6 +54,9 @@ class Codes(Form):
 
     def infer(self, train: np.ndarray | None = None) -> Found:
         return infer.of_codes(self.data)
+
+    def advice(self, schema: Schema) -> list[str]:
+        return [text for text in [advice.of_codes(self.data)] if text]
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         return self.data, np.broadcast_to(False, self.data.shape)
@@ -180,13 +183,16 @@ class Images(Form):
             raise ValueError(
                 f"{self.name}: expected shape {('n', *schema.event_shape)}; got {self.data.shape}"
             )
-        flat = self.data.reshape(len(self), -1).astype(float)
+        flat = self.numbers(schema)
         first = schema.variables[0]
         if all(v.meaning == first.meaning for v in schema.variables):
             return first.codes_of(flat)
         columns = [v.codes_of(flat[:, d]) for d, v in enumerate(schema.variables)]
         codes, moved = zip(*columns, strict=True)
         return np.stack(codes, axis=1), np.stack(moved, axis=1)
+
+    def numbers(self, schema: Schema) -> np.ndarray:
+        return self.data.reshape(len(self), -1).astype(float)
 
     @classmethod
     def fits(cls, schema: Schema) -> bool:
