@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +30,11 @@ FEW_CATEGORIES = 50  # of a dictionary without an order; with more it is a way t
 UNNAMED = "index"  # what an index without a name is called, as pandas does
 
 
-class Nested(tuple[str]):
+@dataclass(frozen=True)
+class Nested:
     """A value that is no text, number or date, as text; it can be hashed, as columns must be."""
 
-    __slots__ = ()
+    text: str
 
 
 # -------------------------------------------------------------------------------- JSON
@@ -48,15 +51,15 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
 
     columns: dict[str, list[Any]] = {}
     twice: list[str] = []
-    n, absent, inner = 0, 0, dict[str, None]()
+    seen, inner, n = Counter[str](), dict[str, None](), 0
     for n, record in enumerate(_records(path, text, twice), 1):
         for key, value in _flat(record):
             column = columns.setdefault(key, [])
             if len(column) == n:
                 raise ValueError(f"file: {path}: object {n} has {key!r} twice, flat and nested")
-            absent += n - 1 - len(column)
             column += [None] * (n - 1 - len(column))
             column.append(value)
+            seen[key] += 1
             if key not in record:
                 inner[key] = None
     if not columns:
@@ -65,8 +68,8 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
         if inner and set(column) == {None} and any(key.startswith(f"{name}.") for key in inner):
             del columns[name]  # null, where others have an object
             continue
-        absent += n - len(column)
         column += [None] * (n - len(column))
+    absent = sum(n - seen[key] for key in columns)
     if twice:
         shown = ", ".join(map(repr, dict.fromkeys(twice)))
         remarks = [*remarks, f"keys given twice in one object, the last one counts: {shown} "
@@ -74,7 +77,7 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
     if absent:
         remarks = [*remarks, f"keys that objects lack are holes: {absent}"]
     frame = pd.DataFrame({name: _of_values(values) for name, values in columns.items()})
-    return frame, (*remarks, *_inner(list(inner)), *_nested(frame))
+    return frame, (*remarks, *_inner(list(inner)))
 
 
 def _records(path: Path, text: str, twice: list[str]) -> Iterator[dict[str, Any]]:
@@ -140,7 +143,7 @@ def _flat(record: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
         if isinstance(value, dict):
             yield from _flat(value, f"{before}{key}.")
         elif isinstance(value, list):
-            yield before + key, Nested((json.dumps(value),))
+            yield before + key, Nested(json.dumps(value))
         else:
             yield before + key, value
 
@@ -150,21 +153,6 @@ def _inner(names: list[str]) -> list[str]:
         return []
     shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
     return [f"objects inside objects are columns of their own: {shown} ({len(names)})"]
-
-
-def _nested(frame: pd.DataFrame) -> list[str]:
-    """What is to be said of columns that hold values which are not read."""
-    found = []
-    for name in frame.columns:
-        if frame[name].dtype != np.dtype(object):
-            continue
-        n = sum(isinstance(value, Nested) for value in frame[name])
-        if n:
-            found.append(
-                f"column {name!r} is not read: it holds lists or bytes in {n} of {len(frame)} rows "
-                f"(give their parts columns of their own)"
-            )
-    return found
 
 
 def _of_values(values: list[Any]) -> pd.Series:
@@ -250,7 +238,7 @@ def of_parquet(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     if table.num_rows == 0 or not names:
         raise ValueError(f"file: expected rows and columns; {path} has {table.shape}")
     frame = pd.DataFrame({name: _of_arrow(table[name]) for name in names})
-    return frame, (*remarks, *_inner(inner), *_nested(frame))
+    return frame, (*remarks, *_inner(inner))
 
 
 def _indexed(table: Any) -> tuple[Any, list[str]]:
@@ -311,7 +299,7 @@ def _of_arrow(column: Any) -> pd.Series:
     if any(isinstance(value, bytes) for value in values):
         values = _decoded(values)
     if any(isinstance(value, (list, dict, tuple)) for value in values):
-        values = [v if v is None else Nested((json.dumps(v, default=str),)) for v in values]
+        values = [v if v is None else Nested(json.dumps(v, default=str)) for v in values]
     return _of_values(values)
 
 
@@ -384,4 +372,4 @@ def _decoded(values: Iterable[Any]) -> list[Any]:
     try:
         return [v if v is None else v.decode() for v in values]
     except UnicodeDecodeError:
-        return [v if v is None else Nested((v.hex(),)) for v in values]
+        return [v if v is None else Nested(v.hex()) for v in values]
