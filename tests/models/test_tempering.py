@@ -10,7 +10,7 @@ from genzoo import TransformerLM
 from genzoo.models.transformer.generation import Tempering
 
 LOG_P = torch.tensor([[0.2, 0.5, 0.3], [0.7, 0.0, 0.3]]).log()
-TINY = dict(d_model=16, n_layers=1, n_heads=2, device="cpu")
+TINY = {"d_model": 16, "n_layers": 1, "n_heads": 2, "device": "cpu"}
 
 
 @pytest.mark.parametrize("temperature", [1e-5, 1e-8, 1e-40, 1e-300, 5e-324, np.float64(1e-320)])
@@ -61,7 +61,8 @@ def test_holes_before_what_is_given_are_filled_at_a_tiny_temperature():
     rows = np.random.default_rng(0).integers(0, 3, (200, 4))
     model = TransformerLM(**TINY).fit(rows, budget="20 steps").set_params(temperature=1e-300)
     drawn = model.sample(3, given=np.array([-1, -1, 2, -1]), seed=1)
-    assert (drawn[:, 2] == 2).all() and len(np.unique(drawn, axis=0)) == 1
+    assert (drawn[:, 2] == 2).all()
+    assert len(np.unique(drawn, axis=0)) == 1
 
 
 @pytest.mark.parametrize("bad", [0, 0.0, -1.0, math.nan, math.inf, "cold", None, True])

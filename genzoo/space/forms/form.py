@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -57,11 +56,6 @@ class Form(abc.ABC):
         Raises:
             ValueError: for data that are nearly of this form.
         """
-
-    @classmethod
-    def near(cls, data: object) -> str | None:
-        """For the error on data of no form: what data that look like this form are, or None."""
-        return None
 
     @abc.abstractmethod
     def infer(self, train: np.ndarray | None = None) -> Found:
@@ -122,7 +116,7 @@ class Form(abc.ABC):
                 f"{self.name}: {int(moved.sum())} of {moved.size} {what} lie beyond the schema's "
                 f"range or between its grid points; they took the end code or the nearest one",
                 UserWarning,
-                stacklevel=_depth(),
+                stacklevel=depth(),
             )
         return rows
 
@@ -166,18 +160,18 @@ class Form(abc.ABC):
         """
         raise ValueError(f"label: expected None for {self.plural}; got {label!r}")
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         """The data as a table (n, D) with a header, to be written to a file."""
         import pandas as pd
 
-        return pd.DataFrame(self.data.reshape(len(self), -1), columns=names)
+        return pd.DataFrame(self.data, columns=schema.names)
 
     def lines(self) -> list[str] | None:
         """(n,) the data as text to read, None where a table shows them better."""
         return None
 
 
-def _depth() -> int:
+def depth() -> int:
     """How many calls up the one is that called into genzoo: that of fit, log_prob or sample."""
     frame, depth = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] == "genzoo":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -130,7 +129,7 @@ class Frame(Form):
         codes = data[label].factorize(use_na_sentinel=False)[0]
         return Labelled(data, self.name), np.unique(codes, return_inverse=True)[1]
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         return self.data
 
 
