@@ -102,7 +102,7 @@ def plain(column: Column, texts: Any) -> Any:
     if column.negative == "(1)":
         body = replaced(body, r"^([^()]*)\(([^()]*)\)([^()]*)$", r"-\1\2\3")
     if column.negative == "1-" and minuses:
-        body = replaced(body, rf"^(.*\d[.,]?){SPACE}{MINUS}(\D*)$", r"-\1\2")
+        body = replaced(body, rf"^(.*\d[^\d{MINUSES[1:]}-]*){MINUS}(\D*)$", r"-\1\2")
     written = _written(column)
     fits = matches(body, written)
     body = replaced(body, f"^{written}$", r"\1\2\3")
@@ -211,6 +211,8 @@ def write_numbers(column: Column, values: pd.Series) -> pd.Series:
 
 def _one_written(column: Column, value: Any) -> str:
     digits = str(abs(value)).replace(".", column.decimal)
+    if column.negative == "1-" and value < 0:  # as in SAP: 12.50- EUR
+        return f"{column.prefix}{digits}-{column.suffix}"
     text = f"{column.prefix}{digits}{column.suffix}"
     return column.negative.replace("1", text) if value < 0 else text
 
@@ -410,5 +412,5 @@ def _of_either(best: list[tuple[str, str]], cores: Any, hint: str | None) -> tup
     # thousands would have their sign in long numbers; decimals would be there in all numbers, or
     # not always three
     long = matches(cores, r"\d{4,}").any()
-    short = matches(cores, r"\d{1,3}").sum() >= 2
+    short = matches(cores, r"[1-9]\d{0,2}").any()
     return pair[1] if not long and (short or pair[0] == (",", "")) else pair[0]
