@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from genzoo.datasets.own.columns import Column
-from genzoo.datasets.own.texts import Distinct, distinct, matches, parts, replaced
+from genzoo.datasets.own.texts import Distinct, distinct, matches, parts, replaced, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ DURATIONS = (
     "%-Hh %-Mm", "%-Hh%-Mm", "%-Hh %-Mm %-Ss", "%-Hh%-Mm%-Ss", "%-Mm %-Ss", "%-Mm%-Ss",
     "PT%-HH%-MM", "PT%-HH%-MM%-SS", "PT%-MM%-SS", "%d day, %-H:%M:%S", "%d days, %-H:%M:%S",
 )  # fmt: skip
+N_LOOKED_AT = 1000  # texts that tell how a column is written; all are then read so
 STEPS = {"d": 86_400 * 10**6, "H": 3_600 * 10**6, "I": 3_600 * 10**6, "M": 60 * 10**6, "S": 10**6}
 NAMED = re.compile(
     r"(?i)durat|elaps|runtime|run_time|laufzeit|dauer|dur[eé]e|lap|length|l[aä]nge|_took|split|pace"
@@ -252,16 +253,22 @@ def in_clock(name: str, found: Distinct) -> Reading | None:
     if not matches(found.texts, r".*\d.*").any():
         return None
     kinds = [("time", TIMES), ("duration", (*DURATIONS, "ISO8601", "words"))]
-    best: tuple[int, str, str, np.ndarray] = (0, "", "", np.empty(0))
+    best: tuple[int, str, str] = (0, "", "")
+    some = some_of(found, N_LOOKED_AT)
     for treat, forms in reversed(kinds) if NAMED.search(name) else kinds:
         for form in forms:
-            _, fits = read(found.texts, form, clock=treat == "time")
-            n = int(found.counts[fits].sum())
+            _, fits = read(some.texts, form, clock=treat == "time")
+            n = int(some.counts[fits].sum())
             if n > best[0]:
-                best = (n, treat, form, fits)
-    n, treat, form, fits = best
-    if n < 0.1 * found.total:
+                best = (n, treat, form)
+    n, treat, form = best
+    if n < 0.1 * some.total:
         return None
+    fits = read(found.texts, form, clock=treat == "time")[1]
+    if treat == "time" and not fits.all() and form in DURATIONS:  # 38:30, rare enough
+        longer = read(found.texts, form, clock=False)[1]
+        if longer.sum() > fits.sum():
+            treat, fits = "duration", longer
     if not fits.all():
         treat, form, fits = _with_others(found, treat, form, fits)
     if 2 * found.counts[fits].sum() <= found.total:
