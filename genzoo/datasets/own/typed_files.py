@@ -264,7 +264,7 @@ def _indexed(table: Any) -> tuple[Any, list[str]]:
             numbers = pa.array(range(field["start"], field["stop"], field["step"]))
             name, values = field["name"], pa.chunked_array([numbers])
         else:
-            name, values = names.get(field), table[field]  # type: ignore[assignment]
+            name, values = names.get(field), table[field]
             table = table.drop_columns([field])
             if name is None and pa.types.is_integer(values.type):
                 remarks.append("row numbers (an index without a name) are not read")
