@@ -131,6 +131,14 @@ def test_zero_dates_are_holes(tmp_path):
         assert f"'{zero}' (entries: 15)" in " ".join(found.columns[0].remarks)
 
 
+@pytest.mark.parametrize("mark", ["-", "unknown", "open"])
+def test_marks_among_digits_that_are_dates(tmp_path, mark):
+    texts = [d.strftime("%Y%m%d") if i % 4 else mark for i, d in enumerate(DATES)]
+    found = prepared(tmp_path, texts)
+    assert found.columns[0].format == "%Y%m%d"
+    assert found.data().n.isna().sum() == 15
+
+
 def test_digits_in_typed_columns(tmp_path):
     frame = pd.DataFrame({"day": DATES.strftime("%Y%m%d").astype(int), "k": ["a", "b"] * 30})
     frame.to_parquet(tmp_path / "a.parquet")
