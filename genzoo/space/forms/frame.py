@@ -169,6 +169,8 @@ class Frame(Form):
 
 def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
     """Observed values exactly as given, not as another one of the same code."""
+    import pandas as pd
+
     for name in given.columns:
         raw = given[name].reset_index(drop=True)
         if len(raw) == 1 and len(drawn) > 1:
@@ -186,5 +188,9 @@ def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
             values, own = drawn[name].astype(object), raw.astype(object)
             folded = own.notna() & (own != values)
             if folded.any():
-                drawn[name] = values.mask(folded, own)
+                dtype = drawn[name].dtype
+                if isinstance(dtype, pd.CategoricalDtype):
+                    more = own[folded].unique().tolist()
+                    dtype = pd.CategoricalDtype([*dtype.categories, *more], dtype.ordered)
+                drawn[name] = values.mask(folded, own).astype(dtype)
     return drawn
