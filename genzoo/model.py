@@ -122,7 +122,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         Args:
             data: a ``Dataset`` (trains on ``train``, selects on the complete rows of ``valid``,
                 never reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str,
-                or uint8 images (n, H, W) or (n, C, H, W).
+                or uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C).
             y: ignored; scikit-learn passes it.
             schema: what the codes mean; inferred from the data where None.
             valid: data to select on, in any of these forms. Where None, families that select

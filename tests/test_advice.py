@@ -170,7 +170,7 @@ def test_codes_that_are_codes_are_let_be(name):
 
 
 def test_an_array_of_floats_is_told_the_way():
-    with pytest.raises(ValueError, match=r"float64 and shape .5, 2.*pass a DataFrame"):
+    with pytest.raises(ValueError, match=r"float64 and shape .5, 2.*pass pandas.DataFrame"):
         Independent().fit(np.ones((5, 2)))
 
 

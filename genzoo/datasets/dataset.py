@@ -199,7 +199,7 @@ class Dataset:
 
         Args:
             data: a DataFrame (a NaN becomes the mark of a missing value), an integer array of codes
-                (n, D), a list of str, or uint8 images (n, H, W) or (n, C, H, W).
+                (n, D), a list of str, or uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C).
             name: what to call it.
             label: the column (for codes: its index) that holds the class of each row. It becomes
                 the last variable, nominal, and the split is stratified by it; every class has a

@@ -55,6 +55,7 @@ class Found(NamedTuple):
     layout: Layout
     event_shape: tuple[int, ...]
     end: int | None = None
+    channels_last: bool = False
 
 
 def table_of(cards: Sequence[int]) -> Found:

@@ -53,6 +53,8 @@ class Schema:
             (H, W) or (C, H, W) for an image. Rows are in row-major order.
         end: for strings of different length, the code of END: rows hold END in every place after
             the first, and rows with another symbol after an END are not part of the space.
+        channels_last: whether images of ``event_shape`` (C, H, W) are given and come back as
+            (n, H, W, C); the order of the variables is (C, H, W) all the same.
 
     Raises:
         ValueError: if the parts contradict each other.
@@ -67,6 +69,7 @@ class Schema:
     layout: Layout
     event_shape: tuple[int, ...]
     end: int | None = None
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         for name, what, of in (
@@ -93,6 +96,13 @@ class Schema:
             raise ValueError(
                 f"event_shape: expected the product to be the number of variables, "
                 f"{len(self.variables)} (at least 1); got {self.event_shape}"
+            )
+        if not isinstance(self.channels_last, bool):
+            raise ValueError(f"channels_last: expected True or False; got {self.channels_last!r}")
+        if self.channels_last and (self.layout != "image" or len(self.event_shape) != 3):
+            raise ValueError(
+                f"channels_last: only an image (C, H, W) has channels; got a {self.layout} of "
+                f"{self.event_shape}"
             )
         if len(set(self.names)) != len(self.variables):
             twice = sorted({str(n) for n in self.names if self.names.count(n) > 1})
@@ -159,7 +169,7 @@ class Schema:
 
         Args:
             data: a DataFrame (raw values), an integer array (n, D) (codes), a list of str, or uint8
-                images (n, H, W) or (n, C, H, W).
+                images (n, H, W), (n, C, H, W) or (n, H, W, C).
             given: read the data as something to complete: a NaN is ``MISSING``, a string is a
                 prefix, a dict {column: value} or a DataFrame may leave out columns, and one row
                 may stand alone.
@@ -379,6 +389,8 @@ class Schema:
                 kinds.append(record)
             variables.append([variable.name, index[text]])
         own = {"layout": self.layout, "event_shape": list(self.event_shape), "end": self.end}
+        if self.channels_last:
+            own["channels_last"] = True
         return json.dumps({**own, "kinds": kinds, "variables": variables})
 
     @classmethod
@@ -391,6 +403,7 @@ class Schema:
         try:
             record = json.loads(text)
             variables = [Variable(n, **record["kinds"][k]) for n, k in record["variables"]]
-            return cls(tuple(variables), record["layout"], record["event_shape"], record["end"])
+            own = (record["layout"], record["event_shape"], record["end"])
+            return cls(tuple(variables), *own, record.get("channels_last", False))
         except (KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"schema: expected the JSON of a Schema; {error!r}") from error

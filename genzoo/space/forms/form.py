@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -58,11 +57,6 @@ class Form(abc.ABC):
         Raises:
             ValueError: for data that are nearly of this form.
         """
-
-    @classmethod
-    def near(cls, data: object) -> str | None:
-        """For the error on data of no form: what data that look like this form are, or None."""
-        return None
 
     @abc.abstractmethod
     def infer(self, train: np.ndarray | None = None) -> Found:
@@ -200,11 +194,11 @@ class Form(abc.ABC):
         """
         raise ValueError(f"label: expected None for {self.plural}; got {label!r}")
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         """The data as a table (n, D) with a header, to be written to a file."""
         import pandas as pd
 
-        return pd.DataFrame(self.data.reshape(len(self), -1), columns=names)
+        return pd.DataFrame(self.data, columns=schema.names)
 
     def lines(self) -> list[str] | None:
         """(n,) the data as text to read, None where a table shows them better."""

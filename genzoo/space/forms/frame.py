@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -163,7 +162,7 @@ class Frame(Form):
         classes = np.unique(codes, return_inverse=True)[1]
         return replace(self, data=data, has_label=True), classes
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         return self.data
 
 
