@@ -150,7 +150,7 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
     if form == "ISO8601":
         dates = pd.to_datetime(_series(texts), format=form, errors="coerce", utc=True)
         return _micros(dates)
-    form = re.sub(r"%\d?f", "%f", form)
+    form = re.sub(r"%[-\d]", "%", form)
     if "%f" in form:  # as far as microseconds go
         texts = replaced(texts, r"([.,:]\d{6})\d{1,3}", r"\1")
     if "%p" in form:
@@ -239,10 +239,14 @@ def _write(dates: pd.Series, form: str) -> pd.Series:
     digits = re.search(r"%(\d)f", form)
     if digits is not None:
         form = form.replace(digits[0], "%f\0")
-    texts = dates.dt.strftime(form.replace("%q", "\1")).astype(object)
+    unpadded = "%-" in form
+    form = form.replace("%-", "\2%").replace("%q", "\1")
+    texts = dates.dt.strftime(form).astype(object)
+    if unpadded:
+        texts = texts.map(lambda text: text.replace("\x020", "").replace("\2", ""))
     if digits is not None:
         texts = texts.map(lambda text: _shortened(text, int(digits[1])))
-    if "%q" in form:
+    if "\1" in form:
         quarters = dates.dt.quarter.astype(str)
         texts = texts.combine(quarters, lambda text, quarter: text.replace("\1", quarter))
     return texts
@@ -260,7 +264,7 @@ def fineness(form: str) -> int:
     """How fine a format is, from 0 (years) to 6 (fractions of a second)."""
     if form in _COUNTS or form == "ISO8601":
         return 6
-    signs = re.findall(r"%\d?([a-zA-Z])", form)
+    signs = re.findall(r"%[-\d]?([a-zA-Z])", form)
     return max((i for i, group in enumerate(_FINENESS) if set(group) & set(signs)), default=0)
 
 
@@ -301,7 +305,7 @@ def in_format(found: Distinct, *, day_first: bool | None = None) -> Reading | No
         forms.append(more.form)
         fits = fits.copy()
         fits[np.flatnonzero(~fits)[more.fits]] = True
-    forms = [_with_digits(form, found) for form in sorted(forms, key=fineness, reverse=True)]
+    forms = [_as_spelled(form, found) for form in sorted(forms, key=fineness, reverse=True)]
     return Reading("|".join(forms), fits, other)
 
 
@@ -385,8 +389,16 @@ def _day_of(form: str) -> str:
     return max((d for d in (*DAYS, *PERIODS) if form.startswith(d)), key=len)
 
 
-def _with_digits(form: str, found: Distinct) -> str:
-    """The format with the number of digits in its fractions, where all have as many."""
+def _as_spelled(form: str, found: Distinct) -> str:
+    """The format with the number of digits in its fractions, where all have as many, and without
+    zeros before days, months and hours where none stand there."""
+    for sign in "dmHI":
+        if f"%{sign}" not in form:
+            continue
+        like = "(?i)" + _pattern(form.replace(f"%{sign}", "\1")).pattern
+        padded, bare = (matches(found.texts, like.replace("\1", d)) for d in (r"0\d", r"\d"))
+        if bare.any() and not padded.any():
+            form = form.replace(f"%{sign}", f"%-{sign}")
     if "%f" not in form:
         return form
     like = "(?i)" + _pattern(form).pattern
@@ -425,7 +437,7 @@ def _tails(between: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def _pattern(form: str) -> re.Pattern[str]:
     """A regular expression of how a format looks."""
-    pieces = re.split(r"%([a-zA-Z])", form)
+    pieces = re.split(r"%-?([a-zA-Z])", form)
     found = "".join(
         _PATTERNS[piece] if i % 2 else _escaped(piece) for i, piece in enumerate(pieces)
     )

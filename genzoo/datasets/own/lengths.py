@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from genzoo.datasets.own.columns import Column
-from genzoo.datasets.own.texts import Distinct, distinct, matches, parts
+from genzoo.datasets.own.texts import Distinct, distinct, matches, parts, replaced, some_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,10 @@ DURATIONS = (
     "%d days %H:%M:%S", "%d days %H:%M:%S.%f", "%d day %H:%M:%S", "%d days, %H:%M:%S", "%d days",
     "%d day, %H:%M:%S", "%d days, %H:%M:%S.%f", "%d %H:%M:%S", "%d %H:%M:%S.%f", "%d.%H:%M:%S",
     "%d.%H:%M:%S.%f", "%dd %H:%M:%S", "%d:%H:%M:%S", "%d-%H:%M:%S", "%M'%S\"", "%M' %S\"",
+    "%-Hh %-Mm", "%-Hh%-Mm", "%-Hh %-Mm %-Ss", "%-Hh%-Mm%-Ss", "%-Mm %-Ss", "%-Mm%-Ss",
+    "PT%-HH%-MM", "PT%-HH%-MM%-SS", "PT%-MM%-SS", "%d day, %-H:%M:%S", "%d days, %-H:%M:%S",
 )  # fmt: skip
+N_LOOKED_AT = 1000  # texts that tell how a column is written; all are then read so
 STEPS = {"d": 86_400 * 10**6, "H": 3_600 * 10**6, "I": 3_600 * 10**6, "M": 60 * 10**6, "S": 10**6}
 NAMED = re.compile(
     r"(?i)durat|elaps|runtime|run_time|laufzeit|dauer|dur[eé]e|lap|length|l[aä]nge|_took|split|pace"
@@ -37,7 +40,11 @@ NAMED = re.compile(
 )
 _WORD = r"\d+(?:[.,]\d+)?\s*(?:d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|ms)\.?"
 WORDS = rf"-?{_WORD}(?:,?\s*(?:and )?{_WORD})*"
-ISO = r"-?P(?:\d+W|(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?)"
+ISO = (
+    r"(?P<minus>-?)P(?:(?P<W>\d{1,6})W)?(?:(?P<D>\d{1,6})D)?"
+    r"(?:T(?:(?P<H>\d{1,8})H)?(?:(?P<M>\d{1,9})M)?(?:(?P<S>\d{1,10}(?:\.\d+)?)S)?)?"
+)
+ISO_STEPS = {"W": 7 * 86_400 * 10**6, "D": 86_400 * 10**6, **STEPS}
 
 
 class Reading(NamedTuple):
@@ -99,15 +106,32 @@ def read(texts: Any, form: str, *, clock: bool) -> tuple[np.ndarray, np.ndarray]
 def _of_library(texts: Any, form: str) -> tuple[np.ndarray, np.ndarray]:
     import pandas as pd
 
-    like = matches(texts, ISO if form == "ISO8601" else f"(?i){WORDS}")
-    like &= ~matches(texts, "-?PT?")
-    plain = [
-        text.lower().replace(",", " ").replace("and", " ") if form == "words" else text
-        for text in texts.to_pylist()
-    ]
-    found = pd.to_timedelta(pd.Series(plain, dtype=object), errors="coerce")
+    if form == "ISO8601":
+        return _of_iso(texts)
+    like = matches(texts, f"(?i){WORDS}")
+    for pattern, by in ((r"(?i)\band\b|, ", " "), (",", "."), (r"(?i)(\d\s*)d\b\.?", r"\1D")):
+        texts = replaced(texts, pattern, by)
+    found = pd.to_timedelta(
+        pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object).where(like),
+        errors="coerce",
+    )
     like &= found.notna().to_numpy()
     return found.astype("timedelta64[us]").to_numpy().astype(np.int64), like
+
+
+def _of_iso(texts: Any) -> tuple[np.ndarray, np.ndarray]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    pieces = parts(texts, ISO)
+    like = pieces["minus"].is_valid().to_numpy(zero_copy_only=False) & ~matches(texts, "-?PT?")
+    micros = np.zeros(len(texts), dtype=np.int64)
+    for sign, piece in pieces.items():
+        if sign in ISO_STEPS:
+            numbers = pc.fill_null(pc.if_else(pc.equal(piece, ""), "0", piece), "0")
+            counts = pc.cast(numbers, pa.float64()).to_numpy()
+            micros += np.rint(counts * ISO_STEPS[sign]).astype(np.int64)
+    return np.where(matches(pieces["minus"], "-"), -micros, micros), like
 
 
 def _read(texts: Any, form: str, clock: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +163,7 @@ def _read(texts: Any, form: str, clock: bool) -> tuple[np.ndarray, np.ndarray]:
 def _pattern(form: str, clock: bool) -> str:
     """What a format reads: its first part any number (of at most ten digits), others below 60."""
     pieces = re.split(r"%[-\d]?([a-zA-Z])", form)
+    flags = re.findall(r"%([-\d]?)[a-zA-Z]", form)
     found, first = "(?P<minus>)" if clock else "(?P<minus>-?)", True
     for i, piece in enumerate(pieces):
         if i % 2 == 0:
@@ -148,8 +173,9 @@ def _pattern(form: str, clock: bool) -> str:
         elif piece == "p":
             found += r"(?P<p>(?i:[ap]\.?\s?m\.?))"
         else:
-            low = r"[0-5]?\d" if piece in "MS" else r"\d{1,2}"
-            low = r"[0-5]\d" if piece in "MS" and not first else low
+            low = r"\d{1,2}"
+            if piece in "MS":
+                low = r"[0-5]\d" if not first and flags[i // 2] != "-" else r"[0-5]?\d"
             found += f"(?P<{piece}>{low if clock or not first else chr(92) + 'd{1,10}'})"
             first = False
     return found
@@ -177,13 +203,12 @@ def _write(micros: int, form: str) -> str:
     left, minus = abs(micros), "-" if micros < 0 else ""
     fraction = f"{left % 10**6:06d}"
     numbers = {}
+    if "%I" in form or "%-I" in form:
+        numbers["I"] = left // STEPS["H"] % 12 or 12
+        left %= STEPS["H"]
     for sign in ("d", "H", "M", "S"):
         if f"%{sign}" in form or f"%-{sign}" in form:
             numbers[sign], left = divmod(left, STEPS[sign])
-    if "%I" in form or "%-I" in form:
-        hours, left = divmod(left, STEPS["H"])
-        numbers |= {"I": hours % 12 or 12, "M": left // STEPS["M"]}
-        numbers["S"] = left % STEPS["M"] // STEPS["S"]
     names = {"p": "PM" if abs(micros) >= 12 * STEPS["H"] else "AM"}
 
     def one(found: re.Match[str]) -> str:
@@ -227,24 +252,34 @@ def in_clock(name: str, found: Distinct) -> Reading | None:
     """How most of the texts are times of day or durations; None where less than half are."""
     if not matches(found.texts, r".*\d.*").any():
         return None
-    best: tuple[int, str, str, np.ndarray] | None = None
     kinds = [("time", TIMES), ("duration", (*DURATIONS, "ISO8601", "words"))]
+    best: tuple[int, str, str] = (0, "", "")
+    some = some_of(found, N_LOOKED_AT)
     for treat, forms in reversed(kinds) if NAMED.search(name) else kinds:
         for form in forms:
-            _, fits = read(found.texts, form, clock=treat == "time")
-            n = int(found.counts[fits].sum())
-            if 2 * n > found.total and (best is None or n > best[0]):
-                best = (n, treat, form, fits)
-    if best is None:
+            _, fits = read(some.texts, form, clock=treat == "time")
+            n = int(some.counts[fits].sum())
+            if n > best[0]:
+                best = (n, treat, form)
+    n, treat, form = best
+    if n < 0.1 * some.total:
         return None
-    _, treat, form, fits = best
-    if treat == "duration" and not fits.all():
-        form, fits = _with_others(found, form, fits)
+    fits = read(found.texts, form, clock=treat == "time")[1]
+    if treat == "time" and not fits.all() and form in DURATIONS:  # 38:30, rare enough
+        longer = read(found.texts, form, clock=False)[1]
+        if longer.sum() > fits.sum():
+            treat, fits = "duration", longer
+    if not fits.all():
+        treat, form, fits = _with_others(found, treat, form, fits)
+    if 2 * found.counts[fits].sum() <= found.total:
+        return None
     treat, form, remark = _either(name, found.only(fits), treat, form)
     return Reading(treat, _digits(found.only(fits), form), fits, remark)
 
 
-def _with_others(found: Distinct, form: str, fits: np.ndarray) -> tuple[str, np.ndarray]:
+def _with_others(
+    found: Distinct, treat: str, form: str, fits: np.ndarray
+) -> tuple[str, str, np.ndarray]:
     """With further formats for what the first doesn't read ("45:12" among "1:02:33")."""
     forms = [form]
     for other in (*DURATIONS, "ISO8601", "words"):
@@ -254,13 +289,17 @@ def _with_others(found: Distinct, form: str, fits: np.ndarray) -> tuple[str, np.
             fits = fits | like
         if fits.all() or len(forms) == 4:
             break
-    return "|".join(sorted(forms, key=_finest)), fits
+    if len(forms) == 1:
+        return treat, form, fits
+    longest = max(forms, key=lambda f: (f.count("%"), f))
+    forms = [longest, *(f for f in forms if f != longest)]
+    return "duration", "|".join(forms), fits
 
 
 def _goes_with(form: str, other: str) -> bool:
     """Whether both end in the same unit, so that what the shorter lacks stands before it."""
-    ends = [re.findall(r"%[-\d]?([HMSf])", f)[-1:] for f in (form, other)]
-    return ends[0] == ends[1] or {*ends[0], *ends[1]} == {"S", "f"}
+    ends = [(re.findall(r"%[-\d]?([dHMSf])", f) or ["f"])[-1] for f in (form, other)]
+    return ends[0] == ends[1] or {*ends} == {"S", "f"} or "words" in (form, other)
 
 
 def _either(name: str, found: Distinct, treat: str, form: str) -> tuple[str, str, str | None]:

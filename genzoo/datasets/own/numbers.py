@@ -18,14 +18,18 @@ from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.texts import (
     BLANKS,
     MINUS,
+    MINUSES,
     SPACE,
     Distinct,
     array_of,
     distinct,
     filtered,
+    is_text,
+    joined,
     matches,
     parts,
     replaced,
+    some_of,
     weights,
 )
 
@@ -42,15 +46,16 @@ CURRENCIES = frozenset((
     "ft", "lei", "лв", "руб", "руб.", "р.", "euro", "tl", "dm", "rmb", "pence", "cents", "ct",
 ))  # fmt: skip
 UNITS = frozenset((
-    "%", "‰", "°", "°c", "°f", "c", "f", "k", "mm", "cm", "m", "km", "µm", "μm", "um", "nm", "in",
-    "ft", "yd", "mi", "mg", "g", "kg", "t", "lb", "lbs", "oz", "µg", "μg", "ug", "ml", "cl", "dl",
-    "l", "hl", "m2", "m²", "m3", "m³", "km2", "km²", "ha", "km/h", "mph", "m/s", "kmh", "w", "kw",
-    "mw", "kwh", "mwh", "wh", "v", "mv", "kv", "a", "ma", "hz", "khz", "mhz", "ghz", "pa", "hpa",
-    "kpa", "mpa", "bar", "mbar", "j", "kj", "kcal", "cal", "s", "sec", "ms", "min", "h", "hr",
-    "hrs", "d", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "mol", "mmol", "mmol/l", "mg/dl",
-    "g/l", "mg/l", "iu", "ppm", "ppb", "px", "pt", "db", "lux", "lx", "lm", "nit", "pcs", "stk",
-    "st.", "stück", "rpm", "n", "kn",
+    "%", "‰", "*", "†", "#", "°", "°c", "°f", "c", "f", "k", "mm", "cm", "m", "km", "µm", "μm",
+    "um", "nm", "in", "ft", "yd", "mi", "mg", "g", "kg", "t", "lb", "lbs", "oz", "µg", "μg", "ug",
+    "ml", "cl", "dl", "l", "hl", "m2", "m²", "m3", "m³", "km2", "km²", "ha", "km/h", "mph", "m/s",
+    "kmh", "w", "kw", "mw", "kwh", "mwh", "wh", "v", "mv", "kv", "a", "ma", "hz", "khz", "mhz",
+    "ghz", "pa", "hpa", "kpa", "mpa", "bar", "mbar", "j", "kj", "kcal", "cal", "s", "sec", "ms",
+    "min", "h", "hr", "hrs", "d", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "mol", "mmol",
+    "mmol/l", "mg/dl", "g/l", "mg/l", "iu", "ppm", "ppb", "px", "pt", "db", "lux", "lx", "lm",
+    "nit", "pcs", "stk", "st.", "stück", "rpm", "n", "kn",
 ))  # fmt: skip
+N_LOOKED_AT = 10_000  # texts that tell how a column is written; all are then read so
 STRAY = 0.05  # the share of entries that may be nothing of the kind that the others are
 MULTIPLES = frozenset(("k", "m", "mio", "mio.", "mrd", "mrd.", "b", "bn", "mn", "tsd", "tsd.", "t"))
 NOTATIONS = (
@@ -63,7 +68,7 @@ _PREFIX = r"(?P<prefix>(?:\p{L}+\.|[\p{L}\p{Sc}]+)?)"
 _LEAD = f"(?P<lead>{SPACE}{_SIGN}{SPACE}{_PREFIX}{SPACE}{_SIGN}{SPACE})"
 _CORE = rf"(?P<core>[.,]?\d(?:[\d.,'\x{{2019}}{BLANKS}]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
 _UNIT = r"""(?P<suffix>(?:[^\d\s().,:;'"+/\x{2212}\x{2013}-](?:[^\d():;]*?[^\d():;\s])?[23²³]?)?)"""
-_TAIL = rf"(?P<tail>{SPACE}\)?{SPACE}{_UNIT}{SPACE}{MINUS}?\)?)"
+_TAIL = rf"(?P<tail>{SPACE}\)?(?:{MINUS}[\s{BLANKS}]+)?{SPACE}{_UNIT}{SPACE}{MINUS}?\)?)"
 WRITTEN = _LEAD + _CORE + _TAIL
 
 
@@ -73,13 +78,13 @@ WRITTEN = _LEAD + _CORE + _TAIL
 def core(decimal: str, thousands: str) -> str:
     """The pattern of digits with these signs: thousands stand in groups of three (12,34,567 too:
     as in India)."""
-    whole = r"\d+"
+    point, groups = _SIGNS[decimal], ""
     if thousands:
         sign = _SIGNS[thousands]
-        whole += rf"|[1-9]\d{{0,2}}(?:{sign}\d{{3}})+"
-        whole += r"|[1-9]\d?(?:,\d\d)+,\d{3}" if thousands == "," else ""
-    point = _SIGNS[decimal]
-    return rf"(?:(?:{whole})(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+        groups = rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+"
+        groups += r"|[1-9]\d?(?:,\d\d)+,\d{3}" if thousands == "," else ""
+        groups = rf"(?:{groups})(?:{point}\d*)?|"
+    return rf"(?:{groups}(?:\d+(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?)"
 
 
 def plain(column: Column, texts: Any) -> Any:
@@ -89,30 +94,40 @@ def plain(column: Column, texts: Any) -> Any:
 
     if column.decimal == "." and not column.suffix and matches(texts, PLAIN).all():
         return texts
-    negative = np.zeros(len(texts), dtype=bool)
-    body = replaced(pc.utf8_trim_whitespace(texts), NO_CENTS, r"\1\2")
+    body = pc.utf8_trim_whitespace(texts)
+    minuses = [sign for sign in MINUSES if pc.any(pc.match_substring(body, sign)).as_py()]
+    if minuses:
+        body = replaced(body, NO_CENTS, r"\1\2")
     if column.negative == "(1)":
-        negative |= matches(body, r"[^()]*\([^()]*\)[^()]*")
-        body = replaced(body, r"^([^()]*)\(([^()]*)\)([^()]*)$", r"\1\2\3")
-    if column.prefix:
-        sign = f"^({SPACE}(?:\\+|{MINUS})?){SPACE}"
-        body = replaced(body, sign + re.escape(column.prefix.strip()) + SPACE, r"\1")
-    if column.suffix:
-        before = SPACE + re.escape(column.suffix.strip()) + SPACE
-        body = replaced(body, rf"{before}({MINUS}?)$", r"\1")
-    if column.negative == "1-":
-        negative |= matches(body, rf".*[^\s{BLANKS}]{SPACE}{MINUS}")
-        body = replaced(body, rf"{SPACE}{MINUS}$", "")
-    minus = matches(body, rf"{SPACE}{MINUS}.*")
-    twice = negative & minus
-    body = replaced(body, rf"^{SPACE}(?:\+|{MINUS}){SPACE}", "")
-    fits = matches(body, core(column.decimal, column.thousands)) & ~twice
-    if column.thousands:
+        body = replaced(body, r"^([^()]*)\(([^()]*)\)([^()]*)$", r"-\1\2\3")
+    if column.negative == "1-" and minuses:
+        body = replaced(body, rf"^(.*\d[.,]?){SPACE}{MINUS}(\D*)$", r"-\1\2")
+    written = _written(column)
+    fits = matches(body, written)
+    body = replaced(body, f"^{written}$", r"\1\2\3")
+    if column.thousands in (".", ","):
+        body = pc.replace_substring(body, column.thousands, "")
+    elif column.thousands:
         body = replaced(body, _SIGNS[column.thousands], "")
     if column.decimal == ",":
         body = pc.replace_substring(body, ",", ".")
-    body = pc.if_else(pa.array(negative | minus), replaced(body, "^", "-"), body)
+    for sign in minuses:
+        body = pc.replace_substring(body, sign, "-")
     return pc.if_else(pa.array(fits), body, pa.scalar(None, body.type))
+
+
+def _written(column: Column) -> str:
+    """The pattern of a number as a column's keys say, its sign before or behind the prefix, with
+    groups for sign, sign and digits."""
+    sign = f"({MINUS}|\\+)"
+    before = f"{sign}?{SPACE}"
+    if column.prefix:
+        prefix = re.escape(column.prefix.strip()) + SPACE
+        before = f"(?:{before}(?:{prefix})?|{prefix}{sign}{SPACE})"
+    else:
+        before += "()"
+    behind = f"(?:{SPACE}{re.escape(column.suffix.strip())})?" if column.suffix.strip() else ""
+    return f"{before}({core(column.decimal, column.thousands)}){behind}"
 
 
 def values_of(texts: Any) -> np.ndarray:
@@ -141,6 +156,11 @@ def parse_numbers(column: Column, present: pd.Series) -> pd.Series:
         return present.astype("int64")
     if pd.api.types.is_numeric_dtype(present.dtype):
         return present
+    every = array_of(present if is_text(present) else present.astype(str))
+    if column.decimal == "." and not column.suffix and matches(every, PLAIN).all():
+        return pd.Series(
+            values_of(every), index=present.index, dtype=None if len(every) else "int64"
+        )
     found = distinct(present.astype(str))
     texts = plain(column, found.texts)
     if texts.null_count:
@@ -149,10 +169,7 @@ def parse_numbers(column: Column, present: pd.Series) -> pd.Series:
             f"column {column.name!r}: expected numbers{_written_like(column)}; got {bad!r} (a "
             f'schema file may list it under "holes"{_other_keys(column, bad)})'
         )
-    values = values_of(texts)
-    if not len(values):
-        return pd.Series(values, index=present.index, dtype="int64")
-    return pd.Series(values[found.codes], index=present.index)
+    return pd.Series(values_of(texts)[found.codes], index=present.index)
 
 
 def _written_like(column: Column) -> str:
@@ -166,7 +183,7 @@ def _written_like(column: Column) -> str:
 def _other_keys(column: Column, text: str) -> str:
     """The keys by which a text would be a number, as an addition to an error."""
     other = in_notation(Column(column.name, "number"), distinct_of([text]))
-    if other is None or plain(other.column, array_of([text])).null_count:
+    if other is None:
         return ""
     said = _written_like(other.column).removeprefix(" written with ")
     return f"; {said} would read it" if said else ""
@@ -201,11 +218,16 @@ def _one_written(column: Column, value: Any) -> str:
 
 
 class Reading(NamedTuple):
-    """How a column of texts would be read as numbers, and which of the texts (u,) fit."""
+    """How a column of texts would be read as numbers."""
 
     column: Column
-    fits: np.ndarray
+    plain: Any  # the texts (u,) as Python reads numbers, null where they are none
     either: bool = False  # whether another sign for decimals fits as well
+
+    @property
+    def fits(self) -> np.ndarray:
+        """(u,) which of the texts are numbers."""
+        return self.plain.is_valid().to_numpy(zero_copy_only=False)
 
 
 def remarks_of(reading: Reading, found: Distinct) -> list[str]:
@@ -278,17 +300,40 @@ def in_notation(start: Column, found: Distinct, hint: str | None = None) -> Read
     Args:
         hint: the decimal sign that the rest of the file shows, if any.
     """
+    import pyarrow.compute as pc
+
+    fits = matches(found.texts, PLAIN)
+    if fits.all():
+        points = pc.match_substring(found.texts, ".").to_numpy(zero_copy_only=False)
+        # groups of three behind each point may be thousands
+        if not points.any() or not matches(found.texts, _MAY_BE_THOUSANDS).all():
+            return Reading(start, found.texts)
+    some = some_of(found, N_LOOKED_AT)
+    column, either = _notation(start, some, hint)
+    reading = Reading(column, plain(column, found.texts), either)
+    if reading.plain.null_count and len(some) < len(found):
+        both = joined(some, some_of(found.only(~reading.fits), N_LOOKED_AT))
+        column, either = _notation(start, both, hint)
+        reading = Reading(column, plain(column, found.texts), either)
+    return reading if reading.plain.null_count < len(found) else None
+
+
+_MAY_BE_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})?"
+
+
+def _notation(start: Column, found: Distinct, hint: str | None) -> tuple[Column, bool]:
+    """The column with the keys that most of the texts need, and whether another decimal sign fits
+    them as well."""
     pieces = parts(replaced(found.texts, NO_CENTS, r"\1\2"), WRITTEN)
     like = pieces["core"].is_valid().to_numpy(zero_copy_only=False)
     if not like.any():
-        return None
+        return start, False
     prefix = _beside(pieces, "prefix", found.counts, CURRENCIES)
     suffix = _beside(pieces, "suffix", found.counts, CURRENCIES | UNITS)
-    column = replace(start, prefix=prefix, suffix=suffix)
-    column, either = _signs(column, pieces, found.counts, hint)
-    column = replace(column, negative=_negative(pieces, like))
-    fits = plain(column, found.texts).is_valid().to_numpy(zero_copy_only=False)
-    return Reading(column, fits, either) if fits.any() else None
+    column, either = _signs(
+        replace(start, prefix=prefix, suffix=suffix), pieces, found.counts, hint
+    )
+    return replace(column, negative=_negative(pieces, like)), either
 
 
 def _beside(pieces: dict[str, Any], part: str, counts: np.ndarray, known: frozenset[str]) -> str:
@@ -330,7 +375,7 @@ def _negative(pieces: dict[str, Any], like: np.ndarray) -> str:
     lead, tail = filtered(pieces["lead"], like), filtered(pieces["tail"], like)
     if (matches(lead, r".*\(.*") & matches(tail, r".*\).*")).any():
         return "(1)"
-    if matches(tail, rf".*{MINUS}").any():
+    if matches(tail, rf"{SPACE}\)?{MINUS}.*|.*{MINUS}").any():
         return "1-"
     if matches(lead, ".*\u2212.*").any() and not matches(lead, ".*-.*").any():
         return "\u22121"

@@ -33,7 +33,16 @@ from genzoo.datasets.own import dates, lengths, numbers, words
 from genzoo.datasets.own.apart import remarked
 from genzoo.datasets.own.columns import HOLE_MARKS, Column
 from genzoo.datasets.own.holes import FEW_NUMBERS, settle
-from genzoo.datasets.own.texts import Distinct, array_of, distinct, filtered, matches, some_of
+from genzoo.datasets.own.texts import (
+    Distinct,
+    array_of,
+    distinct,
+    filtered,
+    is_text,
+    matches,
+    some_at,
+    some_of,
+)
 from genzoo.datasets.own.treat import as_plain, finished
 from genzoo.space import folding, times
 from genzoo.space.column import LARGEST_INTEGER
@@ -46,7 +55,8 @@ FEW_ROWS = 20  # below, nothing is taken for an identifier or free text
 IDENTIFIER_SHARE = 0.95
 MANY_WORDS = 4
 LONG = 50
-N_SHOWN = 2000  # texts of a column that are asked for what they show of the file
+N_ROWS = 5000  # that are asked for what they show of the file
+N_SHOWN = 2000  # texts whose years are looked at
 _ENDLESS = r"(?i)[+-]?(inf|infinity|∞)"
 _LEADING_ZERO = r"[+-]?0\d+"
 _ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|index|idx)$)|[a-z]I[dD]$")  # not "paid"
@@ -84,34 +94,18 @@ def recognise(
     Returns:
         A column that can't be used as it is, such as one of infinite numbers, has a ``problem``.
     """
-    texts = {
-        name: distinct(values)
-        for name, values in ((n, as_plain(frame[n])) for n in frame.columns)
-        if is_text(values)
-    }
-    shown = shown_by(list(texts.values()))
+    shown = shown_by(frame)
     return [
-        _recognise(
-            str(name), frame[name], texts.get(name), shown, keep=name in keep or name == label
-        )
+        _recognise(str(name), as_plain(frame[name]), shown, keep=name in keep or name == label)
         for name in frame.columns
     ]
 
 
-def is_text(values: pd.Series) -> bool:
-    """Whether a column is of text and blanks alone."""
-    import pandas as pd
-
-    if isinstance(values.dtype, pd.StringDtype) or str(values.dtype).startswith("string"):
-        return True
-    if values.dtype != object:
-        return False
-    return pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
-
-
-def shown_by(columns: Sequence[Distinct]) -> Shown:
-    """What columns of text show of how their file is written."""
-    some = [some_of(found, N_SHOWN) for found in columns]
+def shown_by(frame: pd.DataFrame) -> Shown:
+    """What the columns of text show of how their file is written."""
+    rows = frame.iloc[some_at(len(frame), N_ROWS)]
+    plain = [as_plain(rows[name]) for name in rows.columns]
+    some = [distinct(values) for values in plain if is_text(values)]
     signs = {numbers.decimal_shown(found) for found in some} - {None}
     orders = {dates.day_first_shown(found) for found in some} - {None}
     return Shown(
@@ -120,10 +114,9 @@ def shown_by(columns: Sequence[Distinct]) -> Shown:
     )
 
 
-def _recognise(
-    name: str, values: pd.Series, found: Distinct | None, shown: Shown, *, keep: bool
-) -> Column:
+def _recognise(name: str, values: pd.Series, shown: Shown, *, keep: bool) -> Column:
     """One column; with a problem where its values can't be read."""
+    found = distinct(values) if is_text(values) else None
     try:
         column = _recognised(name, values, found, shown, keep=keep)
         return remarked(column, values, found)
@@ -138,7 +131,7 @@ def _recognised(
 
     start = Column(name, "nominal")
     if found is not None:
-        return finished(_of_texts(start, found, shown, keep=keep), as_plain(values))
+        return finished(_of_texts(start, found, shown, keep=keep), values)
     if isinstance(values.dtype, pd.CategoricalDtype):
         categories = tuple(values.cat.categories.tolist())
         return Column(name, "ordinal" if values.cat.ordered else "nominal", categories=categories)
@@ -225,7 +218,7 @@ def _as_numbers(
         return _as_text(codes, found, keep=keep)
     if _PHONE_NAME.search(start.name) and written.total > found.total / 2:
         return _as_text(_with(start, "telephone numbers: taken as text"), found, keep=keep)
-    values = numbers.values_of(numbers.plain(column, written.texts))
+    values = numbers.values_of(filtered(reading.plain, fits))
     few = len(np.unique(values)) <= FEW_NUMBERS and bool((values % 1 == 0).all())
     settled = settle(found, fits, "numbers", few=few)
     if settled is None:
@@ -237,7 +230,7 @@ def _as_numbers(
         return _as_text(text, found, keep=keep)
     holes = tuple(filtered(found.texts, settled.holes).to_pylist())
     column = _with(column, *numbers.remarks_of(reading, written), *settled.remarks,
-                   holes=(*start.holes, *holes))  # fmt: skip
+                   holes=(*start.holes, *holes), whole=values.dtype.kind == "i")  # fmt: skip
     return _of_numbers(column, _repeated(values, written), keep=keep)
 
 
@@ -263,8 +256,8 @@ def _as_text_with_numbers(
     # else nearly all numbers would be folded into one category
     return _left_out(
         start,
-        f'{name}: neither numbers nor text as it is ("treat": "number" with the texts that are no '
-        f'numbers under "holes", or "treat": "nominal", in a schema file)',
+        f'{name}: not read as numbers, and too many different texts for categories ("treat": '
+        f'"nominal" in a schema file keeps it all the same)',
     )
 
 

@@ -57,34 +57,55 @@ class Distinct(NamedTuple):
         return some + (", ..." if len(self) > n else "")
 
 
-def some_of(found: Distinct, n: int) -> Distinct:
-    """At most n of the texts, spread over them; without the codes of entries."""
+def some_at(n: int, most: int) -> np.ndarray:
+    """At most so many places out of n, spread over them."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+
+
+def some_of(found: Distinct, most: int) -> Distinct:
+    """At most so many of the texts, spread over them; without the codes of entries."""
     import pyarrow as pa
 
-    if len(found) <= n:
+    if len(found) <= most:
         return found
-    at = np.unique(np.linspace(0, len(found) - 1, n).astype(int))
+    at = some_at(len(found), most)
     return Distinct(found.texts.take(pa.array(at)), found.counts[at], np.empty(0, dtype=np.int64))
+
+
+def joined(one: Distinct, other: Distinct) -> Distinct:
+    """The texts of both; without the codes of entries."""
+    import pyarrow as pa
+
+    texts = pa.concat_arrays([one.texts, other.texts])
+    counts = np.concatenate([one.counts, other.counts])
+    return Distinct(texts, counts, np.empty(0, dtype=np.int64))
 
 
 def distinct(values: pd.Series) -> Distinct:
     """The different texts of a column (n,) of text; blanks (None, NaN) are none of them."""
-    import pyarrow as pa
-
-    array = pa.array(values, pa.large_string(), from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    encoded = array.dictionary_encode()
+    encoded = array_of(values).dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     counts = np.bincount(codes[codes >= 0], minlength=len(encoded.dictionary))
     return Distinct(encoded.dictionary, counts, codes)
 
 
 def array_of(texts: Any) -> Any:
-    """Texts as an Arrow array."""
+    """Texts as an Arrow array; None and NaN are nulls."""
     import pyarrow as pa
 
-    return pa.array(texts, pa.large_string())
+    array = pa.array(texts, pa.large_string(), from_pandas=True)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def is_text(values: pd.Series) -> bool:
+    """Whether a column is of text and blanks alone."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.StringDtype) or str(values.dtype).startswith("string"):
+        return True
+    if values.dtype != object:
+        return False
+    return pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
 
 
 def matches(texts: Any, pattern: str) -> np.ndarray:

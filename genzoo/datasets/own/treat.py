@@ -235,7 +235,8 @@ def finished(column: Column, values: pd.Series) -> Column:
         column = replace(column, categories=tuple(seen))
     if column.treat == "number" and column.whole is None:
         column = replace(column, whole=parse_numbers(column, present).dtype.kind in "iu")
-    if len(present) == len(values) and present.nunique() == 1:
+    ends = len(present) == len(values) and len(values) and values.iloc[0] == values.iloc[-1]
+    if ends and present.nunique() == 1:
         constant = "constant: kept, costs nothing"
         column = replace(column, remarks=(*column.remarks, constant))
     return column

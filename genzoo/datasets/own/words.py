@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from genzoo.datasets.own import numbers
-from genzoo.datasets.own.texts import Distinct, matches, parts, weights
+from genzoo.datasets.own.texts import Distinct, filtered, matches, parts, some_at, some_of, weights
 
+N_LOOKED_AT = 10_000  # texts that tell what a column is
 _KINDS = {
     "UUIDs": r"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?",
     "e-mail addresses": r"[^@\s]+@[^@\s]+\.[^@\s]+",
@@ -39,6 +40,7 @@ def lengths(found: Distinct) -> tuple[float, float]:
 
 def kind_of(found: Distinct) -> str | None:
     """What nearly all of the texts are, if that has a name."""
+    found = some_of(found, N_LOOKED_AT)
     for name, pattern in _KINDS.items():
         if found.counts[matches(found.texts, pattern)].sum() >= 0.9 * found.total:
             return name
@@ -51,6 +53,8 @@ def mixture(found: Distinct, fits: np.ndarray) -> str | None:
     Args:
         fits: (u,) which of the texts are read as numbers.
     """
+    fits = fits[some_at(len(found), N_LOOKED_AT)]
+    found = some_of(found, N_LOOKED_AT)
     pieces = parts(found.texts, numbers.WRITTEN)
     like = pieces["core"].is_valid().to_numpy(zero_copy_only=False)
     if found.counts[like].sum() >= 0.9 * found.total:
@@ -64,9 +68,10 @@ def mixture(found: Distinct, fits: np.ndarray) -> str | None:
             return f"numbers with and without '%' ({behind['%']} with)"
         if behind and {k.lower() for k in behind} <= numbers.MULTIPLES:
             return f"numbers with letters for thousands or millions ({_list(behind)})"
-        if len(behind) > 1 and sum(k.lower() in numbers.UNITS for k in behind) > 1:
+        known = [k for k in behind if k.lower() in numbers.UNITS]
+        if len(known) > 1 and any(len(k) > 1 for k in known):
             return f"numbers with {_many(len(behind))} different units ({_list(behind)})"
-    strays = found.only(~fits)
+    strays = Distinct(filtered(found.texts, ~fits), found.counts[~fits], found.codes[:0])
     for name, pattern in _SHAPES.items():
         if strays.counts[matches(strays.texts, pattern)].sum() >= 0.9 * strays.total:
             one = repr(strays.texts[0].as_py())
