@@ -12,15 +12,16 @@ float64, and has that width in a log density.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from genzoo.space import folding, outliers, times
+from genzoo.space import dtypes, folding, outliers, times
 from genzoo.space.column import as_floats
+from genzoo.space.typed import are_names, typed
 from genzoo.space.variable import (
     LARGEST_NUMBER,
     MISSING,
@@ -184,7 +185,7 @@ def classes(variable: Variable, column: pd.Series) -> Variable:
             f"label: expected classes; column {variable.name!r} holds {variable.quantity}s (as "
             f"classes: .astype(str))"
         )
-    values = np.unique(column.dropna().to_numpy())
+    values = np.unique(typed(column, "label").dropna().to_numpy())
     broken = values[values != np.rint(values.astype(float))]
     if len(broken) or len(values) > MOST_CLASSES:
         expected = "whole numbers as classes" if len(broken) else f"at most {MOST_CLASSES} classes"
@@ -203,14 +204,12 @@ def _infer_column(
     import pandas as pd
 
     where = f"data: column {name!r}"
+    given, column = column.dtype, typed(column, where)
     hole = column.isna().to_numpy()
     present = column[~hole]
-    made = partial(Variable, name, missing=bool(hole.any()), dtype=str(column.dtype))
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        kind = "ordinal" if column.cat.ordered else "nominal"
-        made = partial(made, kind=kind, dtype="category")
-        categories = column.cat.categories.tolist()
-        return made(**_categories(where, categories, present, hole, fold and kind == "nominal"))
+    made = partial(Variable, name, missing=bool(hole.any()), dtype=_kept(given, column))
+    if isinstance(column.dtype, (pd.CategoricalDtype, pd.IntervalDtype)):
+        return _of_categories(made, where, column, hole, fold)
     chosen = (np.isin(np.arange(len(column)), train) if train is not None else ~hole)[~hole]
     if times.kind_of(present) is not None and len(present):
         return made(kind="ordinal", **_instants(where, present, chosen, hole))
@@ -219,6 +218,9 @@ def _infer_column(
     if pd.api.types.is_numeric_dtype(column.dtype):
         if len(present) == 0:
             return made(categories=())
+        if are_names(present):
+            found = sorted(set(present.tolist()))
+            return made(**_categories(where, found, present.astype(object), hole, fold))
         return made(kind="ordinal", **_numeric(where, present, chosen, hole))
     try:
         categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
@@ -226,6 +228,35 @@ def _infer_column(
         value = present.iloc[0]
         raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
     return made(**_categories(where, categories, present, hole, fold))
+
+
+def _kept(given: Any, column: pd.Series) -> str:
+    """The name of the dtype in which a column comes back: of objects, and of sparse values, that
+    of what they hold."""
+    import pandas as pd
+
+    if isinstance(given, pd.CategoricalDtype):
+        return dtypes.of_categories(given.categories)
+    held = given == np.dtype(object) or isinstance(given, pd.SparseDtype)
+    return str(column.dtype if held else given)
+
+
+def _of_categories(
+    made: Callable[..., Variable], where: str, column: pd.Series, hole: np.ndarray, fold: bool
+) -> Variable:
+    """The variable of a column of categories, used or not, or of intervals, which lie in order."""
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        values, ordered = column.cat.categories, column.cat.ordered
+    else:
+        values, ordered = pd.Index(column.dropna().unique()).sort_values(), True
+    present, found = column[~hole].astype(object), values.tolist()
+    fold = fold and not ordered
+    if dtypes.as_text(dtypes.of_categories(values)):  # which another name would not be one of
+        found, fold = [dtypes.text_of(v) for v in found], False
+    kind = "ordinal" if ordered else "nominal"
+    return made(kind=kind, **_categories(where, found, present, hole, fold))
 
 
 def _categories(

@@ -3,7 +3,6 @@ cells."""
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from decimal import Decimal
 from typing import Any, Literal, get_args
 
 import numpy as np
+
+from genzoo.space import dtypes
 
 MISSING = -1
 """The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
@@ -20,10 +21,9 @@ Quantity = Literal["number", "date", "duration", "time"]
 Unit = Literal["month", "day", "hour", "minute", "second", "millisecond", "microsecond"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 UNITS: tuple[Unit, ...] = get_args(Unit)
-OBJECTS = {"datetime.date": datetime.date, "datetime.time": datetime.time}
-"""Values that pandas keeps as objects, by the name that stands for their dtype."""
 
 MOST_DECIMALS = 12
+LARGEST_INTEGER = 2**53  # float64 tells smaller ones apart
 LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
 
 
@@ -44,9 +44,9 @@ class Variable:
             value on that grid; without them, any number of a cell may be meant.
         edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
         missing: whether the last code is the mark of a missing value.
-        dtype: the column's pandas or NumPy dtype by name, or ``"datetime.date"`` or
-            ``"datetime.time"`` for columns of these. ``Schema.decode`` restores it, unless some
-            code stands for no value of it.
+        dtype: the column's pandas or NumPy dtype by name (``space/dtypes.py`` says which there are
+            beside theirs). ``Schema.decode`` restores it, unless some code stands for no value of
+            it.
         quantity: what its numbers are: ``"number"``; ``"date"``, a count of ``unit`` since
             1970-01-01 00:00 (of UTC where ``dtype`` has a time zone); ``"duration"``, a length in
             ``unit``; ``"time"``, a count of ``unit`` since midnight.
@@ -181,25 +181,16 @@ class Variable:
             return
         if not isinstance(self.dtype, str):
             raise self._error("dtype", f"expected its name, a str; got {self.dtype!r}")
-        if self.dtype == "category":
-            if self.categories is None:
-                raise self._error("dtype", '"category" expects categories; got none')
-            return
-        if self.dtype in OBJECTS:
-            return
+        if self.dtype.startswith("category") and self.categories is None:
+            raise self._error("dtype", f'"{self.dtype}" expects categories; got none')
         try:
-            np.dtype(self.dtype)
-        except TypeError:
-            from pandas.api.types import pandas_dtype
-
-            try:
-                pandas_dtype(self.dtype)
-            except ImportError:
-                pass  # known, and only decoding needs the library behind it
-            except TypeError:
-                raise self._error(
-                    "dtype", f"expected the name of a pandas or NumPy dtype; got {self.dtype!r}"
-                ) from None
+            dtypes.named(self.dtype)
+        except ImportError:
+            pass  # known, and only decoding needs the library behind it
+        except (TypeError, ValueError):
+            raise self._error(
+                "dtype", f"expected the name of a pandas or NumPy dtype; got {self.dtype!r}"
+            ) from None
 
     @property
     def n_values(self) -> int:

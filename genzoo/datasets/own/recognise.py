@@ -44,6 +44,7 @@ from genzoo.datasets.own.texts import (
     some_of,
 )
 from genzoo.datasets.own.treat import as_plain, finished
+from genzoo.datasets.own.typed_files import Nested
 from genzoo.space import folding, times
 from genzoo.space.column import LARGEST_INTEGER
 from genzoo.space.folding import MANY_CATEGORIES, RARE
@@ -146,6 +147,11 @@ def _recognised(
             return _problem(start, ENDLESS)
         return finished(_of_numbers(Column(name, "number"), present, keep=keep), values)
     present = values.dropna()
+    if any(isinstance(v, Nested) for v in present):
+        return _left_out(
+            start,
+            "holds lists or bytes, which are not read (give their parts columns of their own)",
+        )
     if not all(isinstance(v, (str, int, float)) for v in present):
         kinds = sorted({type(v).__name__ for v in present})
         return _left_out(start, f"holds {', '.join(kinds)}: no plain values")

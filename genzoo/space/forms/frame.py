@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from genzoo.seeding import numpy_rng
-from genzoo.space import advice, column, infer, times
+from genzoo.space import advice, column, infer
 from genzoo.space.forms.form import Form
 from genzoo.space.infer import Found
+from genzoo.space.typed import typed
 from genzoo.space.variable import MISSING
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class Frame(Form):
     def index(self) -> pd.Index:
         return self.data.index
 
+    def _typed(self, name: str | int) -> pd.Series:
+        """A column as one of one type (``space/typed.py``)."""
+        return typed(self.data[name], f"{self.name}: column {name!r}")
+
     def infer(self, train: np.ndarray | None = None) -> Found:
         whole = self.columns if not self.folds else self.columns[-1:] if self.has_label else []
         found = infer.of_frame(self.data, train, whole=whole)
@@ -86,7 +91,7 @@ class Frame(Form):
     def advice(self, schema: Schema) -> list[str]:
         if not self.advises:
             return []
-        pairs = [(v, self.data[v.name]) for v in schema.variables]
+        pairs = [(v, self._typed(v.name)) for v in schema.variables]
         return [text for text in (advice.of_folded(pairs), advice.of_apart(pairs)) if text]
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +120,7 @@ class Frame(Form):
         numbers = np.full((len(self), schema.D), np.nan)
         for d, variable in enumerate(schema.variables):
             if variable.is_numeric and variable.name in self.columns:
-                values = self.data[variable.name]
+                values = self._typed(variable.name)
                 there = values.notna().to_numpy()
                 where = f"{self.name}: column {variable.name!r}"
                 if there.any():
@@ -167,29 +172,10 @@ class Frame(Form):
 
 
 def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
-    """Observed values exactly as given, not as another one of the same code."""
-    import pandas as pd
-
+    """What was drawn (n rows), with what was given of one row or n as it is."""
     for name in given.columns:
         raw = given[name].reset_index(drop=True)
         if len(raw) == 1 and len(drawn) > 1:
             raw = raw.repeat(len(drawn)).reset_index(drop=True)
-        kind = times.kind_of(drawn[name])
-        if kind is not None:
-            values, hole = drawn[name].astype(object), raw.isna()
-            values[~hole] = times.like(kind, raw[~hole], f"column {name!r}").astype(object)
-            drawn[name] = values.astype(drawn[name].dtype)
-        elif raw.notna().any() and drawn[name].dtype.kind in "iuf":
-            fits = drawn[name].dtype.kind == "f" or bool((raw.dropna() % 1 == 0).all())
-            values = drawn[name] if fits else drawn[name].astype(float)
-            drawn[name] = values.where(raw.isna(), raw.fillna(0).astype(values.dtype))
-        else:  # one that was folded comes back as itself
-            values, own = drawn[name].astype(object), raw.astype(object)
-            folded = own.notna() & (own != values)
-            if folded.any():
-                dtype = drawn[name].dtype
-                if isinstance(dtype, pd.CategoricalDtype):
-                    more = own[folded].unique().tolist()
-                    dtype = pd.CategoricalDtype([*dtype.categories, *more], dtype.ordered)
-                drawn[name] = values.mask(folded, own).astype(dtype)
+        drawn[name] = column.kept_in(drawn[name], raw, f"column {name!r}")
     return drawn
