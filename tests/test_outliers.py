@@ -210,3 +210,19 @@ def test_a_schema_has_cells_of_the_values_whatever_stands_apart():
     drawn = schema.decode(np.zeros((50, 1), dtype=np.int64))
     assert (drawn["v"] == -3.4028235e38).all()
     assert np.isin(np.round(cells.edges, 3), np.round(plain.edges, 3)).mean() > 0.3
+
+
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_ends_of_64_bits_among_integers_of_a_file_are_holes(tmp_path, value, ending):
+    counts = np.random.default_rng(0).integers(0, 5000, 300)
+    counts[[4, 8]] = value
+    frame = pd.DataFrame({"x": counts, "c": np.resize(["a", "b"], 300)})
+    path = tmp_path / f"x.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    data = genzoo.datasets.own.load(path)
+    assert f"read as holes: '{value}' (entries: 2)" in data.remarks[0]
+    variable = data.schema.variables[0]
+    assert (variable.missing, variable.dtype, variable.step) == (True, "Int64", 1.0)
+    with pytest.raises(ValueError, match=r"below 2\*\*53.*a mark of missing values\? make it NaN"):
+        Independent().fit(frame)
