@@ -121,8 +121,9 @@ class GenerativeModel(Parametrised, abc.ABC):
 
         Args:
             data: a ``Dataset`` (trains on ``train``, selects on the complete rows of ``valid``,
-                never reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str,
-                or uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C).
+                never reads ``test``), a DataFrame of pandas or polars, an Arrow table, an integer
+                array of codes (n, D), a list of str, or uint8 images (n, H, W), (n, C, H, W) or
+                (n, H, W, C).
             y: ignored; scikit-learn passes it.
             schema: what the codes mean; inferred from the data where None.
             valid: data to select on, in any of these forms. Where None, families that select
@@ -185,7 +186,7 @@ class GenerativeModel(Parametrised, abc.ABC):
             seed: the same seed draws the same rows.
 
         Returns:
-            A DataFrame, a list of str or images, as was fitted; rows of codes (n, D) where a
+            A table, a list of str or images, as was fitted; rows of codes (n, D) where a
             ``Dataset`` or codes were fitted.
 
         Raises:
@@ -203,10 +204,10 @@ class GenerativeModel(Parametrised, abc.ABC):
             raise ValueError(f"n: expected a positive integer; got {n!r}")
         n, home = int(n), forms.named(self._form, self.schema_)
         if given is None:
-            return home.decode(self.schema_, self._drawn(n, None, seed), seed=seed)
+            return home.handed(home.decode(self.schema_, self._drawn(n, None, seed), seed=seed))
         form = forms.read_given(given, self.schema_.event_shape)
         rows = self._filled(self._known(form, n), seed)
-        return form.kept_in(home.decode(self.schema_, rows, seed=seed))
+        return home.handed(form.kept_in(home.decode(self.schema_, rows, seed=seed)))
 
     def log_prob(self, data: Data, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.

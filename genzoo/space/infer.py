@@ -30,6 +30,7 @@ from genzoo.space.variable import (
     Unit,
     Variable,
     grid_points,
+    plain,
 )
 
 if TYPE_CHECKING:
@@ -157,10 +158,15 @@ def of_frame(
     >>> of_frame(pd.DataFrame({"age": [30, 35, 50]})).variables[0].step
     5.0
     """
-    names = list(data.columns)
+    names = [plain(name) for name in data.columns]
     for name in names:
         if not isinstance(name, (str, int)):
-            raise ValueError(f"data: expected column names of type str or int; got {name!r}")
+            each = '["_".join(map(str, name)) for name in data.columns]'
+            way = each if isinstance(name, tuple) else "data.columns.map(str)"
+            raise ValueError(
+                f"data: expected column names of type str or int; got {name!r} (write "
+                f"data.columns = {way})"
+            )
     if len(set(names)) != len(names):
         raise ValueError(f"data: expected distinct column names; got {names}")
     variables = tuple(_infer_column(name, data[name], train, name not in whole) for name in names)

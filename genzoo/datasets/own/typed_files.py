@@ -248,12 +248,13 @@ def _indexed(table: Any) -> tuple[Any, list[str]]:
     told = table.schema.pandas_metadata or {}
     names = {entry.get("field_name"): entry.get("name") for entry in told.get("columns", ())}
     remarks = []
+    name: Any
     for place, field in enumerate(told.get("index_columns", ())):
         if isinstance(field, dict):  # numbers, which are not stored
             if field.get("name") is None or field.get("kind") != "range":
                 continue
             numbers = pa.array(range(field["start"], field["stop"], field["step"]))
-            name, values = str(field["name"]), pa.chunked_array([numbers])
+            name, values = field["name"], pa.chunked_array([numbers])
         else:
             name, values = names.get(field), table[field]
             table = table.drop_columns([field])

@@ -15,17 +15,22 @@ from genzoo.space.forms.form import Form
 from genzoo.space.forms.frame import Frame
 from genzoo.space.forms.near import near
 from genzoo.space.forms.plain import Codes, Images, Strings, image_shapes
+from genzoo.space.forms.tables import Arrow, Polars
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
     from genzoo.space.schema import Schema
 
 __all__ = ["FORMS", "Codes", "Data", "Form", "Frame", "Given", "Images", "Strings", "named", "read",
            "read_given", "spoken_of"]  # fmt: skip
 
-FORMS: tuple[type[Form], ...] = (Frame, Codes, Strings, Images)
-Data: TypeAlias = "pd.DataFrame | np.ndarray | Sequence[Any] | Form"  # of any form
+FORMS: tuple[type[Form], ...] = (Frame, Polars, Arrow, Codes, Strings, Images)
+Data: TypeAlias = (
+    "pd.DataFrame | pl.DataFrame | pa.Table | np.ndarray | Sequence[Any] | Form"  # of any form
+)
 Given: TypeAlias = "Data | str | Mapping[Any, Any]"  # also one row, or what is known of it
 
 
@@ -46,7 +51,7 @@ uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C); got a single str: for one 
         return data
     form = next((found for kind in FORMS if (found := kind.of(data, name)) is not None), None)
     if form is None:
-        *first, last = (kind.expected for kind in FORMS)
+        *first, last = dict.fromkeys(kind.expected for kind in FORMS)
         raise ValueError(f"{name}: expected {', '.join(first)}, or {last}; got {near(data)}")
     if 0 in getattr(data, "shape", (len(form),)):
         raise ValueError(f"{name}: expected at least one row and one variable; got none")

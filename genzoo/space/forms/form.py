@@ -84,6 +84,12 @@ class Form(abc.ABC):
         a wide cell."""
 
     @classmethod
+    def handed(cls, decoded: Any) -> Any:
+        """Decoded data as users who gave this form get them: a table of another library, which is
+        a DataFrame until then."""
+        return decoded
+
+    @classmethod
     def fits(cls, schema: Schema) -> bool:
         """Whether this is the form that a schema speaks of, to which ``Schema.decode`` leads."""
         return False

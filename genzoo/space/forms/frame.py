@@ -13,7 +13,7 @@ from genzoo.space import advice, column, infer
 from genzoo.space.forms.form import Form
 from genzoo.space.infer import Found
 from genzoo.space.typed import typed
-from genzoo.space.variable import MISSING
+from genzoo.space.variable import MISSING, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Frame(Form):
 
     @property
     def columns(self) -> list[str | int]:
-        return list(self.data.columns)
+        return [plain(name) for name in self.data.columns]
 
     @property
     def index(self) -> pd.Index:
@@ -146,9 +146,9 @@ class Frame(Form):
 
         return _paste(drawn, self.data) if isinstance(drawn, pd.DataFrame) else drawn
 
-    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
+    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
         filled = super().completed(schema, rows, seed=seed)
-        return filled.set_index(self.index)[self.columns]
+        return self.handed(filled.set_index(self.index)[self.columns])
 
     def without(self, schema: Schema, name: str | int) -> Form:
         return replace(self, data=self.data.drop(columns=[name], errors="ignore"))
@@ -158,6 +158,7 @@ class Frame(Form):
         return column.decode(schema.variables[d], codes, numpy_rng(seed, "decode", d)).to_numpy()
 
     def with_label(self, label: str | int) -> tuple[Form, np.ndarray]:
+        label = plain(label)
         if not isinstance(label, (str, int)) or label not in self.columns:
             raise ValueError(f"label: expected one of {self.columns}; got {label!r}")
         data = self.data[[c for c in self.columns if c != label] + [label]]

@@ -135,6 +135,20 @@ def _foreign(data: object) -> str | None:
         return "one PIL image: pass numpy.asarray(data)[None]"
     if _is_of(data, "scipy", "sparray", "spmatrix"):
         return f"a sparse {type(data).__name__}: {_of_array(np.zeros((1, 1)), 'data.toarray()')}"
+    if _is_of(data, "polars", "LazyFrame"):
+        return "a polars LazyFrame: pass data.collect()"
+    if _is_of(data, "pyarrow", "RecordBatchReader"):
+        return "an Arrow RecordBatchReader: pass data.read_all()"
+    if type(data).__name__.endswith("GroupBy") or type(data).__name__.endswith("Grouper"):
+        return (
+            f"a {type(data).__name__}: pass the table that was grouped (Dataset.from_data(..., "
+            f"groups=...) keeps groups together)"
+        )
+    for method in ("toPandas", "compute"):  # Spark, dask
+        if hasattr(data, method):
+            return f"a {type(data).__module__.split('.')[0]} {type(data).__name__}: pass " + (
+                f"data.{method}()"
+            )
     if hasattr(data, "to_pandas"):
         return (
             f"a {type(data).__module__.split('.')[0]} {type(data).__name__}: pass data.to_pandas()"
@@ -376,9 +390,9 @@ def _pixels(data: np.ndarray, own: str) -> str:
 
 RULES: tuple[Callable[[object], str | None], ...] = (
     _text,
-    _container,
     _column,
     _foreign,
+    _container,
     _list,
     _array,
 )
