@@ -128,6 +128,20 @@ def test_files_and_frames_fold_alike(tmp_path):
     assert set(of_file.categories) == set(of_frame.variables[0].categories)
 
 
+@pytest.mark.parametrize("form", ["polars", "arrow"])
+def test_other_tables_are_advised_alike(form):
+    polars = pytest.importorskip("polars")
+    table = polars.DataFrame({"v": [*range(300), -9999, -9999], "m": [f"u{i}" for i in range(302)]})
+    table = table if form == "polars" else table.to_arrow()
+    with pytest.warns(UserWarning, match="^data: ") as caught:
+        model = Independent().fit(table)
+    folded, apart = (str(warning.message) for warning in caught)
+    assert "column 'm': 302 of 302 values" in folded
+    assert "column 'v': -9999 (2 of 302 rows), all others 0 .. 299" in apart
+    assert "make them null" in apart
+    assert model.schema_.out_of_range(table).max() == 0
+
+
 # ---------------------------------------------------------------- codes that are numbers
 
 
