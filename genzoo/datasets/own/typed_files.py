@@ -49,10 +49,28 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
     """
     import pandas as pd
 
-    columns: dict[str, list[Any]] = {}
     twice: list[str] = []
+    columns, inner, absent = _columns(path, _records(path, text, twice))
+    if not columns:
+        raise ValueError(f"file: expected objects with keys; those of {path} are empty")
+    if twice:
+        shown = ", ".join(map(repr, dict.fromkeys(twice)))
+        what = "keys given twice in one object, the last one counts"
+        remarks = [*remarks, f"{what}: {shown} ({len(twice)} times)"]
+    if absent:
+        remarks = [*remarks, f"keys that objects lack are holes: {absent}"]
+    frame = pd.DataFrame({name: _of_values(values) for name, values in columns.items()})
+    return frame, (*remarks, *_inner(inner))
+
+
+def _columns(
+    path: Path, records: Iterable[dict[str, Any]]
+) -> tuple[dict[str, list[Any]], list[str], int]:
+    """The values of each key (n,), None where an object lacks it; the keys that come from objects
+    inside objects; how often one was lacking."""
+    columns: dict[str, list[Any]] = {}
     seen, inner, n = Counter[str](), dict[str, None](), 0
-    for n, record in enumerate(_records(path, text, twice), 1):
+    for n, record in enumerate(records, 1):
         for key, value in _flat(record):
             column = columns.setdefault(key, [])
             if len(column) == n:
@@ -62,22 +80,12 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
             seen[key] += 1
             if key not in record:
                 inner[key] = None
-    if not columns:
-        raise ValueError(f"file: expected objects with keys; those of {path} are empty")
     for name, column in list(columns.items()):
         if inner and set(column) == {None} and any(key.startswith(f"{name}.") for key in inner):
             del columns[name]  # null, where others have an object
             continue
         column += [None] * (n - len(column))
-    absent = sum(n - seen[key] for key in columns)
-    if twice:
-        shown = ", ".join(map(repr, dict.fromkeys(twice)))
-        remarks = [*remarks, f"keys given twice in one object, the last one counts: {shown} "
-                             f"({len(twice)} times)"]  # fmt: skip
-    if absent:
-        remarks = [*remarks, f"keys that objects lack are holes: {absent}"]
-    frame = pd.DataFrame({name: _of_values(values) for name, values in columns.items()})
-    return frame, (*remarks, *_inner(list(inner)))
+    return columns, list(inner), sum(n - seen[key] for key in columns)
 
 
 def _records(path: Path, text: str, twice: list[str]) -> Iterator[dict[str, Any]]:
