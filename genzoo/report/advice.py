@@ -213,7 +213,8 @@ def _likelihood(run: RunRecord, dataset: str, decision: Decision) -> str:
         words.append(
             "This holds for numbers within the range seen in training: one beyond it is scored as "
             "the end of the range, so that an impossible value may look likely; 'genzoo score' "
-            "counts such rows."
+            "counts such rows, and in Python model.schema_.out_of_range(rows) tells how far each "
+            "lies."
         )
     return " ".join(words)
 

@@ -63,8 +63,9 @@ def of_folded(pairs: Pairs) -> str | None:
     return text
 
 
-def of_apart(pairs: Pairs) -> str | None:
-    """Which numbers and dates stand apart from the rest of their column.
+def of_apart(pairs: Pairs, *, line: bool = True) -> str | None:
+    """Which numbers and dates stand apart from the rest of their column; with the line of pandas
+    that makes holes of them, or without.
 
     >>> import pandas as pd
     >>> values = pd.Series([*range(60), -9999, -9999], name="v")
@@ -94,9 +95,10 @@ def of_apart(pairs: Pairs) -> str | None:
         first = first or f"{own} = {own}.mask({own} == {asked})"
     if not parts:
         return None
+    way = f"NaN ({first})" if line else "null"
     return (
         f"data: values that stand apart from the rest: {_listed(parts)}. Where they mark missing "
-        f"values make them NaN ({first}); as they are they are modelled as values"
+        f"values make them {way}; as they are they are modelled as values"
     )
 
 

@@ -188,7 +188,7 @@ def kept_in(drawn: pd.Series, given: pd.Series, where: str) -> pd.Series:
     if not pd.api.types.is_numeric_dtype(dtype):  # one that was folded comes back as itself
         values, own = drawn.astype(object), given.astype(object)
         folded = ~hole & (own.map(str) != values.map(str)).to_numpy()
-        return values.mask(folded, own) if folded.any() else drawn
+        return values.mask(folded, own).astype(_with(dtype, own[folded])) if folded.any() else drawn
     numbers = drawn.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     numbers[~hole] = as_floats(given[~hole], where)
     if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "O":
@@ -196,6 +196,16 @@ def kept_in(drawn: pd.Series, given: pd.Series, where: str) -> pd.Series:
     whole = dtype.kind in "iu"
     fits = not whole or np.isnan(numbers) | ((numbers % 1 == 0) & _holds(dtype, numbers))
     return pd.Series(numbers).astype(dtype if np.all(fits) else "float64")
+
+
+def _with(dtype: Any, values: pd.Series) -> Any:
+    """A dtype of text or categories that has some further values too."""
+    import pandas as pd
+
+    if not isinstance(dtype, pd.CategoricalDtype):
+        return dtype
+    more = [v for v in values.unique().tolist() if v not in dtype.categories]
+    return pd.CategoricalDtype([*dtype.categories, *more], dtype.ordered)
 
 
 def _holds(dtype: Any, numbers: np.ndarray) -> np.ndarray:

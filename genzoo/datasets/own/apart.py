@@ -57,6 +57,14 @@ def remarked(column: Column, values: pd.Series, found: Distinct | None) -> Colum
     return replace(column, remarks=(*column.remarks, remark))
 
 
+def all_apart(values: np.ndarray, counts: np.ndarray, chosen: np.ndarray) -> bool:
+    """Whether the chosen ones (u,) of some numbers (u,), each seen so often, all stand apart."""
+    unique, of = np.unique(values.astype(float), return_inverse=True)
+    rows = np.bincount(of, counts).astype(np.int64)
+    apart = [value for value, _ in outliers.apart(unique, rows)]
+    return bool(np.isin(values[chosen].astype(float), apart).all())
+
+
 def _of_texts(column: Column, found: Distinct) -> tuple[list[str], np.ndarray, np.ndarray]:
     """The texts that are no holes, how often each occurs, and what it counts."""
     import pyarrow.compute as pc

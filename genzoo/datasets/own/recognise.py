@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.datasets.own import dates, lengths, numbers, words
-from genzoo.datasets.own.apart import remarked
+from genzoo.datasets.own.apart import all_apart, remarked
 from genzoo.datasets.own.columns import HOLE_MARKS, Column
 from genzoo.datasets.own.holes import FEW_NUMBERS, settle
 from genzoo.datasets.own.texts import (
@@ -235,14 +235,19 @@ def _as_numbers(
     settled = settle(found, fits, "numbers", few=few)
     if settled is None:
         return None
-    if values.dtype == object or (
-        values.dtype.kind == "i" and (np.abs(values) >= LARGEST_INTEGER).any()
-    ):
-        text = _with(start, "integers of 16 digits or more: taken as text")
-        return _as_text(text, found, keep=keep)
-    holes = tuple(filtered(found.texts, settled.holes).to_pylist())
-    column = _with(column, *numbers.remarks_of(reading, written), *settled.remarks,
-                   holes=(*start.holes, *holes), whole=values.dtype.kind == "i")  # fmt: skip
+    holes = filtered(found.texts, settled.holes).to_pylist()
+    said = [*numbers.remarks_of(reading, written), *settled.remarks]
+    if values.dtype.kind != "f":
+        large = (values >= LARGEST_INTEGER) | (values <= -LARGEST_INTEGER)
+        if large.any():
+            if not all_apart(values, written.counts, large):
+                text = _with(start, "integers of 16 digits or more: taken as text")
+                return _as_text(text, found, keep=keep)
+            marks = written.only(large)
+            said.append(f"larger than any number can be here, read as holes: {marks.counted()}")
+            holes += marks.texts.to_pylist()
+            values, written = values[~large].astype(np.int64), written.only(~large)
+    column = _with(column, *said, holes=(*start.holes, *holes), whole=values.dtype.kind == "i")
     return _of_numbers(column, _repeated(values, written), keep=keep)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from genzoo.space.schema import Schema
 
+ENDS = (-LARGEST_INTEGER, LARGEST_INTEGER)
+
 
 def treat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
     """The columns in use as numbers and categories, holes as NaN.
@@ -79,7 +81,8 @@ def as_plain(values: pd.Series) -> pd.Series:
     import pandas as pd
 
     if pd.api.types.is_integer_dtype(values.dtype):
-        if len(values) and (values.dropna().abs() >= LARGEST_INTEGER).any():
+        # of the least number of 64 bits abs is negative
+        if len(values) and not values.dropna().between(*ENDS, inclusive="neither").all():
             return values.astype(object).map(str, na_action="ignore")
         return values
     if values.dtype != object:

@@ -92,7 +92,11 @@ class Frame(Form):
         if not self.advises:
             return []
         pairs = [(v, self._typed(v.name)) for v in schema.variables]
-        return [text for text in (advice.of_folded(pairs), advice.of_apart(pairs)) if text]
+        return [
+            text
+            for text in (advice.of_folded(pairs), advice.of_apart(pairs, line=type(self) is Frame))
+            if text
+        ]
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         columns = self.columns
