@@ -20,7 +20,7 @@ from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
 from genzoo.registry import load_dataset, load_model, make_model
 from genzoo.space import forms
-from genzoo.store import COLUMNS_FILE, check_place, check_target, write_atomically
+from genzoo.store import COLUMNS_FILE, check_place, check_target, give_back, write_atomically
 
 CHECK_FAILED = 1
 
@@ -63,6 +63,7 @@ def fit(
         data = load_dataset(dataset)
     made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
     made.save(out)
+    give_back(out, forms.Form.key)  # data, also of a Dataset
     if columns is not None:
         write_atomically(out / COLUMNS_FILE, columns.encode())
     done = made.training_
