@@ -165,8 +165,9 @@ class GenerativeModel(Parametrised, abc.ABC):
             order = numpy_rng(seed, "hold out").permutation(len(form))
             n_valid = max(1, round(HOLD_OUT * len(form)))
             train, chosen = np.sort(order[n_valid:]), np.sort(order[:n_valid])
-        schema = schema or Schema.infer(form, train=train)
-        rows = self._rows_to_fit(schema, form)
+        given, schema = schema, schema or Schema.infer(form, train=train)
+        # beyond the range of a schema that came from them lie only rows that are held out
+        rows = self._rows_to_fit(schema, form, warn=given is not None)
         held_out = rows[chosen] if self.selects else None
         if valid is not None:
             held_out = self._rows_to_fit(schema, forms.read(valid, "valid"))
@@ -353,9 +354,10 @@ class GenerativeModel(Parametrised, abc.ABC):
 
     # ---------------------------------------------------------------- below the public methods
 
-    def _rows_to_fit(self, schema: Schema, form: Form) -> np.ndarray:
-        """Rows to fit on: complete, or with holes where the family can take them."""
-        rows = schema.encode(form)
+    def _rows_to_fit(self, schema: Schema, form: Form, *, warn: bool = True) -> np.ndarray:
+        """Rows to fit on: complete, or with holes where the family can take them; with a warning of
+        numbers beyond the range, or without."""
+        rows = schema.encode(form) if warn else schema.encode_quietly(form)
         if not self.fits_missing:
             family = type(self).__name__
             settled = strings.settled(rows, schema.end)

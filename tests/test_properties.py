@@ -12,6 +12,7 @@ import inspect
 import tempfile
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -60,9 +61,16 @@ class Case:
 def variables(draw: st.DrawFn, name: str) -> Variable:
     n = draw(st.integers(1, 4))
     missing = draw(st.booleans())
-    form = draw(st.sampled_from(["nominal", "ordinal", "grid", "cells", "text"]))
+    form = draw(st.sampled_from(["nominal", "ordinal", "grid", "cells", "text", "times"]))
     if form == "text":
         return Variable(name, "nominal", categories=tuple("pqrs"[:n]), missing=missing)
+    if form == "times":
+        quantity = draw(st.sampled_from(["date", "duration", "time"]))
+        unit = draw(st.sampled_from(["month", "day", "second"] if quantity == "date" else ["hour"]))
+        made = partial(Variable, name, "ordinal", missing=missing, quantity=quantity, unit=unit)
+        if draw(st.booleans()):
+            return made(edges=tuple(np.cumsum([0.5, 1.0, 5.0, 2.0, 4.0][: n + 1]).tolist()))
+        return made(cardinality=n + missing, offset=2.0, step=3.0)
     if form == "grid":
         return Variable(name, "ordinal", n + missing, offset=-1.0, step=0.5, missing=missing)
     if form == "cells":
@@ -230,10 +238,25 @@ def test_the_cases_are_of_every_form():
     @given(cases())
     def look(case: Case) -> None:
         seen.add("END" if case.schema.end is not None else "table")
+        seen.update(v.quantity for v in case.schema.variables)
         seen.update(v.kind for v in case.schema.variables)
         seen.update("mark" for v in case.schema.variables if v.missing)
         seen.update("cells" for v in case.schema.variables if v.edges)
         seen.update("holes" for hole in (case.holey == MISSING).ravel() if hole)
 
     look()
-    assert seen == {"END", "table", "nominal", "ordinal", "mark", "cells", "holes"}
+    assert seen == {
+        "END", "table", "nominal", "ordinal", "mark", "cells", "holes", "number", "date",
+        "duration", "time",
+    }  # fmt: skip
+
+
+def test_values_are_encoded_to_the_codes_that_they_were_decoded_from():
+    @settings(max_examples=200, deadline=None, derandomize=True, database=None)
+    @given(cases())
+    def of_every_case(case: Case) -> None:
+        data = case.schema.decode(case.rows, seed=case.seed)
+        np.testing.assert_array_equal(case.schema.encode(data), case.rows)
+        assert Schema.from_json(case.schema.to_json()) == case.schema
+
+    of_every_case()

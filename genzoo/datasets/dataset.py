@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -281,10 +280,8 @@ def in_parts(values: np.ndarray, index: Index) -> Parts:
 def coded_parts(schema: Schema, data: Data, index: Index) -> tuple[Parts, dict[str, int]]:
     """The complete rows of each part, and how many of its numbers have another's code."""
     form = forms.read(data)
-    with warnings.catch_warnings():
-        # counted below, for each part
-        warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
-        rows = schema.check_rows(schema.encode(form), name="data")
+    # those beyond the range are counted below, for each part
+    rows = schema.check_rows(schema.encode_quietly(form), name="data")
     off = in_parts(form.off_grid(schema), index)._asdict()
     return in_parts(rows, index), {part: int(found.sum()) for part, found in off.items()}
 

@@ -16,6 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from genzoo.results.numbers import number
+from genzoo.space import times
 from genzoo.space.schema import Variable
 
 N_COLOURS = 8
@@ -187,9 +188,9 @@ def _short(text: str, most: int) -> str:
 def code_labels(variable: Variable) -> list[str]:
     """What each code stands for, in a few characters."""
     if variable.edges is not None:
-        labels = [f"{a:g} to {b:g}" for a, b in pairwise(variable.edges)]
+        labels = [a if a == b else f"{a} to {b}" for a, b in times.cells_shown(variable)]
     elif variable.is_grid:
-        labels = [f"{v:g}" for v in variable.on_grid(np.arange(variable.n_values)).tolist()]
+        labels = times.shown(variable, variable.on_grid(np.arange(variable.n_values)))
     elif variable.categories is not None:
         labels = [str(v) for v in variable.categories]
     else:

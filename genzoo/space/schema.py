@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from genzoo.space import forms, strings
+from genzoo.space.forms.form import depth
 from genzoo.space.infer import Layout
 from genzoo.space.variable import MISSING, Variable, plain
 
@@ -188,6 +190,42 @@ class Schema:
         rows = form.encode(self, given=given)
         return self.check_rows(rows, allow_missing=True, name=form.name)
 
+    def encode_quietly(self, data: Any) -> np.ndarray:
+        """``encode`` without a warning, for numbers beyond the range that are counted elsewhere.
+
+        >>> Schema.infer(np.array([[0, 1]])).encode_quietly(np.array([[1, -1]]))
+        array([[ 1, -1]])
+        """
+        form = forms.read(data)
+        return self.check_rows(form.coded(self)[0], allow_missing=True, name=form.name)
+
+    def out_of_range(self, data: Any) -> np.ndarray:
+        """How far the numbers of some data lie beyond what this schema knows.
+
+        ``encode`` gives such a number the end code, so that ``log_prob`` rates it as the largest
+        number known, however far it lies. To rank rows by how strange they are, put those that are
+        out of range first:
+
+            far = model.schema_.out_of_range(data).max(axis=1)
+            strangest_first = np.lexsort((model.log_prob(data).value, -far))
+
+        Args:
+            data: as in ``encode``.
+
+        Returns:
+            (n, D) float64: the distance from the range of each number as a multiple of that range;
+            0 for what lies within it, for holes, and for what is no number.
+
+        >>> import pandas as pd
+        >>> schema = Schema.infer(pd.DataFrame({"age": [20, 60], "city": ["Rome", "Oslo"]}))
+        >>> schema.out_of_range(pd.DataFrame({"age": [30, 100], "city": ["Rome", "Rome"]}))
+        array([[0., 0.],
+               [1., 0.]])
+        """
+        form = forms.read(data)
+        self.encode_quietly(form)  # are they of this space?
+        return form.out_of_range(self)
+
     def decode(self, rows: np.ndarray, *, seed: int = 0) -> pd.DataFrame | list[str] | np.ndarray:
         """Rows of codes as data: the inverse of ``encode``, ``encode(decode(rows)) == rows``.
 
@@ -204,12 +242,14 @@ class Schema:
         return forms.spoken_of(self).decode(self, rows, seed=seed)
 
     @classmethod
-    def infer(cls, data: Any, *, train: np.ndarray | None = None) -> Schema:
-        """The schema of some data.
+    def infer(cls, data: Any, *, train: np.ndarray | None = None, fold: bool = True) -> Schema:
+        """The schema of some data, with a UserWarning of what is strange about them.
 
         Args:
             data: as in ``encode``.
             train: indices of the training rows; cells' edges come from these rows alone.
+            fold: whether categories of a DataFrame that are rarer than 10 rows, or beyond the 255
+                most common, are folded into one where there are more than 50.
 
         Raises:
             ValueError: for empty or unreadable data.
@@ -217,7 +257,13 @@ class Schema:
         >>> Schema.infer(np.zeros((5, 28, 28), np.uint8)).event_shape
         (28, 28)
         """
-        return cls(*forms.read(data).infer(train))
+        form = forms.read(data)
+        if not fold and isinstance(form, forms.Frame):
+            form = replace(form, folds=False)
+        schema = cls(*form.infer(train))
+        for text in form.advice(schema):
+            warnings.warn(text, UserWarning, stacklevel=depth())
+        return schema
 
     def check_rows(
         self, rows: np.ndarray, *, allow_missing: bool = False, name: str = "data"
@@ -335,6 +381,8 @@ class Schema:
         variables = []
         for variable in self.variables:
             record = {k: v for k, v in asdict(variable).items() if v is not None and k != "name"}
+            if variable.quantity == "number":  # as before there were others
+                del record["quantity"]
             text = json.dumps(record, allow_nan=False)
             if text not in index:
                 index[text] = len(kinds)

@@ -11,6 +11,7 @@ import numpy as np
 from genzoo.datasets import bif
 from genzoo.models.bayesian_network.inference import Network
 from genzoo.seeding import global_rng_untouched
+from genzoo.space import times
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import Schema, Variable
 from genzoo.values import Unsupported
@@ -91,11 +92,16 @@ def _state_name(variable: Variable, codes: np.ndarray) -> Any:
     if variable.missing and low == variable.n_values:
         return "missing"
     if variable.edges is not None:
+        if variable.quantity != "number":
+            cells = times.cells_shown(variable)
+            return f"{cells[low][0]} .. {cells[high][1]}"
         return f"{variable.edges[low]!r} .. {variable.edges[high + 1]!r}"
 
     def value(code: int) -> Any:
         if variable.categories is not None:
             return variable.categories[code]
+        if variable.quantity != "number":
+            return times.shown(variable, variable.on_grid(np.array([code])))[0]
         return variable.on_grid(np.array([code]))[0].item() if variable.is_grid else code
 
     return value(low) if low == high else f"{value(low)} .. {value(high)}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from genzoo.space.advice import shown
 from genzoo.space.column import short
 from genzoo.space.infer import Found
 
@@ -114,11 +115,44 @@ class Form(abc.ABC):
             what = f"{self.unit} (columns {short(names)})" if self.columns else self.unit
             warnings.warn(
                 f"{self.name}: {int(moved.sum())} of {moved.size} {what} lie beyond the schema's "
-                f"range or between its grid points; they took the end code or the nearest one",
+                f"range or between its grid points; they took the end code or the nearest one"
+                f"{self._farthest(schema)}",
                 UserWarning,
                 stacklevel=depth(),
             )
         return rows
+
+    def numbers(self, schema: Schema) -> np.ndarray | None:
+        """(n, D) the numbers that numeric variables count, NaN for all else; None where the data
+        hold codes, not numbers."""
+        return None
+
+    def out_of_range(self, schema: Schema) -> np.ndarray:
+        """See ``Schema.out_of_range``."""
+        numbers, far = self.numbers(schema), np.zeros((len(self), schema.D))
+        for d, variable in enumerate(schema.variables):
+            if numbers is not None and variable.is_numeric:
+                far[:, d] = variable.beyond(numbers[:, d])
+        return far
+
+    def _farthest(self, schema: Schema) -> str:
+        """For the warning: the number that lies farthest beyond its variable's range, if any does,
+        and what tells the rows."""
+        far, numbers = self.out_of_range(schema), self.numbers(schema)
+        if numbers is None or not far.any():
+            return ""
+        i, d = (int(k) for k in np.unravel_index(np.argmax(far), far.shape))
+        variable = schema.variables[d]
+        value, low, high = (shown(variable, n) for n in (numbers[i, d], *variable.ends))
+        return (
+            f", however far they lie; farthest {value} in variable {variable.name!r}, whose range "
+            f"is {low} .. {high}. Schema.out_of_range(data) tells the "
+            f"{int((far > 0).any(axis=1).sum())} rows beyond and how far"
+        )
+
+    def advice(self, schema: Schema) -> list[str]:
+        """What the user should know of a schema that was inferred from these data, if anything."""
+        return []
 
     def off_grid(self, schema: Schema) -> np.ndarray:
         """(n, D) bool: the numbers beyond the range or between grid points."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from genzoo.space import infer, strings
+from genzoo.space import advice, infer, strings
 from genzoo.space.forms.form import Form, depth
 from genzoo.space.infer import Found
 from genzoo.space.variable import MISSING, Variable
@@ -45,6 +45,9 @@ class Codes(Form):
 
     def infer(self, train: np.ndarray | None = None) -> Found:
         return infer.of_codes(self.data)
+
+    def advice(self, schema: Schema) -> list[str]:
+        return [text for text in [advice.of_codes(self.data)] if text]
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         return self.data, np.broadcast_to(False, self.data.shape)
@@ -181,13 +184,16 @@ class Images(Form):
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         if schema.layout != "image" or not all(v.is_grid for v in schema.variables):
             raise self._of_other_values(schema)
-        flat = self._flat(schema).astype(float)
+        flat = self.numbers(schema)
         first = schema.variables[0]
         if all(v.meaning == first.meaning for v in schema.variables):
             return first.codes_of(flat)
         columns = [v.codes_of(flat[:, d]) for d, v in enumerate(schema.variables)]
         codes, moved = zip(*columns, strict=True)
         return np.stack(codes, axis=1), np.stack(moved, axis=1)
+
+    def numbers(self, schema: Schema) -> np.ndarray:
+        return self._flat(schema).astype(float)
 
     def _flat(self, schema: Schema) -> np.ndarray:
         """(n, D) the pixels in the schema's order, whether their channels are first or last."""
