@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -183,8 +184,6 @@ def _micros(dates: pd.Series) -> np.ndarray:
 
 def _counted(texts: Any, form: str) -> np.ndarray:
     """Dates that are counts of seconds (or days) since a day."""
-    from decimal import Decimal
-
     if form == "/Date(ms)/":
         texts = replaced(texts, r"^\\?/Date\((-?\d+)(?:[+-]\d{4})?\)\\?/$", r"\1")
     fits, step = matches(texts, r"-?\d+(?:\.\d*)?"), _COUNTS[form]

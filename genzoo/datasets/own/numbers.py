@@ -8,6 +8,7 @@ the prefix, the minus sign U+2212 and an en dash are read whatever the keys say.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -366,8 +367,6 @@ def _between(part: str) -> str:
 
 
 def is_currency(text: str) -> bool:
-    import unicodedata
-
     return text.lower() in CURRENCIES or any(unicodedata.category(c) == "Sc" for c in text)
 
 
