@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import warnings
@@ -12,10 +13,11 @@ import typer
 from typer import Argument, Option
 
 from genzoo import conformance
-from genzoo.cli.options import BudgetOption, DatasetArgument, SchemaOption
+from genzoo.cli.options import BudgetOption, DatasetArgument, SchemaOption, check_file
 from genzoo.conformance import CheckResult, ConformanceError
 from genzoo.datasets import own
 from genzoo.datasets.dataset import SPLITS
+from genzoo.datasets.own.show import to_fit
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
 from genzoo.registry import load_dataset, load_model, make_model
@@ -52,11 +54,11 @@ def fit(
     made = make_model(model, **params)
     data: Any
     columns = None
+    check_file(dataset)
     if own.names_a_path(dataset) and dataset not in DATASETS:
         prepared = own.prepare(dataset, schema=schema)
         data, columns = prepared.data(), prepared.schema_file
-        for remark in prepared.remarks():
-            typer.echo(f"note: {remark}", err=True)
+        typer.echo(to_fit(prepared, data))
     elif schema is not None:
         raise ValueError(f"--schema: expected a file of your own beside it; got {dataset!r}")
     else:
@@ -177,13 +179,20 @@ def _columns_of(folder: Path) -> list[own.Column] | None:
 def _rows_to_score(
     model: GenerativeModel, columns: list[own.Column] | None, name: str, split: str | None
 ) -> Any:
+    check_file(name)
     if own.names_a_path(name) and name not in DATASETS:
         if split is not None:
             raise ValueError(f"--split: {name} has no parts; leave it out")
-        data = own.read(name).data
-        if not forms.read(data).columns:
-            return data
-        return own.as_fitted(model.schema_, data) if columns is None else own.treat(columns, data)
+        if model.schema_.alphabet is not None and name.lower().endswith(".csv"):
+            return _texts(name)
+        content = own.read(name)
+        for remark in content.remarks:
+            typer.echo(f"note: {remark}", err=True)
+        if not forms.read(content.data).columns:
+            return content.data
+        if columns is None:
+            return own.as_fitted(model.schema_, content.data)
+        return own.treat(columns, own.as_typed(columns, content.data))
     split = split or "test"
     if split not in SPLITS:
         raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")
@@ -191,6 +200,22 @@ def _rows_to_score(
     if data.schema.to_json() != model.schema_.to_json():
         raise ValueError(f"DATASET: the model was fitted to other variables than those of {name!r}")
     return getattr(data, split)
+
+
+def _texts(name: str) -> list[str]:
+    """The strings that ``sample`` wrote as CSV, which keeps line breaks and blanks."""
+    try:
+        with Path(name).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise ValueError(f"file: {name} can't be read: {error}") from None
+    if not rows or rows[0] != ["text"]:
+        got = ", ".join(rows[0][:5]) if rows else "an empty file"
+        raise ValueError(
+            f"file: expected strings, a .txt file with one a line or a .csv file with the one "
+            f"column 'text', as the model was fitted to; {name} has {got}"
+        )
+    return [row[0] if row else "" for row in rows[1:]]
 
 
 def check(

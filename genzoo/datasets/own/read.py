@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.datasets.own import typed_files
+from genzoo.datasets.own.images import of_images
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".txt")
-IMAGES = (".png", ".jpg", ".jpeg")
 DELIMITERS = (",", ";", "\t", "|")
 MOST_CHARACTERS = 1024
 ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -75,7 +75,7 @@ def read(path: str | Path) -> Content:
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES and path.is_dir():
-        return _read_images(path)
+        return Content(path, *of_images(path))
     if not path.exists():
         raise ValueError(f"file: expected a file or a folder; there is no {path}")
     if kind not in SUFFIXES:
@@ -172,7 +172,7 @@ def _frame(header: list[str], rows: list[list[str]]) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object)
 
 
-# -------------------------------------------------------------------------------- strings, images
+# -------------------------------------------------------------------------------- strings
 
 
 def _read_strings(path: Path, text: str, remarks: list[str]) -> Content:
@@ -188,51 +188,3 @@ def _read_strings(path: Path, text: str, remarks: list[str]) -> Content:
             f"string {longest + 1} has {len(strings[longest])} (running text: cut it into windows)"
         )
     return Content(path, strings, tuple(remarks))
-
-
-def _read_images(path: Path) -> Content:
-    entries = sorted(path.iterdir())
-    files = [p for p in entries if p.suffix.lower() in IMAGES and p.is_file()]
-    if not files:
-        raise ValueError(f"file: expected a folder of {', '.join(IMAGES)} files; {path} holds none")
-    others = [p.name for p in entries if p not in set(files)]
-    remarks = []
-    if others:
-        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-        remarks.append(f"not read, as they are no images: {shown} ({len(others)})")
-    pictures = [_pixels(p, remarks) for p in files]
-    size = pictures[0].shape[:2]
-    for file, picture in zip(files, pictures, strict=True):
-        if picture.shape[:2] != size:
-            raise ValueError(
-                f"file: {path}: expected images of one size, {size[1]} x {size[0]} as "
-                f"{files[0].name}; {file.name} is {picture.shape[1]} x {picture.shape[0]}"
-            )
-    if any(p.ndim == 3 for p in pictures):
-        grey = sum(p.ndim == 2 for p in pictures)
-        if grey:
-            remarks.append(f"{grey} grey images among those in colour: read as colour")
-        full = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
-        return Content(path, np.stack(full).transpose(0, 3, 1, 2).copy(), tuple(remarks))
-    return Content(path, np.stack(pictures), tuple(remarks))
-
-
-def _pixels(file: Path, remarks: list[str]) -> np.ndarray:
-    """(H, W) grey or (H, W, 3) uint8."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ValueError("file: reading images needs Pillow: pip install pillow") from None
-    try:
-        with Image.open(file) as image:
-            if image.mode in ("1", "L"):
-                return np.asarray(image.convert("L"))
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"file: {file}: expected 8 bits a channel; got mode {image.mode}")
-            if image.mode in ("LA", "RGBA", "PA"):
-                remark = "transparency is not read"
-                if remark not in remarks:
-                    remarks.append(remark)
-            return np.asarray(image.convert("L" if image.mode == "LA" else "RGB"))
-    except OSError as error:
-        raise ValueError(f"file: {file} is no image that can be read: {error}") from None
