@@ -58,7 +58,7 @@ def fit(
     if own.names_a_path(dataset) and dataset not in DATASETS:
         prepared = own.prepare(dataset, schema=schema)
         data, columns = prepared.data(), prepared.schema_file
-        typer.echo(to_fit(prepared, data))
+        typer.echo(to_fit(prepared, data), err=True)
     elif schema is not None:
         raise ValueError(f"--schema: expected a file of your own beside it; got {dataset!r}")
     else:
