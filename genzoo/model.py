@@ -125,7 +125,9 @@ class GenerativeModel(Parametrised, abc.ABC):
                 array of codes (n, D), a list of str, or uint8 images (n, H, W), (n, C, H, W) or
                 (n, H, W, C).
             y: ignored; scikit-learn passes it.
-            schema: what the codes mean; inferred from the data where None.
+            schema: what the codes mean; inferred from the data where None. With scikit-learn's
+                ``cross_val_score(..., params={"schema": Schema.infer(data)})`` or
+                ``GridSearchCV(...).fit(data, schema=...)`` folds know what only others hold.
             valid: data to select on, in any of these forms. Where None, families that select
                 anything hold out a tenth of the rows.
             seed: same seed, data, version and step budget: same model, on the same machine.

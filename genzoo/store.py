@@ -207,6 +207,13 @@ def write_model(folder: Path, text: bytes, content: bytes) -> None:
         write_atomically(draft / "model.json", text)
 
 
+def give_back(folder: Path, form: str) -> None:
+    """Change the form in which a saved model's samples go back."""
+    path = folder / "model.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    write_atomically(path, json.dumps({**record, "form": form}, indent=1).encode())
+
+
 @contextlib.contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
     """A draft of a folder to write to, which takes its place as a whole or not at all."""

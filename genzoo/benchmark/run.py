@@ -19,7 +19,8 @@ from genzoo.results.contender import at, of_test_labels
 from genzoo.results.plan import Plan, read_plan
 from genzoo.results.record import CellRecord
 from genzoo.results.run import RunRecord, read_records, read_run
-from genzoo.store import COLUMNS_FILE, check_target, replaced, write_atomically
+from genzoo.space.forms import Form
+from genzoo.store import COLUMNS_FILE, check_target, give_back, replaced, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,6 +165,9 @@ class Run:
         """Save the model that is recommended for likelihoods on a data set: validation's choice,
         or what test rows put in its place (``genzoo.results.choice``).
 
+        Its samples are data, as ``schema_.decode`` gives them (the columns of a file, strings,
+        images), where those of a model fitted to a ``Dataset`` are rows of codes.
+
         Args:
             dataset: its label in the run, which must have been made with ``save_models=True``.
             folder: where to save it, as ``model.save`` does. For data that were read from a file,
@@ -230,6 +234,7 @@ def _copy_best(run: RunRecord, dataset: str, target: Path) -> str:
     file = run.facts(dataset).file
     with replaced(target) as draft:
         shutil.copytree(saved, draft, dirs_exist_ok=True)
+        give_back(draft, Form.key)
         if file is not None and file.schema is not None:
             write_atomically(draft / COLUMNS_FILE, file.schema.encode())
     return record.model

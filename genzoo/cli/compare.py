@@ -10,7 +10,13 @@ from typer import Argument, Option
 
 from genzoo import benchmark
 from genzoo.benchmark.run import Run
-from genzoo.cli.options import BudgetOption, EncodingOption, HeaderOption, SchemaOption
+from genzoo.cli.options import (
+    BudgetOption,
+    EncodingOption,
+    HeaderOption,
+    SchemaOption,
+    check_file,
+)
 from genzoo.datasets import own
 from genzoo.datasets.own.show import as_text
 from genzoo.keys import DATASETS
@@ -186,6 +192,7 @@ def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
     """
     if file in DATASETS and not Path(file).exists():
         raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
+    check_file(file)
     prepared = own.prepare(file, **options)
     try:
         data = own.split_of(prepared)

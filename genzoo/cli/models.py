@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import warnings
@@ -18,15 +19,17 @@ from genzoo.cli.options import (
     EncodingOption,
     HeaderOption,
     SchemaOption,
+    check_file,
 )
 from genzoo.conformance import CheckResult, ConformanceError
 from genzoo.datasets import own
 from genzoo.datasets.dataset import SPLITS
+from genzoo.datasets.own.show import to_fit
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
 from genzoo.registry import load_dataset, load_model, make_model
 from genzoo.space import forms
-from genzoo.store import COLUMNS_FILE, check_place, check_target, write_atomically
+from genzoo.store import COLUMNS_FILE, check_place, check_target, give_back, write_atomically
 
 CHECK_FAILED = 1
 
@@ -60,16 +63,17 @@ def fit(
     made = make_model(model, **params)
     data: Any
     columns = None
+    check_file(dataset)
     if own.names_a_path(dataset) and dataset not in DATASETS:
         prepared = own.prepare(dataset, schema=schema, encoding=encoding, header=header)
         data, columns = prepared.data(), prepared.schema_file
-        for remark in prepared.remarks():
-            typer.echo(f"note: {remark}", err=True)
+        typer.echo(to_fit(prepared, data), err=True)
     else:
         _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)
         data = load_dataset(dataset)
     made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
     made.save(out)
+    give_back(out, forms.Form.key)  # data, also of a Dataset
     if columns is not None:
         write_atomically(out / COLUMNS_FILE, columns.encode())
     done = made.training_
@@ -201,13 +205,20 @@ def _rows_to_score(
     split: str | None,
     reading: dict[str, Any],
 ) -> Any:
+    check_file(name)
     if own.names_a_path(name) and name not in DATASETS:
         if split is not None:
             raise ValueError(f"--split: {name} has no parts; leave it out")
-        data = own.read(name, **reading).data
-        if not forms.read(data).columns:
-            return data
-        return own.as_fitted(model.schema_, data) if columns is None else own.treat(columns, data)
+        if model.schema_.alphabet is not None and name.lower().endswith(".csv"):
+            return _texts(name)
+        content = own.read(name, **reading)
+        for remark in content.remarks:
+            typer.echo(f"note: {remark}", err=True)
+        if not forms.read(content.data).columns:
+            return content.data
+        if columns is None:
+            return own.as_fitted(model.schema_, content.data)
+        return own.treat(columns, own.as_typed(columns, content.data))
     _refuse_for_keys(name, **reading)
     split = split or "test"
     if split not in SPLITS:
@@ -216,6 +227,22 @@ def _rows_to_score(
     if data.schema.to_json() != model.schema_.to_json():
         raise ValueError(f"DATASET: the model was fitted to other variables than those of {name!r}")
     return getattr(data, split)
+
+
+def _texts(name: str) -> list[str]:
+    """The strings that ``sample`` wrote as CSV, which keeps line breaks and blanks."""
+    try:
+        with Path(name).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise ValueError(f"file: {name} can't be read: {error}") from None
+    if not rows or rows[0] != ["text"]:
+        got = ", ".join(rows[0][:5]) if rows else "an empty file"
+        raise ValueError(
+            f"file: expected strings, a .txt file with one a line or a .csv file with the one "
+            f"column 'text', as the model was fitted to; {name} has {got}"
+        )
+    return [row[0] if row else "" for row in rows[1:]]
 
 
 def check(

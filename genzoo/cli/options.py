@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -36,3 +37,24 @@ HeaderOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def check_file(name: str) -> None:
+    """ValueError for what is meant as data and is no file here, with the way that works."""
+    if "://" in name:
+        raise ValueError(f"file: expected a file on this machine; got {name}: download it first")
+    if name == "-":
+        raise ValueError(
+            "file: expected a file; got - (standard input is not read): write it to a file whose "
+            "ending says what it is, such as .csv"
+        )
+    if not Path(name).exists() and set(name) & set("*?["):
+        found = (
+            sorted(str(path) for path in Path().glob(name)) if not Path(name).is_absolute() else []
+        )
+        there = f" ({len(found)} files: {', '.join(found[:3])} ...)" if found else ""
+        raise ValueError(
+            f"file: expected one file; got the pattern {name}{there}: name one of them"
+        )
+    if Path(name).is_file() and not os.access(name, os.R_OK):
+        raise ValueError(f"file: {name} can't be read: it is closed to you (chmod u+r)")

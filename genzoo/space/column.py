@@ -10,8 +10,8 @@ import numpy as np
 
 from genzoo.space import dtypes, times
 from genzoo.space.typed import PLAIN_NUMBER, TOO_LARGE, typed
+from genzoo.space.variable import KNOW_MORE, LARGEST_NUMBER, MISSING, Variable, grid_points
 from genzoo.space.variable import LARGEST_INTEGER as LARGEST_INTEGER
-from genzoo.space.variable import LARGEST_NUMBER, MISSING, Variable, grid_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,8 @@ def encode(
         if (found == MISSING).any():
             value = wanted[int(np.argmax(found == MISSING))]
             raise ValueError(
-                f"{where}: expected one of {short(variable.categories)}; got {value!r}"
+                f"{where}: expected one of {short(variable.categories)}; got {value!r} "
+                f"({KNOW_MORE})"
             )
         codes[~hole] = found
     return codes, moved

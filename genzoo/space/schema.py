@@ -21,7 +21,7 @@ import numpy as np
 from genzoo.space import forms, strings
 from genzoo.space.forms.form import depth
 from genzoo.space.infer import Layout
-from genzoo.space.variable import MISSING, Variable, plain
+from genzoo.space.variable import KNOW_MORE, MISSING, Variable, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +273,8 @@ class Schema:
         >>> schema = Schema.infer(np.array([[0, 1]]))
         >>> schema.check_rows(np.array([[0, 2]]))
         Traceback (most recent call last):
-        ValueError: data: expected codes 0 .. 1 for variable 'x1'; got 2 in row 0
+        ValueError: data: expected codes 0 .. 1 for variable 'x1'; got 2 in row 0 (fit(..., \
+schema=Schema.infer(all_data)) knows what all of your data hold)
         """
         rows = np.asarray(rows)
         if not np.issubdtype(rows.dtype, np.integer):
@@ -293,7 +294,7 @@ class Schema:
                 )
             raise ValueError(
                 f"{name}: expected codes 0 .. {self.cards[d] - 1} for variable "
-                f"{self.names[d]!r}; got {rows[i, d]} in row {i}"
+                f"{self.names[d]!r}; got {rows[i, d]} in row {i} ({KNOW_MORE})"
             )
         rows = rows.astype(np.int64)
         if self.end is not None:

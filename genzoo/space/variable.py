@@ -22,6 +22,8 @@ Unit = Literal["month", "day", "hour", "minute", "second", "millisecond", "micro
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
+# the end of errors on values that training rows lack: a fold of them may
+KNOW_MORE = "fit(..., schema=Schema.infer(all_data)) knows what all of your data hold"
 MOST_DECIMALS = 12
 LARGEST_INTEGER = 2**53  # float64 tells smaller ones apart
 LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow

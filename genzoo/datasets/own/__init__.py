@@ -12,6 +12,7 @@ from genzoo.datasets.own.dataset import (
     split_of,
 )
 from genzoo.datasets.own.read import names_a_path, read
+from genzoo.datasets.own.scoring import as_typed
 from genzoo.datasets.own.treat import as_fitted, treat, untreat
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "OwnDataset",
     "Prepared",
     "as_fitted",
+    "as_typed",
     "folds_of",
     "load",
     "name_of",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
+from genzoo.space import forms
+from genzoo.space.forms import Data
 from genzoo.space.schema import Schema, Variable
 
 N_EXAMPLES = 3
@@ -17,25 +19,35 @@ MOST_COLUMNS = 100  # more are counted, not shown
 def as_text(prepared: Prepared, dataset: OwnDataset) -> str:
     """A table of the columns and what they are taken for, remarks, and the split."""
     sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
-    schema = dataset.schema
+    lines = _described(prepared, dataset.schema, sum(sizes))
+    lines += [f"- {remark}" for remark in dataset.remarks]
+    rule = dataset.source.rpartition(" rows, ")[2]
+    lines.append(f"- {rule}: {sizes[0]} rows to train on, {sizes[1]} to select on, {sizes[2]} to "
+                 f"be judged on")  # fmt: skip
+    return "\n".join(lines)
+
+
+def to_fit(prepared: Prepared, data: Data) -> str:
+    """The same of data that are not split: ``prepared.data()``."""
+    form = forms.read(data)
+    lines = _described(prepared, Schema.infer(form), len(form))
+    return "\n".join(lines + [f"- {remark}" for remark in prepared.remarks()])
+
+
+def _described(prepared: Prepared, schema: Schema, n: int) -> list[str]:
     lines = []
     if prepared.columns:
         used = sum(c.is_used for c in prepared.columns)
         lines.append(
-            f"{prepared.content.path}: {sum(sizes)} rows, {len(prepared.columns)} columns, "
-            f"{used} in use"
+            f"{prepared.content.path}: {n} rows, {len(prepared.columns)} columns, {used} in use"
         )
         lines += _table(prepared, schema)
     else:
         shape = " x ".join(map(str, schema.event_shape))
         what = "images" if schema.layout == "image" else "strings, longest"
         codes = int(schema.cards.max())
-        lines.append(f"{prepared.content.path}: {sum(sizes)} {what} {shape}, {codes} values each")
-    lines += [f"- {remark}" for remark in dataset.remarks]
-    rule = dataset.source.rpartition(" rows, ")[2]
-    lines.append(f"- {rule}: {sizes[0]} rows to train on, {sizes[1]} to select on, {sizes[2]} to "
-                 f"be judged on")  # fmt: skip
-    return "\n".join(lines)
+        lines.append(f"{prepared.content.path}: {n} {what} {shape}, {codes} values each")
+    return lines
 
 
 def _table(prepared: Prepared, schema: Schema) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from genzoo.space import advice, infer, strings
 from genzoo.space.forms.form import Form, depth
 from genzoo.space.infer import Found
-from genzoo.space.variable import MISSING, Variable
+from genzoo.space.variable import KNOW_MORE, MISSING, Variable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,14 +120,15 @@ class Strings(Form):
             if len(text) > schema.D or (not open_end and len(text) != schema.D):
                 bound = "at most" if open_end else "exactly"
                 raise ValueError(
-                    f"{self.name}: expected {bound} {schema.D} characters; row {i} has {len(text)}"
+                    f"{self.name}: expected {bound} {schema.D} characters; row {i} has {len(text)} "
+                    f"({KNOW_MORE})"
                 )
             try:
                 rows[i, : len(text)] = [codes[s] for s in text]
             except KeyError as error:
                 raise ValueError(
                     f"{self.name}: row {i} has the character {error.args[0]!r}, which is not in "
-                    f"the alphabet of {len(codes)}: {''.join(codes)[:80]!r}"
+                    f"the alphabet of {len(codes)}: {''.join(codes)[:80]!r} ({KNOW_MORE})"
                 ) from None
         return rows, np.broadcast_to(False, rows.shape)
 
