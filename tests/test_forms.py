@@ -168,7 +168,9 @@ def test_pixels_of_different_levels_are_read_each_by_its_own():
 
 
 def test_a_key_that_no_form_has_is_refused():
-    with pytest.raises(ValueError, match="form: expected one of frame, polars, arrow, rows, data; got 'csv'"):
+    with pytest.raises(
+        ValueError, match="form: expected one of frame, polars, arrow, rows, data; got 'csv'"
+    ):
         forms.named("csv", Schema.infer(FRAME))
 
 
