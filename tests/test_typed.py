@@ -161,6 +161,22 @@ def test_every_dtype_goes_through_a_model(name, tmp_path):
         assert len(labels) == N
 
 
+@pytest.mark.parametrize(
+    ("column", "dtype"),
+    [
+        (objects(pd.Period("2020-01", "M"), pd.Period("2020-03", "M"), None), "period[M]"),
+        (objects(pd.Interval(0, 1), pd.Interval(1, 2)), "interval[int64, right]"),
+        (pd.Series(["a", None] * 30, dtype=arrow(pa.string_view())), "large_string[pyarrow]"),
+    ],
+)
+def test_what_comes_back_in_the_type_that_its_values_have(column, dtype):
+    frame = pd.DataFrame({"v": column})
+    schema = Schema.infer(frame)
+    back = schema.decode(schema.encode(frame))["v"]
+    assert str(back.dtype) == dtype
+    assert back.dropna().tolist() == [v for v in column.tolist() if not pd.isna(v)]
+
+
 def test_sparse_columns_come_back_dense():
     frame = pd.DataFrame({"v": pd.arrays.SparseArray([0, 1.5, np.nan] * 20)})
     schema = Schema.infer(frame)

@@ -244,7 +244,8 @@ def _kept(given: Any, column: pd.Series) -> str:
     if isinstance(given, pd.CategoricalDtype):
         return dtypes.of_categories(given.categories)
     held = given == np.dtype(object) or isinstance(given, pd.SparseDtype)
-    return str(column.dtype if held else given)
+    name = str(column.dtype if held else given)
+    return name.replace("string_view[", "large_string[")  # which Arrow can't do much with yet
 
 
 def _of_categories(

@@ -74,7 +74,8 @@ def _of_arrow(column: pd.Series, where: str) -> pd.Series:
         return column
     if pa.types.is_integer(arrow) or pa.types.is_string(arrow) or pa.types.is_large_string(arrow):
         return column
-    return _of_objects(column.astype(object), where)
+    values = pd.Series(pa.array(column).to_pylist(), dtype=object)
+    return _of_objects(values.set_axis(column.index).rename(column.name), where)
 
 
 def _of_objects(column: pd.Series, where: str) -> pd.Series:
@@ -83,8 +84,11 @@ def _of_objects(column: pd.Series, where: str) -> pd.Series:
     hole = column.isna()
     present = column[~hole]
     # the kinds that need no look at each value
-    if pd.api.types.infer_dtype(present, skipna=False) in ("string", "empty"):
+    kind = pd.api.types.infer_dtype(present, skipna=False)
+    if kind in ("string", "empty"):
         return column
+    if kind in ("period", "interval"):
+        return _with_holes(pd.Series(pd.array(present.tolist())), hole, column)
     values = [_plain(value, where) for value in present.tolist()]
     types = {type(value) for value in values}
     if types <= {bool, int, float, str} and types & {int, float}:
