@@ -121,8 +121,9 @@ class GenerativeModel(Parametrised, abc.ABC):
 
         Args:
             data: a ``Dataset`` (trains on ``train``, selects on the complete rows of ``valid``,
-                never reads ``test``), a DataFrame, an integer array of codes (n, D), a list of str,
-                or uint8 images (n, H, W) or (n, C, H, W).
+                never reads ``test``), a DataFrame of pandas or polars, an Arrow table, an integer
+                array of codes (n, D), a list of str, or uint8 images (n, H, W), (n, C, H, W) or
+                (n, H, W, C).
             y: ignored; scikit-learn passes it.
             schema: what the codes mean; inferred from the data where None.
             valid: data to select on, in any of these forms. Where None, families that select
@@ -165,8 +166,9 @@ class GenerativeModel(Parametrised, abc.ABC):
             order = numpy_rng(seed, "hold out").permutation(len(form))
             n_valid = max(1, round(HOLD_OUT * len(form)))
             train, chosen = np.sort(order[n_valid:]), np.sort(order[:n_valid])
-        schema = schema or Schema.infer(form, train=train)
-        rows = self._rows_to_fit(schema, form)
+        given, schema = schema, schema or Schema.infer(form, train=train)
+        # beyond the range of a schema that came from them lie only rows that are held out
+        rows = self._rows_to_fit(schema, form, warn=given is not None)
         held_out = rows[chosen] if self.selects else None
         if valid is not None:
             held_out = self._rows_to_fit(schema, forms.read(valid, "valid"))
@@ -184,7 +186,7 @@ class GenerativeModel(Parametrised, abc.ABC):
             seed: the same seed draws the same rows.
 
         Returns:
-            A DataFrame, a list of str or images, as was fitted; rows of codes (n, D) where a
+            A table, a list of str or images, as was fitted; rows of codes (n, D) where a
             ``Dataset`` or codes were fitted.
 
         Raises:
@@ -202,10 +204,10 @@ class GenerativeModel(Parametrised, abc.ABC):
             raise ValueError(f"n: expected a positive integer; got {n!r}")
         n, home = int(n), forms.named(self._form, self.schema_)
         if given is None:
-            return home.decode(self.schema_, self._drawn(n, None, seed), seed=seed)
+            return home.handed(home.decode(self.schema_, self._drawn(n, None, seed), seed=seed))
         form = forms.read_given(given, self.schema_.event_shape)
         rows = self._filled(self._known(form, n), seed)
-        return form.kept_in(home.decode(self.schema_, rows, seed=seed))
+        return home.handed(form.kept_in(home.decode(self.schema_, rows, seed=seed)))
 
     def log_prob(self, data: Data, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.
@@ -353,9 +355,10 @@ class GenerativeModel(Parametrised, abc.ABC):
 
     # ---------------------------------------------------------------- below the public methods
 
-    def _rows_to_fit(self, schema: Schema, form: Form) -> np.ndarray:
-        """Rows to fit on: complete, or with holes where the family can take them."""
-        rows = schema.encode(form)
+    def _rows_to_fit(self, schema: Schema, form: Form, *, warn: bool = True) -> np.ndarray:
+        """Rows to fit on: complete, or with holes where the family can take them; with a warning of
+        numbers beyond the range, or without."""
+        rows = schema.encode(form) if warn else schema.encode_quietly(form)
         if not self.fits_missing:
             family = type(self).__name__
             settled = strings.settled(rows, schema.end)

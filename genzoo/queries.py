@@ -18,6 +18,7 @@ from genzoo.seeding import check_seed
 from genzoo.space import forms
 from genzoo.space.forms import Data
 from genzoo.space.schema import Schema
+from genzoo.space.variable import plain
 
 
 def impute(model: GenerativeModel, data: Data, *, seed: int = 0) -> Any:
@@ -84,7 +85,7 @@ def classify(
     >>> genzoo.classify(model, pd.DataFrame({"age": [30, 61]}), "city").tolist()
     ['R', 'O']
     """
-    schema, seed = _schema_of(model, "classify"), check_seed(seed)
+    schema, seed, target = _schema_of(model, "classify"), check_seed(seed), plain(target)
     if not isinstance(target, (str, int)) or target not in schema.names:
         names = ", ".join(map(str, schema.names))
         raise ValueError(f"target: expected a variable of the model ({names}); got {target!r}")

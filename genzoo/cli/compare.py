@@ -112,9 +112,9 @@ def compare(
         if len(names) != 1:
             raise ValueError(f"--save-best: expected one data set; got {len(names) or 'a profile'}")
     if files:
-        shown = [_show_file(file, options) for file in files]
+        out = Path("runs") / (profile or own.name_of(files[0])) if out is None else out
+        shown = [_show_file(file, options, out) for file in files]
         asked = [*(asked or []), *shown]
-        out = Path("runs") / (profile or shown[0].name) if out is None else out
         _write_schemas(shown, out)
         if only_schema:
             return
@@ -178,12 +178,26 @@ def _names(files: list[str], keys: list[str]) -> list[str]:
     return list(found)
 
 
-def _show_file(file: str, options: dict[str, Any]) -> own.OwnDataset:
-    """Read a file of the user's own and show what its columns are taken for."""
+def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
+    """Read a file of the user's own and show what its columns are taken for.
+
+    Raises:
+        ValueError: where it can't be used as it is; with the schema file to correct, if it has one.
+    """
     if file in DATASETS and not Path(file).exists():
         raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
     prepared = own.prepare(file, **options)
-    data = own.split_of(prepared)
+    try:
+        data = own.split_of(prepared)
+    except ValueError as error:
+        check_place(out, "--out")
+        proposal = prepared.write_proposal(out)
+        if proposal is None:
+            raise
+        raise ValueError(
+            f"{error}\n{proposal} says how each column would be treated, and leaves out those that "
+            f"can't be used: edit it and give it with --schema"
+        ) from None
     typer.echo(as_text(prepared, data))
     return data
 

@@ -128,7 +128,7 @@ def sample(
         # text with line breaks of its own needs a sign between two samples
         typer.echo(("\n----\n" if any("\n" in text for text in lines) else "\n").join(lines))
         return
-    columns, frame = _columns_of(folder), drawn.table(model.schema_.names)
+    columns, frame = _columns_of(folder), drawn.table(model.schema_)
     if columns is not None:
         frame = own.untreat(columns, frame)
     if out is None:

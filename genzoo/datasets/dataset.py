@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -200,7 +199,7 @@ class Dataset:
 
         Args:
             data: a DataFrame (a NaN becomes the mark of a missing value), an integer array of codes
-                (n, D), a list of str, or uint8 images (n, H, W) or (n, C, H, W).
+                (n, D), a list of str, or uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C).
             name: what to call it.
             label: the column (for codes: its index) that holds the class of each row. It becomes
                 the last variable, nominal, and the split is stratified by it; every class has a
@@ -311,10 +310,8 @@ def split_form(
 def coded_parts(schema: Schema, data: Data, index: Index) -> tuple[Parts, dict[str, int]]:
     """The complete rows of each part, and how many of its numbers have another's code."""
     form = forms.read(data)
-    with warnings.catch_warnings():
-        # counted below, for each part
-        warnings.filterwarnings("ignore", "data: .* beyond the schema's range", UserWarning)
-        rows = schema.check_rows(schema.encode(form), name="data")
+    # those beyond the range are counted below, for each part
+    rows = schema.check_rows(schema.encode_quietly(form), name="data")
     off = in_parts(form.off_grid(schema), index)._asdict()
     return in_parts(rows, index), {part: int(found.sum()) for part, found in off.items()}
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.space import times
-from genzoo.space.variable import MISSING, OBJECTS, Variable, grid_points
+from genzoo.space import dtypes, times
+from genzoo.space.typed import PLAIN_NUMBER, TOO_LARGE, typed
+from genzoo.space.variable import LARGEST_INTEGER as LARGEST_INTEGER
+from genzoo.space.variable import LARGEST_NUMBER, MISSING, Variable, grid_points
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LARGEST_INTEGER = 2**53
 
 
 def encode(
@@ -33,6 +34,7 @@ def encode(
     >>> encode(sizes, pd.Series(["M", None, "S"]), "column 'size'")[0]
     array([1, 2, 0])
     """
+    column = typed(column, where)
     hole = column.isna().to_numpy()
     codes = np.full(len(column), variable.n_values if variable.missing and not given else MISSING)
     moved = np.zeros(len(column), dtype=bool)
@@ -40,12 +42,7 @@ def encode(
     if len(present) == 0:
         return codes, moved
     if variable.is_numeric:
-        numbers = (
-            as_floats(present, where)
-            if variable.quantity == "number"
-            else times.encode(variable, present, where)
-        )
-        codes[~hole], moved[~hole] = variable.codes_of(numbers)
+        codes[~hole], moved[~hole] = variable.codes_of(numbers_of(variable, present, where))
     elif variable.categories is None:
         values = as_floats(present, where)
         wrong = (values != np.rint(values)) | (values < 0) | (values >= variable.n_values)
@@ -56,14 +53,37 @@ def encode(
         codes[~hole] = values.astype(np.int64)
     else:
         look_up = {v: c for c, v in enumerate(variable.categories)}
-        found = np.array([look_up.get(v, MISSING) for v in present.tolist()], dtype=np.int64)
+        rest = MISSING if variable.other is None else look_up[variable.other]
+        wanted = present.tolist()
+        if dtypes.as_text(variable.dtype):
+            wanted = [dtypes.text_of(v) for v in wanted]
+        # 7 means "7" where that is a category
+        found = np.array(
+            [look_up.get(v, look_up.get(str(v), rest)) for v in wanted], dtype=np.int64
+        )
         if (found == MISSING).any():
-            value = present.tolist()[int(np.argmax(found == MISSING))]
+            value = wanted[int(np.argmax(found == MISSING))]
             raise ValueError(
                 f"{where}: expected one of {short(variable.categories)}; got {value!r}"
             )
         codes[~hole] = found
     return codes, moved
+
+
+def numbers_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:
+    """A column without holes as the numbers that a numeric variable counts.
+
+    Raises:
+        ValueError: beginning with ``where``, for what is none.
+
+    >>> import pandas as pd
+    >>> days = Variable("day", "ordinal", 9, offset=0, step=1, quantity="date", unit="day")
+    >>> numbers_of(days, pd.Series(pd.to_datetime(["1970-01-03"])), "column 'day'")
+    array([2.])
+    """
+    if variable.quantity == "number":
+        return as_floats(present, where)
+    return times.encode(variable, present, where)
 
 
 def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> pd.Series:
@@ -80,17 +100,30 @@ def decode(variable: Variable, codes: np.ndarray, rng: np.random.Generator) -> p
     inside = np.where(hole, 0, codes)
     if variable.is_numeric:
         column = _decode_numbers(variable, inside, rng)
-    elif variable.dtype == "category":
-        of = pd.CategoricalDtype(variable.categories, ordered=variable.kind == "ordinal")
-        column = pd.Series(pd.Categorical.from_codes(np.where(hole, -1, codes), dtype=of))
-    elif variable.categories:
-        values = [variable.categories[c] for c in inside]
-        column = pd.Series(values, dtype=object).astype(variable.dtype or object)
-    elif variable.categories is not None:  # nothing but the mark
-        dtype = object if variable.dtype in (None, *OBJECTS) else variable.dtype
-        return pd.Series([None] * len(codes), dtype=dtype)
+    elif variable.categories is not None:
+        return _decode_categories(variable, np.where(hole, -1, codes))
     else:
-        column = pd.Series(inside).astype(variable.dtype or "int64")
+        column = pd.Series(inside).astype(dtypes.named(variable.dtype or "int64"))
+    return _with_holes(column, hole) if hole.any() else column
+
+
+def _decode_categories(variable: Variable, codes: np.ndarray) -> pd.Series:
+    """The category of each code, a hole where it is -1."""
+    import pandas as pd
+
+    name, categories = variable.dtype or "object", variable.categories or ()
+    dtype, hole = dtypes.named(name), codes < 0
+    values = dtypes.values_of(name, categories) if dtypes.as_text(name) else list(categories)
+    if name.startswith("category"):
+        of = pd.CategoricalDtype(values, ordered=variable.kind == "ordinal")
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=of))
+    if name.startswith("dictionary"):
+        return pd.Series(dtypes.dictionary(dtype, codes, values))
+    if len(categories) == 0:
+        return pd.Series([None] * len(codes), dtype=dtype)
+    column = pd.Series([values[c] for c in np.maximum(codes, 0)], dtype=object)
+    if variable.other is None or isinstance(dtype, pd.StringDtype):
+        column = column.astype(dtype)
     return _with_holes(column, hole) if hole.any() else column
 
 
@@ -107,6 +140,9 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
     import pandas as pd
 
     if not pd.api.types.is_numeric_dtype(column.dtype):
+        texts = [v.strip() for v in column if isinstance(v, str)]
+        if len(texts) == len(column) and all(map(PLAIN_NUMBER.fullmatch, texts)):
+            column = pd.Series(texts).astype("float64")
         column = column.infer_objects()
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(f"{where}: expected numbers; got {column.iloc[0]!r} ({column.dtype})")
@@ -116,18 +152,56 @@ def as_floats(column: pd.Series, where: str) -> np.ndarray:
     if values.dtype.kind in "iu":
         far = (values >= LARGEST_INTEGER) | (values <= -LARGEST_INTEGER)
         if far.any():
-            raise ValueError(
-                f"{where}: expected integers below 2**53 in size, which float64 tells apart; "
-                f"got {values[far][0]} (an identifier? pass it as text)"
-            )
+            raise ValueError(TOO_LARGE.format(where=where, got=values[far][0]))
     if values.dtype in (np.float16, np.float32):
         # 0.1 as float32 is 0.10000000149 in float64; the digits that it was written with are meant
         unique, inverse = np.unique(values, return_inverse=True)
         values = np.array([float(str(v)) for v in unique])[inverse]
     values = values.astype(np.float64)
     if not np.isfinite(values).all():
-        raise ValueError(f"{where}: expected finite numbers; got infinity")
+        raise ValueError(
+            f"{where}: expected finite numbers; got infinity (as a hole: "
+            f".replace([np.inf, -np.inf], np.nan))"
+        )
     return values
+
+
+def kept_in(drawn: pd.Series, given: pd.Series, where: str) -> pd.Series:
+    """A drawn column (n,) with a given one's numbers and dates (n, with holes) exactly as they are,
+    not as some value of the same cell.
+
+    >>> import pandas as pd
+    >>> kept_in(pd.Series([1.5, 2.5]), pd.Series([1.25, None]), "given").tolist()
+    [1.25, 2.5]
+    """
+    import pandas as pd
+
+    given = typed(given, where)
+    hole, dtype = given.isna().to_numpy(), drawn.dtype
+    kind = times.kind_of(drawn)
+    if hole.all():
+        return drawn
+    if kind is not None:
+        values = drawn.astype(object)
+        values[~hole] = times.like(kind, given[~hole], where).astype(object)
+        return values.astype(dtype)
+    if not pd.api.types.is_numeric_dtype(dtype):  # one that was folded comes back as itself
+        values, own = drawn.astype(object), given.astype(object)
+        folded = ~hole & (own.map(str) != values.map(str)).to_numpy()
+        return values.mask(folded, own) if folded.any() else drawn
+    numbers = drawn.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    numbers[~hole] = as_floats(given[~hole], where)
+    if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "O":
+        return _decimals(numbers, dtype)
+    whole = dtype.kind in "iu"
+    fits = not whole or np.isnan(numbers) | ((numbers % 1 == 0) & _holds(dtype, numbers))
+    return pd.Series(numbers).astype(dtype if np.all(fits) else "float64")
+
+
+def _holds(dtype: Any, numbers: np.ndarray) -> np.ndarray:
+    """Whether an integer dtype, of NumPy or not, reaches each of some numbers."""
+    info = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    return (numbers >= info.min) & (numbers <= info.max)
 
 
 def short(names: Sequence[Any]) -> str:
@@ -153,9 +227,11 @@ def _decode_numbers(variable: Variable, codes: np.ndarray, rng: np.random.Genera
     values = variable.on_grid(codes) if on_grid else _draw_in_cells(variable, codes, rng)
     if variable.quantity != "number":
         return times.decode(variable, values)
-    if variable.dtype is None or not pd.api.types.is_numeric_dtype(variable.dtype):
+    dtype = None if variable.dtype is None else dtypes.named(variable.dtype)
+    if dtype is None or not pd.api.types.is_numeric_dtype(dtype):
         return pd.Series(values)
-    dtype = pd.api.types.pandas_dtype(variable.dtype)
+    if isinstance(dtype, pd.ArrowDtype) and dtype.kind == "O":
+        return _decimals(values, dtype)
     narrow = np.dtype(getattr(dtype, "numpy_dtype", dtype))
     if narrow.kind == "f":
         most = float(np.finfo(narrow).max)
@@ -171,6 +247,19 @@ def _decode_numbers(variable: Variable, codes: np.ndarray, rng: np.random.Genera
         cast = np.where(fits, cast, np.nextafter(cast, toward))
         fits = _read_back(variable, cast, codes)[1]
     return pd.Series(cast).astype(dtype) if fits.all() else pd.Series(values)
+
+
+def _decimals(values: np.ndarray, dtype: pd.ArrowDtype) -> pd.Series:
+    """Numbers in a decimal dtype of Arrow; float64 where its digits don't suffice."""
+    import pandas as pd
+    import pyarrow as pa
+
+    last = Decimal(1).scaleb(-dtype.pyarrow_dtype.scale)
+    try:
+        exact = [Decimal(repr(v)).quantize(last) for v in values.tolist()]
+        return pd.Series(exact, dtype=object).astype(dtype)
+    except (InvalidOperation, pa.ArrowInvalid):
+        return pd.Series(values)
 
 
 def _read_back(
@@ -191,15 +280,22 @@ def _draw_in_cells(variable: Variable, codes: np.ndarray, rng: np.random.Generat
     edges = np.asarray(variable.edges)
     low, high = edges[codes], edges[codes + 1]
     below_high = np.where(codes == variable.n_values - 1, high, np.nextafter(high, -np.inf))
+    single = np.nextafter(low, np.inf) >= high  # a cell of one value
     uniform = rng.random(len(codes))
     origin = edges[0] if variable.offset is None else variable.offset
     step = variable.step
-    whole = variable.dtype is not None and pd.api.types.is_integer_dtype(variable.dtype)
+    whole = variable.dtype is not None and pd.api.types.is_integer_dtype(
+        dtypes.named(variable.dtype)
+    )
     if whole and (step is None or step % 1 or origin % 1):
         origin, step = 0.0, 1.0
     if step is None:
-        return np.clip(low + uniform * (high - low), low, below_high)
-    first = np.ceil((low - origin) / step - 1e-9)
-    last = np.maximum(np.ceil((high - origin) / step - 1e-9) - 1, first)
-    index = first + np.floor(uniform * (last - first + 1))
-    return np.clip(grid_points(float(origin), step, index), low, below_high)
+        values = low + uniform * (high - low)
+        return np.where(single, low, np.clip(values, low, below_high))
+    with np.errstate(over="ignore"):  # only in a gap far out, where any number will do
+        starts, ends = ((e - origin) / step - 1e-9 for e in (low, high))
+        first = np.ceil(np.clip(starts, -LARGEST_NUMBER, LARGEST_NUMBER))
+        last = np.maximum(np.ceil(np.clip(ends, -LARGEST_NUMBER, LARGEST_NUMBER)) - 1, first)
+        index = first + np.floor(uniform * (last - first + 1))
+        values = np.clip(grid_points(float(origin), step, index), low, below_high)
+    return np.where(single, low, values)

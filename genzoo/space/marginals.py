@@ -17,6 +17,8 @@ and how, is chosen for each variable by the likelihood of its rows, each left ou
 Cells between quantiles of the training rows hold a few of these each, wherever they lie, so their
 counts say next to nothing. Their widths do: kernels spread by width, and so does the uniform
 distribution. (600 rows in 256 cells lose 0.16 nats to the truth by their counts, 0.02 by widths.)
+Widths are those of the logarithms where values spread over many orders of size. What lies beyond a
+gap (a fill value) is apart from the rest: its rows are counted, and no kernel reaches it.
 
 A missing mark is apart from the values. Two codes have a pseudo-count of 1, which one variable's
 rows can hardly better (on training folds of eight binary tables it was within 0.005 nats a row of
@@ -42,6 +44,10 @@ NEIGHBOURS = 20  # rows around a code that tell how many to expect in it: fewer 
 # Standard deviations of a count above those around it, and as many rows: fewer take chance for a
 # round number, more a round number for chance.
 STANDS_OUT = 3.0
+GAP = 10.0  # an empty cell as wide as so many times all others is a gap: no kernel reaches across
+# A cell as wide as so many times the median one: values spread over orders of size, and widths are
+# those of a logarithmic scale, below whose unit lies so large a part of the edges.
+ORDERS, SMALLEST_PART = 1e6, 0.05
 
 
 def smoothed(
@@ -70,8 +76,42 @@ def _of_values(counts: np.ndarray, variable: Variable | None, of_two: float) -> 
         return (counts + of_two) / (counts.sum() + of_two * len(counts))
     if variable is None or variable.kind == "nominal":
         return _nominal(counts)
-    widths = variable.log_widths()[: len(counts)]
-    return _ordinal(counts, np.exp(widths - widths.max()))
+    if variable.edges is None:
+        return _ordinal(counts, np.ones(len(counts)))
+    edges = np.asarray(variable.edges)
+    first, end = _together(counts, np.diff(edges))
+    widths = np.diff(edges[first : end + 1])
+    if variable.step is None and widths.max() > ORDERS * np.median(widths):
+        widths = _log_widths(edges[first : end + 1])
+    masses = (counts + 1 / len(counts)) / (counts.sum() + 1)
+    inner = counts[first:end]
+    few = len(inner) <= 2 or inner.sum() == 0
+    of_inner = masses[first:end] if few else _ordinal(inner, widths / widths.max())
+    others = masses[:first].sum() + masses[end:].sum()
+    masses[first:end] = (1 - others) * of_inner / of_inner.sum()
+    return masses
+
+
+def _together(counts: np.ndarray, widths: np.ndarray) -> tuple[int, int]:
+    """The first code and the end of those that lie together: beyond a gap that no row lies in, and
+    that is ``GAP`` times as wide as what rows lie in, stands what is apart from the rest."""
+    first, end = 0, len(counts)
+    while True:
+        at = first + int(np.argmax(widths[first:end]))
+        sides = [(first, at), (at + 1, end)]
+        rows = [counts[low:high].sum() for low, high in sides]
+        low, high = sides[int(rows[1] > rows[0])]
+        room = widths[low:high][counts[low:high] > 0].sum()
+        if counts[at] > 0 or not 0 < GAP * room < widths[at]:
+            return first, end
+        first, end = low, high
+
+
+def _log_widths(edges: np.ndarray) -> np.ndarray:
+    """Widths of cells on a scale that is logarithmic beyond a small unit."""
+    unit = np.quantile(np.abs(edges[edges != 0]), SMALLEST_PART)
+    widths = np.diff(np.arcsinh(edges / unit))
+    return np.maximum(widths, 1e-9 * widths.max())  # a cell of one value is no wider than float64
 
 
 def _nominal(counts: np.ndarray) -> np.ndarray:

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from genzoo.space import forms, strings
+from genzoo.space.forms.form import depth
 from genzoo.space.infer import Layout
 from genzoo.space.variable import MISSING, Variable, plain
 
@@ -51,6 +53,8 @@ class Schema:
             (H, W) or (C, H, W) for an image. Rows are in row-major order.
         end: for strings of different length, the code of END: rows hold END in every place after
             the first, and rows with another symbol after an END are not part of the space.
+        channels_last: whether images of ``event_shape`` (C, H, W) are given and come back as
+            (n, H, W, C); the order of the variables is (C, H, W) all the same.
 
     Raises:
         ValueError: if the parts contradict each other.
@@ -65,6 +69,7 @@ class Schema:
     layout: Layout
     event_shape: tuple[int, ...]
     end: int | None = None
+    channels_last: bool = False
 
     def __post_init__(self) -> None:
         for name, what, of in (
@@ -91,6 +96,13 @@ class Schema:
             raise ValueError(
                 f"event_shape: expected the product to be the number of variables, "
                 f"{len(self.variables)} (at least 1); got {self.event_shape}"
+            )
+        if not isinstance(self.channels_last, bool):
+            raise ValueError(f"channels_last: expected True or False; got {self.channels_last!r}")
+        if self.channels_last and (self.layout != "image" or len(self.event_shape) != 3):
+            raise ValueError(
+                f"channels_last: only an image (C, H, W) has channels; got a {self.layout} of "
+                f"{self.event_shape}"
             )
         if len(set(self.names)) != len(self.variables):
             twice = sorted({str(n) for n in self.names if self.names.count(n) > 1})
@@ -157,7 +169,7 @@ class Schema:
 
         Args:
             data: a DataFrame (raw values), an integer array (n, D) (codes), a list of str, or uint8
-                images (n, H, W) or (n, C, H, W).
+                images (n, H, W), (n, C, H, W) or (n, H, W, C).
             given: read the data as something to complete: a NaN is ``MISSING``, a string is a
                 prefix, a dict {column: value} or a DataFrame may leave out columns, and one row
                 may stand alone.
@@ -178,6 +190,42 @@ class Schema:
         rows = form.encode(self, given=given)
         return self.check_rows(rows, allow_missing=True, name=form.name)
 
+    def encode_quietly(self, data: Any) -> np.ndarray:
+        """``encode`` without a warning, for numbers beyond the range that are counted elsewhere.
+
+        >>> Schema.infer(np.array([[0, 1]])).encode_quietly(np.array([[1, -1]]))
+        array([[ 1, -1]])
+        """
+        form = forms.read(data)
+        return self.check_rows(form.coded(self)[0], allow_missing=True, name=form.name)
+
+    def out_of_range(self, data: Any) -> np.ndarray:
+        """How far the numbers of some data lie beyond what this schema knows.
+
+        ``encode`` gives such a number the end code, so that ``log_prob`` rates it as the largest
+        number known, however far it lies. To rank rows by how strange they are, put those that are
+        out of range first:
+
+            far = model.schema_.out_of_range(data).max(axis=1)
+            strangest_first = np.lexsort((model.log_prob(data).value, -far))
+
+        Args:
+            data: as in ``encode``.
+
+        Returns:
+            (n, D) float64: the distance from the range of each number as a multiple of that range;
+            0 for what lies within it, for holes, and for what is no number.
+
+        >>> import pandas as pd
+        >>> schema = Schema.infer(pd.DataFrame({"age": [20, 60], "city": ["Rome", "Oslo"]}))
+        >>> schema.out_of_range(pd.DataFrame({"age": [30, 100], "city": ["Rome", "Rome"]}))
+        array([[0., 0.],
+               [1., 0.]])
+        """
+        form = forms.read(data)
+        self.encode_quietly(form)  # are they of this space?
+        return form.out_of_range(self)
+
     def decode(self, rows: np.ndarray, *, seed: int = 0) -> pd.DataFrame | list[str] | np.ndarray:
         """Rows of codes as data: the inverse of ``encode``, ``encode(decode(rows)) == rows``.
 
@@ -194,12 +242,14 @@ class Schema:
         return forms.spoken_of(self).decode(self, rows, seed=seed)
 
     @classmethod
-    def infer(cls, data: Any, *, train: np.ndarray | None = None) -> Schema:
-        """The schema of some data.
+    def infer(cls, data: Any, *, train: np.ndarray | None = None, fold: bool = True) -> Schema:
+        """The schema of some data, with a UserWarning of what is strange about them.
 
         Args:
             data: as in ``encode``.
             train: indices of the training rows; cells' edges come from these rows alone.
+            fold: whether categories of a DataFrame that are rarer than 10 rows, or beyond the 255
+                most common, are folded into one where there are more than 50.
 
         Raises:
             ValueError: for empty or unreadable data.
@@ -207,7 +257,13 @@ class Schema:
         >>> Schema.infer(np.zeros((5, 28, 28), np.uint8)).event_shape
         (28, 28)
         """
-        return cls(*forms.read(data).infer(train))
+        form = forms.read(data)
+        if not fold and isinstance(form, forms.Frame):
+            form = replace(form, folds=False)
+        schema = cls(*form.infer(train))
+        for text in form.advice(schema):
+            warnings.warn(text, UserWarning, stacklevel=depth())
+        return schema
 
     def check_rows(
         self, rows: np.ndarray, *, allow_missing: bool = False, name: str = "data"
@@ -333,6 +389,8 @@ class Schema:
                 kinds.append(record)
             variables.append([variable.name, index[text]])
         own = {"layout": self.layout, "event_shape": list(self.event_shape), "end": self.end}
+        if self.channels_last:
+            own["channels_last"] = True
         return json.dumps({**own, "kinds": kinds, "variables": variables})
 
     @classmethod
@@ -345,6 +403,7 @@ class Schema:
         try:
             record = json.loads(text)
             variables = [Variable(n, **record["kinds"][k]) for n, k in record["variables"]]
-            return cls(tuple(variables), record["layout"], record["event_shape"], record["end"])
+            own = (record["layout"], record["event_shape"], record["end"])
+            return cls(tuple(variables), *own, record.get("channels_last", False))
         except (KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"schema: expected the JSON of a Schema; {error!r}") from error

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from genzoo.space.variable import OBJECTS, UNITS, Quantity, Unit, Variable, plain
+from genzoo.space.dtypes import OBJECTS, named
+from genzoo.space.variable import UNITS, Quantity, Unit, Variable, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,9 @@ def kind_of(column: pd.Series) -> Kind | None:
         return Kind("date", str(dtype))
     if str(dtype).startswith(("time32[", "time64[")):
         return Kind("time", str(dtype))
-    return _kind_of_objects({type(v) for v in column.dropna()}) if dtype.kind == "O" else None
+    if dtype != np.dtype(object):
+        return None
+    return _kind_of_objects({type(v) for v in column.dropna()})
 
 
 def _kind_of_objects(types: set[type]) -> Kind | None:
@@ -312,22 +315,22 @@ def decode(variable: Variable, counts: np.ndarray) -> pd.Series:
             (datetime.datetime.min + datetime.timedelta(0, 0, m)).time() for m in micros.tolist()
         ]
         column = pd.Series(times, dtype=object)
-        return column if dtype in (None, *OBJECTS) else column.astype(dtype)
+        return column if dtype is None or dtype in OBJECTS else column.astype(named(dtype))
     if variable.quantity == "duration":
         column = pd.Series(micros.astype("timedelta64[us]"))
     else:
         column = pd.Series(micros.astype("datetime64[us]"))
     if dtype == "datetime.date":
         return pd.Series(list(column.dt.date), dtype=object)
-    if dtype is None or dtype in OBJECTS:
+    if dtype is None:
         return column
     if dtype.startswith("period"):
-        return column.dt.to_period(pd.api.types.pandas_dtype(dtype).freq)
+        return column.dt.to_period(named(dtype).freq)
     zone = _zone(dtype)
     if zone is not None:
         column = column.dt.tz_localize("UTC").dt.tz_convert(zone)
     try:
-        return column.astype(dtype)
+        return column.astype(named(dtype))
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta):
         return column
 

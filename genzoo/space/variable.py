@@ -3,7 +3,6 @@ cells."""
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from decimal import Decimal
 from typing import Any, Literal, get_args
 
 import numpy as np
+
+from genzoo.space import dtypes
 
 MISSING = -1
 """The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
@@ -20,10 +21,9 @@ Quantity = Literal["number", "date", "duration", "time"]
 Unit = Literal["month", "day", "hour", "minute", "second", "millisecond", "microsecond"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 UNITS: tuple[Unit, ...] = get_args(Unit)
-OBJECTS = {"datetime.date": datetime.date, "datetime.time": datetime.time}
-"""Values that pandas keeps as objects, by the name that stands for their dtype."""
 
 MOST_DECIMALS = 12
+LARGEST_INTEGER = 2**53  # float64 tells smaller ones apart
 LARGEST_NUMBER = 1e300  # sums and differences of two such numbers don't overflow
 
 
@@ -37,13 +37,16 @@ class Variable:
         cardinality: the number of codes, the missing mark included; may be left out where
             ``categories`` or ``edges`` give it.
         categories: the values that the codes stand for.
+        other: the one of the categories that stands for every value which is not among them; None:
+            such a value is an error.
         offset, step: a numeric grid, ``value = offset + step * code``. With ``edges``, ``step`` is
-            the data's resolution and ``offset`` one value on that grid.
+            the data's resolution, numbers that stand apart from the rest aside, and ``offset`` one
+            value on that grid; without them, any number of a cell may be meant.
         edges: ascending bounds of numeric cells [e_i, e_i+1), the last one closed.
         missing: whether the last code is the mark of a missing value.
-        dtype: the column's pandas or NumPy dtype by name, or ``"datetime.date"`` or
-            ``"datetime.time"`` for columns of these. ``Schema.decode`` restores it, unless some
-            code stands for no value of it.
+        dtype: the column's pandas or NumPy dtype by name (``space/dtypes.py`` says which there are
+            beside theirs). ``Schema.decode`` restores it, unless some code stands for no value of
+            it.
         quantity: what its numbers are: ``"number"``; ``"date"``, a count of ``unit`` since
             1970-01-01 00:00 (of UTC where ``dtype`` has a time zone); ``"duration"``, a length in
             ``unit``; ``"time"``, a count of ``unit`` since midnight.
@@ -71,6 +74,7 @@ class Variable:
     dtype: str | None = None
     quantity: Quantity = "number"
     unit: Unit | None = None
+    other: str | int | float | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -97,6 +101,8 @@ class Variable:
         return ValueError(f"variable {self.name!r}: {part}: {message}")
 
     def _check_categories(self) -> None:
+        if self.other is not None and self.other not in (self.categories or ()):
+            raise self._error("other", f"expected one of the categories; got {self.other!r}")
         if self.categories is None:
             return
         for value in self.categories:
@@ -162,38 +168,29 @@ class Variable:
                 "cardinality", f"expected {counted} from its categories or edges; got {card}"
             )
         if self.step is not None:
-            ends = self.edges or (self.offset or 0.0,)
-            last = ends[-1] if self.edges else ends[0] + self.step * (self.n_values - 1)
-            largest = max(abs(ends[0]), abs(last))
-            if not _is_number(last) or self.step < np.spacing(np.nextafter(largest, 0)):
-                raise self._error(
-                    "step", f"expected a grid that float64 holds; got {self.step!r} up to {last!r}"
-                )
+            first = self.offset or 0.0
+            ends = np.abs(self.edges or (first, first + self.step * (self.n_values - 1)))
+            # of cells, one at least: far out, where values stand alone, a step means nothing
+            largest = float(np.maximum(ends[:-1], ends[1:]).min())
+            if not _is_number(largest) or self.step < np.spacing(np.nextafter(largest, 0)):
+                expected = "expected a grid that float64 holds"
+                raise self._error("step", f"{expected}; got {self.step!r} up to {largest!r}")
 
     def _check_dtype(self) -> None:
         if self.dtype is None:
             return
         if not isinstance(self.dtype, str):
             raise self._error("dtype", f"expected its name, a str; got {self.dtype!r}")
-        if self.dtype == "category":
-            if self.categories is None:
-                raise self._error("dtype", '"category" expects categories; got none')
-            return
-        if self.dtype in OBJECTS:
-            return
+        if self.dtype.startswith("category") and self.categories is None:
+            raise self._error("dtype", f'"{self.dtype}" expects categories; got none')
         try:
-            np.dtype(self.dtype)
-        except TypeError:
-            from pandas.api.types import pandas_dtype
-
-            try:
-                pandas_dtype(self.dtype)
-            except ImportError:
-                pass  # known, and only decoding needs the library behind it
-            except TypeError:
-                raise self._error(
-                    "dtype", f"expected the name of a pandas or NumPy dtype; got {self.dtype!r}"
-                ) from None
+            dtypes.named(self.dtype)
+        except ImportError:
+            pass  # known, and only decoding needs the library behind it
+        except (TypeError, ValueError):
+            raise self._error(
+                "dtype", f"expected the name of a pandas or NumPy dtype; got {self.dtype!r}"
+            ) from None
 
     @property
     def n_values(self) -> int:
@@ -240,6 +237,31 @@ class Variable:
         array([0.3])
         """
         return grid_points(self.offset or 0.0, self.step or 1.0, index)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The least and the largest number of a numeric variable's range.
+
+        >>> Variable("v", "ordinal", 3, offset=0, step=0.5).ends
+        (0.0, 1.0)
+        """
+        if self.edges is not None:
+            return self.edges[0], self.edges[-1]
+        first, last = self.on_grid(np.array([0, self.n_values - 1])).tolist()
+        return first, last
+
+    def beyond(self, values: np.ndarray) -> np.ndarray:
+        """How far numbers of any shape lie beyond a numeric variable's range, as a multiple of it:
+        0 within and for NaN. Of a single grid point the range is the step.
+
+        >>> Variable("v", "ordinal", 3, offset=0, step=0.5).beyond(np.array([-3.0, 0.6, 1.5]))
+        array([3. , 0. , 0.5])
+        """
+        low, high = self.ends
+        far = np.nan_to_num(np.maximum(low - values, values - high), nan=0.0)
+        far = np.where(far > 1e-6 * (self.step or 0.0), far, 0.0)
+        with np.errstate(over="ignore"):
+            return far / (high - low or self.step or 1.0)
 
     def codes_of(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A numeric variable's codes of finite numbers of any shape, and which were moved to get

@@ -65,17 +65,6 @@ def test_every_form_of_a_table_gives_the_same_rows(people):
     assert any("separated by ';'" in r for r in own.load(paths[1]).remarks)
 
 
-def test_parquet_without_its_library_says_what_to_install(people, monkeypatch):
-    def absent(path):
-        raise ImportError("no engine")
-
-    path = people.with_suffix(".parquet")
-    path.write_bytes(b"PAR1")
-    monkeypatch.setattr(pd, "read_parquet", absent)
-    with pytest.raises(ValueError, match="pip install 'genzoo\\[parquet\\]'"):
-        own.load(path)
-
-
 def test_typed_values_keep_their_types(rng, tmp_path):
     rows = [
         {"n": int(i), "ok": bool(i % 2), "code": f"{i % 3:02d}", "x": None if i == 4 else i / 4}
@@ -188,12 +177,13 @@ def test_dates_become_counts_and_come_back(rng, tmp_path, form, unit):
     path = table(tmp_path / "a.csv", when=dates.strftime(form), kind=rng.choice(["a", "b"], 80))
     prepared = own.prepare(path)
     column = prepared.columns[0]
-    assert (column.treat, column.unit, column.format) == ("date", unit, form)
+    assert (column.treat, column.format) == ("time" if form == "%H:%M" else "date", form)
     treated = prepared.data()
-    assert treated.when.min() == 0
     back = own.untreat(prepared.columns, treated)
     assert (back.when == prepared.content.data.when).all()
     data = own.load(path)
+    variable = data.schema.variables[0]
+    assert (variable.quantity, variable.unit) == (column.treat, unit)
     drawn = own.untreat(prepared.columns, data.schema.decode(data.test))
     assert pd.to_datetime(drawn.when, format=form).notna().all()
 
@@ -523,7 +513,6 @@ def test_strings_have_no_columns(tmp_path):
         ("a.csv", b"a,b\n" + b"1,inf\n2,3\n" * 9, "column 'b': expected finite numbers"),
         ("a.parquet", b"PAR1 not really", "no .parquet file|needs pyarrow"),
         ("a.jsonl", b'{"a": 1}\n[2]\n', "line 2: expected a JSON object; got list"),
-        ("a.jsonl", b'{"a": 1}\n{"a": {"b": 2}}\n', "line 2: 'a': .* nested value"),
         ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2: expected one JSON object a line"),
         ("a.txt", b"x" * 2000, "at most 1024 characters"),
         ("a.xyz", b"1", "expected .csv, .tsv"),

@@ -12,9 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     import pandas as pd
 
-HOLE_MARKS = ("?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None")
-Treatment = Literal["number", "nominal", "ordinal", "date", "leave out"]
+HOLE_MARKS = (
+    "?", "NA", "N/A", "n/a", "N.A.", "n.a.", "#N/A", "#NA", "NaN", "nan", "NaT", "NULL", "null",
+    "None", "\\N", "<NA>", "(null)", "<null>", "[NULL]", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?",
+    "#NUM!", "#NULL!", "#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#VALEUR!", "#SPILL!", "#CALC!",
+)  # fmt: skip
+Treatment = Literal["number", "nominal", "ordinal", "date", "time", "duration", "leave out"]
 TREATMENTS: tuple[Treatment, ...] = get_args(Treatment)
+NEGATIVES = ("-1", "\u22121", "(1)", "1-")
+CLOCK = ("date", "time", "duration")  # treatments that have a format
+SPECIAL_FORMATS = (
+    "unix seconds", "unix milliseconds", "unix microseconds", "excel days", "/Date(ms)/",
+    "ISO8601", "words",
+)  # fmt: skip
 UNITS = ("day", "hour", "minute", "second", "millisecond", "microsecond")
 FORMAT = "genzoo columns 1"
 MARK = ' "unedited": "'  # before the hash of the text above it, by which edits are noticed
@@ -28,16 +38,20 @@ class Column:
         name: as in the header.
         treat: one of ``TREATMENTS``.
         reason: why, where it is left out.
-        holes: texts that are read as holes, beside blank entries.
+        holes: entries that are read as holes, beside blank ones.
         categories: nominal and ordinal: the values, in order; all that occur where None.
         other: the category that stands for all values that are not listed; None: they are errors.
         decimal, thousands: the signs in numbers.
-        prefix, suffix: what stands before and after each number: a currency, a percent sign.
-        format: how dates are written (as for ``strptime``); None where they come as dates.
-        unit: what dates are counted in: ``"month"`` or one of ``UNITS``; found where None.
-        first: the date from which they are counted; the earliest where None.
+        prefix, suffix: what stands before and after numbers: a currency, a unit, a percent sign.
+        negative: how negative numbers are written: one of ``NEGATIVES``.
+        format: how dates, times and durations are written (as for ``strptime``, several with
+            ``|`` between, or one of ``SPECIAL_FORMATS``); None where they come as such.
+        unit: what dates, times and durations are counted in: ``"month"`` or one of ``UNITS``;
+            the coarsest that loses nothing where None.
         whole: whether the numbers are integers; found where None.
         remarks: what the reader should know; not read back from a schema file.
+        problem: why the file can't be used before someone has decided what to do with this column;
+            not written to a schema file.
     """
 
     name: str
@@ -50,11 +64,12 @@ class Column:
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
+    negative: str = "-1"
     format: str | None = None
     unit: str | None = None
-    first: str | None = None
     whole: bool | None = None
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    problem: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         def wrong(part: str, expected: str) -> ValueError:
@@ -85,14 +100,20 @@ class Column:
             raise wrong("thousands", """"", ".", ",", " " or "'" """.strip())
         if self.thousands == self.decimal:
             raise wrong("thousands", "another sign than that of decimals")
+        if self.negative not in NEGATIVES:
+            raise wrong("negative", f"one of {', '.join(NEGATIVES)}")
         if self.unit not in (None, "month", *UNITS):
             raise wrong("unit", f"one of month, {', '.join(UNITS)}")
         for part in ("prefix", "suffix"):
             if not isinstance(getattr(self, part), str):
                 raise wrong(part, "text")
-        for part in ("reason", "format", "first", "other"):
+        for part in ("reason", "format", "other"):
             if not isinstance(getattr(self, part), (str, type(None))):
                 raise wrong(part, "text")
+        for one in (self.format or "%").split("|"):
+            if "%" not in one and one not in SPECIAL_FORMATS:
+                codes = 'signs as for strptime ("%d.%m.%Y %H:%M")'
+                raise wrong("format", f"{codes} or one of {', '.join(SPECIAL_FORMATS)}")
 
     @property
     def is_used(self) -> bool:
@@ -100,7 +121,19 @@ class Column:
 
     def holes_in(self, values: pd.Series) -> pd.Series:
         """(n,) bool: the entries that are blank or read as holes."""
-        return values.isna() | values.isin(self.holes)
+        import pandas as pd
+
+        blank = values.isna()
+        if not self.holes:
+            return blank
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            marks = pd.to_numeric(pd.Series(self.holes, dtype=object), errors="coerce")
+            return blank | values.isin(marks.dropna())
+        if pd.api.types.is_datetime64_any_dtype(values.dtype):
+            dates = pd.to_datetime(pd.Series(map(str, self.holes)), errors="coerce", utc=True)
+            moments = values.dt.tz_localize("UTC") if values.dt.tz is None else values
+            return blank | moments.isin(dates.dropna())
+        return blank | values.isin((*self.holes, *map(str, self.holes)))
 
     def in_words(self) -> str:
         """The treatment as a table shows it."""
@@ -109,8 +142,8 @@ class Column:
             if n == 0:
                 return "nothing but holes"
             return f"{self.treat}, {n} value{'' if n == 1 else 's'}"
-        if self.treat == "date":
-            return f"date, in {self.unit or 'unit'}s"
+        if self.treat in CLOCK:
+            return self.treat + (f", in {self.unit}s" if self.unit else "")
         if self.treat == "number":
             return "number, whole" if self.whole else "number"
         return "LEFT OUT"
@@ -119,13 +152,19 @@ class Column:
 # -------------------------------------------------------------------------------- as a file
 
 
+DEFAULT = Column("", "number")
+KEYS = tuple(f.name for f in fields(Column) if f.name != "problem")
+FORMER_KEYS = ("first",)  # in files of earlier versions: the date from which others were counted
+
+
 def to_json(columns: Sequence[Column], path: str) -> str:
     """The text of a schema file, one column a line, without what is at its default."""
     lines = []
     for column in columns:
-        # name and treat have no default
-        record = {f.name: getattr(column, f.name) for f in fields(column)}
-        record = {f.name: record[f.name] for f in fields(column) if record[f.name] != f.default}
+        record = {f.name: getattr(column, f.name) for f in fields(column) if f.name in KEYS}
+        record = {
+            k: v for k, v in record.items() if v != getattr(DEFAULT, k) or k in ("name", "treat")
+        }
         lines.append("  " + json.dumps(record, ensure_ascii=False))
     head = f'{{"format": {json.dumps(FORMAT)},\n "file": {json.dumps(path, ensure_ascii=False)},\n'
     body = ' "columns": [\n' + ",\n".join(lines) + "\n ],\n"
@@ -164,20 +203,20 @@ def from_json(text: str, where: str) -> list[Column]:
     columns = record.get("columns")
     if not isinstance(columns, list) or not columns:
         raise ValueError(f'{where}: expected a list under "columns"; got {columns!r}')
-    known = [f.name for f in fields(Column)]
     found = []
     for entry in columns:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise ValueError(f'{where}: expected columns with "name" and "treat"; got {entry!r}')
-        strange = [key for key in entry if key not in known]
+        strange = [key for key in entry if key not in (*KEYS, *FORMER_KEYS)]
         if strange or "treat" not in entry:
             got = f"unknown {strange[0]!r}" if strange else 'no "treat"'
             raise ValueError(
-                f"{where}: column {entry['name']!r}: expected parts out of {', '.join(known)}; "
+                f"{where}: column {entry['name']!r}: expected parts out of {', '.join(KEYS)}; "
                 f"got {got}"
             )
         try:
-            found.append(Column(**{k: v for k, v in entry.items() if k != "remarks"}))
+            read = {k: v for k, v in entry.items() if k in KEYS and k != "remarks"}
+            found.append(Column(**read))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
     names = [c.name for c in found]

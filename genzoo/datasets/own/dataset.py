@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset, Index, split_form
-from genzoo.datasets.own.columns import Column, is_as_written, read_schema, to_json
+from genzoo.datasets.own.columns import CLOCK, Column, is_as_written, read_schema, to_json
 from genzoo.datasets.own.read import GZIP, Content, read
 from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_FILES = "schema_*.json"  # what ``OwnDataset.write_schema`` writes into a run's folder
+MOST_PROBLEMS = 5  # more are counted, not shown
 SPLIT_COLUMNS = ("group", "time", "stratify")
 
 
@@ -54,7 +55,7 @@ class OwnDataset(Dataset):
         """
         if self.schema_file is None:
             return None
-        path = folder / SCHEMA_FILES.replace("*", self.name)
+        path = _schema_path(self.name, folder)
         given = self.options.get("schema")
         if given is not None and Path(given).resolve() == path.resolve():
             return None
@@ -77,13 +78,25 @@ class OwnDataset(Dataset):
         return path
 
 
+def _schema_path(name: str, folder: Path) -> Path:
+    return folder / SCHEMA_FILES.replace("*", name)
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """A path that was read, and how its columns are to be treated: nothing is split yet."""
+    """A path that was read, and how its columns are to be treated: nothing is split yet.
+
+    Attributes:
+        content: what the path holds.
+        columns: how its columns are treated; none of strings and images.
+        options: as given; see ``load``.
+        order: how the column that ``time`` names is read, whether or not it is left out.
+    """
 
     content: Content
     columns: tuple[Column, ...]
     options: dict[str, Any]
+    order: Column | None = None
 
     @property
     def name(self) -> str:
@@ -105,9 +118,18 @@ class Prepared:
         return found
 
     def data(self) -> Any:
-        """The treated data: a DataFrame of the columns in use, strings or images."""
+        """The treated data: a DataFrame of the columns in use, strings or images.
+
+        Raises:
+            ValueError: naming each column that can't be used before someone decides about it.
+        """
         if not self.columns:
             return self.content.data
+        problems = [f"column {c.name!r}: {c.problem}" for c in self.columns if c.problem]
+        if problems:
+            more = len(problems) - MOST_PROBLEMS
+            shown = "; ".join(problems[:MOST_PROBLEMS])
+            raise ValueError(shown + (f"; and {more} more columns" if more > 0 else ""))
         if not any(c.is_used for c in self.columns):
             reasons = "; ".join(f"{c.name}: {c.reason}" for c in self.columns[:5])
             raise ValueError(
@@ -115,6 +137,29 @@ class Prepared:
                 f"with --keep or a schema file"
             )
         return treat(self.columns, self.content.data)
+
+    def write_proposal(self, folder: Path) -> Path | None:
+        """Write a schema file to correct where the data can't be used as they are: what can't be
+        used is left out in it, with the reason. Its path; None where one lies there that was edited
+        or is the one that was read."""
+        path = _schema_path(self.name, folder)
+        edited = path.exists() and not is_as_written(path)
+        if not self.columns or edited or "schema" in self.options:
+            return None
+        columns = [self._usable(column) for column in self.columns]
+        write_atomically(path, to_json(columns, str(self.content.path)).encode())
+        return path
+
+    def _usable(self, column: Column) -> Column:
+        """The column, left out where no schema can be inferred of its values."""
+        if not column.is_used:
+            return column
+        try:
+            data = treat([column], self.content.data[[column.name]])
+            forms.read(data, "data").infer()
+        except ValueError as error:
+            return dataclasses.replace(column, treat="leave out", reason=str(error))
+        return column
 
 
 def name_of(path: str | Path) -> str:
@@ -157,9 +202,12 @@ def prepare(
         return Prepared(content, (), options)
     _check_options(content, given, keep)
     if schema is None:
-        columns = recognise(content.data, keep=keep, label=label)
+        # dates that all differ are no identifier where they tell the order
+        kept = [*keep, time] if time is not None else keep
+        columns = recognise(content.data, keep=kept, label=label)
     else:
-        columns = fit_schema(read_schema(schema), content.data, str(schema))
+        columns = _of_schema(schema, content)
+    order = None if time is None else _order(columns, time, content)
     words = {"group": "tells the groups of the split", "time": "tells the order of the split"}
     for option, reason in words.items():
         if given.get(option) is not None and given[option] not in (*keep, label):
@@ -171,7 +219,26 @@ def prepare(
             ]
     if label is not None and not next(c for c in columns if c.name == label).is_used:
         raise ValueError(f"label: {label!r} is left out by {schema}")
-    return Prepared(content, tuple(columns), options)
+    return Prepared(content, tuple(columns), options, order)
+
+
+def _of_schema(schema: str | Path, content: Content) -> list[Column]:
+    columns = read_schema(schema)
+    try:
+        return fit_schema(columns, content.data, str(schema))
+    except ValueError as error:
+        raise ValueError(f"{error} (the schema file is {schema})") from None
+
+
+def _order(columns: Sequence[Column], time: str, content: Content) -> Column:
+    """How a column is read to sort by it: as its treatment says, or its format where it is left
+    out; recognised where neither says anything."""
+    column = next(c for c in columns if c.name == time)
+    if column.treat == "leave out":
+        if column.format is not None:
+            return dataclasses.replace(column, treat="date")
+        column = recognise(content.data[[time]], keep=(time,))[0]
+    return column
 
 
 def _check_options(content: Content, given: dict[str, Any], keep: Sequence[str]) -> None:
@@ -257,7 +324,8 @@ def split_of(
     if fold is not None:
         words += f"; fold {fold[0] + 1} of {fold[1]}"
     made = OwnDataset.from_data(
-        data,
+        # what there is to fold and to say of its values is done by column
+        forms.Frame(data, folds=False, advises=False) if prepared.columns else data,
         name or prepared.name,
         label=options.get("label"),
         fold=fold,
@@ -303,14 +371,21 @@ def _codes(prepared: Prepared, option: str) -> np.ndarray:
 
 def _times(prepared: Prepared) -> np.ndarray:
     """(n,) the column of times as numbers, whatever its treatment."""
-    name = prepared.options["time"]
-    frame = _values(prepared, "time").to_frame()
-    column = recognise(frame, keep=(name,))[0]
-    if column.treat not in ("date", "number"):
+    column = prepared.order
+    assert column is not None  # or the rows would not be split by time
+    values = prepared.content.data[column.name]
+    hole = column.holes_in(values)
+    if hole.any():
         raise ValueError(
-            f"time: expected a column of dates or numbers; {name!r} is {column.in_words()}"
+            f"time: expected a value in every row; column {column.name!r} has holes in "
+            f"{int(hole.sum())} rows"
         )
-    return numbers_of(column, frame[name])
+    if column.treat not in ("number", *CLOCK):
+        raise ValueError(
+            f"time: expected a column of dates or numbers; {column.name!r} is {column.in_words()} "
+            f'(dates in a form of their own: "treat": "date" and their "format" in a schema file)'
+        )
+    return numbers_of(column, values)
 
 
 def _repeats(prepared: Prepared, made: Dataset, index: Index) -> list[str]:

@@ -7,7 +7,10 @@ from genzoo.datasets.own.dataset import OwnDataset, Prepared
 from genzoo.space.schema import Schema, Variable
 
 N_EXAMPLES = 3
-WIDEST = 28
+WIDEST = 28  # characters of an example
+LONGEST_NAME = 40
+LONGEST_LINE = 176  # characters, as many as a window 1440 pixels wide shows
+N_LOOKED_AT = 10_000  # rows at the top from which the examples are
 MOST_COLUMNS = 100  # more are counted, not shown
 
 
@@ -43,13 +46,15 @@ def _table(prepared: Prepared, schema: Schema) -> list[str]:
     for column in shown:
         values = frame[column.name]
         hole = column.holes_in(values)
-        examples = values[~hole].drop_duplicates().head(N_EXAMPLES)
+        examples = values[~hole].head(N_LOOKED_AT).drop_duplicates().head(N_EXAMPLES)
         treatment = _treatment(column, variables.get(column.name))
         shown_examples = ", ".join(_cut(str(value)) for value in examples.tolist())
-        rows.append((_cut(column.name), treatment, str(int(hole.sum()) or ""), shown_examples))
+        rows.append((_name(column.name), treatment, str(int(hole.sum()) or ""), shown_examples))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = [
-        f"  {name:<{widths[0]}}  {treatment:<{widths[1]}}  {holes:>{widths[2]}}  {examples}"
+        f"  {name:<{widths[0]}}  {treatment:<{widths[1]}}  {holes:>{widths[2]}}  {examples}"[
+            :LONGEST_LINE
+        ].rstrip()
         for name, treatment, holes, examples in rows
     ]
     if len(prepared.columns) > len(shown):
@@ -66,7 +71,16 @@ def _treatment(column: Column, variable: Variable | None) -> str:
         what = f"{variable.n_values} cells"
     else:  # the label: classes, not quantities
         return f"nominal, {variable.n_values} values"
-    return f"date by {column.unit}s, {what}" if column.treat == "date" else f"number, {what}"
+    return f"{column.treat} by {variable.unit}s, {what}" if variable.unit else f"number, {what}"
+
+
+def _name(text: str) -> str:
+    """A name as far as it can stand in a table: long ones often differ at their ends alone."""
+    text = " ".join(text.split())
+    if len(text) <= LONGEST_NAME:
+        return text
+    half = (LONGEST_NAME - 3) // 2
+    return f"{text[: LONGEST_NAME - 3 - half]}...{text[-half:]}"
 
 
 def _cut(text: str) -> str:

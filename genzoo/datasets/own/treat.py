@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genzoo.datasets.own.columns import HOLE_MARKS, UNITS, Column
+from genzoo.datasets.own.columns import CLOCK, HOLE_MARKS, Column
+from genzoo.datasets.own.dates import parse_dates, write_dates
+from genzoo.datasets.own.lengths import parse_lengths, write_lengths
+from genzoo.datasets.own.numbers import is_plain, parse_numbers, write_numbers
+from genzoo.space import times
+from genzoo.space.column import LARGEST_INTEGER
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from genzoo.space.schema import Schema
-
-NANOSECONDS = dict(
-    zip(UNITS, (86_400 * 10**9, 3_600 * 10**9, 60 * 10**9, 10**9, 10**6, 10**3), strict=True)
-)
-PLAIN_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def treat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +46,8 @@ def _those(what: str, names: list[str]) -> str:
 
 
 def as_fitted(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
-    """Entries that are text as values of the schema of a model that was fitted to a DataFrame.
+    """Entries that are text as values of the schema of a model that was fitted to a DataFrame;
+    dates and times in ISO form.
 
     Raises:
         ValueError: naming the column, for text where the schema has numbers.
@@ -59,27 +58,47 @@ def as_fitted(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         values = frame[name]
         variable = next((v for v in schema.variables if str(v.name) == name), None)
-        if variable is not None and values.dtype == object:
-            values = values.where(~values.isin(HOLE_MARKS), None)
-            if variable.is_numeric or variable.categories is None:
+        if variable is not None and (values.dtype == object or str(values.dtype) == "str"):
+            values = values.astype(object).where(~values.isin(HOLE_MARKS), None)
+            if variable.quantity == "number" and (
+                variable.is_numeric or variable.categories is None
+            ):
                 present = values[values.notna()]
                 numbers = parse_numbers(Column(name, "number"), present)
                 values = numbers.astype("float64").reindex(values.index)
-            else:
+            elif variable.categories is not None:
                 meant = {str(c): c for c in variable.categories}
                 values = values.map(lambda v, meant=meant: meant.get(v, v), na_action="ignore")
         columns[name if variable is None else variable.name] = values
     return pd.DataFrame(columns)
 
 
-def _treated(column: Column, values: pd.Series) -> pd.Series:
+def as_plain(values: pd.Series) -> pd.Series:
+    """A column as its treatment reads it: integers that float64 can't tell apart, and numbers
+    among texts, are text."""
     import pandas as pd
 
-    present = values[~column.holes_in(values)]
-    whole = "int64" if len(present) == len(values) else "Int64"
-    if column.treat == "date":
-        counts = _count(column, parse_dates(column, present))
-        return counts.reindex(values.index).astype(whole)
+    if pd.api.types.is_integer_dtype(values.dtype):
+        if len(values) and (values.dropna().abs() >= LARGEST_INTEGER).any():
+            return values.astype(object).map(str, na_action="ignore")
+        return values
+    if values.dtype != object:
+        return values
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    large = kind == "integer" and any(abs(v) >= LARGEST_INTEGER for v in values.dropna())
+    mixed = kind in ("mixed-integer", "mixed") and all(
+        isinstance(v, (str, int, float)) and not isinstance(v, bool) for v in values.dropna()
+    )
+    return values.map(str, na_action="ignore") if large or mixed else values
+
+
+def _treated(column: Column, values: pd.Series) -> pd.Series:
+
+    values = as_plain(values)
+    hole = column.holes_in(values)
+    present = values[~hole]
+    if column.treat in CLOCK:
+        return _on_clock(column, present).reindex(values.index)
     if column.treat == "number":
         numbers = parse_numbers(column, present)
         if numbers.dtype == object:
@@ -88,207 +107,136 @@ def _treated(column: Column, values: pd.Series) -> pd.Series:
                 f'tells apart (an identifier? give it "treat": "nominal" or "leave out")'
             )
         if column.whole and numbers.dtype.kind in "iu":
+            whole = "int64" if len(present) == len(values) else "Int64"
             return numbers.astype("Int64").reindex(values.index).astype(whole)
         return numbers.astype("float64").reindex(values.index)
+    return _categories(column, values, hole)
+
+
+def _on_clock(column: Column, present: pd.Series) -> pd.Series:
+    """Dates as datetime64[us], durations as timedelta64[us], times of day as Arrow's; all rounded
+    down to the column's unit, where it has one."""
+    import pandas as pd
+
+    kind = times.kind_of(present)
+    if kind is not None and kind.quantity != column.treat:
+        raise ValueError(
+            f"column {column.name!r}: treat: expected {kind.quantity!r}, which its values are; got "
+            f"{column.treat!r}"
+        )
+    if column.treat == "date":
+        found = parse_dates(column, present)
+    elif kind is not None and kind.quantity == "time":
+        micros = times.read(present, f"column {column.name!r}")[1].micros
+        found = pd.Series(micros.astype("timedelta64[us]"), index=present.index)
+    else:
+        found = parse_lengths(column, present)
+    if column.unit is not None and len(found):
+        found = _rounded_down(found, column.unit)
+    if column.treat == "time":
+        return found.astype("timedelta64[us]").astype("int64").astype(_clock())
+    return found
+
+
+def _clock() -> pd.ArrowDtype:
+    import pandas as pd
+    import pyarrow as pa
+
+    return pd.ArrowDtype(pa.time64("us"))
+
+
+def _rounded_down(found: pd.Series, unit: str) -> pd.Series:
+    """Dates or durations in whole units."""
+    import pandas as pd
+
+    if unit == "month":
+        values = found.to_numpy().astype("datetime64[M]").astype("datetime64[us]")
+        return pd.Series(values, index=found.index)
+    step = times.STEPS[unit]  # type: ignore[index]
+    micros = found.to_numpy().astype(np.int64)
+    return pd.Series((micros - micros % step).astype(found.dtype), index=found.index)
+
+
+def _categories(column: Column, values: pd.Series, hole: pd.Series) -> pd.Series:
+    import pandas as pd
+
     categories = list(column.categories or ())
     of = pd.CategoricalDtype(categories, ordered=column.treat == "ordinal")
-    if present.empty:
+    if hole.all():
         return pd.Series(pd.Categorical([None] * len(values), dtype=of), index=values.index)
-    given = values.astype(object).where(values.index.isin(present.index), None)
-    known = given.isin(categories)
-    if not known[present.index].all():
+    codes, unique = pd.factorize(values.astype(object).where(~hole, None))
+    place = {value: i for i, value in enumerate(categories)}
+    known = np.array([place.get(value, -1) for value in unique.tolist()], dtype=np.int64)
+    if (known < 0).any():
         if column.other is None:
-            value = given[present.index][~known[present.index]].iloc[0]
+            value = unique[int(np.argmax(known < 0))]
             shown = ", ".join(map(repr, categories[:6])) + ", ..." * (len(categories) > 6)
             raise ValueError(
                 f"column {column.name!r}: expected one of {shown}; got {value!r} (a "
                 f'schema file may list it, or name a category as "other" for such values)'
             )
-        given = given.where(known | given.isna(), column.other)
-    return pd.Series(pd.Categorical(given, dtype=of), index=values.index, name=column.name)
-
-
-def plain_number(column: Column, text: str) -> str:
-    """A number as Python reads it, if it is written as the column says."""
-    text = text.removeprefix(column.prefix).removesuffix(column.suffix).strip()
-    if column.thousands:
-        text = text.replace(column.thousands, "")
-    return text.replace(",", ".") if column.decimal == "," else text
-
-
-def parses(column: Column, text: str) -> bool:
-    return PLAIN_NUMBER.fullmatch(plain_number(column, text)) is not None
-
-
-def parse_numbers(column: Column, present: pd.Series) -> pd.Series:
-    """int64 or float64; object where integers are too large."""
-    import pandas as pd
-
-    if pd.api.types.is_bool_dtype(present.dtype):
-        return present.astype("int64")
-    if pd.api.types.is_numeric_dtype(present.dtype):
-        return present
-    texts = present.astype(str)
-    if column.decimal == "," or column.thousands or column.prefix or column.suffix:
-        texts = texts.map(lambda text: plain_number(column, text))
-    bad = ~texts.map(lambda text: PLAIN_NUMBER.fullmatch(text) is not None).astype(bool)
-    if bad.any():
-        raise ValueError(
-            f"column {column.name!r}: expected numbers; got {present[bad].iloc[0]!r} (a schema "
-            f'file may list it under "holes")'
-        )
-    if not texts.map(str.isdigit).all() and not texts.str.fullmatch(r"[+-]?\d+").all():
-        return texts.map(float).astype("float64")
-    try:
-        return texts.map(int).astype("int64")
-    except OverflowError:
-        return texts.map(int).astype(object)
-
-
-def dates_as(texts: pd.Series, form: str) -> pd.Series:
-    import pandas as pd
-
-    found = pd.to_datetime(texts, format=form, errors="coerce", utc="%z" in form or None)
-    return found.dt.tz_localize(None) if found.dt.tz is not None else found
-
-
-def parse_dates(column: Column, present: pd.Series) -> pd.Series:
-    """Dates without time zone: those with one are in UTC."""
-    import pandas as pd
-
-    if pd.api.types.is_datetime64_any_dtype(present.dtype):
-        if present.dt.tz is not None:
-            present = present.dt.tz_convert("UTC").dt.tz_localize(None)
-        return present
-    if column.format is None:
-        raise ValueError(
-            f'column {column.name!r}: expected a "format" for dates that are text, as for strptime '
-            f'("%d.%m.%Y")'
-        )
-    found = dates_as(present.astype(str), column.format)
-    if found.isna().any():
-        raise ValueError(
-            f"column {column.name!r}: expected dates as {column.format}; got "
-            f"{present[found.isna()].iloc[0]!r}"
-        )
-    return found
-
-
-def _unit(dates: pd.Series) -> str:
-    """The largest unit of which all are multiples, counted from the first."""
-    if len(dates) == 0:
-        return "day"
-    midnight = (dates == dates.dt.normalize()).all()
-    if midnight and dates.nunique() > 2 and (dates.dt.day == 1).all():
-        return "month"
-    since = (dates - dates.dt.normalize()).astype("timedelta64[ns]").astype("int64")
-    return next((u for u in UNITS if (since % NANOSECONDS[u] == 0).all()), UNITS[-1])
-
-
-def _count(column: Column, dates: pd.Series) -> pd.Series:
-    """Whole units since the first date."""
-    import pandas as pd
-
-    if len(dates) == 0:
-        return pd.Series([], index=dates.index, dtype="Int64")
-    first = _first(column)
-    if column.unit == "month":
-        months = 12 * (dates.dt.year - first.year) + dates.dt.month - first.month
-        return months.astype("Int64")
-    origin, step, start = _grid(column, first)
-    since = (dates - origin).astype("timedelta64[ns]").astype("int64")
-    return (since // step - start).astype("Int64")
-
-
-def _grid(column: Column, first: pd.Timestamp) -> tuple[pd.Timestamp, int, int]:
-    """The midnight before the first date, the unit in nanoseconds, and the first date in units."""
-    origin, step = first.normalize(), NANOSECONDS[column.unit or "day"]
-    return origin, step, (first - origin).value // step
+        known[known < 0] = place[column.other]
+    found = np.append(known, -1)[codes]
+    return pd.Series(pd.Categorical.from_codes(found, dtype=of), index=values.index)
 
 
 def numbers_of(column: Column, values: pd.Series) -> np.ndarray:
-    """(n,) a column of dates or numbers without holes, to sort by: finer than its unit."""
-    if column.treat == "date":
-        return parse_dates(column, values).astype("datetime64[ns]").astype("int64").to_numpy()
-    return parse_numbers(column, values).to_numpy(dtype=np.float64)
+    """(n,) a column of numbers, dates, times or durations without holes, to sort by."""
+    if column.treat == "number":
+        return parse_numbers(column, as_plain(values)).to_numpy(dtype=np.float64)
+    found = _on_clock(replace(column, unit=None), as_plain(values))
+    if column.treat == "time":
+        return found.astype("int64[pyarrow]").to_numpy(dtype=np.int64)
+    return found.to_numpy().astype(np.int64)
 
 
-def _first(column: Column) -> pd.Timestamp:
-    import pandas as pd
-
-    try:
-        return pd.Timestamp(column.first)
-    except ValueError:
-        raise ValueError(
-            f"column {column.name!r}: first: expected a date; got {column.first!r}"
-        ) from None
+# -------------------------------------------------------------------------------- the way back
 
 
 def untreat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
     """Treated columns as the file writes them: dates as dates, decimal commas as such."""
     import pandas as pd
 
-    written = {}
-    for column in columns:
-        if column.name not in frame.columns:
-            continue
-        values = frame[column.name]
-        if column.treat == "date" and column.first is not None:
-            values = _as_written(column, values)
-        elif column.treat == "number" and (column.decimal == "," or column.prefix or column.suffix):
-            values = values.map(partial(_number_as_written, column), na_action="ignore")
-        written[column.name] = values
+    written = {
+        column.name: _as_written(column, frame[column.name])
+        for column in columns
+        if column.name in frame.columns
+    }
     return pd.DataFrame({name: written[name] for name in frame.columns if name in written})
 
 
-def _number_as_written(column: Column, value: Any) -> str:
-    text = str(value).replace(".", column.decimal)
-    return f"{column.prefix}{text}{column.suffix}"
-
-
-def _as_written(column: Column, counts: pd.Series) -> pd.Series:
+def _as_written(column: Column, values: pd.Series) -> pd.Series:
     import pandas as pd
 
-    first = _first(column)
-    hole = counts.isna()
-    units = counts[~hole].round().astype("int64")
-    if column.unit == "month":
-        months = first.year * 12 + first.month - 1 + units
-        dates = pd.to_datetime(
-            pd.DataFrame({"year": months // 12, "month": months % 12 + 1, "day": first.day})
-        )
-    else:
-        origin, step, start = _grid(column, first)
-        dates = origin + pd.to_timedelta((units + start) * step, unit="ns")
-    if column.format is None:
-        return dates.reindex(counts.index)
-    if "%z" in column.format:
-        dates = dates.dt.tz_localize("UTC")
-    return dates.dt.strftime(column.format).reindex(counts.index)
+    if column.treat == "date":
+        return write_dates(column, values)
+    if column.treat in CLOCK and column.format is not None:
+        if column.treat == "time":
+            present = values.dropna()
+            micros = times.read(present, f"column {column.name!r}")[1].micros
+            lengths = pd.Series(micros.astype("timedelta64[us]"), index=present.index)
+            values = lengths.reindex(values.index)
+        return write_lengths(column, values)
+    if column.treat == "number" and not is_plain(column):
+        return write_numbers(column, values)
+    return values
 
 
 # -------------------------------------------------------------------------------- completing
 
 
 def finished(column: Column, values: pd.Series) -> Column:
-    """The column with what is to be read off the values: categories, units, whole numbers."""
+    """The column with what is to be read off the values: categories, whole numbers."""
+    if not column.is_used:
+        return column
     present = values[~column.holes_in(values)]
     if column.treat == "nominal" and column.categories is None:
-        seen = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
+        seen = sorted(present.unique().tolist(), key=lambda v: (type(v).__name__, v))
         column = replace(column, categories=tuple(seen))
     if column.treat == "number" and column.whole is None:
-        parsed = parse_numbers(column, present)
-        column = replace(column, whole=parsed.dtype.kind in "iu")
-    if column.treat == "date" and (column.unit is None or column.first is None):
-        dates = parse_dates(column, present)
-        unit = column.unit or _unit(dates)
-        first = dates.min() if column.first is None else _first(column)
-        column = replace(column, unit=unit, first=str(first) if len(dates) else None)
-        start = first.strftime(column.format) if column.format and len(dates) else str(first)
-        zoned = getattr(values.dtype, "tz", None) is not None or "%z" in (column.format or "")
-        since = f"counted in {unit}s from {start}{', all in UTC' if zoned else ''}"
-        column = replace(column, remarks=(*column.remarks, since))
-    if len(present) == len(values) and present.nunique() == 1:
+        column = replace(column, whole=parse_numbers(column, present).dtype.kind in "iu")
+    ends = len(present) == len(values) and len(values) and values.iloc[0] == values.iloc[-1]
+    if ends and present.nunique() == 1:
         constant = "constant: kept, costs nothing"
         column = replace(column, remarks=(*column.remarks, constant))
     return column
@@ -316,7 +264,7 @@ def fit_schema(columns: Sequence[Column], frame: pd.DataFrame, where: str) -> li
     for name in frame.columns:
         column = named[str(name)]
         if column.is_used:
-            column = finished(column, frame[name])
+            column = finished(column, as_plain(frame[name]))
             _treated(column, frame[name])  # does it fit?
         else:
             column = replace(column, reason=f"{where} says so")

@@ -12,6 +12,10 @@ from torch import Tensor
 from genzoo.models.neural.draws import categorical
 from genzoo.models.transformer.network import Autoregressive
 
+# in float32 a lower temperature is greedy as well (all but the likeliest underflow to no mass), and
+# a higher one as good as uniform
+COLDEST, HOTTEST = 1e-30, 1e30
+
 
 @dataclass(frozen=True)
 class Tempering:
@@ -28,7 +32,9 @@ class Tempering:
     def changed(self, log_p: Tensor) -> Tensor:
         """(B, M) log masses after temperature, top-k and top-p, summing to one."""
         if self.temperature != 1.0:
-            log_p = (log_p / self.temperature).log_softmax(dim=-1)
+            # from the likeliest code on, so that its own mass never underflows
+            behind = log_p - log_p.amax(dim=-1, keepdim=True)
+            log_p = (behind / min(max(self.temperature, COLDEST), HOTTEST)).log_softmax(dim=-1)
         if self.top_k is not None and self.top_k < log_p.shape[-1]:
             least = log_p.topk(int(self.top_k), dim=-1).values[:, -1:]
             log_p = log_p.masked_fill(log_p < least, -math.inf)
@@ -36,7 +42,9 @@ class Tempering:
             ordered, order = log_p.exp().sort(dim=-1, descending=True)
             before = ordered.cumsum(dim=-1) - ordered  # mass of what is likelier
             dropped = torch.zeros_like(log_p, dtype=torch.bool)
-            dropped.scatter_(-1, order, before >= self.top_p * ordered.sum(-1, keepdim=True))
+            beyond = before >= self.top_p * ordered.sum(-1, keepdim=True)
+            beyond[:, 0] = False  # the likeliest stays, however small top_p is
+            dropped.scatter_(-1, order, beyond)
             log_p = log_p.masked_fill(dropped, -math.inf)
         return log_p.log_softmax(dim=-1)
 

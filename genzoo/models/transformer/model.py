@@ -73,7 +73,8 @@ class TransformerLM(GenerativeModel, ScoresText):
         group_size: variables a token; None: a step of a sequence (a symbol of a string), a row of
             pixels, or some sqrt(D) of a table's D columns (one where there are numbers).
         dropout: in [0, 1); None: 0, 0.1 or 0.2, the more often training passes over the rows.
-        temperature: each conditional is raised to the power 1 / temperature; positive.
+        temperature: each conditional is raised to the power 1 / temperature; positive. One so small
+            that all but the likeliest codes lose their mass is greedy: it draws these alone.
         top_k: draw only among the k likeliest codes; None for all.
         top_p: draw only among the likeliest codes that together hold this mass, in (0, 1]; None
             for all.

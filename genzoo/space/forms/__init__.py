@@ -13,18 +13,24 @@ import numpy as np
 
 from genzoo.space.forms.form import Form
 from genzoo.space.forms.frame import Frame
-from genzoo.space.forms.plain import Codes, Images, Strings
+from genzoo.space.forms.near import near
+from genzoo.space.forms.plain import Codes, Images, Strings, image_shapes
+from genzoo.space.forms.tables import Arrow, Polars
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
     from genzoo.space.schema import Schema
 
 __all__ = ["FORMS", "Codes", "Data", "Form", "Frame", "Given", "Images", "Strings", "named", "read",
            "read_given", "spoken_of"]  # fmt: skip
 
-FORMS: tuple[type[Form], ...] = (Frame, Codes, Strings, Images)
-Data: TypeAlias = "pd.DataFrame | np.ndarray | Sequence[Any] | Form"  # of any form
+FORMS: tuple[type[Form], ...] = (Frame, Polars, Arrow, Codes, Strings, Images)
+Data: TypeAlias = (
+    "pd.DataFrame | pl.DataFrame | pa.Table | np.ndarray | Sequence[Any] | Form"  # of any form
+)
 Given: TypeAlias = "Data | str | Mapping[Any, Any]"  # also one row, or what is known of it
 
 
@@ -39,16 +45,14 @@ def read(data: Data, name: str = "data") -> Form:
     >>> read("ab", name="valid")
     Traceback (most recent call last):
     ValueError: valid: expected a DataFrame, an integer array of codes (n, D), a list of str, or \
-uint8 images (n, H, W) or (n, C, H, W); got str
+uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C); got a single str: for one row pass [data]
     """
     if isinstance(data, Form):
         return data
     form = next((found for kind in FORMS if (found := kind.of(data, name)) is not None), None)
     if form is None:
-        *first, last = (kind.expected for kind in FORMS)
-        near = (kind.near(data) for kind in FORMS)
-        got = next((what for what in near if what is not None), type(data).__name__)
-        raise ValueError(f"{name}: expected {', '.join(first)}, or {last}; got {got}")
+        *first, last = dict.fromkeys(kind.expected for kind in FORMS)
+        raise ValueError(f"{name}: expected {', '.join(first)}, or {last}; got {near(data)}")
     if 0 in getattr(data, "shape", (len(form),)):
         raise ValueError(f"{name}: expected at least one row and one variable; got none")
     return form
@@ -57,7 +61,7 @@ uint8 images (n, H, W) or (n, C, H, W); got str
 def read_given(data: Given, event_shape: tuple[int, ...]) -> Form:
     """What is to be completed: as in ``read``, or one row of it, or a dict of what is known.
 
-    One row is a prefix, an array (D,) or an image of ``event_shape``.
+    One row is a prefix, an array (D,) or an image of ``event_shape``, its channels first or last.
 
     Raises:
         ValueError: naming ``given``.
@@ -72,7 +76,7 @@ def read_given(data: Given, event_shape: tuple[int, ...]) -> Form:
     if isinstance(data, str):
         data = [data]
     if isinstance(data, np.ndarray) and (
-        data.ndim == 1 or (data.dtype == np.uint8 and data.shape == event_shape)
+        data.ndim == 1 or (data.dtype == np.uint8 and data.shape in image_shapes(event_shape))
     ):
         data = data[None]
     return read(data, "given")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from genzoo.space.advice import shown
 from genzoo.space.column import short
 from genzoo.space.infer import Found
 
@@ -58,11 +58,6 @@ class Form(abc.ABC):
             ValueError: for data that are nearly of this form.
         """
 
-    @classmethod
-    def near(cls, data: object) -> str | None:
-        """For the error on data of no form: what data that look like this form are, or None."""
-        return None
-
     @abc.abstractmethod
     def infer(self, train: np.ndarray | None = None) -> Found:
         """The parts of the data's ``Schema``; cells' edges come from the rows ``train`` alone.
@@ -87,6 +82,12 @@ class Form(abc.ABC):
     def decode(cls, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
         """Checked, complete rows of codes (n, D) as data of this form; ``seed`` draws the number in
         a wide cell."""
+
+    @classmethod
+    def handed(cls, decoded: Any) -> Any:
+        """Decoded data as users who gave this form get them: a table of another library, which is
+        a DataFrame until then."""
+        return decoded
 
     @classmethod
     def fits(cls, schema: Schema) -> bool:
@@ -120,11 +121,44 @@ class Form(abc.ABC):
             what = f"{self.unit} (columns {short(names)})" if self.columns else self.unit
             warnings.warn(
                 f"{self.name}: {int(moved.sum())} of {moved.size} {what} lie beyond the schema's "
-                f"range or between its grid points; they took the end code or the nearest one",
+                f"range or between its grid points; they took the end code or the nearest one"
+                f"{self._farthest(schema)}",
                 UserWarning,
-                stacklevel=_depth(),
+                stacklevel=depth(),
             )
         return rows
+
+    def numbers(self, schema: Schema) -> np.ndarray | None:
+        """(n, D) the numbers that numeric variables count, NaN for all else; None where the data
+        hold codes, not numbers."""
+        return None
+
+    def out_of_range(self, schema: Schema) -> np.ndarray:
+        """See ``Schema.out_of_range``."""
+        numbers, far = self.numbers(schema), np.zeros((len(self), schema.D))
+        for d, variable in enumerate(schema.variables):
+            if numbers is not None and variable.is_numeric:
+                far[:, d] = variable.beyond(numbers[:, d])
+        return far
+
+    def _farthest(self, schema: Schema) -> str:
+        """For the warning: the number that lies farthest beyond its variable's range, if any does,
+        and what tells the rows."""
+        far, numbers = self.out_of_range(schema), self.numbers(schema)
+        if numbers is None or not far.any():
+            return ""
+        i, d = (int(k) for k in np.unravel_index(np.argmax(far), far.shape))
+        variable = schema.variables[d]
+        value, low, high = (shown(variable, n) for n in (numbers[i, d], *variable.ends))
+        return (
+            f", however far they lie; farthest {value} in variable {variable.name!r}, whose range "
+            f"is {low} .. {high}. Schema.out_of_range(data) tells the "
+            f"{int((far > 0).any(axis=1).sum())} rows beyond and how far"
+        )
+
+    def advice(self, schema: Schema) -> list[str]:
+        """What the user should know of a schema that was inferred from these data, if anything."""
+        return []
 
     def off_grid(self, schema: Schema) -> np.ndarray:
         """(n, D) bool: the numbers beyond the range or between grid points."""
@@ -166,18 +200,18 @@ class Form(abc.ABC):
         """
         raise ValueError(f"label: expected None for {self.plural}; got {label!r}")
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         """The data as a table (n, D) with a header, to be written to a file."""
         import pandas as pd
 
-        return pd.DataFrame(self.data.reshape(len(self), -1), columns=names)
+        return pd.DataFrame(self.data, columns=schema.names)
 
     def lines(self) -> list[str] | None:
         """(n,) the data as text to read, None where a table shows them better."""
         return None
 
 
-def _depth() -> int:
+def depth() -> int:
     """How many calls up the one is that called into genzoo: that of fit, log_prob or sample."""
     frame, depth = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals["__name__"].split(".")[0] == "genzoo":

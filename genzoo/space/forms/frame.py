@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from genzoo.seeding import numpy_rng
-from genzoo.space import column, infer, times
+from genzoo.space import advice, column, infer
 from genzoo.space.forms.form import Form
 from genzoo.space.infer import Found
-from genzoo.space.variable import MISSING
+from genzoo.space.typed import typed
+from genzoo.space.variable import MISSING, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from genzoo.space.schema import Schema
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Frame(Form):
     """A DataFrame of raw values; a NaN is a hole, whose mark the schema may have.
+
+    Attributes:
+        has_label: the last column holds classes, whatever its values look like.
+        folds: whether rare categories are folded into one; those of a label never are.
+        advises: whether there is anything to say of its values that was not said before.
 
     >>> import pandas as pd
     >>> from genzoo.space.forms import read
@@ -30,6 +36,10 @@ class Frame(Form):
     >>> [(v.name, v.cardinality, v.missing) for v in form.infer().variables]
     [('age', 2, False), ('city', 2, True)]
     """
+
+    has_label: bool = False
+    folds: bool = True
+    advises: bool = True
 
     key = "frame"
     plural = "frame"
@@ -60,14 +70,29 @@ class Frame(Form):
 
     @property
     def columns(self) -> list[str | int]:
-        return list(self.data.columns)
+        return [plain(name) for name in self.data.columns]
 
     @property
     def index(self) -> pd.Index:
         return self.data.index
 
+    def _typed(self, name: str | int) -> pd.Series:
+        """A column as one of one type (``space/typed.py``)."""
+        return typed(self.data[name], f"{self.name}: column {name!r}")
+
     def infer(self, train: np.ndarray | None = None) -> Found:
-        return infer.of_frame(self.data, train)
+        whole = self.columns if not self.folds else self.columns[-1:] if self.has_label else []
+        found = infer.of_frame(self.data, train, whole=whole)
+        if self.has_label:
+            last = infer.classes(found.variables[-1], self.data.iloc[:, -1])
+            found = found._replace(variables=(*found.variables[:-1], last))
+        return found
+
+    def advice(self, schema: Schema) -> list[str]:
+        if not self.advises:
+            return []
+        pairs = [(v, self._typed(v.name)) for v in schema.variables]
+        return [text for text in (advice.of_folded(pairs), advice.of_apart(pairs)) if text]
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         columns = self.columns
@@ -91,6 +116,17 @@ class Frame(Form):
                 rows[:, d], moved[:, d] = column.encode(variable, values, where, given=given)
         return rows, moved
 
+    def numbers(self, schema: Schema) -> np.ndarray:
+        numbers = np.full((len(self), schema.D), np.nan)
+        for d, variable in enumerate(schema.variables):
+            if variable.is_numeric and variable.name in self.columns:
+                values = self._typed(variable.name)
+                there = values.notna().to_numpy()
+                where = f"{self.name}: column {variable.name!r}"
+                if there.any():
+                    numbers[there, d] = column.numbers_of(variable, values[there], where)
+        return numbers
+
     @classmethod
     def fits(cls, schema: Schema) -> bool:
         return schema.layout == "table" and not schema.is_bare
@@ -110,9 +146,9 @@ class Frame(Form):
 
         return _paste(drawn, self.data) if isinstance(drawn, pd.DataFrame) else drawn
 
-    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> pd.DataFrame:
+    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> Any:
         filled = super().completed(schema, rows, seed=seed)
-        return filled.set_index(self.index)[self.columns]
+        return self.handed(filled.set_index(self.index)[self.columns])
 
     def without(self, schema: Schema, name: str | int) -> Form:
         return replace(self, data=self.data.drop(columns=[name], errors="ignore"))
@@ -122,40 +158,25 @@ class Frame(Form):
         return column.decode(schema.variables[d], codes, numpy_rng(seed, "decode", d)).to_numpy()
 
     def with_label(self, label: str | int) -> tuple[Form, np.ndarray]:
+        label = plain(label)
         if not isinstance(label, (str, int)) or label not in self.columns:
             raise ValueError(f"label: expected one of {self.columns}; got {label!r}")
         data = self.data[[c for c in self.columns if c != label] + [label]]
         if not data.columns.is_unique:
             raise ValueError(f"data: expected distinct columns; got {list(data.columns)}")
         codes = data[label].factorize(use_na_sentinel=False)[0]
-        return Labelled(data, self.name), np.unique(codes, return_inverse=True)[1]
+        classes = np.unique(codes, return_inverse=True)[1]
+        return replace(self, data=data, has_label=True), classes
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         return self.data
 
 
-class Labelled(Frame):
-    """A DataFrame whose last column holds classes, whatever its values look like."""
-
-    def infer(self, train: np.ndarray | None = None) -> Found:
-        found = super().infer(train)
-        last = infer.classes(found.variables[-1], self.data.iloc[:, -1])
-        return found._replace(variables=(*found.variables[:-1], last))
-
-
 def _paste(drawn: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
-    """Observed numbers exactly as given, not as some value of the same cell."""
+    """What was drawn (n rows), with what was given of one row or n as it is."""
     for name in given.columns:
         raw = given[name].reset_index(drop=True)
         if len(raw) == 1 and len(drawn) > 1:
             raw = raw.repeat(len(drawn)).reset_index(drop=True)
-        kind = times.kind_of(drawn[name])
-        if kind is not None:
-            values, hole = drawn[name].astype(object), raw.isna()
-            values[~hole] = times.like(kind, raw[~hole], f"column {name!r}").astype(object)
-            drawn[name] = values.astype(drawn[name].dtype)
-        elif raw.notna().any() and drawn[name].dtype.kind in "iuf":
-            fits = drawn[name].dtype.kind == "f" or bool((raw.dropna() % 1 == 0).all())
-            values = drawn[name] if fits else drawn[name].astype(float)
-            drawn[name] = values.where(raw.isna(), raw.fillna(0).astype(values.dtype))
+        drawn[name] = column.kept_in(drawn[name], raw, f"column {name!r}")
     return drawn

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from genzoo.space import infer, strings
-from genzoo.space.forms.form import Form
+from genzoo.space import advice, infer, strings
+from genzoo.space.forms.form import Form, depth
 from genzoo.space.infer import Found
 from genzoo.space.variable import MISSING, Variable
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from genzoo.space.schema import Schema
+
+_HALF = re.compile("[\ud800-\udfff]")  # surrogates, which no file can hold
 
 
 class Codes(Form):
@@ -37,23 +40,14 @@ class Codes(Form):
             raise ValueError(
                 f"{name}: got a masked array; expected codes with MISSING (-1) in the masked places"
             )
-        if not isinstance(data, np.ndarray) or data.ndim in (3, 4) or data.dtype.kind not in "iu":
-            return None
-        if data.ndim != 2:
-            raise ValueError(f"{name}: expected codes of shape (n, D); got shape {data.shape}")
-        return cls(data, name)
-
-    @classmethod
-    def near(cls, data: object) -> str | None:
-        if not isinstance(data, np.ndarray):
-            return None
-        return (
-            f"an array of dtype {data.dtype} and shape {data.shape} (numbers that are no codes: "
-            f"pass a DataFrame)"
-        )
+        is_codes = isinstance(data, np.ndarray) and data.ndim == 2 and data.dtype.kind in "iu"
+        return cls(data, name) if is_codes else None
 
     def infer(self, train: np.ndarray | None = None) -> Found:
         return infer.of_codes(self.data)
+
+    def advice(self, schema: Schema) -> list[str]:
+        return [text for text in [advice.of_codes(self.data)] if text]
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         return self.data, np.broadcast_to(False, self.data.shape)
@@ -97,8 +91,19 @@ class Strings(Form):
 
     @classmethod
     def of(cls, data: object, name: str) -> Self | None:
-        is_text = isinstance(data, (list, tuple)) and all(isinstance(s, str) for s in data)
-        return cls(data, name) if is_text else None
+        if not isinstance(data, (list, tuple)) or not all(isinstance(s, str) for s in data):
+            return None
+        try:
+            "".join(data).encode()
+        except UnicodeEncodeError:
+            half = next((i, s) for i, s in enumerate(data) if _HALF.search(s))
+            raise ValueError(
+                f"{name}: expected text; entry {half[0]} holds half a character, "
+                f"{_HALF.findall(half[1])[0]!r} (an emoji cut in two, or bytes read with "
+                f"errors='surrogateescape'): leave it out, or s.encode('utf-16', 'surrogatepass')"
+                f".decode('utf-16', 'replace')"
+            ) from None
+        return cls(data, name)
 
     def infer(self, train: np.ndarray | None = None) -> Found:
         return infer.of_strings(self.data)
@@ -138,7 +143,7 @@ class Strings(Form):
             for row, keep in zip(rows, strings.reached(rows, schema.end), strict=True)
         ]
 
-    def table(self, names: Sequence[str | int]) -> pd.DataFrame:
+    def table(self, schema: Schema) -> pd.DataFrame:
         import pandas as pd
 
         return pd.DataFrame({"text": self.data})
@@ -148,45 +153,62 @@ class Strings(Form):
 
 
 class Images(Form):
-    """uint8 images (n, H, W) or (n, C, H, W).
+    """uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C).
+
+    Channels are last where the last axis is 1, 3 or 4 long and the first one of an image is not.
+    They come back as they went in; inside, variables are in the order (C, H, W) always.
 
     >>> from genzoo.space.forms import read
     >>> read(np.zeros((5, 2, 2), np.uint8)).infer().event_shape
     (2, 2)
+    >>> read(np.zeros((5, 8, 9, 3), np.uint8)).infer().event_shape
+    (3, 8, 9)
     """
 
     plural = "images"
-    expected = "uint8 images (n, H, W) or (n, C, H, W)"
+    expected = "uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C)"
     unit = "pixels"
 
     @classmethod
     def of(cls, data: object, name: str) -> Self | None:
-        if not isinstance(data, np.ndarray) or data.ndim not in (3, 4):
-            return None
-        if data.dtype != np.uint8:
-            raise ValueError(
-                f"{name}: expected images of dtype uint8; got {data.dtype} (images with holes: "
-                f"codes of shape (n, D), row by row, with MISSING = -1)"
-            )
-        return cls(data, name)
+        is_image = isinstance(data, np.ndarray) and data.ndim in (3, 4) and data.dtype == np.uint8
+        return cls(data, name) if is_image else None
 
     def infer(self, train: np.ndarray | None = None) -> Found:
-        return infer.of_images(self.data)
+        shape = self.data.shape[1:]
+        if 0 in self.data.shape or not _has_channels_last(shape):
+            return infer.of_images(self.data)
+        found = infer.of_images(np.moveaxis(self.data, -1, 1))
+        return found._replace(channels_last=True)
 
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         if schema.layout != "image" or not all(v.is_grid for v in schema.variables):
             raise self._of_other_values(schema)
-        if self.data.shape[1:] != schema.event_shape:
-            raise ValueError(
-                f"{self.name}: expected shape {('n', *schema.event_shape)}; got {self.data.shape}"
-            )
-        flat = self.data.reshape(len(self), -1).astype(float)
+        flat = self.numbers(schema)
         first = schema.variables[0]
         if all(v.meaning == first.meaning for v in schema.variables):
             return first.codes_of(flat)
         columns = [v.codes_of(flat[:, d]) for d, v in enumerate(schema.variables)]
         codes, moved = zip(*columns, strict=True)
         return np.stack(codes, axis=1), np.stack(moved, axis=1)
+
+    def numbers(self, schema: Schema) -> np.ndarray:
+        return self._flat(schema).astype(float)
+
+    def _flat(self, schema: Schema) -> np.ndarray:
+        """(n, D) the pixels in the schema's order, whether their channels are first or last."""
+        shapes = image_shapes(schema.event_shape)
+        first, last = shapes[0], shapes[-1]
+        shape = self.data.shape[1:]
+        if shape not in shapes:
+            expected = last if schema.channels_last else first
+            raise ValueError(
+                f"{self.name}: expected shape {('n', *expected)}; got {self.data.shape}"
+            )
+        # where both fit, what the schema says holds
+        is_last = len(shape) == 3 and shape == last and (schema.channels_last or shape != first)
+        images = np.moveaxis(self.data, -1, 1) if is_last else self.data
+        return images.reshape(len(self), -1)
 
     @classmethod
     def fits(cls, schema: Schema) -> bool:
@@ -199,7 +221,51 @@ class Images(Form):
         offset = np.array([v.offset for v in schema.variables])
         step = np.array([v.step for v in schema.variables])
         images = np.rint(offset + step * rows).astype(np.uint8)
-        return images.reshape(len(rows), *schema.event_shape)
+        images = images.reshape(len(rows), *schema.event_shape)
+        return np.ascontiguousarray(np.moveaxis(images, 1, -1)) if schema.channels_last else images
+
+    def completed(self, schema: Schema, rows: np.ndarray, *, seed: int) -> np.ndarray:
+        return np.array(self.data)  # they have no holes
+
+    def table(self, schema: Schema) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(self._flat(schema), columns=schema.names)
+
+
+CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
+
+
+def image_shapes(event_shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The shapes in which images of an ``event_shape`` may come: channels first, channels last.
+
+    >>> image_shapes((3, 8, 9)), image_shapes((8, 9))
+    ([(3, 8, 9), (8, 9, 3)], [(8, 9)])
+    """
+    if len(event_shape) != 3:
+        return [event_shape]
+    return [event_shape, (*event_shape[1:], event_shape[0])]
+
+
+def _has_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether images of this shape are (H, W, C); a warning where they might be and are not taken
+    so."""
+    if len(shape) != 3:
+        return False
+    first, last = (size in CHANNELS for size in (shape[0], shape[-1]))
+    if last and not first:
+        return True
+    is_open = shape[-1] < shape[0] if not first else last and shape != (1, shape[1], 1)
+    if is_open:
+        C, H, W = shape
+        warnings.warn(
+            f"data: images of shape {('n', *shape)} were taken as (n, C, H, W), {C} channels of "
+            f"{H} x {W} pixels; where {W} channels of {C} x {H} are meant pass "
+            f"np.moveaxis(data, -1, 1)",
+            UserWarning,
+            stacklevel=depth(),
+        )
+    return False
 
 
 def _is_pixel(variable: Variable) -> bool:
