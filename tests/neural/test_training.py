@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from genzoo.fitting import Budget, Fit, Training
 from genzoo.models.neural.batches import epochs, windows
-from genzoo.models.neural.modules import pick_device
+from genzoo.models.neural.modules import Drawn, Dropout, pick_device
 from genzoo.models.neural.training import DivergedError, Player, Recipe, fit_network
-from genzoo.seeding import torch_seeded
+from genzoo.seeding import torch_generator
 
 
 class Regression:
@@ -29,9 +29,9 @@ class Regression:
         y = (x[:, :1] * x[:, 1:2]).sin() + noise * torch.randn(n + 200, 1, generator=generator)
         data = torch.cat([x, y], dim=1)
         self.train, self.valid = data[:n], data[n:]
-        with torch_seeded(0, "test"):
+        with Drawn(torch_generator(0, "test")):
             self.net = nn.Sequential(
-                nn.Linear(4, 32), nn.Tanh(), nn.Dropout(dropout), nn.Linear(32, 32), nn.Tanh(),
+                nn.Linear(4, 32), nn.Tanh(), Dropout(dropout), nn.Linear(32, 32), nn.Tanh(),
                 nn.Linear(32, 1),
             )  # fmt: skip
 
