@@ -446,9 +446,10 @@ def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress
     elif not progress:
         yield lambda fraction, message: None
     else:
+        from rich.console import Console
         from rich.progress import Progress as Bar
 
-        with Bar() as bar:
+        with Bar(console=Console()) as bar:  # on a console that all share there is room for one
             task = bar.add_task(title, total=1.0)
             yield lambda fraction, message: bar.update(
                 task, completed=fraction, description=f"{title}: {message}"

@@ -396,13 +396,13 @@ class GenerativeModel(Parametrised, abc.ABC):
             with reporting(progress, type(self).__name__) as report, threads.using(budget.threads):
                 run = Fit(seed, budget, report, text=text)
                 self._fit(rows, valid, run)
+                run.training.threads = run.training.threads or threads.of_blas()
                 run.report(1.0, "done")
             try:
                 store.check_arrays(self._state())
             except ValueError as error:
                 raise type(error)(f"{type(self).__name__} fit: {error}") from None
             run.training.seconds = run.clock.spent
-            run.training.threads = run.training.threads or threads.of_blas()
             self.training_ = run.training
         except BaseException:  # Ctrl-C among them: half a fit is none, and an earlier one is whole
             self.__dict__ = before
