@@ -7,8 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from genzoo import Unsupported, load_dataset
-from genzoo import threads
+from genzoo import Unsupported, load_dataset, threads
 from genzoo.benchmark.attempts import noted_warnings
 from genzoo.benchmark.entries import ModelEntry, fresh
 from genzoo.benchmark.machine import (
