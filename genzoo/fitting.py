@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from genzoo import threads
 from genzoo.parameters import POSITIVE, Interval
 from genzoo.seeding import Key, derive, numpy_rng, torch_generator
 
@@ -54,20 +55,23 @@ class Budget:
         steps: of the optimiser; iterations of EM count as steps.
         stops: where an earlier fit was ended by its limit: (unit of work, how many had been done).
             These are repeated, and the clock is not asked.
+        threads: on which an earlier fit computed, and this one is to.
 
     >>> Budget.parse("60s")
-    Budget(seconds=60.0, steps=None, stops=None)
+    Budget(seconds=60.0, steps=None, stops=None, threads=None)
     """
 
     seconds: float | None = None
     steps: int | None = None
     stops: tuple[tuple[str, int], ...] | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None:
             POSITIVE.check("budget: seconds", self.seconds)
         if self.steps is not None:  # none are left for a part whose share is used up
             Interval(int, 0).check("budget: steps", self.steps)
+        Interval(int, optional=True).check("budget: threads", self.threads)
         if self.seconds is not None and self.steps is not None:
             raise ValueError(f"budget: expected seconds or steps; got both, {self!r}")
 
@@ -97,7 +101,7 @@ class Budget:
 
     @classmethod
     def replay(cls, training: Training, budget: str | Budget | None = None) -> Budget:
-        """The work that a fit did, to be done once more.
+        """The work that a fit did, to be done once more, on as many threads.
 
         The models are equal where the work decides them. Networks whose learning rate followed the
         clock make the same number of steps, with a learning rate that follows these: two replays
@@ -115,7 +119,8 @@ class Budget:
                 f"training: expected a record that counts its work; got one of {training.steps} "
                 f"steps by an earlier version, which doesn't say where its limit struck"
             )
-        return replace(cls.parse(budget), stops=tuple((u, int(k)) for u, k in training.stops))
+        stops = tuple((unit, int(k)) for unit, k in training.stops)
+        return replace(cls.parse(budget), stops=stops, threads=training.threads)
 
     def __str__(self) -> str:
         if self.seconds is not None:
@@ -192,6 +197,8 @@ class Training:
         notes: remarks for the reader of a report.
         work: how many units of each kind were done.
         stops: where a limit ended some work: [unit, how many had been done by then].
+        threads: that it computed with: torch's for networks, else those of NumPy's BLAS. None
+            where there are none that could be asked, and in records of earlier versions.
     """
 
     steps: int = 0
@@ -202,6 +209,7 @@ class Training:
     notes: list[str] = field(default_factory=list)
     work: dict[str, int] = field(default_factory=dict)
     stops: list[tuple[str, int]] = field(default_factory=list)
+    threads: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         record = asdict(self)
@@ -213,7 +221,7 @@ class Training:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Training:
-        """The inverse of ``to_json``, also for records without ``work`` and ``stops``."""
+        """The inverse of ``to_json``, also for records without ``work``, ``stops``, ``threads``."""
         curve = [CurvePoint(**point) for point in record["curve"]]
         stops = [(unit, count) for unit, count in record.get("stops", ())]
         return cls(**{**record, "curve": curve, "stops": stops})
@@ -264,7 +272,11 @@ class Fit:
         return numpy_rng(self.seed, *keys)
 
     def torch_rng(self, *keys: Key, device: str | torch.device = "cpu") -> torch.Generator:
-        """A torch generator of this fit, on ``device``, for the stream that ``keys`` name."""
+        """A torch generator of this fit, on ``device``, for the stream that ``keys`` name.
+
+        A fit that draws with torch computes with it: the record has the number of its threads.
+        """
+        self.training.threads = threads.of_torch()
         return torch_generator(self.seed, *keys, device=device)
 
     # ---------------------------------------------------------------- limits and work
@@ -363,6 +375,7 @@ class Fit:
         for unit, count in part.training.work.items():
             self.did(f"{name}/{unit}", count)
         self.did("steps", part.training.steps)
+        self.training.threads = part.training.threads or self.training.threads
         self.training.stops += [(f"{name}/{unit}", k) for unit, k in part.training.stops]
 
     def done(self, otherwise: float = 0.0) -> float:
@@ -433,9 +446,10 @@ def reporting(progress: Progress | bool | None, title: str) -> Iterator[Progress
     elif not progress:
         yield lambda fraction, message: None
     else:
+        from rich.console import Console
         from rich.progress import Progress as Bar
 
-        with Bar() as bar:
+        with Bar(console=Console()) as bar:  # on a console that all share there is room for one
             task = bar.add_task(title, total=1.0)
             yield lambda fraction, message: bar.update(
                 task, completed=fraction, description=f"{title}: {message}"

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from genzoo import store
+from genzoo import store, threads
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
 from genzoo.keys import MODELS
@@ -55,7 +55,8 @@ class GenerativeModel(Parametrised, abc.ABC):
     - Before a unit of work ask ``fit.goes_on("steps")``, which notes where a limit ended it; after
       it say ``fit.did("steps")``. Set ``fit.training.converged`` honestly.
     - Randomness comes from ``fit.rng("name")`` in ``_fit`` and from ``seed`` elsewhere. What is
-      learned lives in attributes that end with an underscore (the next ``fit`` deletes them).
+      learned lives in attributes that end with an underscore: the next ``fit`` deletes them, and
+      puts them back where it doesn't come to its end. So never change one of them in place.
     - ``genzoo.check_model(MyFamily())`` then says whether the promises hold.
 
     >>> import genzoo
@@ -117,7 +118,14 @@ class GenerativeModel(Parametrised, abc.ABC):
         budget: str | Budget | None = None,
         progress: Progress | bool | None = None,
     ) -> Self:
-        """Learn from data; what an earlier ``fit`` learned is forgotten.
+        """Learn from data; what an earlier ``fit`` learned is forgotten once this one is done.
+
+        A fit that fails, or that Ctrl-C or an exception of ``progress`` ends, leaves the model as
+        it was: with what the earlier fit learned, or not fitted. To keep what was reached by some
+        time, give a budget.
+
+        Fits in several threads don't touch each other: each has its randomness to itself, and none
+        draws from, or seeds, the generators that all share.
 
         Args:
             data: a ``Dataset`` (trains on ``train``, selects on the complete rows of ``valid``,
@@ -130,7 +138,10 @@ class GenerativeModel(Parametrised, abc.ABC):
                 ``GridSearchCV(...).fit(data, schema=...)`` folds know what only others hold.
             valid: data to select on, in any of these forms. Where None, families that select
                 anything hold out a tenth of the rows.
-            seed: same seed, data, version and step budget: same model, on the same machine.
+            seed: same seed, data, version, step budget and number of threads: same model, on the
+                same machine. ``training_.threads`` is that number, and ``Budget.replay(training_)``
+                repeats the fit with it; set it by ``torch.set_num_threads`` for networks, by the
+                environment's ``OMP_NUM_THREADS`` for all.
             budget: ``"60s"``, ``"2000 steps"`` (of the optimiser; a family without steps runs to
                 its own convergence), or None, the family's own default.
             progress: True for a bar, or a function of (fraction done, message).
@@ -380,21 +391,27 @@ class GenerativeModel(Parametrised, abc.ABC):
         text: Mapping[str, list[str]] | None = None,
     ) -> Self:
         """Learn from checked rows, whose samples go back in the form of this key."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        self.schema_, self._form = schema, form
         rows = strings.settled(rows, schema.end)
         valid = None if valid is None else strings.settled(valid, schema.end)
-        with reporting(progress, type(self).__name__) as report:
-            run = Fit(seed, budget, report, text=text)
-            self._fit(rows, valid, run)
-            run.report(1.0, "done")
+        before = dict(vars(self))
         try:
-            store.check_arrays(self._state())
-        except ValueError as error:
-            raise type(error)(f"{type(self).__name__} fit: {error}") from None
-        run.training.seconds = run.clock.spent
-        self.training_ = run.training
+            for name in [name for name in vars(self) if name.endswith("_")]:
+                delattr(self, name)
+            self.schema_, self._form = schema, form
+            with reporting(progress, type(self).__name__) as report, threads.using(budget.threads):
+                run = Fit(seed, budget, report, text=text)
+                self._fit(rows, valid, run)
+                run.training.threads = run.training.threads or threads.of_blas()
+                run.report(1.0, "done")
+            try:
+                store.check_arrays(self._state())
+            except ValueError as error:
+                raise type(error)(f"{type(self).__name__} fit: {error}") from None
+            run.training.seconds = run.clock.spent
+            self.training_ = run.training
+        except BaseException:  # Ctrl-C among them: half a fit is none, and an earlier one is whole
+            self.__dict__ = before
+            raise
         return self
 
     def _form_of(self, data: Data) -> Form:

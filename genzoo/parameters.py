@@ -124,6 +124,10 @@ def check_integer(name: str, value: Any, *, least: int = 1, optional: bool = Fal
     Interval(int, least, optional=optional).check(name, value)
 
 
+class NoDeviceError(ValueError):
+    """A device that this machine doesn't have."""
+
+
 class Parametrised:
     """Something whose constructor keeps each argument unchanged under its own name, as scikit-learn
     wants it.

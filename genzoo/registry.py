@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genzoo import store
 from genzoo.keys import DATASETS, METRICS, MODELS
 from genzoo.model import GenerativeModel
+from genzoo.parameters import NoDeviceError
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
@@ -105,16 +108,24 @@ def load_dataset(name: str) -> Dataset:
     return dataset_entry(name).load(name)
 
 
-def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> GenerativeModel:
+def load_model(
+    folder: str | Path,
+    cls: type[GenerativeModel] | None = None,
+    *,
+    device: str | None = None,
+) -> GenerativeModel:
     """A saved model, ready to sample and score.
 
     Args:
         folder: what ``model.save(folder)`` wrote.
         cls: the class, for a family that is not in the registry.
+        device: where a family of networks is to compute, instead of what its parameter ``device``
+            was. None: there, or on the CPU, with a warning, where this machine has no such device.
 
     Raises:
         ValueError: if the folder holds no saved model, a damaged one, one of a newer format, or
-            one of an unregistered family and no ``cls`` was given.
+            one of an unregistered family and no ``cls`` was given; for a device that is not there,
+            and for one where the family has none.
 
     >>> import genzoo, tempfile
     >>> folder = tempfile.mkdtemp() + "/model"
@@ -135,12 +146,39 @@ def load_model(folder: str | Path, cls: type[GenerativeModel] | None = None) -> 
         cls = model_class(saved.family)
     elif not (isinstance(cls, type) and issubclass(cls, GenerativeModel)):
         raise ValueError(f"cls: expected a GenerativeModel class; got {cls!r}")
+    if device is None:
+        try:
+            return _unpacked(cls, saved, folder)
+        except NoDeviceError:
+            warnings.warn(
+                f"device: this machine has no {saved.params['device']!r}, for which the model was "
+                f'saved: it is loaded on the CPU, as load_model(folder, device="cpu") does without '
+                f"a warning",
+                UserWarning,
+                stacklevel=2,
+            )
+        device = "cpu"
+    elif "device" not in saved.params:
+        raise ValueError(
+            f"device: {cls.__name__} computes on the CPU alone; leave it out (got {device!r})"
+        )
+    saved = replace(saved, params={**saved.params, "device": device})
+    return _unpacked(cls, saved, folder)
+
+
+def _unpacked(cls: type[GenerativeModel], saved: store.Saved, folder: Path) -> GenerativeModel:
+    """The model that was saved; ``NoDeviceError`` where this machine doesn't have its device."""
     try:
         model = cls(**saved.params)
     except TypeError as error:
         raise ValueError(
             f"cls: {cls.__name__} does not take the saved parameters: {error}"
         ) from error
-    with store.damage(folder):
-        model._put(saved)
+    try:
+        with store.damage(folder):
+            model._put(saved)
+    except ValueError as error:
+        if isinstance(error.__cause__, NoDeviceError):
+            raise error.__cause__ from None
+        raise
     return model

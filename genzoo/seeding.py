@@ -47,16 +47,6 @@ def torch_generator(seed: int, *keys: Key, device: str | torch.device = "cpu") -
     return torch.Generator(device=device).manual_seed(derive(seed, *keys))
 
 
-@contextlib.contextmanager
-def torch_seeded(seed: int, *keys: Key) -> Iterator[None]:
-    """Seed torch's global generators inside the block (weight init, dropout), then restore them."""
-    import torch
-
-    with torch.random.fork_rng():
-        torch.manual_seed(derive(seed, *keys))
-        yield
-
-
 @dataclass(frozen=True, eq=False)
 class GlobalState:
     """The state of the global generators of ``random``, NumPy and torch (of the CPU).

@@ -16,7 +16,7 @@ import numpy as np
 from genzoo.fitting import Training
 from genzoo.model import GenerativeModel
 from genzoo.models.independent import Independent
-from genzoo.seeding import numpy_rng
+from genzoo.seeding import global_rng_seeded, numpy_rng
 from genzoo.space.schema import MISSING
 from genzoo.values import Gap, LogProb, Score, Unsupported
 
@@ -494,6 +494,14 @@ def seed_torch(seed):
     torch.manual_seed(seed)
 
 
+class SeedsForATime(LatentClasses):
+    """The state is as it was in the end, but not for those who draw meanwhile."""
+
+    def _fit(self, rows, valid, fit):
+        with global_rng_seeded(fit.seed, "for a time"):
+            super()._fit(rows, valid, fit)
+
+
 class SeedsNumPyInFit(Independent):
     """Seeds a global generator, with the same number in every fit: no second fit moves it."""
 
@@ -539,6 +547,18 @@ class RemembersOldFits(Independent):
     def _fit(self, rows, valid, fit):
         self._rows = np.concatenate([getattr(self, "_rows", rows[:0]), rows])
         super()._fit(self._rows, valid, fit)
+
+
+class OverwritesOldFits(Independent):
+    """Each fit writes into the memory of the one before."""
+
+    def _fit(self, rows, valid, fit):
+        super()._fit(rows, valid, fit)
+        if hasattr(self, "_memory"):
+            self._memory[:] = self.log_table_
+        else:
+            self._memory = self.log_table_
+        self.log_table_ = self._memory
 
 
 class TrainsOnValidation(Independent):
@@ -667,7 +687,9 @@ CAUGHT_BY = {
     SeedsRandomInSample: "global random state",
     SeedsTorchInSample: "global random state",
     DrawsGlobally: "global random state",
+    SeedsForATime: "global random state",
     RemembersOldFits: "refit forgets",
+    OverwritesOldFits: "interrupted fit",
     TrainsOnValidation: "validation not trained on",
     TakesHolesForZeros: "holes in fit",
     LeavesOutOpenRows: "END settles",

@@ -7,13 +7,12 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from genzoo import Unsupported, load_dataset
+from genzoo import Unsupported, load_dataset, threads
 from genzoo.benchmark.attempts import noted_warnings
 from genzoo.benchmark.entries import ModelEntry, fresh
 from genzoo.benchmark.machine import (
     machine,
     n_cores,
-    one_thread,
     peak_memory_mb,
     reset_peak_memory,
 )
@@ -86,7 +85,7 @@ def run_cell(task: Task, *, progress: Any) -> dict[str, Any]:
     """Fit and score, on one thread; what goes wrong is told in the record."""
     record = blank_record(task)
     measured, remarks = reset_peak_memory(), []
-    with noted_warnings(remarks), one_thread():
+    with noted_warnings(remarks), threads.using(1):
         try:
             record |= as_json(_fitted_and_judged(task, load_dataset(task.dataset), progress))
             record["status"] = "ok"

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from genzoo import threads
 from genzoo.benchmark import judge, labels, text, validation
 from genzoo.benchmark.attempts import attempt, noted_warnings, reason_of
 from genzoo.benchmark.entries import Cell, fresh
-from genzoo.benchmark.machine import machine, one_thread, peak_memory_mb, reset_peak_memory
+from genzoo.benchmark.machine import machine, peak_memory_mb, reset_peak_memory
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import Context
 from genzoo.metrics.likelihood import test_groups
@@ -92,7 +93,7 @@ def run_cell(cell: Cell, progress: Progress, save_to: Path | None = None) -> Out
     outcome = Outcome(blank_record(cell))
     measured = reset_peak_memory()
     remarks: list[str] = []
-    with noted_warnings(remarks), one_thread():
+    with noted_warnings(remarks), threads.using(1):
         try:
             if cell.is_reference:
                 _judge_reference(cell, outcome)

@@ -1,4 +1,4 @@
-"""What a record says about the machine: what it is, peak memory, threads."""
+"""What a record says about the machine: what it is, peak memory, its libraries' threads."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import contextlib
 import gc
 import os
 import platform
-import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,18 +79,3 @@ def peak_memory_mb() -> float | None:
             if line.startswith("VmHWM"):
                 return round(int(line.split()[1]) / 1024, 1)
     return None
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch, if it is loaded, computes on one thread inside the block."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -36,6 +36,13 @@ CHECK_FAILED = 1
 ModelFolder = Annotated[
     Path, Argument(metavar="DIR", help="The folder of a saved model ('genzoo fit --out').")
 ]
+DeviceOption = Annotated[
+    str | None,
+    Option(
+        help='Where a network computes: "cpu", "cuda", ...  [default: where it was fitted, or the '
+        "CPU]"
+    ),
+]
 
 
 def fit(
@@ -112,6 +119,7 @@ def sample(
     out: Annotated[
         Path | None, Option(help="A .csv file to write them to.  [default: the screen]")
     ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Draw rows from a saved model.
 
@@ -123,7 +131,7 @@ def sample(
         raise ValueError(f"--out: expected a file; {out} is a folder")
     if out is not None and not check_place(out.parent, "--out").exists():
         raise ValueError(f"--out: expected a folder that is there; got {out.parent}")
-    model = load_model(folder)
+    model = load_model(folder, device=device)
     drawn = forms.read(model.sample(n, seed=seed))
     if isinstance(drawn, forms.Codes):  # shown as what they stand for
         drawn = forms.read(model.schema_.decode(drawn.data, seed=seed))
@@ -151,6 +159,7 @@ def score(
     encoding: EncodingOption = None,
     header: HeaderOption = None,
     seed: Annotated[int, Option(help="For models whose score is a random bound.")] = 0,
+    device: DeviceOption = None,
 ) -> None:
     """Score rows by a saved model.
 
@@ -160,7 +169,7 @@ def score(
 
     Example: genzoo score models/vae digits
     """
-    model = load_model(folder)
+    model = load_model(folder, device=device)
     reading = {"encoding": encoding, "header": header}
     rows = _rows_to_score(model, _columns_of(folder), dataset, split, reading)
     with warnings.catch_warnings():

@@ -104,6 +104,7 @@ BEHAVIOUR: dict[str, Callable[[Subject], str]] = {
     "seeds repeat": behaviour.seeds_repeat,
     "global random state": global_state.global_state,
     "refit forgets": behaviour.refit_forgets,
+    "interrupted fit": behaviour.interrupted_fit,
     "validation not trained on": behaviour.validation_not_trained_on,
     "holes in fit": behaviour.holes_in_fit,
     "END settles": behaviour.end_settles,

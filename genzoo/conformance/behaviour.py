@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -85,6 +86,37 @@ def refit_forgets(subject: Subject) -> str:
     same = used.sample(50, seed=1) == fresh.sample(50, seed=1)
     require(same.all(), "an earlier fit changes samples")
     return "equal to a fresh fit"
+
+
+def interrupted_fit(subject: Subject) -> str:
+    """A fit that Ctrl-C ends, midway or at its very end, leaves the model as it was."""
+    space, kept = subject.fitted("table")
+    other = Space("other", space.schema.cards - 1 - space.data, space.schema)
+    reports: list[float] = []
+    subject.fit(other, progress=lambda done, message: reports.append(done))
+    used, unfitted = subject.fit(space), subject.fresh()
+    for last in (len(reports) // 2, len(reports)):
+        for model in (used, unfitted):
+            _interrupt(model, other, last, seed=subject.fit_seed)
+    require(not unfitted.__sklearn_is_fitted__(), "an interrupted first fit counts as fitted")
+    require(used.__sklearn_is_fitted__(), "an interrupted fit takes the earlier one away")
+    _require_same(used, kept, space.rows, "an interrupted fit changes log_prob by")
+    return "as if there had been none"
+
+
+def _interrupt(model: GenerativeModel, space: Space, last: int, *, seed: int) -> None:
+    """Fit a model until it has reported its progress so often."""
+    reports = itertools.count(1)
+
+    def stop(done: float, message: str) -> None:
+        if next(reports) >= last:
+            raise KeyboardInterrupt
+
+    try:
+        model.fit(space.data, schema=space.schema, seed=seed, budget=BUDGET, progress=stop)
+    except KeyboardInterrupt:
+        return
+    raise AssertionError("KeyboardInterrupt does not come out of fit")
 
 
 def validation_not_trained_on(subject: Subject) -> str:

@@ -19,7 +19,8 @@ BUDGET = "10 steps"  # what touches the state does so in the first of them
 
 
 def global_state(subject: Subject) -> str:
-    """Each call by itself leaves the states of ``random``, NumPy and torch as they were found.
+    """Each call by itself leaves the states of ``random``, NumPy and torch as they were found; and
+    a fit doesn't change them for a time, in which other threads may draw.
 
     Each begins in a state of its own: a model that seeds a generator with the same number in every
     call would find the state as it leaves it from the second call on.
@@ -33,8 +34,21 @@ def global_state(subject: Subject) -> str:
                 with contextlib.suppress(Unsupported):
                     call()
                 found += [f"{name} changed that of {which}" for which in before.changed()]
+    found += [f"fit changed that of {which} for a time" for which in _changed_meanwhile(subject)]
     require(not found, f"global random states: {', '.join(found)}")
     return f"{len(calls)} calls leave it"
+
+
+def _changed_meanwhile(subject: Subject) -> list[str]:
+    """The generators whose state is another while a fit reports its progress, but not after it."""
+    changed: set[str] = set()
+    with global_rng_seeded(subject.seed, "conformance", "meanwhile") as before:
+
+        def look(done: float, message: str) -> None:
+            changed.update(before.changed())
+
+        subject.fit(subject.spaces["table"], budget=BUDGET, progress=look)
+        return sorted(changed.difference(before.changed()))
 
 
 def _calls(subject: Subject, folder: Path) -> dict[str, Callable[[], Any]]:

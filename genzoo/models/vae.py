@@ -46,10 +46,10 @@ from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Decoder, Proposal
 from genzoo.models.neural.importance import CHUNK_FLOATS, log_prior_ratio
 from genzoo.models.neural.latent import LatentFamily
-from genzoo.models.neural.modules import load_weights, multiplications, n_weights, weights_of
+from genzoo.models.neural.modules import Drawn, load_weights, multiplications, n_weights, weights_of
 from genzoo.models.neural.training import Player, Recipe, fit_network
 from genzoo.parameters import Interval, check_integer
-from genzoo.seeding import check_seed, torch_seeded
+from genzoo.seeding import check_seed, torch_generator
 from genzoo.space.schema import Schema
 from genzoo.store import pack_json, unpack_json
 
@@ -164,10 +164,13 @@ class VAE(LatentFamily):
 
     def _build(self, latent_dim: int, width: int, depth: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width), int(depth))
-        with torch_seeded(seed, "vae", "init"):
+        with Drawn(torch_generator(seed, "vae", "init")):
             self.network_ = _Coders(self.schema_, *self.sizes_)
 
     # ---------------------------------------------------------------- the model and its proposal
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.network_]
 
     @property
     def _proposal(self) -> Proposal:

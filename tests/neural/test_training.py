@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from genzoo.fitting import Budget, Fit, Training
 from genzoo.models.neural.batches import epochs, windows
-from genzoo.models.neural.modules import pick_device
+from genzoo.models.neural.modules import Drawn, Dropout, pick_device
 from genzoo.models.neural.training import DivergedError, Player, Recipe, fit_network
-from genzoo.seeding import torch_seeded
+from genzoo.seeding import torch_generator
 
 
 class Regression:
@@ -29,9 +29,9 @@ class Regression:
         y = (x[:, :1] * x[:, 1:2]).sin() + noise * torch.randn(n + 200, 1, generator=generator)
         data = torch.cat([x, y], dim=1)
         self.train, self.valid = data[:n], data[n:]
-        with torch_seeded(0, "test"):
+        with Drawn(torch_generator(0, "test")):
             self.net = nn.Sequential(
-                nn.Linear(4, 32), nn.Tanh(), nn.Dropout(dropout), nn.Linear(32, 32), nn.Tanh(),
+                nn.Linear(4, 32), nn.Tanh(), Dropout(dropout), nn.Linear(32, 32), nn.Tanh(),
                 nn.Linear(32, 1),
             )  # fmt: skip
 
@@ -372,3 +372,57 @@ def test_an_absent_device_is_an_error() -> None:
     assert pick_device("cpu") == torch.device("cpu")
     with pytest.raises(ValueError, match="device"):
         pick_device("no such thing")
+
+
+def test_dropout_of_torch_is_refused() -> None:
+    task = Regression()
+    task.net[2] = nn.Dropout(0.1)
+    with pytest.raises(TypeError, match="players: expected dropout that draws from the fit's own"):
+        task.fit(steps=1)
+
+
+def test_dropout_draws_what_torchs_does_from_its_own_generator() -> None:
+    x = torch.randn(40, 7, generator=torch.Generator().manual_seed(1))
+    ours, torchs = Dropout(0.3), nn.Dropout(0.3)
+    ours.source = torch.Generator().manual_seed(2)
+    state = torch.get_rng_state()
+    try:
+        found, untouched = ours(x), torch.get_rng_state().equal(state)
+        torch.default_generator.manual_seed(2)
+        assert torch.equal(found, torchs(x))
+    finally:
+        torch.set_rng_state(state)
+    assert untouched
+    assert ours.eval()(x) is x
+
+
+def test_weights_are_drawn_as_torch_draws_them_from_a_generator_of_ones_own() -> None:
+    def made() -> list[Tensor]:
+        layers = (
+            nn.Linear(3, 4), nn.Conv1d(2, 3, 3), nn.Conv2d(2, 3, 3), nn.ConvTranspose2d(2, 3, 3),
+            nn.Embedding(4, 3), nn.LayerNorm(3), nn.init.normal_(torch.empty(3), std=0.1),
+        )  # fmt: skip
+        return [
+            weight
+            for layer in layers
+            for weight in (layer.parameters() if isinstance(layer, nn.Module) else [layer])
+        ]
+
+    state = torch.get_rng_state()
+    try:
+        with Drawn(torch.Generator().manual_seed(2)):
+            found = made()
+        assert torch.get_rng_state().equal(state)
+        torch.default_generator.manual_seed(2)
+        assert all(torch.equal(a, b) for a, b in zip(found, made(), strict=True))
+    finally:
+        torch.set_rng_state(state)
+
+
+def test_a_part_names_its_threads_to_the_whole() -> None:
+    whole = Fit(0)
+    part = whole.part("game", 0.5)
+    assert whole.training.threads is None
+    part.torch_rng("batches")
+    whole.take("game", part)
+    assert whole.training.threads == torch.get_num_threads()

@@ -24,34 +24,34 @@ LARGEST_TABLE = 2**12  # entries of a child's table: what can be exported, again
 
 def to_pgmpy(network: Network, coarsening: Coarsening, schema: Schema) -> DiscreteBayesianNetwork:
     """See ``BayesianNetwork.network_``."""
-    with global_rng_untouched():
+    with global_rng_untouched():  # that of ``random`` moves when pgmpy is loaded
         from pgmpy.factors.discrete import TabularCPD
         from pgmpy.models import DiscreteBayesianNetwork
 
-        names = schema.names
-        graph = DiscreteBayesianNetwork()
-        graph.add_nodes_from(names)
-        graph.add_edges_from(
-            (names[p], names[c]) for c, own in enumerate(network.conditionals) for p in own.parents
-        )
-        reason = too_large(network, schema)
-        if reason is not None:
-            graph.graph["reason"] = reason
-            return graph
-        states = state_names(coarsening, schema)
-        for child in range(schema.D):
-            parents = network.conditionals[child].parents.tolist()
-            graph.add_cpds(
-                TabularCPD(
-                    names[child],
-                    int(network.cards[child]),
-                    _table(network, child).reshape(-1, int(network.cards[child])).T,
-                    evidence=[names[p] for p in parents],
-                    evidence_card=[int(network.cards[p]) for p in parents],
-                    state_names={names[v]: states[v] for v in [child, *parents]},
-                )
-            )
+    names = schema.names
+    graph = DiscreteBayesianNetwork()
+    graph.add_nodes_from(names)
+    graph.add_edges_from(
+        (names[p], names[c]) for c, own in enumerate(network.conditionals) for p in own.parents
+    )
+    reason = too_large(network, schema)
+    if reason is not None:
+        graph.graph["reason"] = reason
         return graph
+    states = state_names(coarsening, schema)
+    for child in range(schema.D):
+        parents = network.conditionals[child].parents.tolist()
+        graph.add_cpds(
+            TabularCPD(
+                names[child],
+                int(network.cards[child]),
+                _table(network, child).reshape(-1, int(network.cards[child])).T,
+                evidence=[names[p] for p in parents],
+                evidence_card=[int(network.cards[p]) for p in parents],
+                state_names={names[v]: states[v] for v in [child, *parents]},
+            )
+        )
+    return graph
 
 
 def to_bif(network: Network, coarsening: Coarsening, schema: Schema, path: Path) -> Path:

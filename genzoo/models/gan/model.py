@@ -57,10 +57,10 @@ from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Encoder, Proposal
 from genzoo.models.neural.importance import MOST_DRAWS, Bound, log_prior_ratio
 from genzoo.models.neural.latent import LatentFamily
-from genzoo.models.neural.modules import load_weights, n_weights, pick_device, weights_of
+from genzoo.models.neural.modules import Drawn, load_weights, n_weights, pick_device, weights_of
 from genzoo.models.neural.training import Player, Recipe, fit_network
 from genzoo.parameters import POSITIVE, Interval
-from genzoo.seeding import derive, torch_seeded
+from genzoo.seeding import derive, torch_generator
 from genzoo.store import pack_json, unpack_json
 
 # By these shares of the budget the parts are over; the last is the proposal's once more. Only a
@@ -149,7 +149,7 @@ class GAN(LatentFamily):
     def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
         self.sizes_ = (latent_dim, width)
         device = pick_device(self.device)
-        with torch_seeded(seed, "gan", "weights"):
+        with Drawn(torch_generator(seed, "gan", "weights")):
             self.generator_ = Generator(self.schema_, latent_dim, width, log_marginals)
             self.proposal_ = Proposal(as_seen(self.schema_), latent_dim, width)
         self.generator_.to(device).eval()
@@ -158,7 +158,7 @@ class GAN(LatentFamily):
     def _play(self, rows: np.ndarray, valid: np.ndarray, fit: Fit) -> None:
         """Part 1: the game, whose learning curve is the model's."""
         part, generator = fit.part("game", GAME, seed=fit.seed), self.generator_
-        with torch_seeded(fit.seed, "gan", "critic"):
+        with Drawn(fit.torch_rng("gan", "critic")):
             critic = Encoder(as_seen(self.schema_), 1, self.width)
         game = Game(generator, critic, self.latent_dim, float(self.penalty))
         noise = fit.torch_rng("gan", "selection", device=self._device)
@@ -231,6 +231,9 @@ class GAN(LatentFamily):
 
     # ---------------------------------------------------------------- the model and its proposal
 
+    def _networks(self) -> list[nn.Module]:
+        return [self.generator_, self.proposal_]
+
     @property
     def _proposal(self) -> Proposal:
         return self.proposal_
@@ -248,14 +251,14 @@ class GAN(LatentFamily):
             "calibration": pack_json(self.calibration_),
             "estimator": pack_json(self.resolved_estimator_),
         }
-        for name, module in self._networks().items():
+        for name, module in self._trained().items():
             state |= weights_of(module, f"{name}.")
         return state
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         latent_dim, width = (int(size) for size in arrays["sizes"])
         self._build(arrays["log_marginals"], latent_dim, width)
-        for name, module in self._networks().items():
+        for name, module in self._trained().items():
             load_weights(module, arrays, self.device, f"{name}.")
         self.calibration_ = unpack_json(arrays["calibration"])
         self.resolved_estimator_ = unpack_json(arrays["estimator"])
@@ -263,7 +266,7 @@ class GAN(LatentFamily):
             self.calibration_["temperature"], self.calibration_["marginal_weight"]
         )
 
-    def _networks(self) -> dict[str, nn.Module]:
+    def _trained(self) -> dict[str, nn.Module]:
         return {"decoder": self.generator_.decoder, "proposal": self.proposal_}
 
     @property

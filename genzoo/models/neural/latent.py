@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genzoo.model import GenerativeModel
 from genzoo.models.neural.annealing import Annealing, annealed_bound, reverse_bound
 from genzoo.models.neural.coders import Proposal
+from genzoo.models.neural.family import OnDevice
 from genzoo.models.neural.heads import VALUE, Heads
 from genzoo.models.neural.importance import (
     CHUNK_FLOATS,
@@ -33,7 +33,6 @@ from genzoo.models.neural.importance import (
     posterior_draws,
     refined,
 )
-from genzoo.models.neural.modules import DEVICE
 from genzoo.parameters import Interval, Options, check_integer
 from genzoo.seeding import check_seed, derive, numpy_rng, torch_generator
 from genzoo.space.schema import MISSING
@@ -86,7 +85,7 @@ class Observation(Protocol):
         ...
 
 
-class LatentFamily(GenerativeModel):
+class LatentFamily(OnDevice):
     """A family with z ~ N(0, I) and variables independent given z.
 
     Subclasses have the ``parameters`` below, which are told in ``VAE``, and what is abstract here,
@@ -103,7 +102,7 @@ class LatentFamily(GenerativeModel):
         "n_temperatures": Interval(int),
         "n_chains": Interval(int, 2),
         "ais_start": Options("proposal", "prior"),
-        "device": DEVICE,
+        **OnDevice.parameters,
     }
     limits = Limits()
 
@@ -112,7 +111,6 @@ class LatentFamily(GenerativeModel):
     n_temperatures: int
     n_chains: int
     ais_start: Literal["proposal", "prior"]
-    device: str
     resolved_estimator_: str
 
     # ---------------------------------------------------------------- what a subclass writes

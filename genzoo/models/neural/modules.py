@@ -1,14 +1,20 @@
-"""Any torch module: the device it is on, its weights as arrays, its size and its work."""
+"""Any torch module: the device it is on, its own randomness, its weights as arrays, its size and
+its work."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from genzoo.parameters import Text
+from genzoo import threads
+from genzoo.parameters import NoDeviceError, Text
+
+threads.one_in_forks()
 
 DEVICE = Text('"auto", "cpu", "cuda", ...')  # the rule of the parameter ``device``
 
@@ -17,7 +23,7 @@ def pick_device(device: str) -> torch.device:
     """The torch device for ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``...
 
     Raises:
-        ValueError: if there is no such device here.
+        NoDeviceError: if there is no such device here.
     """
     if device == "cpu":
         return torch.device("cpu")
@@ -32,10 +38,68 @@ def fabric_on(device: str) -> Any:
     try:
         return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
     except Exception as error:
-        raise ValueError(
+        raise NoDeviceError(
             f'device: expected "auto", "cpu", "cuda", "cuda:0" or "mps", and one that this machine '
             f"has; got {device!r} ({error})"
         ) from error
+
+
+class Drawn(TorchFunctionMode):
+    """Initial weights of the modules that are made inside the block are drawn from a generator.
+
+    Layers of torch draw theirs from the global generator, which all threads share.
+
+    >>> with Drawn(torch.Generator().manual_seed(0)):
+    ...     layer = nn.Linear(2, 1)
+    >>> with Drawn(torch.Generator().manual_seed(0)):
+    ...     torch.equal(layer.weight, nn.Linear(2, 1).weight)
+    True
+    """
+
+    def __init__(self, source: torch.Generator) -> None:
+        super().__init__()
+        self.source = source
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        own = {"generator": self.source} if func in _DRAWS else {}
+        return func(*args, **{**(kwargs or {}), **own})
+
+
+# all that torch's layers, and those here, draw initial weights by
+_DRAWS = {
+    nn.init.uniform_,
+    nn.init.normal_,
+    nn.init.kaiming_uniform_,
+    Tensor.uniform_,
+    Tensor.normal_,
+}
+
+
+class Dropout(nn.Module):
+    """``nn.Dropout`` that draws from a generator of its own.
+
+    Attributes:
+        source: the generator, which ``fit_network`` gives it, on the device of what it is applied
+            to; None: torch's global one.
+    """
+
+    source: torch.Generator | None = None
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = 1 - self.p
+        return x * torch.empty_like(x).bernoulli_(kept, generator=self.source).div_(kept)
 
 
 def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:

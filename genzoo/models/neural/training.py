@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from genzoo.fitting import LAST_PART, Fit, StoppedBy, converged
-from genzoo.models.neural.modules import fabric_on
+from genzoo.models.neural.modules import Dropout, fabric_on
 from genzoo.models.neural.muon import Muon
-from genzoo.seeding import torch_seeded
 
 # These trade time for safety: more patience costs steps where nothing is gained any more, less of
 # it takes the noise of an evaluation for a plateau.
@@ -146,8 +146,20 @@ def fit_network(
     if fit.budget.steps == 0:
         fit.stop("steps")
         return
-    with torch_seeded(fit.seed, "training"):  # dropout draws from torch's global generator
-        _Loop(players, draw_batch, evaluate, recipe, fit, device).run()
+    _Loop(players, draw_batch, evaluate, recipe, fit, device).run()
+
+
+def _give_source(players: Sequence[Player], source: torch.Generator | None) -> None:
+    """Let all dropout draw from one generator; TypeError for torch's, which can't."""
+    for player in players:
+        for module in player.module.modules():
+            if isinstance(module, Dropout):
+                module.source = source
+            elif isinstance(module, _DropoutNd):
+                raise TypeError(
+                    f"players: expected dropout that draws from the fit's own generator, "
+                    f"genzoo.models.neural.modules.Dropout; got {module!r}"
+                )
 
 
 class _Loop:
@@ -166,6 +178,7 @@ class _Loop:
         self.fabric = fabric_on(device)
         for player in players:
             self.fabric.setup_module(player.module)  # moves it; losses call the module itself
+        _give_source(players, fit.torch_rng("training", device=self.fabric.device))
         self.batches = fit.torch_rng("batches")
         self.noise = fit.torch_rng("noise", device=self.fabric.device)
         self.optimizers = [self._optimizers(player) for player in players]
@@ -286,6 +299,7 @@ class _Loop:
             self._evaluate()
         self._restore()
         self._train_mode(False)
+        _give_source(self.players, None)
         record.stopped_by = ended
         record.converged = ended == "converged" or (
             self.late >= FEWEST_LATE and converged(self.values_before, self.best_values)

@@ -30,12 +30,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from genzoo.fitting import Fit
-from genzoo.model import GenerativeModel
 from genzoo.models.neural.batches import epochs, windows
-from genzoo.models.neural.modules import DEVICE, load_weights, n_weights, weights_of
+from genzoo.models.neural.family import OnDevice
+from genzoo.models.neural.modules import Drawn, load_weights, n_weights, weights_of
 from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText
@@ -43,7 +43,7 @@ from genzoo.models.transformer.generation import Tempering, Walk
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
 from genzoo.models.transformer.sizing import SIZES, Sizing
 from genzoo.parameters import POSITIVE, Interval
-from genzoo.seeding import torch_generator, torch_seeded
+from genzoo.seeding import torch_generator
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING
 from genzoo.store import pack_json, unpack_json
@@ -53,7 +53,7 @@ BATCH_FLOATS = 2**22  # of a layer's activations in one batch of inference
 MOST_VALID_ROWS = 512  # that tell the best weights: more are surer, and take longer each time
 
 
-class TransformerLM(GenerativeModel, ScoresText):
+class TransformerLM(OnDevice, ScoresText):
     """A decoder-only transformer over the variables of a row.
 
     >>> model = TransformerLM(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
@@ -90,7 +90,7 @@ class TransformerLM(GenerativeModel, ScoresText):
         "temperature": POSITIVE,
         "top_k": Interval(int, optional=True),
         "top_p": Interval(float, 0, 1, closed="right", optional=True),
-        "device": DEVICE,
+        **OnDevice.parameters,
     }
 
     def __init__(
@@ -163,10 +163,13 @@ class TransformerLM(GenerativeModel, ScoresText):
             device=self.device,
         )
 
+    def _networks(self) -> list[nn.Module]:
+        return [self.network_]
+
     def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
         self.sizes_ = sizes
         kind = GroupedGPT if "group" in sizes else GPT
-        with torch_seeded(seed, "transformer", "init"):
+        with Drawn(torch_generator(seed, "transformer", "init")):
             self.network_: Autoregressive = kind(self.schema_, **sizes)
 
     # ---------------------------------------------------------------- queries

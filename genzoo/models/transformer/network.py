@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.models.neural.heads import Heads, is_long
+from genzoo.models.neural.modules import Dropout
 from genzoo.space.schema import Schema
 
 N_KNOTS = 16  # of a long ordinal's embedding: more tell finer differences, each from fewer rows
@@ -97,7 +98,7 @@ class Autoregressive(nn.Module):
         self.start = nn.Parameter(torch.empty(d_model))
         rotary = schema.layout == "sequence"
         self.positions = None if rotary else nn.Parameter(torch.empty(n_tokens, d_model))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.ModuleList(_Block(d_model, n_heads, dropout) for _ in range(n_layers))
         self.norm = nn.LayerNorm(d_model, bias=False)
 
@@ -314,7 +315,7 @@ class _Block(nn.Module):
         self.norm2 = nn.LayerNorm(d_model, bias=False)
         self.up = nn.Linear(d_model, 4 * d_model, bias=False)
         self.down = nn.Linear(4 * d_model, d_model, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.zeros_(self.mix.weight)
         nn.init.zeros_(self.down.weight)
 
