@@ -368,7 +368,7 @@ def test_bad_options_of_compare(people, tmp_path, monkeypatch, arguments, messag
     assert message in done.stderr
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2,3\n", "a,b\n1,2\n\n1\n", "a,b\n1,2,\n"])
+@pytest.mark.parametrize("text", ["a,b\n1,2,3\n", "a,b\n1,2\n\n1\n", "a,b\n1,2,,3\n"])
 def test_ragged_csv_files_are_refused(text, tmp_path):
     (tmp_path / "ragged.csv").write_text(text)
     done = invoke("fit", "independent", tmp_path / "ragged.csv", "--out", tmp_path / "model")
@@ -465,3 +465,26 @@ finally:
     light = {"numpy", "filelock", "safetensors", "cloudpickle", "markupsafe"}
     of_typer = {"typer", "shellingham", "annotated_doc"}
     assert loaded - sys.stdlib_module_names <= {"genzoo"} | light | of_typer
+
+
+def test_encoding_and_header_of_a_file(tmp_path):
+    rows = "".join(f"{i % 7},труба{i % 3},{i % 4}.5\n" for i in range(60))
+    path = tmp_path / "pipes.csv"
+    path.write_bytes(rows.encode("cp1251"))
+    reading = ("--encoding", "cp1251", "--no-header")
+    done = invoke("compare", path, *FAST[:1], "independent", *reading, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.stderr
+    assert "column 2" in done.stdout
+    assert "60 rows, 3 columns" in done.stdout
+    assert "--encoding cp1251 --no-header" in (tmp_path / "run" / "report.md").read_text()
+    done = invoke("fit", "independent", path, *reading, "--out", tmp_path / "model")
+    assert done.exit_code == 0, done.stderr
+    done = invoke("score", tmp_path / "model", path, *reading)
+    assert done.exit_code == 0, done.stderr
+    done = invoke("score", tmp_path / "model", path)
+    assert done.exit_code == 2
+    assert "--encoding cp1251" in done.stderr
+    for command in (("compare",), ("fit", "independent", "iris", "--out", tmp_path / "x")):
+        done = invoke(*command, "--no-header")
+        assert done.exit_code == 2
+        assert "--header: expected a" in done.stderr

@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from genzoo import benchmark
 from genzoo.benchmark.run import Run
-from genzoo.cli.options import BudgetOption, SchemaOption
+from genzoo.cli.options import BudgetOption, EncodingOption, HeaderOption, SchemaOption
 from genzoo.datasets import own
 from genzoo.datasets.own.show import as_text
 from genzoo.keys import DATASETS
@@ -42,6 +42,8 @@ def compare(
     keep: Annotated[
         list[str] | None, _column("Neither leave out nor fold; may be given several times.")
     ] = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = None,
     only_schema: Annotated[
         bool, Option("--only-schema", help="Show how the columns are treated, then stop.")
     ] = False,
@@ -90,7 +92,8 @@ def compare(
     independent,vae --datasets digits,alarm --budget 60s
     """
     columns = {"label": label, "group": group, "time": time, "stratify": stratify}
-    given: dict[str, Any] = {**columns, "schema": schema, "keep": keep or None}
+    reading = {"encoding": encoding, "header": header}
+    given: dict[str, Any] = {**columns, "schema": schema, "keep": keep or None, **reading}
     options = {name: value for name, value in given.items() if value is not None}
     if not files and (options or only_schema):
         first = next(iter(options), "only-schema")

@@ -12,7 +12,13 @@ import typer
 from typer import Argument, Option
 
 from genzoo import conformance
-from genzoo.cli.options import BudgetOption, DatasetArgument, SchemaOption
+from genzoo.cli.options import (
+    BudgetOption,
+    DatasetArgument,
+    EncodingOption,
+    HeaderOption,
+    SchemaOption,
+)
 from genzoo.conformance import CheckResult, ConformanceError
 from genzoo.datasets import own
 from genzoo.datasets.dataset import SPLITS
@@ -36,6 +42,8 @@ def fit(
     budget: BudgetOption = None,
     seed: Annotated[int, Option(help="Of everything that is drawn at random.")] = 0,
     schema: SchemaOption = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = None,
     set_: Annotated[
         list[str] | None,
         Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
@@ -53,13 +61,12 @@ def fit(
     data: Any
     columns = None
     if own.names_a_path(dataset) and dataset not in DATASETS:
-        prepared = own.prepare(dataset, schema=schema)
+        prepared = own.prepare(dataset, schema=schema, encoding=encoding, header=header)
         data, columns = prepared.data(), prepared.schema_file
         for remark in prepared.remarks():
             typer.echo(f"note: {remark}", err=True)
-    elif schema is not None:
-        raise ValueError(f"--schema: expected a file of your own beside it; got {dataset!r}")
     else:
+        _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)
         data = load_dataset(dataset)
     made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
     made.save(out)
@@ -70,6 +77,17 @@ def fit(
         f"{made}: {done.steps} steps in {done.seconds:.1f} s, stopped by {done.stopped_by}; "
         f"{made.n_parameters_} parameters; saved in {out}"
     )
+
+
+def _refuse_for_keys(dataset: str, **options: Any) -> None:
+    """Options of files beside a data set of genzoo's.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise ValueError(f"--{name}: expected a file of your own beside it; got {dataset!r}")
 
 
 def _read_setting(text: str) -> tuple[str, Any]:
@@ -126,6 +144,8 @@ def score(
     split: Annotated[
         str | None, Option(help="train, valid or test of a data set.  [default: test]")
     ] = None,
+    encoding: EncodingOption = None,
+    header: HeaderOption = None,
     seed: Annotated[int, Option(help="For models whose score is a random bound.")] = 0,
 ) -> None:
     """Score rows by a saved model.
@@ -137,7 +157,8 @@ def score(
     Example: genzoo score models/vae digits
     """
     model = load_model(folder)
-    rows = _rows_to_score(model, _columns_of(folder), dataset, split)
+    reading = {"encoding": encoding, "header": header}
+    rows = _rows_to_score(model, _columns_of(folder), dataset, split, reading)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*beyond the schema's range")  # said below, by row
         result = model.log_prob(rows, seed=seed).mean()
@@ -174,15 +195,20 @@ def _columns_of(folder: Path) -> list[own.Column] | None:
 
 
 def _rows_to_score(
-    model: GenerativeModel, columns: list[own.Column] | None, name: str, split: str | None
+    model: GenerativeModel,
+    columns: list[own.Column] | None,
+    name: str,
+    split: str | None,
+    reading: dict[str, Any],
 ) -> Any:
     if own.names_a_path(name) and name not in DATASETS:
         if split is not None:
             raise ValueError(f"--split: {name} has no parts; leave it out")
-        data = own.read(name).data
+        data = own.read(name, **reading).data
         if not forms.read(data).columns:
             return data
         return own.as_fitted(model.schema_, data) if columns is None else own.treat(columns, data)
+    _refuse_for_keys(name, **reading)
     split = split or "test"
     if split not in SPLITS:
         raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")

@@ -21,3 +21,18 @@ BudgetOption = Annotated[
     str | None,
     Option(help='What a fit may take: "60s" or "2000 steps".  [default: the family\'s own]'),
 ]
+EncodingOption = Annotated[
+    str | None,
+    Option(
+        metavar="NAME",
+        help="Of a file of text, such as cp1251.  [default: UTF-8, UTF-16 or Windows-1252, found]",
+    ),
+]
+HeaderOption = Annotated[
+    bool | None,
+    Option(
+        "--header/--no-header",
+        help="Whether the first line of a .csv or .tsv holds names.  [default: judged by it]",
+        show_default=False,
+    ),
+]

@@ -13,7 +13,7 @@ import numpy as np
 from genzoo.datasets.blocks import blocks
 from genzoo.seeding import check_seed, numpy_rng
 from genzoo.space import forms
-from genzoo.space.forms import Data
+from genzoo.space.forms import Data, Form
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
 
@@ -229,17 +229,18 @@ class Dataset:
         >>> data, data.schema.names
         (Dataset('mine': table of 2, 70/10/20 rows), ['age', 'class'])
         """
-        form = forms.read(data)
-        seed = check_seed(seed)
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
-        classes = None
-        if label is not None:
-            form, classes = form.with_label(label)
-        rule = _checked_rules(len(form), groups=groups, time=time, stratify=stratify)
-        classes = rule.pop("stratify", classes)
-        index = split(
-            len(form), valid=valid, test=test, seed=seed, classes=classes, fold=fold, **rule
+        form, rule, index = split_form(
+            forms.read(data),
+            label,
+            valid=valid,
+            test=test,
+            seed=seed,
+            fold=fold,
+            groups=groups,
+            time=time,
+            stratify=stratify,
         )
         if schema is None:
             schema = Schema.infer(form, train=index[0])
@@ -275,6 +276,35 @@ Index = tuple[np.ndarray, np.ndarray, np.ndarray]  # the places of train, valid 
 def in_parts(values: np.ndarray, index: Index) -> Parts:
     """What stands at the places of each part."""
     return Parts(*(values[places] for places in index))
+
+
+def split_form(
+    form: Form,
+    label: str | int | None = None,
+    *,
+    valid: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    fold: tuple[int, int] | None = None,
+    **rules: np.ndarray | None,
+) -> tuple[Form, dict[str, np.ndarray], Index]:
+    """The data with the label last, the groups or times by which they are split, and the places of
+    the rows of each part; arguments as for ``Dataset.from_data``."""
+    classes = None
+    if label is not None:
+        form, classes = form.with_label(label)
+    rule = _checked_rules(len(form), **rules)
+    classes = rule.pop("stratify", classes)
+    index = split(
+        len(form),
+        valid=valid,
+        test=test,
+        seed=check_seed(seed),
+        classes=classes,
+        fold=fold,
+        **rule,
+    )
+    return form, rule, index
 
 
 def coded_parts(schema: Schema, data: Data, index: Index) -> tuple[Parts, dict[str, int]]:

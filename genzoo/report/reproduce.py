@@ -45,6 +45,9 @@ def command(run: RunRecord) -> str:
 def _file_options(options: dict[str, Any]) -> list[str]:
     words = []
     for name, value in options.items():
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+            continue
         for item in value if isinstance(value, list) else [value]:
             words += [f"--{name}", str(item)]
     return words

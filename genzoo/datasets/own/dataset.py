@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.dataset import Dataset, Index, split_form
 from genzoo.datasets.own.columns import CLOCK, Column, is_as_written, read_schema, to_json
-from genzoo.datasets.own.read import Content, read
+from genzoo.datasets.own.read import GZIP, Content, read
 from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
 from genzoo.space import forms
@@ -33,7 +33,8 @@ class OwnDataset(Dataset):
 
     Attributes:
         path: as it was given.
-        options: how it was read: label, group, time, stratify, schema, keep; those that were given.
+        options: how it was read: label, group, time, stratify, schema, keep, encoding, header;
+            those that were given.
         schema_file: of a table: the text of a schema file, how each column of the file is treated.
         content: the digest of what the path holds, whatever becomes of its columns and rows.
         remarks: what the reader must know: columns left out, values folded, rows that repeat.
@@ -163,9 +164,9 @@ class Prepared:
 
 def name_of(path: str | Path) -> str:
     """What a data set of a path is called: the file or folder, as far as it can stand in a path."""
-    path = Path(path)
-    stem = path.resolve().name
-    stem = stem.removesuffix(path.suffix) or stem
+    whole = Path(path).resolve().name
+    name = whole.removesuffix(GZIP)
+    stem = name.removesuffix(Path(name).suffix) or whole
     return re.sub(r'[\\/:*?"<>|\s]+', "_", stem).lstrip(".") or "data"
 
 
@@ -178,9 +179,11 @@ def prepare(
     stratify: str | None = None,
     schema: str | Path | None = None,
     keep: Sequence[str] = (),
+    encoding: str | None = None,
+    header: bool | None = None,
 ) -> Prepared:
     """Read a path and say how its columns are to be treated; see ``load``."""
-    content = read(path)
+    content = read(path, encoding=encoding, header=header)
     given = {"label": label, "group": group, "time": time, "stratify": stratify}
     given = {name: column for name, column in given.items() if column is not None}
     options: dict[str, Any] = dict(given)
@@ -189,11 +192,13 @@ def prepare(
     if schema is not None:
         options["schema"] = str(schema)
     form = forms.read(content.data, f"file: {path}")
+    if not form.columns and options:
+        raise ValueError(
+            f"{next(iter(options))}: {path} holds {form.plural}, which have no columns"
+        )
+    reading = {"encoding": encoding, "header": header}
+    options.update({name: value for name, value in reading.items() if value is not None})
     if not form.columns:
-        if options:
-            raise ValueError(
-                f"{next(iter(options))}: {path} holds {form.plural}, which have no columns"
-            )
         return Prepared(content, (), options)
     _check_options(content, given, keep)
     if schema is None:
@@ -257,8 +262,10 @@ def load(path: str | Path, *, name: str | None = None, **options: Any) -> OwnDat
     """A file or folder as a data set: 70 % to train on, 10 % to select on, 20 % to be judged on.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.parquet``, ``.jsonl`` (one flat object a line), ``.txt`` (one
-            string a line), or a folder of equally large ``.png`` or ``.jpg`` images.
+        path: ``.csv``, ``.tsv`` (also ``.tab``, ``.psv``, ``.dat``, ``.data``: the delimiter is
+            found), ``.parquet``, ``.jsonl`` (one flat object a line), ``.txt`` (one string a line),
+            those in text also compressed (``.csv.gz``), or a folder of equally large ``.png`` or
+            ``.jpg`` images.
         name: what to call it; the file's name where None.
         label: the column that holds the class of each row.
         group: no value of this column is in two parts; standard errors are taken over its values.
@@ -268,6 +275,10 @@ def load(path: str | Path, *, name: str | None = None, **options: Any) -> OwnDat
         stratify: each part has its share of each value of this column.
         schema: a schema file, which says how each column is treated; recognised where None.
         keep: columns that are not to be left out or folded.
+        encoding: of a file of text: any that Python knows (``"cp1251"``); where None UTF-8, UTF-16,
+            or Windows-1252.
+        header: of delimited text: whether its first line holds the names of the columns; judged by
+            what stands in it where None. Without, they are called "column 1" and so on.
 
     Raises:
         ValueError: naming the argument, what was expected and what came.
@@ -322,13 +333,14 @@ def split_of(
         licence="your own",
         **rule,
     )
+    index = split_form(forms.read(data), options.get("label"), fold=fold, **rule)[2]
     return dataclasses.replace(
         made,
         path=str(path),
         options=options,
         schema_file=prepared.schema_file,
         content=prepared.content.digest,
-        remarks=(*prepared.remarks(), *_repeats(made)),
+        remarks=(*prepared.remarks(), *_repeats(prepared, made, index)),
     )
 
 
@@ -376,16 +388,25 @@ def _times(prepared: Prepared) -> np.ndarray:
     return numbers_of(column, values)
 
 
-def _repeats(dataset: Dataset) -> list[str]:
-    """How many test rows occur among the training rows, exactly."""
-    train = {row.tobytes() for row in dataset.train}
-    n = sum(row.tobytes() in train for row in dataset.test)
+def _repeats(prepared: Prepared, made: Dataset, index: Index) -> list[str]:
+    """How many test rows occur among the training rows as the file has them, in the columns in use:
+    as codes alone, different numbers may be one cell."""
+    train = {row.tobytes() for row in made.train}
+    again = np.array([row.tobytes() in train for row in made.test])
+    if prepared.columns and again.any():
+        codes = {row.tobytes() for row in made.test[again]}
+        near = np.array([row.tobytes() in codes for row in made.train])
+        used = [c.name for c in prepared.columns if c.is_used]
+        n_near, places = int(near.sum()), np.concatenate([index[0][near], index[2][again]])
+        rows = prepared.content.row_hashes(used, places)
+        again[again] = np.isin(rows[n_near:], rows[:n_near])
+    n = int(again.sum())
     if not n:
         return []
-    share = 100 * n / len(dataset.test)
+    share = 100 * n / len(again)
     percent = f"{share:.0f}" if share >= 9.5 else f"{share:.1f}"
     return [
-        f"{n} of {len(dataset.test)} test rows ({percent} %) occur among "
+        f"{n} of {len(again)} test rows ({percent} %) occur among "
         f"the training rows too: where rows are expected to repeat that is no harm, else a model "
         f"that learns rows by heart is flattered"
     ]

@@ -60,6 +60,8 @@ def settle(
         few: whether the numbers are so few that a text beside them may be a category.
         more: further marks of holes.
     """
+    if fits.all():
+        return Settled(~fits, ())
     marks = are_marks(found, more) & ~fits
     rest = ~fits & ~marks
     remarks = []

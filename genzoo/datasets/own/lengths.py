@@ -329,6 +329,7 @@ def _digits(found: Distinct, form: str) -> str:
                 form = form.replace("%f", f"%{digits}f")
                 break
     first = re.match(r"%([HIM])", form)
-    if first and not matches(found.texts, r"-?0.*").any() and matches(found.texts, r"\d\D.*").any():
+    padded, bare = (matches(found.texts, rf"-?{one}\D.*").any() for one in (r"0\d", r"\d"))
+    if first and bare and not padded:
         form = form.replace(first[0], f"%-{first[1]}", 1)
     return form

@@ -102,7 +102,7 @@ def plain(column: Column, texts: Any) -> Any:
     if column.negative == "(1)":
         body = replaced(body, r"^([^()]*)\(([^()]*)\)([^()]*)$", r"-\1\2\3")
     if column.negative == "1-" and minuses:
-        body = replaced(body, rf"^(.*\d[.,]?){SPACE}{MINUS}(\D*)$", r"-\1\2")
+        body = replaced(body, rf"^(.*\d[^\d{MINUSES[1:]}-]*){MINUS}(\D*)$", r"-\1\2")
     written = _written(column)
     fits = matches(body, written)
     body = replaced(body, f"^{written}$", r"\1\2\3")
@@ -211,6 +211,8 @@ def write_numbers(column: Column, values: pd.Series) -> pd.Series:
 
 def _one_written(column: Column, value: Any) -> str:
     digits = str(abs(value)).replace(".", column.decimal)
+    if column.negative == "1-" and value < 0:  # as in SAP: 12.50- EUR
+        return f"{column.prefix}{digits}-{column.suffix}"
     text = f"{column.prefix}{digits}{column.suffix}"
     return column.negative.replace("1", text) if value < 0 else text
 
@@ -303,32 +305,37 @@ def in_notation(start: Column, found: Distinct, hint: str | None = None) -> Read
     """
     import pyarrow.compute as pc
 
-    fits = matches(found.texts, PLAIN)
-    if fits.all():
+    some = some_of(found, N_LOOKED_AT)
+    if matches(some.texts, PLAIN).all() and matches(found.texts, PLAIN).all():
         points = pc.match_substring(found.texts, ".").to_numpy(zero_copy_only=False)
         # groups of three behind each point may be thousands
         if not points.any() or not matches(found.texts, _MAY_BE_THOUSANDS).all():
             return Reading(start, found.texts)
-    some = some_of(found, N_LOOKED_AT)
-    column, either = _notation(start, some, hint)
-    reading = Reading(column, plain(column, found.texts), either)
+    notation = _notation(start, some, hint)
+    if notation is None:
+        return None
+    reading = _in(notation, found)
     if reading.plain.null_count and len(some) < len(found):
-        both = joined(some, some_of(found.only(~reading.fits), N_LOOKED_AT))
-        column, either = _notation(start, both, hint)
-        reading = Reading(column, plain(column, found.texts), either)
+        rest = some_of(found.only(~reading.fits), N_LOOKED_AT)
+        reading = _in(_notation(start, joined(some, rest), hint) or notation, found)
     return reading if reading.plain.null_count < len(found) else None
+
+
+def _in(notation: tuple[Column, bool], found: Distinct) -> Reading:
+    column, either = notation
+    return Reading(column, plain(column, found.texts), either)
 
 
 _MAY_BE_THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})?"
 
 
-def _notation(start: Column, found: Distinct, hint: str | None) -> tuple[Column, bool]:
+def _notation(start: Column, found: Distinct, hint: str | None) -> tuple[Column, bool] | None:
     """The column with the keys that most of the texts need, and whether another decimal sign fits
-    them as well."""
+    them as well; None where no text looks like a number."""
     pieces = parts(replaced(found.texts, NO_CENTS, r"\1\2"), WRITTEN)
     like = pieces["core"].is_valid().to_numpy(zero_copy_only=False)
     if not like.any():
-        return start, False
+        return None
     prefix = _beside(pieces, "prefix", found.counts, CURRENCIES)
     suffix = _beside(pieces, "suffix", found.counts, CURRENCIES | UNITS)
     column, either = _signs(
@@ -410,5 +417,5 @@ def _of_either(best: list[tuple[str, str]], cores: Any, hint: str | None) -> tup
     # thousands would have their sign in long numbers; decimals would be there in all numbers, or
     # not always three
     long = matches(cores, r"\d{4,}").any()
-    short = matches(cores, r"\d{1,3}").sum() >= 2
+    short = matches(cores, r"[1-9]\d{0,2}").any()
     return pair[1] if not long and (short or pair[0] == (",", "")) else pair[0]

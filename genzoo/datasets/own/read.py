@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-import csv
+import gzip
 import hashlib
-import io
 import json
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from genzoo.datasets.own import typed_files
+from genzoo.datasets.own.delimited import read_delimited
+from genzoo.datasets.own.images import of_images
+from genzoo.datasets.own.strings import of_strings
+from genzoo.datasets.own.text import check_encoding, decode
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".txt")
-IMAGES = (".png", ".jpg", ".jpeg")
-DELIMITERS = (",", ";", "\t", "|")
-MOST_CHARACTERS = 1024
-ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+DELIMITED = (".csv", ".tsv", ".tab", ".psv", ".dat", ".data")
+SUFFIXES = (*DELIMITED, ".parquet", ".jsonl", ".txt")
+GZIP = ".gz"  # after any suffix of text
+OTHERS = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "save the sheet as .csv"),
+    **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"),
+                    "unpack it, or compress a .csv with gzip (.csv.gz)"),
+    ".json": "write one flat object a line and call it .jsonl (in pandas: "
+    "read_json(...).to_json(..., orient='records', lines=True))",
+    ".ndjson": "call it .jsonl",
+    **dict.fromkeys((".feather", ".arrow", ".ipc", ".orc", ".h5", ".hdf5", ".pkl", ".pickle"),
+                    "save it as .parquet (in pandas: to_parquet)"),
+    **dict.fromkeys((".sav", ".sas7bdat", ".xpt", ".dta", ".rds", ".rdata", ".mat", ".arff"),
+                    "save it as .csv or .parquet"),
+    **dict.fromkeys((".npy", ".npz"), "give the array to genzoo.compare in Python"),
+    **dict.fromkeys((".html", ".htm", ".xml", ".pdf", ".docx", ".md"), "save its table as .csv"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "save a table of it as .csv"),
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), "give a folder of images of one size"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,12 +65,18 @@ class Content:
         elif isinstance(self.data, np.ndarray):
             parts = [repr(self.data.shape).encode(), self.data.tobytes()]
         else:
-            import pandas as pd
-
             names = json.dumps([str(name) for name in self.data.columns])
-            rows = pd.util.hash_pandas_object(self.data, index=False)
-            parts = [names.encode(), rows.to_numpy().tobytes()]
+            rows = self.row_hashes(self.data.columns, slice(None))
+            parts = [names.encode(), rows.tobytes()]
         return hashlib.sha256(b"".join(parts)).hexdigest()
+
+    def row_hashes(self, columns: Sequence[str], places: np.ndarray | slice) -> np.ndarray:
+        """A number for each of the rows of a table at ``places``: equal for rows that are equal in
+        ``columns``, and for others once in 2**64 pairs."""
+        import pandas as pd
+
+        rows = self.data[list(columns)].iloc[places]
+        return pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
 
 def names_a_path(name: object) -> bool:
@@ -62,177 +84,60 @@ def names_a_path(name: object) -> bool:
     if isinstance(name, Path):
         return True
     return isinstance(name, str) and (
-        name.lower().endswith(SUFFIXES) or (name != "" and Path(name).exists())
+        name.lower().removesuffix(GZIP).endswith(SUFFIXES) or (name != "" and Path(name).exists())
     )
 
 
-def read(path: str | Path) -> Content:
+def read(path: str | Path, *, encoding: str | None = None, header: bool | None = None) -> Content:
     """The content of a file or folder.
+
+    Args:
+        path: see ``load``.
+        encoding: of text; found where None.
+        header: whether the first line of delimited text holds names; judged by it where None.
 
     Raises:
         ValueError: naming the path, what was expected and what came.
     """
     path = Path(path)
-    kind = path.suffix.lower()
+    kind = Path(path.stem).suffix.lower() if _is_packed(path) else path.suffix.lower()
+    if header is not None and kind not in DELIMITED:
+        raise ValueError(
+            f"header: expected delimited text ({', '.join(DELIMITED)}) beside it; got {path}"
+        )
+    if encoding is not None:
+        check_encoding(encoding)
+        if kind not in SUFFIXES or kind == ".parquet":
+            raise ValueError(f"encoding: expected a file of text beside it; got {path}")
     if kind not in SUFFIXES and path.is_dir():
-        return _read_images(path)
+        return Content(path, *of_images(path))
     if not path.exists():
         raise ValueError(f"file: expected a file or a folder; there is no {path}")
-    if kind not in SUFFIXES:
-        raise ValueError(f"file: expected {', '.join(SUFFIXES)} or a folder of images; got {path}")
+    if kind not in SUFFIXES or (kind == ".parquet" and _is_packed(path)):
+        advice = f": {OTHERS[kind]}" if kind in OTHERS else ""
+        raise ValueError(
+            f"file: expected {', '.join(SUFFIXES)} or a folder of images; got {path}{advice}"
+        )
     try:
         if kind == ".parquet":
             return Content(path, *typed_files.of_parquet(path))
-        text, remarks = _text(path)
-    except OSError as error:
-        raise ValueError(f"file: {path} can't be read: {error.strerror or error}") from None
+        raw = path.read_bytes()
+        if _is_packed(path):
+            raw = gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"file: {path} can't be read: {reason}") from None
+    text, remarks = decode(path, raw, encoding)
+    del raw
     if not text.strip():
         raise ValueError(f"file: expected rows; {path} is empty")
     if kind == ".txt":
-        return _read_strings(path, text, remarks)
+        return Content(path, *of_strings(path, text.decode(), remarks))
     if kind == ".jsonl":
-        return Content(path, *typed_files.of_jsonl(path, text, remarks))
-    return _read_delimited(path, text, remarks)
+        return Content(path, *typed_files.of_jsonl(path, text.decode(), remarks))
+    frame, found = read_delimited(path, text, header)
+    return Content(path, frame, (*remarks, *found))
 
 
-def _text(path: Path) -> tuple[str, list[str]]:
-    raw = path.read_bytes()
-    encoding = next((name for mark, name in ENCODINGS if raw.startswith(mark)), "utf-8")
-    remarks: list[str] = []
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
-        remarks = ["not in UTF-8: read as Windows-1252 (Latin-1)"]
-    strange = sum(text.count(chr(c)) for c in (*range(9), *range(14, 32), 0xFFFD))
-    if "\0" in text or strange > len(text) / 100:
-        raise ValueError(f"file: expected text; {path} holds binary data")
-    return text, remarks
-
-
-# -------------------------------------------------------------------------------- tables
-
-
-def _read_delimited(path: Path, text: str, remarks: list[str]) -> Content:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(text)
-    if path.suffix.lower() == ".csv" and delimiter != ",":
-        remarks = [*remarks, f"columns are separated by {delimiter!r}"]
-    try:
-        header, rows, blank = _rows(path, text, delimiter)
-    except csv.Error as error:
-        raise ValueError(f"file: {path} is no table that can be read: {error}") from None
-    if blank:
-        remarks = [*remarks, f"blank lines skipped: {blank}"]
-    unnamed = [d for d, name in enumerate(header) if not name]
-    for d in unnamed:
-        header[d] = f"column {d + 1}"
-        remarks = [*remarks, f"a column without a name is called {header[d]!r}"]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise ValueError(f"file: {path}: expected different names in the header; got "
-                         f"{', '.join(map(repr, twice[:5]))} more than once")  # fmt: skip
-    if not rows:
-        raise ValueError(f"file: expected rows below the header; {path} has none")
-    return Content(path, _frame(header, rows), tuple(remarks))
-
-
-def _delimiter(text: str) -> str:
-    """The sign that cuts the header into most columns; a comma where none does."""
-    first = next(line for line in text.splitlines() if line.strip())
-    return max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign))))
-
-
-def _rows(path: Path, text: str, delimiter: str) -> tuple[list[str], list[list[str]], int]:
-    """Header, rows of its length, and how many blank lines lay between them."""
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    header: list[str] = []
-    rows, blank = [], 0
-    for row in lines:
-        if not row:
-            blank += 1
-        elif not header:
-            header = [name.strip() for name in row]
-        elif len(row) != len(header):
-            raise ValueError(
-                f"file: {path}, line {lines.line_num}: expected {len(header)} values, as in the "
-                f"header; got {len(row)}"
-            )
-        else:
-            rows.append(row)
-    return header, rows, blank
-
-
-def _frame(header: list[str], rows: list[list[str]]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = {
-        name: [text.strip() or None for text in column]
-        for name, column in zip(header, zip(*rows, strict=True), strict=True)
-    }
-    return pd.DataFrame(columns, dtype=object)
-
-
-# -------------------------------------------------------------------------------- strings, images
-
-
-def _read_strings(path: Path, text: str, remarks: list[str]) -> Content:
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    strings = [line for line in lines if line]
-    blank = len(lines) - len(strings) - text.endswith("\n")
-    if blank:
-        remarks = [*remarks, f"blank lines skipped: {blank}"]
-    longest = max(range(len(strings)), key=lambda i: len(strings[i]))
-    if len(strings[longest]) > MOST_CHARACTERS:
-        raise ValueError(
-            f"file: {path}: expected one string a line, of at most {MOST_CHARACTERS} characters; "
-            f"string {longest + 1} has {len(strings[longest])} (running text: cut it into windows)"
-        )
-    return Content(path, strings, tuple(remarks))
-
-
-def _read_images(path: Path) -> Content:
-    entries = sorted(path.iterdir())
-    files = [p for p in entries if p.suffix.lower() in IMAGES and p.is_file()]
-    if not files:
-        raise ValueError(f"file: expected a folder of {', '.join(IMAGES)} files; {path} holds none")
-    others = [p.name for p in entries if p not in set(files)]
-    remarks = []
-    if others:
-        shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
-        remarks.append(f"not read, as they are no images: {shown} ({len(others)})")
-    pictures = [_pixels(p, remarks) for p in files]
-    size = pictures[0].shape[:2]
-    for file, picture in zip(files, pictures, strict=True):
-        if picture.shape[:2] != size:
-            raise ValueError(
-                f"file: {path}: expected images of one size, {size[1]} x {size[0]} as "
-                f"{files[0].name}; {file.name} is {picture.shape[1]} x {picture.shape[0]}"
-            )
-    if any(p.ndim == 3 for p in pictures):
-        grey = sum(p.ndim == 2 for p in pictures)
-        if grey:
-            remarks.append(f"{grey} grey images among those in colour: read as colour")
-        full = [p if p.ndim == 3 else np.repeat(p[..., None], 3, axis=2) for p in pictures]
-        return Content(path, np.stack(full).transpose(0, 3, 1, 2).copy(), tuple(remarks))
-    return Content(path, np.stack(pictures), tuple(remarks))
-
-
-def _pixels(file: Path, remarks: list[str]) -> np.ndarray:
-    """(H, W) grey or (H, W, 3) uint8."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ValueError("file: reading images needs Pillow: pip install pillow") from None
-    try:
-        with Image.open(file) as image:
-            if image.mode in ("1", "L"):
-                return np.asarray(image.convert("L"))
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"file: {file}: expected 8 bits a channel; got mode {image.mode}")
-            if image.mode in ("LA", "RGBA", "PA"):
-                remark = "transparency is not read"
-                if remark not in remarks:
-                    remarks.append(remark)
-            return np.asarray(image.convert("L" if image.mode == "LA" else "RGB"))
-    except OSError as error:
-        raise ValueError(f"file: {file} is no image that can be read: {error}") from None
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == GZIP

@@ -213,10 +213,12 @@ def _as_numbers(
 ) -> Column | None:
     """The column as numbers, or as digits that are none; None where other texts are among them."""
     column, fits = reading.column, reading.fits
-    compact = _compact(start, found)
-    if compact is not None:
-        return compact
     written = found.only(fits)
+    compact = _compact(start, written)
+    others = None if compact is None else settle(found, fits, "dates", few=False)
+    if compact is not None and others is not None:
+        marks = filtered(found.texts, others.holes).to_pylist()
+        return _with(compact, *others.remarks, holes=(*compact.holes, *marks))
     if matches(written.texts, _LEADING_ZERO).any():
         if settle(found, fits, "numbers", few=True) is None:
             return None
@@ -225,7 +227,11 @@ def _as_numbers(
     if _PHONE_NAME.search(start.name) and written.total > found.total / 2:
         return _as_text(_with(start, "telephone numbers: taken as text"), found, keep=keep)
     values = numbers.values_of(filtered(reading.plain, fits))
-    few = len(np.unique(values)) <= FEW_NUMBERS and bool((values % 1 == 0).all())
+    few = (
+        len(np.unique(values[:N_SHOWN])) <= FEW_NUMBERS
+        and len(np.unique(values)) <= FEW_NUMBERS
+        and bool((values % 1 == 0).all())
+    )
     settled = settle(found, fits, "numbers", few=few)
     if settled is None:
         return None
@@ -328,6 +334,8 @@ def _compact(start: Column, found: Distinct) -> Column | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not matches(some_of(found, N_SHOWN).texts, r"0|\d{6,14}").all():
+        return None
     known = pa.array(sorted(dates.ZERO_DATES), pa.large_string())
     zero = pc.is_in(found.texts, value_set=known).to_numpy(zero_copy_only=False)
     written = found.only(~zero)
