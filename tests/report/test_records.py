@@ -58,7 +58,7 @@ def test_a_run_of_before_is_read_as_it_was_written(run: Path) -> None:
         written = json.loads((run / "cells" / f"{result.record.key}.json").read_text())
         again = result.record.to_json()
         assert list(again) == [*written, "format_version"]
-        later = {"work": {}, "stops": []}  # of ``Training``, since then
+        later = {"work": {}, "stops": [], "threads": None}  # of ``Training``, since then
         if written["training"] is not None:
             written["training"] |= later
         assert again == written | {"format_version": FORMAT}
