@@ -105,12 +105,14 @@ def parse_dates(column: Column, present: pd.Series) -> pd.Series:
         if getattr(present.dt, "tz", None) is not None:
             present = present.dt.tz_convert("UTC").dt.tz_localize(None)
         return present.astype("datetime64[us]")
+    found = distinct(as_text(present))
     if column.format is None:
+        reading = in_format(found)
+        advice = "" if reading is None else f'; "format": "{reading.form}" would read most of them'
         raise ValueError(
             f'column {column.name!r}: expected a "format" for dates that are text, as for strptime '
-            f'("%d.%m.%Y")'
+            f'("%d.%m.%Y"){advice}'
         )
-    found = distinct(as_text(present))
     try:
         dates = dates_as(found.texts, column.format)
     except ValueError as error:

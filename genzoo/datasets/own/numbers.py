@@ -206,12 +206,19 @@ def is_plain(column: Column) -> bool:
 
 
 def write_numbers(column: Column, values: pd.Series) -> pd.Series:
-    """Numbers as the file writes them, thousands signs aside; NaN stays."""
-    return values.map(partial(_one_written, column), na_action="ignore")
+    """Numbers as the file writes them, thousands signs aside; NaN stays. Where none needs more than
+    two decimals (money) all have as many."""
+    present = values.dropna()
+    cents = present.dtype.kind == "f" and bool((present.round(2) == present).all())
+    places = None
+    if cents:
+        places = next(n for n in (0, 1, 2) if n == 2 or (present.round(n) == present).all())
+    return values.map(partial(_one_written, column, places), na_action="ignore")
 
 
-def _one_written(column: Column, value: Any) -> str:
-    digits = str(abs(value)).replace(".", column.decimal)
+def _one_written(column: Column, places: int | None, value: Any) -> str:
+    digits = str(abs(value)) if places is None else f"{abs(value):.{places}f}"
+    digits = digits.replace(".", column.decimal)
     if column.negative == "1-" and value < 0:  # as in SAP: 12.50- EUR
         return f"{column.prefix}{digits}-{column.suffix}"
     text = f"{column.prefix}{digits}{column.suffix}"

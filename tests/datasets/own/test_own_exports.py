@@ -171,3 +171,17 @@ def test_fit_says_once_what_stands_apart_in_a_file(tmp_path):
     assert result.exit_code == 0, result.output
     assert result.output.count("apart") == 1
     assert "9999-12-31" in result.output
+
+
+def test_amounts_of_money_have_two_decimals_in_samples(tmp_path):
+    texts = [f"{a:.2f} €".replace(".", ",") for a in AMOUNTS]
+    found = prepared(tmp_path, ["a;n", *(f"{t};{i % 5}" for i, t in enumerate(texts))])
+    assert own.untreat(found.columns, found.data()).a.tolist() == texts
+
+
+def test_a_date_without_format_in_a_schema_is_told_one(tmp_path):
+    path = tmp_path / "schema.json"
+    found = prepared(tmp_path, ["d,n", *(f"{d:%d-%b-%y},{d.day}" for d in DAYS)])
+    path.write_text(found.schema_file.replace(', "format": "%d-%b-%y"', ""))
+    with pytest.raises(ValueError, match='"format": "%d-%b-%y" would read'):
+        prepared(tmp_path, ["d,n", *(f"{d:%d-%b-%y},{d.day}" for d in DAYS)], schema=path)
