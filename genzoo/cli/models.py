@@ -73,7 +73,7 @@ def fit(
     check_file(dataset)
     if own.names_a_path(dataset) and dataset not in DATASETS:
         prepared = own.prepare(dataset, schema=schema, encoding=encoding, header=header)
-        data, columns = prepared.data(), prepared.schema_file
+        data, columns = prepared.form(), prepared.schema_file
         typer.echo(to_fit(prepared, data), err=True)
     else:
         _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)

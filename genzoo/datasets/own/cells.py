@@ -22,7 +22,26 @@ NUMBER = re.compile(
     r"[-+(−]?\s?[$€£¥]?\s?[-+−]?(\d[\d.,'’\s]*|[.,]\d+)([eE][-+]?\d+)?\s?[%$€£¥]?\)?"
 )
 HOLES = frozenset(
-    ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "-", ".", "\\N")
+    (
+        "",
+        "?",
+        "NA",
+        "N/A",
+        "n/a",
+        "#N/A",
+        "NaN",
+        "nan",
+        "NULL",
+        "null",
+        "None",
+        "-",
+        ".",
+        "\\N",
+        "--",
+        "..",
+        "...",
+        ":",
+    )
 )
 MOST_LINES = 200  # that a text in quotes may span
 
@@ -175,7 +194,8 @@ def _quoted(lines: Sequence[str], i: int, dialect: Dialect) -> tuple[list[str], 
         joined = _joined(lines, i, dialect)
         if joined is not None and not _are_rows(lines[i : i + joined[1]], dialect):
             return *joined, False
-    if len(found.cells) == width:
+    # quotes that all open and close cells are meant, whatever the number of cells
+    if len(found.cells) == width or not (found.is_open or found.has_strays):
         return found.cells, 1, found.is_open or found.has_strays
     for cells in (cut(line, d, q, way=2).cells, line.split(d)):
         if len(cells) == width:

@@ -138,6 +138,18 @@ class Prepared:
             )
         return treat(self.columns, self.content.data)
 
+    def form(self) -> forms.Form:
+        """The treated data as a form: what there is to fold and to say of the values of a table is
+        done by column.
+
+        Raises:
+            ValueError: as ``data``.
+        """
+        data = self.data()
+        if self.columns:
+            return forms.Frame(data, folds=False, advises=False)
+        return forms.read(data)
+
     def write_proposal(self, folder: Path) -> Path | None:
         """Write a schema file to correct where the data can't be used as they are: what can't be
         used is left out in it, with the reason. Its path; None where one lies there that was edited
@@ -307,7 +319,7 @@ def split_of(
     prepared: Prepared, name: str | None = None, *, fold: tuple[int, int] | None = None
 ) -> OwnDataset:
     """The data set of a prepared path, or one of its folds (i, k); see ``load``."""
-    data, options, path = prepared.data(), prepared.options, prepared.content.path
+    form, options, path = prepared.form(), prepared.options, prepared.content.path
     rule: dict[str, Any] = {}
     words = "split at random"
     if "group" in options:
@@ -324,16 +336,15 @@ def split_of(
     if fold is not None:
         words += f"; fold {fold[0] + 1} of {fold[1]}"
     made = OwnDataset.from_data(
-        # what there is to fold and to say of its values is done by column
-        forms.Frame(data, folds=False, advises=False) if prepared.columns else data,
+        form,
         name or prepared.name,
         label=options.get("label"),
         fold=fold,
-        source=f"{path}, {len(data)} rows, {words}",
+        source=f"{path}, {len(form)} rows, {words}",
         licence="your own",
         **rule,
     )
-    index = split_form(forms.read(data), options.get("label"), fold=fold, **rule)[2]
+    index = split_form(form, options.get("label"), fold=fold, **rule)[2]
     return dataclasses.replace(
         made,
         path=str(path),

@@ -1,8 +1,9 @@
 """Dates as people write them: read by a column's format, and the format recognised.
 
 A format is written as for ``strptime``; ``|`` stands between several, ``%q`` is a quarter, ``%3f``
-a fraction of three digits, and ``columns.SPECIAL_FORMATS`` are counts of seconds or days. Dates
-without time zone are taken as they are, those with one are in UTC.
+a fraction of three digits, ``@de`` at its end says that months and days have German names
+(``months``), and ``columns.SPECIAL_FORMATS`` are counts of seconds or days. Dates without time zone
+are taken as they are, those with one are in UTC.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from genzoo.datasets.own import months
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.texts import (
     Distinct,
@@ -38,6 +40,8 @@ DAYS = (
     "%d%b%Y", "%d%b%y", "%Y-%b-%d", "%Y %b %d", "%Y%m%d", "%Y %m %d", "%d %m %Y", "%a %b %d %Y",
     "%a, %d %b %Y", "%a %d %b %Y", "%a, %b %d, %Y", "%A, %B %d, %Y", "%A, %d %B %Y", "%a %d.%m.%Y",
     "%a, %d.%m.%Y", "%a %m/%d/%Y", "%d. %m. %Y", "%Y. %m. %d", "%Y-%j", "%G-W%V-%u",
+    "%Y年%m月%d日", "%Y년 %m월 %d일", "%A, %d. %B %Y", "%a, %d. %b %Y",
+    "%A, %d.%m.%Y", "%A %d %B %Y", "%d de %B de %Y", "%A, %d de %B de %Y", "%d de %b de %Y",
 )  # fmt: skip
 PERIODS = (
     "%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%b %y",
@@ -101,12 +105,14 @@ def parse_dates(column: Column, present: pd.Series) -> pd.Series:
         if getattr(present.dt, "tz", None) is not None:
             present = present.dt.tz_convert("UTC").dt.tz_localize(None)
         return present.astype("datetime64[us]")
+    found = distinct(as_text(present))
     if column.format is None:
+        reading = in_format(found)
+        advice = "" if reading is None else f'; "format": "{reading.form}" would read most of them'
         raise ValueError(
             f'column {column.name!r}: expected a "format" for dates that are text, as for strptime '
-            f'("%d.%m.%Y")'
+            f'("%d.%m.%Y"){advice}'
         )
-    found = distinct(as_text(present))
     try:
         dates = dates_as(found.texts, column.format)
     except ValueError as error:
@@ -148,6 +154,9 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
 
     if form in _COUNTS:
         return _counted(texts, form)
+    form, _, language = form.partition("@")
+    if language:
+        texts = months.in_english(texts, language, form)
     if form == "ISO8601":
         dates = pd.to_datetime(_series(texts), format=form, errors="coerce", utc=True)
         return _micros(dates)
@@ -235,6 +244,12 @@ def _write(dates: pd.Series, form: str) -> pd.Series:
         form = "%Y-%m-%dT%H:%M:%S" + (".%f" if (dates.dt.microsecond != 0).any() else "")
     if "%z" in form:
         dates = dates.dt.tz_localize("UTC")
+    form, _, language = form.partition("@")
+    named = {
+        sign: chr(3 + i) for i, sign in enumerate(months.SIGNS) if language and f"%{sign}" in form
+    }
+    for sign, mark in named.items():
+        form = form.replace(f"%{sign}", mark)
     digits = re.search(r"%(\d)f", form)
     if digits is not None:
         form = form.replace(digits[0], "%f\0")
@@ -245,6 +260,8 @@ def _write(dates: pd.Series, form: str) -> pd.Series:
         texts = texts.map(lambda text: text.replace("\x020", "").replace("\2", ""))
     if digits is not None:
         texts = texts.map(lambda text: _shortened(text, int(digits[1])))
+    for sign, mark in named.items():
+        texts = months.written(texts, dates, sign, mark, language)
     if "\1" in form:
         quarters = dates.dt.quarter.astype(str)
         texts = texts.combine(quarters, lambda text, quarter: text.replace("\1", quarter))
@@ -291,6 +308,17 @@ def in_format(found: Distinct, *, day_first: bool | None = None) -> Reading | No
     Args:
         day_first: what other columns of the file show, for dates that could be either.
     """
+    language = months.language_of(found)
+    if language is None:
+        return _in_format(found, day_first)
+    english = Distinct(months.in_english(found.texts, language), found.counts, found.codes)
+    reading = _in_format(english, day_first)
+    if reading is None:
+        return None
+    return reading._replace(form="|".join(f"{one}@{language}" for one in reading.form.split("|")))
+
+
+def _in_format(found: Distinct, day_first: bool | None) -> Reading | None:
     best = _best(found, day_first)
     if best is None:
         return None
@@ -364,10 +392,10 @@ def day_first_shown(found: Distinct) -> bool | None:
 
 def _likely(close: list[str], read: dict[str, np.ndarray]) -> str:
     """The first, unless it makes days of one month of what otherwise are the firsts of months."""
-    months = [len(np.unique(read[o].astype("datetime64[M]"))) for o in close]
+    n_months = [len(np.unique(read[o].astype("datetime64[M]"))) for o in close]
     firsts = [
         m > 2 and bool((read[o] == read[o].astype("datetime64[M]").astype("datetime64[us]")).all())
-        for o, m in zip(close, months, strict=True)
+        for o, m in zip(close, n_months, strict=True)
     ]
     return close[firsts.index(True)] if True in firsts and not firsts[0] else close[0]
 

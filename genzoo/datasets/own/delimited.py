@@ -32,6 +32,7 @@ from genzoo.datasets.own.cells import (
 from genzoo.datasets.own.header import (
     CLOSING,
     TOTAL,
+    are_above_numbers,
     are_units,
     are_words_above_numbers,
     have_gaps,
@@ -155,7 +156,7 @@ def _find_header(table: _Table, lines: list[str], start: int, header: bool | Non
     for at, record in enumerate(records):  # noqa: B007
         line = lines[record.line - 1]
         if (
-            line.startswith(COMMENTS)
+            _is_comment(line, record, dialect)
             or BORDER.fullmatch(line)
             or _is_above(record, dialect, n_blank)
         ):
@@ -164,6 +165,8 @@ def _find_header(table: _Table, lines: list[str], start: int, header: bool | Non
             break
     else:
         at = len(records)
+    n_more = _n_of_other_widths(records[at:], dialect)
+    above, at = [*above, *records[at : at + n_more]], at + n_more
     if at == len(records) or at > MOST_ABOVE:
         raise _no_rows(table, records)
     records = [
@@ -184,6 +187,22 @@ def _find_header(table: _Table, lines: list[str], start: int, header: bool | Non
     # blank lines are counted from where rows begin
     blank = [i for i, line in enumerate(lines[: table.first - 1]) if not line.strip(" ")]
     table.blank = len([i for i in blank if i >= start])
+
+
+def _is_comment(line: str, record: Record, dialect: Dialect) -> bool:
+    """Whether a line begins as comments do, and that is not the name of a column, "#"."""
+    name = record.cells[0].strip() in COMMENTS and len(record.cells) == dialect.width > 1
+    return line.startswith(COMMENTS) and not name
+
+
+def _n_of_other_widths(records: Sequence[Record], dialect: Dialect) -> int:
+    """How many records of other widths stand above one that holds names beyond doubt."""
+    n = next((i for i, r in enumerate(records) if len(r.cells) == dialect.width), 0)
+    if n == 0:
+        return 0
+    rest = [r.cells for r in records[n : n + SAMPLE] if len(r.cells) == dialect.width]
+    columns = [[cell.strip() for cell in column] for column in zip(*rest[1:], strict=True)]
+    return n if are_above_numbers([_clean(c) for c in rest[0]], columns) else 0
 
 
 def _is_above(record: Record, dialect: Dialect, n_blank: int) -> bool:
@@ -283,12 +302,12 @@ def _names_below(
         cells, rest = held[n - 1], [column[n:] for column in columns]
         words = are_words_above_numbers(cells, rest)
         where, shown = f"line {records[n].line}", ", ".join(repr(c) for c in cells if c)
-        if are_units(cells, rest):
-            table.remarks.append(f"{where} holds units, not values: skipped ({shown})")
-        elif n == 1 and words and have_gaps(first):
+        if n == 1 and words and have_gaps(first):
             first = joined_names(first, cells)
             called = ", ".join(map(repr, first[:SHOWN]))
             table.remarks.append(f"{where} holds names too: columns are called {called}, ...")
+        elif are_units(cells, rest):
+            table.remarks.append(f"{where} holds units, not values: skipped ({shown})")
         elif words > 1:
             table.remarks.append(
                 f"{where} holds words where the rows below hold numbers: skipped ({shown})"

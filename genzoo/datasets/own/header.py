@@ -14,6 +14,7 @@ Verdict = Literal["names", "perhaps", "values"]
 FEW_ROWS = 5  # below, nothing is said of a first record
 SHARE = 0.9  # of the entries of a column that are written alike
 MARGIN = 0.05  # of a column's range, within which a number of the first record could be a value
+_YEAR = re.compile(r"(19|20)\d\d")
 UNITS = frozenset(
     re.split(
         r"\s+",
@@ -36,7 +37,7 @@ CLOSING = re.compile(
     r"\*{2,}.*|(end|eof|ende|end of (file|data|report|table))\b[^\w]*|"
     r"\(?(source|quelle|fuente|fonte|note|notes|hinweis|stand|legend|legende|generated|exported|"
     r"created|erstellt|report|bericht|copyright|©|data from|last (updated|modified))\b.*|"
-    r"total (rows|records|count)\b.*",
+    r"total (rows|records|count)\b.*|\(c\).*",
     re.IGNORECASE,
 )
 
@@ -92,7 +93,7 @@ def _is_within(name: str, present: Sequence[str]) -> bool:
     """Whether a number lies within those of its column; a year among other numbers is a name."""
     value, held = _as_number(name), sorted(map(_as_number, filter(is_number, present)))
     margin = MARGIN * (held[-1] - held[0])
-    if re.fullmatch(r"(19|20)\d\d", name) and not 1800 <= held[0] <= held[-1] <= 2200:
+    if _YEAR.fullmatch(name) and not 1800 <= held[0] <= held[-1] <= 2200:
         return False
     return not (value < held[0] - margin or value > held[-1] + margin)
 
@@ -142,6 +143,20 @@ def are_words_above_numbers(cells: Sequence[str], columns: Sequence[Sequence[str
                 return 0
             words += cell not in HOLES
     return words
+
+
+def are_above_numbers(cells: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
+    """Whether a record holds names beyond doubt: words, or years that are no values, where all
+    columns of numbers have them."""
+    n_above = 0
+    for cell, column in zip(cells, columns, strict=False):
+        present = [c for c in column if c not in HOLES]
+        if len(present) >= 3 and sum(map(is_number, present)) >= SHARE * len(present):
+            is_year = _YEAR.fullmatch(cell) is not None
+            if cell in HOLES or (is_number(cell) and (not is_year or _is_within(cell, present))):
+                return False
+            n_above += 1
+    return n_above > 0
 
 
 def have_gaps(names: Sequence[str]) -> bool:

@@ -56,6 +56,7 @@ UNITS = frozenset((
     "mmol/l", "mg/dl", "g/l", "mg/l", "iu", "ppm", "ppb", "px", "pt", "db", "lux", "lx", "lm",
     "nit", "pcs", "stk", "st.", "stück", "rpm", "n", "kn",
 ))  # fmt: skip
+TOLERANCES = ("±", "+/-")
 N_LOOKED_AT = 10_000  # texts that tell how a column is written; all are then read so
 STRAY = 0.05  # the share of entries that may be nothing of the kind that the others are
 MULTIPLES = frozenset(("k", "m", "mio", "mio.", "mrd", "mrd.", "b", "bn", "mn", "tsd", "tsd.", "t"))
@@ -65,7 +66,7 @@ NOTATIONS = (
 _SIGNS = {".": r"\.", ",": ",", " ": f"[{BLANKS}]", "'": "['\u2019]"}
 NO_CENTS = r"(\d)[.,](?:--?|[\x{2013}\x{2014}])([^\d]*)$"  # "12.-" and "12,--" are whole amounts
 _SIGN = r"[(+\x{2212}\x{2013}-]?"
-_PREFIX = r"(?P<prefix>(?:\p{L}+\.|[\p{L}\p{Sc}]+)?)"
+_PREFIX = r"(?P<prefix>(?:\p{L}+\.|[\p{L}\p{Sc}]+|±|\+/-)?)"
 _LEAD = f"(?P<lead>{SPACE}{_SIGN}{SPACE}{_PREFIX}{SPACE}{_SIGN}{SPACE})"
 _CORE = rf"(?P<core>[.,]?\d(?:[\d.,'\x{{2019}}{BLANKS}]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
 _UNIT = r"""(?P<suffix>(?:[^\d\s().,:;'"+/\x{2212}\x{2013}-](?:[^\d():;]*?[^\d():;\s])?[23²³]?)?)"""
@@ -205,12 +206,19 @@ def is_plain(column: Column) -> bool:
 
 
 def write_numbers(column: Column, values: pd.Series) -> pd.Series:
-    """Numbers as the file writes them, thousands signs aside; NaN stays."""
-    return values.map(partial(_one_written, column), na_action="ignore")
+    """Numbers as the file writes them, thousands signs aside; NaN stays. Where none needs more than
+    two decimals (money) all have as many."""
+    present = values.dropna()
+    cents = present.dtype.kind == "f" and bool((present.round(2) == present).all())
+    places = None
+    if cents:
+        places = next(n for n in (0, 1, 2) if n == 2 or (present.round(n) == present).all())
+    return values.map(partial(_one_written, column, places), na_action="ignore")
 
 
-def _one_written(column: Column, value: Any) -> str:
-    digits = str(abs(value)).replace(".", column.decimal)
+def _one_written(column: Column, places: int | None, value: Any) -> str:
+    digits = str(abs(value)) if places is None else f"{abs(value):.{places}f}"
+    digits = digits.replace(".", column.decimal)
     if column.negative == "1-" and value < 0:  # as in SAP: 12.50- EUR
         return f"{column.prefix}{digits}-{column.suffix}"
     text = f"{column.prefix}{digits}{column.suffix}"
@@ -353,8 +361,10 @@ def _beside(pieces: dict[str, Any], part: str, counts: np.ndarray, known: frozen
         return ""
     commonest = max(found, key=lambda text: found[text])
     # a letter behind some numbers alone is that of "12a", no unit
-    told = is_currency(commonest) or (
-        commonest.lower() in known and not re.match(r"[A-z]$", commonest)
+    told = (
+        is_currency(commonest)
+        or commonest in TOLERANCES
+        or (commonest.lower() in known and not re.match(r"[A-z]$", commonest))
     )
     if not told and (part == "prefix" or absent or len(found) > 1):
         return ""

@@ -62,6 +62,7 @@ _ENDLESS = r"(?i)[+-]?(inf|infinity|∞)"
 _LEADING_ZERO = r"[+-]?0\d+"
 _ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid|index|idx)$)|[a-z]I[dD]$")  # not "paid"
 _PHONE_NAME = re.compile(r"(?i)phone|telefon|(^|_)tel(_|$)|mobile|handy|(^|_)fax(_|$)|rufnummer")
+_VERSION_NAME = re.compile(r"(?i)version|firmware|release")
 _TIME_NAME = re.compile(
     r"(?i)time|date|stamp|datum|zeit|created|updated|modified|epoch|unix|_at$|_ts$|^ts$|fecha"
 )
@@ -224,6 +225,8 @@ def _as_numbers(
             return None
         codes = _with(start, "digits with leading zeros: codes, taken as text")
         return _as_text(codes, found, keep=keep)
+    if _VERSION_NAME.search(start.name) and matches(written.texts, r"\d+\.\d+").any():
+        return _as_text(_with(start, "numbers of versions: taken as text"), found, keep=keep)
     if _PHONE_NAME.search(start.name) and written.total > found.total / 2:
         return _as_text(_with(start, "telephone numbers: taken as text"), found, keep=keep)
     values = numbers.values_of(filtered(reading.plain, fits))

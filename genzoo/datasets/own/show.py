@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
-from genzoo.space import forms
-from genzoo.space.forms import Data
+from genzoo.space.forms import Form
 from genzoo.space.schema import Schema, Variable
 
 N_EXAMPLES = 3
@@ -27,9 +26,8 @@ def as_text(prepared: Prepared, dataset: OwnDataset) -> str:
     return "\n".join(lines)
 
 
-def to_fit(prepared: Prepared, data: Data) -> str:
-    """The same of data that are not split: ``prepared.data()``."""
-    form = forms.read(data)
+def to_fit(prepared: Prepared, form: Form) -> str:
+    """The same of data that are not split: ``prepared.form()``."""
     lines = _described(prepared, Schema.infer(form), len(form))
     return "\n".join(lines + [f"- {remark}" for remark in prepared.remarks()])
 

@@ -22,9 +22,9 @@ SAMPLE = 300  # lines
 NUMERIC_SHARE = 0.9  # of the cells of a column that are not blank
 CONSISTENT = 0.7  # the least share of records with one number of cells
 # numbers whose comma, or comma and dots, could be of decimals and thousands
-_DECIMAL = re.compile(r"\s*[-+]?[\d.]*\d,\d+\s*[%€$£]?\s*")
+_DECIMAL = re.compile(r"\s*[-+]?[\d.]*\d,\d+\s*[%€$£]?\s*|.*\d:\d\d:\d\d,\d+")
 _SEVERAL = re.compile(r"[-+\d.,eE]+(\s[-+\d.,eE]+)+")
-BORDER = re.compile(r"\s*[|+;,\t]?[\s|+:;,\t]*(-{2,}|={3,})[-=|+:;,\s]*")
+BORDER = re.compile(r"\s*[|+;,\t]?[\s|+:;,\t]*(-{2,}|={3,}|_{3,})[-=_|+:;,\s]*")
 
 
 @dataclass(frozen=True)
