@@ -91,8 +91,11 @@ def of_apart(pairs: Pairs, *, line: bool = True) -> str | None:
         ends = f"{shown(variable, rest[0])} .. {shown(variable, rest[-1])}"
         parts.append(f"column {variable.name!r}: {', '.join(each)}, all others {ends}")
         own = f"data[{variable.name!r}]"
-        asked = texts[0] if variable.quantity == "number" else repr(texts[0])
-        first = first or f"{own} = {own}.mask({own} == {asked})"
+        # objects and Arrow's types equal no text
+        is_it = f"{own} == {texts[0]}"
+        if variable.quantity != "number":
+            is_it = f"{own}.astype(str).str.startswith({texts[0]!r})"
+        first = first or f"{own} = {own}.mask({is_it})"
     if not parts:
         return None
     way = f"NaN ({first})" if line else "null"
@@ -110,8 +113,16 @@ def of_codes(codes: np.ndarray) -> str | None:
     >>> of_codes(np.stack([ages, salaries], axis=1))[:41]
     'data: column 1 holds codes up to 109942, '
     """
+    if codes.max() < MOST_CODES_UNASKED:
+        return None
     columns = [np.unique(column[column != MISSING]) for column in codes.T]
-    numbers = [d for d in range(len(columns)) if _are_numbers(codes, columns, d)]
+    seen, n_columns = np.unique(np.concatenate(columns), return_counts=True)
+    shared = seen[n_columns > 1]
+    numbers = [
+        d
+        for d, own in enumerate(columns)
+        if _are_numbers(own) and _are_own(own, codes[:, d], shared)
+    ]
     if not numbers:
         return None
     d, more = numbers[0], len(numbers) - 1
@@ -124,16 +135,18 @@ def of_codes(codes: np.ndarray) -> str | None:
     )
 
 
-def _are_numbers(codes: np.ndarray, columns: list[np.ndarray], d: int) -> bool:
-    seen = columns[d]
+def _are_numbers(seen: np.ndarray) -> bool:
+    """Whether different codes of a column (k,) are as many and as sparse as numbers are."""
     if len(seen) < FEWEST_DIFFERENT or seen[-1] < MOST_CODES_UNASKED:
         return False
-    if len(seen) > FEW_SEEN * (seen[-1] + 1):
-        return False
-    if seen[0] >= SMALLEST * seen[-1]:
-        return True
-    others = np.concatenate([seen[:0], *columns[:d], *columns[d + 1 :]])
-    return float(np.isin(codes[:, d], others).mean()) < FEW_SHARED
+    return bool(len(seen) <= FEW_SEEN * (seen[-1] + 1))
+
+
+def _are_own(seen: np.ndarray, column: np.ndarray, shared: np.ndarray) -> bool:
+    """Whether none of a column's codes is small, or few of its rows (n,) hold one that is shared
+    with another column."""
+    is_large = seen[0] >= SMALLEST * seen[-1]
+    return bool(is_large or np.isin(column, shared).mean() < FEW_SHARED)
 
 
 def _listed(parts: list[str]) -> str:

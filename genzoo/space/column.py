@@ -52,23 +52,27 @@ def encode(
             )
         codes[~hole] = values.astype(np.int64)
     else:
-        look_up = {v: c for c, v in enumerate(variable.categories)}
-        rest = MISSING if variable.other is None else look_up[variable.other]
-        wanted = present.tolist()
-        if dtypes.as_text(variable.dtype):
-            wanted = [dtypes.text_of(v) for v in wanted]
-        # 7 means "7" where that is a category
-        found = np.array(
-            [look_up.get(v, look_up.get(str(v), rest)) for v in wanted], dtype=np.int64
-        )
-        if (found == MISSING).any():
-            value = wanted[int(np.argmax(found == MISSING))]
-            raise ValueError(
-                f"{where}: expected one of {short(variable.categories)}; got {value!r} "
-                f"({KNOW_MORE})"
-            )
-        codes[~hole] = found
+        codes[~hole] = _codes_of_categories(variable, variable.categories, present, where)
     return codes, moved
+
+
+def _codes_of_categories(
+    variable: Variable, categories: Sequence[Any], present: pd.Series, where: str
+) -> np.ndarray:
+    """The place of each value among the categories; 7 means "7" where that is one of them."""
+    look_up = {v: c for c, v in enumerate(categories)}
+    rest = MISSING if variable.other is None else look_up[variable.other]
+    wanted = present.tolist()
+    if dtypes.as_text(variable.dtype):
+        wanted = [dtypes.text_of(v) for v in wanted]
+    places = (look_up[v] if v in look_up else look_up.get(str(v), rest) for v in wanted)
+    codes = np.fromiter(places, np.int64, len(wanted))
+    if (codes == MISSING).any():
+        value = wanted[int(np.argmax(codes == MISSING))]
+        raise ValueError(
+            f"{where}: expected one of {short(categories)}; got {value!r} ({KNOW_MORE})"
+        )
+    return codes
 
 
 def numbers_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.texts import (
     Distinct,
+    array_of,
     distinct,
     filtered,
     matches,
@@ -83,7 +84,6 @@ _COUNTS = {
 EXCEL_START = np.datetime64("1899-12-30", "us")
 START = np.datetime64("1970-01-01", "us")
 _FINENESS = ("%Y", "mbBqVj", "duG", "HI", "M", "S", "f")  # from years to fractions of a second
-_STEPS = (1, 1, 86_400 * 10**6, 3_600 * 10**6, 60 * 10**6, 10**6, 1)
 
 
 # -------------------------------------------------------------------------------- reading
@@ -188,18 +188,15 @@ def _counted(texts: Any, form: str) -> np.ndarray:
         texts = replaced(texts, r"^\\?/Date\((-?\d+)(?:[+-]\d{4})?\)\\?/$", r"\1")
     fits, step = matches(texts, r"-?\d+(?:\.\d*)?"), _COUNTS[form]
     start = EXCEL_START if form == "excel days" else START
-    lengths = [
-        int(Decimal(text) * step) if fit else 0
-        for text, fit in zip(texts.to_pylist(), fits, strict=True)
-    ]
-    low, high = (np.datetime64(d, "us") for d in ("0001-01-01", "9999-12-31T23:59:59"))
-    near = np.array(
-        [int((low - start).astype(int)) <= n <= int((high - start).astype(int)) for n in lengths],
-        dtype=bool,
-    )
-    counts = np.array([n if ok else 0 for n, ok in zip(lengths, near, strict=True)], np.int64)
+    ends = (np.datetime64(date, "us") for date in ("0001-01-01", "9999-12-31T23:59:59"))
+    low, high = (int((end - start).astype(np.int64)) for end in ends)
+    counts = np.zeros(len(texts), dtype=np.int64)
+    for i, text in zip(np.flatnonzero(fits), filtered(texts, fits).to_pylist(), strict=True):
+        count = int(Decimal(text) * step)
+        fits[i] = low <= count <= high
+        counts[i] = count if fits[i] else 0
     dates = start + counts.astype("timedelta64[us]")
-    return np.where(fits & near, dates, np.datetime64("NaT", "us"))
+    return np.where(fits, dates, np.datetime64("NaT", "us"))
 
 
 # -------------------------------------------------------------------------------- writing
@@ -217,8 +214,8 @@ def write_dates(column: Column, values: pd.Series) -> pd.Series:
     forms = sorted(column.format.split("|"), key=fineness, reverse=True)
     written = _write(dates, forms[0])
     for form in forms[1:]:
-        fits = _loses_nothing(dates.to_numpy(), form)
-        written[fits] = _write(dates[fits], form)
+        coarser = _write(dates, form)
+        written = written.mask(dates_as(array_of(coarser), form) == dates.to_numpy(), coarser)
     texts = np.append(written.to_numpy(dtype=object), [None])
     return pd.Series(texts[codes], index=values.index, dtype=object)
 
@@ -267,13 +264,6 @@ def fineness(form: str) -> int:
     return max((i for i, group in enumerate(_FINENESS) if set(group) & set(signs)), default=0)
 
 
-def _loses_nothing(dates: np.ndarray, form: str) -> np.ndarray:
-    fine = fineness(form)
-    if fine <= 1:
-        return dates == dates.astype("datetime64[M]").astype(dates.dtype)
-    return dates.astype(np.int64) % _STEPS[fine] == 0
-
-
 # -------------------------------------------------------------------------------- recognising
 
 
@@ -298,7 +288,7 @@ def in_format(found: Distinct, *, day_first: bool | None = None) -> Reading | No
     forms = [form]
     while not fits.all() and len(forms) < MOST_FORMS:
         rest = found.only(~fits)
-        more = _best(rest, day_first, like=forms[0], least=1)
+        more = _best(rest, day_first, like=forms[0])
         if more is None or more.form in forms:
             break
         forms.append(more.form)
@@ -313,9 +303,8 @@ N_PROBES = 30
 N_FIRST = 2000
 
 
-def _best(
-    found: Distinct, day_first: bool | None, like: str | None = None, least: float = 0.5
-) -> Reading | None:
+def _best(found: Distinct, day_first: bool | None, like: str | None = None) -> Reading | None:
+    """The format that reads most of the texts; of ``like``'s days alone, however few."""
     some = some_of(found, N_PROBES)
     forms: dict[str, int] = {}
     for text in some.texts.to_pylist():
@@ -323,10 +312,9 @@ def _best(
             forms[form] = forms.get(form, 0) + 1
     if like is not None:
         forms = {form: n for form, n in forms.items() if _day_of(form) == _day_of(like)}
-        least = 0
     # the probes are spread over the column, so that what reads few of them reads few of all
-    wanted = max(forms.values(), default=0) * 0.5 if like is None else 1
-    close = [form for form, n in forms.items() if n >= max(wanted, least * len(some))]
+    least = 0.5 * len(some) if like is None else 1
+    close = [form for form, n in forms.items() if n >= least]
     if not close:
         return None
     close.sort(key=lambda form: _rank(form, day_first))
