@@ -12,8 +12,6 @@ import os
 import sys
 from collections.abc import Iterator
 
-from threadpoolctl import ThreadpoolController
-
 
 def of_torch() -> int | None:
     """How many threads torch computes with in this thread of Python; None where it isn't loaded."""
@@ -23,6 +21,8 @@ def of_torch() -> int | None:
 
 def of_blas() -> int | None:
     """How many threads BLAS computes with; None where none is found that can be asked."""
+    from threadpoolctl import ThreadpoolController
+
     found = ThreadpoolController().select(user_api="blas").lib_controllers
     return max((int(library.num_threads) for library in found), default=None)
 
@@ -39,6 +39,8 @@ def using(n: int | None) -> Iterator[None]:
     if n is None:
         yield
         return
+    from threadpoolctl import ThreadpoolController
+
     before = of_torch()
     with ThreadpoolController().limit(limits=n, user_api="blas"):
         if before is not None:
