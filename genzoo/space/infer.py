@@ -12,7 +12,7 @@ float64, and has that width in a log density.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -228,12 +228,21 @@ def _infer_column(
             found = sorted(set(present.tolist()))
             return made(**_categories(where, found, present.astype(object), hole, fold))
         return made(kind="ordinal", **_numeric(where, present, chosen, hole))
-    try:
-        categories = sorted(set(present.tolist()), key=lambda v: (type(v).__name__, v))
-    except TypeError:
-        value = present.iloc[0]
-        raise ValueError(f"{where}: expected plain values; got {type(value).__name__}") from None
+    different = dict.fromkeys(present.tolist())
+    _check_plain(where, different)
+    categories = sorted(different, key=lambda v: (type(v).__name__, v))
     return made(**_categories(where, categories, present, hole, fold))
+
+
+def _check_plain(where: str, categories: Iterable[Any]) -> None:
+    for value in categories:
+        if not isinstance(value, (str, int, float, bool)):
+            raise ValueError(
+                f"{where}: expected text, numbers or booleans; got {value!r} "
+                f"of type {type(value).__name__} (as text: .map(str, na_action='ignore'))"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{where}: expected finite numbers; got {value}")
 
 
 def _kept(given: Any, column: pd.Series) -> str:
@@ -270,14 +279,7 @@ def _categories(
     where: str, categories: list[Any], present: pd.Series, hole: np.ndarray, fold: bool
 ) -> dict[str, Any]:
     """The categories, checked, as arguments of ``Variable``; a hole makes one more."""
-    for value in categories:
-        if not isinstance(value, (str, int, float, bool)):
-            raise ValueError(
-                f"{where}: expected text, numbers or booleans; got {value!r} "
-                f"of type {type(value).__name__}"
-            )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{where}: expected finite numbers; got {value}")
+    _check_plain(where, categories)
     other = None
     if fold and len(categories) > folding.MANY_CATEGORIES:
         seen = present.value_counts().to_dict()
