@@ -24,6 +24,7 @@ from genzoo.datasets.own.texts import (
     matches,
     parts,
     replaced,
+    series_of,
     some_of,
 )
 
@@ -149,7 +150,7 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
     if form in _COUNTS:
         return _counted(texts, form)
     if form == "ISO8601":
-        dates = pd.to_datetime(_series(texts), format=form, errors="coerce", utc=True)
+        dates = pd.to_datetime(series_of(texts), format=form, errors="coerce", utc=True)
         return _micros(dates)
     form = re.sub(r"%[-\d]", "%", form)
     if "%f" in form:  # as far as microseconds go
@@ -166,14 +167,8 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
         texts, form = replaced(texts, "$", " 1"), form + " %u"
     if "%b." in form:
         texts = replaced(texts, r"(?i)(sep)t\.", r"\1.")
-    dates = pd.to_datetime(_series(texts), format=form, errors="coerce", utc="%z" in form or None)
+    dates = pd.to_datetime(series_of(texts), format=form, errors="coerce", utc="%z" in form or None)
     return _micros(dates)
-
-
-def _series(texts: Any) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
 
 
 def _micros(dates: pd.Series) -> np.ndarray:

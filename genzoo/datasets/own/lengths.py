@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from genzoo.datasets.own.columns import Column
-from genzoo.datasets.own.texts import Distinct, distinct, matches, parts, replaced, some_of
+from genzoo.datasets.own.texts import (
+    Distinct,
+    distinct,
+    matches,
+    parts,
+    replaced,
+    series_of,
+    some_of,
+)
 from genzoo.space import times
 
 if TYPE_CHECKING:
@@ -115,10 +123,7 @@ def _of_library(texts: Any, form: str) -> tuple[np.ndarray, np.ndarray]:
     like = matches(texts, f"(?i){WORDS}")
     for pattern, by in ((r"(?i)\band\b|, ", " "), (",", "."), (r"(?i)(\d\s*)d\b\.?", r"\1D")):
         texts = replaced(texts, pattern, by)
-    found = pd.to_timedelta(
-        pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object).where(like),
-        errors="coerce",
-    )
+    found = pd.to_timedelta(series_of(texts).where(like), errors="coerce")
     like &= found.notna().to_numpy()
     return found.astype("timedelta64[us]").to_numpy().astype(np.int64), like
 
@@ -307,11 +312,8 @@ def _either(name: str, found: Distinct, treat: str, form: str) -> tuple[str, str
     if treat == "time" and starts and len(found) > 1 and (micros < STEPS["H"]).all():
         treat = "duration"
     if form == "%H:%M" and treat == "duration":
-        return (
-            treat,
-            form,
-            ("'hours:minutes' is taken; for 'minutes:seconds' give \"format\": \"%M:%S\""),
-        )
+        remark = "'hours:minutes' is taken; for 'minutes:seconds' give \"format\": \"%M:%S\""
+        return treat, form, remark
     return treat, form, None
 
 
