@@ -19,6 +19,7 @@ MOST_NAMED = 3
 # Codes that are plainly numbers: as many in all as no grid has levels, most of them unseen, and
 # either none that is small or few that another column has too. Token ids share their columns'
 # alphabet, class and pixel codes are few, and codes that were counted up leave no gap.
+# (Tried on the arrays of tests/test_advice.py.)
 MOST_CODES_UNASKED = 1024
 FEW_SEEN = 0.5  # of the codes below the largest
 FEWEST_DIFFERENT = 20
