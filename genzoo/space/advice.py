@@ -90,9 +90,7 @@ def of_apart(pairs: Pairs, *, line: bool = True) -> str | None:
         ]
         ends = f"{shown(variable, rest[0])} .. {shown(variable, rest[-1])}"
         parts.append(f"column {variable.name!r}: {', '.join(each)}, all others {ends}")
-        own = f"data[{variable.name!r}]"
-        asked = texts[0] if variable.quantity == "number" else repr(texts[0])
-        first = first or f"{own} = {own}.mask({own} == {asked})"
+        first = first or _as_hole(variable, present[numbers == found[0][0]])
     if not parts:
         return None
     way = f"NaN ({first})" if line else "null"
@@ -100,6 +98,17 @@ def of_apart(pairs: Pairs, *, line: bool = True) -> str | None:
         f"data: values that stand apart from the rest: {_listed(parts)}. Where they mark missing "
         f"values make them {way}; as they are they are modelled as values"
     )
+
+
+def _as_hole(variable: Variable, entries: pd.Series) -> str:
+    """The line of pandas that makes a hole of a value, of which these are the entries."""
+    own, value, dtype = f"data[{variable.name!r}]", entries.iloc[0], entries.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+        return f"{own} = {own}.mask({own} == {shown(variable, float(str(value)))})"
+    if dtype.kind in "mM" and not hasattr(dtype, "pyarrow_dtype"):
+        return f"{own} = {own}.mask({own} == {str(value).removesuffix(' 00:00:00')!r})"
+    # date objects, decimals, and what Arrow holds, are equal to no text and to few numbers
+    return f"{own} = {own}.mask({own}.astype(str) == {str(value)!r})"
 
 
 def of_codes(codes: np.ndarray) -> str | None:

@@ -270,8 +270,8 @@ def _as_objects(column: object) -> np.ndarray:
     from pyarrow import compute
 
     encoded = pa.chunked_array(column).combine_chunks().dictionary_encode()
-    texts = compute.utf8_trim_whitespace(encoded.dictionary).to_pylist()
-    found = np.array([text or None for text in texts], dtype=object)
+    found = compute.utf8_trim_whitespace(encoded.dictionary).to_numpy(zero_copy_only=False)
+    found[found == ""] = None
     return found[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
