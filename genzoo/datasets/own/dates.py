@@ -1,9 +1,9 @@
 """Dates as people write them: read by a column's format, and the format recognised.
 
 A format is written as for ``strptime``; ``|`` stands between several, ``%q`` is a quarter, ``%3f``
-a fraction of three digits, ``%:z`` an offset with a colon, and ``columns.SPECIAL_FORMATS`` are counts
-of seconds or days. Dates without time zone are taken as they are; those with one, also where it is
-the same for all and stands in the format itself (``%H:%M+05:30``), are in UTC.
+a fraction of three digits, ``%:z`` an offset with a colon, and ``columns.SPECIAL_FORMATS`` are
+counts of seconds or days. Dates without time zone are taken as they are; those with one, also where
+it is the same for all and stands in the format itself (``%H:%M+05:30``), are in UTC.
 """
 
 from __future__ import annotations
@@ -437,7 +437,7 @@ def _zone_as_spelled(spelled: str, form: str, found: Distinct) -> str:
     texts = filtered(found.texts, matches(found.texts, "(?i)" + _pattern(form).pattern))
     zones = parts(texts, r".*?(?P<zone>[+-]\d{2}(?::?\d{2})?)")["zone"]
     different = zones.unique().to_pylist()
-    if len(different) == 1 and different[0] is not None:
+    if len(different) == 1 and different[0] not in (None, "+0000", "+00:00"):
         return spelled.removesuffix("%z") + different[0]
     colons = all(zone is not None and ":" in zone for zone in different)
     return spelled.removesuffix("%z") + "%:z" if colons and different else spelled

@@ -52,7 +52,7 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
     twice: list[str] = []
     columns, inner, absent = _columns(path, _records(path, text, twice))
     if not columns:
-        raise ValueError(f"file: expected objects with keys; those of {path} are empty")
+        raise ValueError(f"file: expected objects with keys; {path} has none")
     if twice:
         shown = ", ".join(map(repr, dict.fromkeys(twice)))
         what = "keys given twice in one object, the last one counts"
