@@ -100,7 +100,7 @@ def resaved(folder, arrays=None, **changes):
         ("registered", 1, "registered: expected bool"),
         ("params", None, "params: expected dict"),
         ("params", {"pseudo_count": -1.0}, "pseudo_count"),
-        ("form", "xx", "form: expected one of frame, rows, data"),
+        ("form", "xx", "form: expected one of frame, polars, arrow, rows, data"),
         ("training", {"speed": 2}, "training|curve"),
     ],
 )

@@ -86,7 +86,8 @@ def test_the_first_of_several_frames_is_read(folder):
 def test_images_of_another_size_are_counted(folder):
     picture(size=(6, 5)).save(folder / "0a.png")
     with pytest.raises(
-        ValueError, match=r"4 of 5 are 6 x 4, 1 are not, such as 0a.png, 6 x 5: resize"
+        ValueError,
+        match=r"4 of 5 are 6 x 4; others \(images: 1\) are not, such as 0a.png, 6 x 5: resize",
     ):
         own.read(folder)
 

@@ -76,8 +76,8 @@ def _check_sizes(path: Path, files: list[Path], pictures: list[np.ndarray]) -> N
         i = other[0]
         raise ValueError(
             f"file: {path}: expected images of one size; {n} of {len(files)} are {usual[0]} x "
-            f"{usual[1]}, {len(other)} are not, such as {files[i].name}, {sizes[i][0]} x "
-            f"{sizes[i][1]}: resize or crop them first"
+            f"{usual[1]}; others (images: {len(other)}) are not, such as {files[i].name}, "
+            f"{sizes[i][0]} x {sizes[i][1]}: resize or crop them first"
         )
 
 
