@@ -135,7 +135,7 @@ def main() -> None:
                 done = subprocess.run(command, capture_output=True, check=True, text=True)
                 size = f"{path.stat().st_size / 1e6:.0f}"
                 lines.append(",".join([mix, form, str(asked.rows), size, done.stdout.strip()]))
-                print(lines[-1])
+                print(lines[-1], flush=True)
                 path.unlink()
     if asked.out is not None:
         asked.out.write_text("\n".join(lines) + "\n")
