@@ -153,6 +153,36 @@ def test_fit_names_a_date_that_stands_apart(name):
     assert holes_by(text, frame, "end") == 10
 
 
+FAR = pd.Series(pd.date_range("2020-01-01", periods=120).astype("datetime64[us]"))
+FAR[[3, 50]] = pd.Timestamp("9999-12-31")
+LOW = pd.Series(np.arange(120) % 97 + 0.5)
+LOW[[3, 50]] = -9999.0
+STANDING_APART = {
+    **{f"numbers {d}": LOW.astype(d) for d in ("float64", "float32", "Float64", "double[pyarrow]")},
+    **{f"whole {d}": np.floor(LOW).astype(d) for d in ("int64", "Int64", "int64[pyarrow]")},
+    "objects": LOW.astype(object),
+    **{
+        str(d): FAR.astype(d) for d in ("datetime64[us]", "datetime64[s]", "timestamp[us][pyarrow]")
+    },
+    "UTC": FAR.dt.tz_localize("UTC"),
+    "New York": FAR.dt.tz_localize("America/New_York"),
+    "date objects": pd.Series([t.date() for t in FAR], dtype=object),
+    "datetime objects": pd.Series([t.to_pydatetime() for t in FAR], dtype=object),
+    "date32": pd.Series([t.date() for t in FAR]).astype("date32[pyarrow]"),
+    "days as periods": pd.Series([pd.Period(t.date().isoformat(), "D") for t in FAR]),
+}
+
+
+@pytest.mark.parametrize("dtype", STANDING_APART)
+def test_the_line_of_pandas_that_fit_suggests_works(dtype):
+    frame = pd.DataFrame({"a b": STANDING_APART[dtype], "c": ["x", "y"] * 60})
+    line = re.search(r"make them NaN \((.*)\); as they are", said(frame))[1]
+    scope = {"data": frame}
+    exec(line, scope)
+    assert np.flatnonzero(scope["data"]["a b"].isna()).tolist() == [3, 50]
+    Independent().fit(scope["data"])  # a warning would be an error
+
+
 # -------------------------------------------------------------------- files
 
 

@@ -1,8 +1,9 @@
 """Dates as people write them: read by a column's format, and the format recognised.
 
 A format is written as for ``strptime``; ``|`` stands between several, ``%q`` is a quarter, ``%3f``
-a fraction of three digits, and ``columns.SPECIAL_FORMATS`` are counts of seconds or days. Dates
-without time zone are taken as they are, those with one are in UTC.
+a fraction of three digits, ``%:z`` an offset with a colon, and ``columns.SPECIAL_FORMATS`` are
+counts of seconds or days. Dates without time zone are taken as they are; those with one, also where
+it is the same for all and stands in the format itself (``%H:%M+05:30``), are in UTC.
 """
 
 from __future__ import annotations
@@ -40,17 +41,19 @@ DAYS = (
     "%d%b%Y", "%d%b%y", "%Y-%b-%d", "%Y %b %d", "%Y%m%d", "%Y %m %d", "%d %m %Y", "%a %b %d %Y",
     "%a, %d %b %Y", "%a %d %b %Y", "%a, %b %d, %Y", "%A, %B %d, %Y", "%A, %d %B %Y", "%a %d.%m.%Y",
     "%a, %d.%m.%Y", "%a %m/%d/%Y", "%d. %m. %Y", "%Y. %m. %d", "%Y-%j", "%G-W%V-%u",
+    "%Y年%m月%d日", "%Y년 %m월 %d일",
 )  # fmt: skip
 PERIODS = (
     "%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%b %y",
     "%b. %Y", "%b/%Y", "%Y-%b", "%Y %b", "%b%Y", "%b%y", "%YM%m", "%Y-Q%q", "%YQ%q", "%Y Q%q",
     "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%G-W%V", "%GW%V", "%G W%V", "W%V %G",
+    "%Y年%m月", "%Y년 %m월",
 )  # fmt: skip
 CLOCKS = (
     "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H:%M:%S:%f", "%I:%M %p", "%I:%M:%S %p",
     "%I:%M:%S.%f %p", "%I:%M%p", "%I:%M:%S%p", "%I:%M:%S.%f%p", "%I:%M:%S:%f%p", "%I.%M.%S.%f %p",
     "%I.%M.%S %p", "%I.%M %p", "%I %p", "%H.%M.%S", "%H.%M", "%Hh%M", "%H:%M Uhr", "%H", "%H%M%S",
-    "%H%M",
+    "%H%M", "%H時%M分", "%H时%M分", "%H時%M分%S秒", "%H时%M分%S秒",
 )  # fmt: skip
 ZONES = ("", "Z", "%z", " %z", " UTC", " GMT")
 BETWEEN = (" ", "T", ", ", ":", " - ", "_", " at ", " um ", "")
@@ -152,7 +155,7 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
     if form == "ISO8601":
         dates = pd.to_datetime(series_of(texts), format=form, errors="coerce", utc=True)
         return _micros(dates)
-    form = re.sub(r"%[-\d]", "%", form)
+    form = re.sub(r"%[-:\d]", "%", form)
     if "%f" in form:  # as far as microseconds go
         texts = replaced(texts, r"([.,:]\d{6})\d{1,3}", r"\1")
     if "%p" in form:
@@ -168,7 +171,24 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
     if "%b." in form:
         texts = replaced(texts, r"(?i)(sep)t\.", r"\1.")
     dates = pd.to_datetime(series_of(texts), format=form, errors="coerce", utc="%z" in form or None)
-    return _micros(dates)
+    return _micros(dates) - _offset(form)
+
+
+_OFFSET = re.compile(r"%\d?[HMSf] ?(?P<sign>[+-])(?P<hours>\d{2})(?::?(?P<minutes>\d{2}))?$")
+
+
+def _offset(form: str) -> np.timedelta64:
+    """How far before UTC clocks are whose offset stands in the format."""
+    found = _OFFSET.search(form)
+    if found is None:
+        return np.timedelta64(0, "us")
+    minutes = 60 * int(found["hours"]) + int(found["minutes"] or 0)
+    return np.timedelta64(minutes * (-1 if found["sign"] == "-" else 1), "m")
+
+
+def is_zoned(form: str) -> bool:
+    """Whether dates in a format have offsets."""
+    return re.search("%:?z", form) is not None or any(map(_OFFSET.search, form.split("|")))
 
 
 def _micros(dates: pd.Series) -> np.ndarray:
@@ -225,8 +245,8 @@ def _write(dates: pd.Series, form: str) -> pd.Series:
         return dates.astype(object).mask(dates.notna(), texts)
     if form == "ISO8601":
         form = "%Y-%m-%dT%H:%M:%S" + (".%f" if (dates.dt.microsecond != 0).any() else "")
-    if "%z" in form:
-        dates = dates.dt.tz_localize("UTC")
+    form = form.replace("%:z", "+00:00").replace("%z", "+0000")
+    dates = dates + _offset(form)
     digits = re.search(r"%(\d)f", form)
     if digits is not None:
         form = form.replace(digits[0], "%f\0")
@@ -289,7 +309,10 @@ def in_format(found: Distinct, *, day_first: bool | None = None) -> Reading | No
         forms.append(more.form)
         fits = fits.copy()
         fits[np.flatnonzero(~fits)[more.fits]] = True
-    forms = [_as_spelled(form, found) for form in sorted(forms, key=fineness, reverse=True)]
+    forms = [
+        _zone_as_spelled(_as_spelled(form, found), form, found)
+        for form in sorted(forms, key=fineness, reverse=True)
+    ]
     return Reading("|".join(forms), fits, other)
 
 
@@ -390,6 +413,19 @@ def _as_spelled(form: str, found: Distinct) -> str:
     return form
 
 
+def _zone_as_spelled(spelled: str, form: str, found: Distinct) -> str:
+    """The format with the offset that all texts of a form have, or with a colon in all of them."""
+    if not spelled.endswith("%z"):
+        return spelled
+    texts = filtered(found.texts, matches(found.texts, "(?i)" + _pattern(form).pattern))
+    zones = parts(texts, r".*?(?P<zone>[+-]\d{2}(?::?\d{2})?)")["zone"]
+    different = zones.unique().to_pylist()
+    if len(different) == 1 and different[0] not in (None, "+0000", "+00:00"):
+        return spelled.removesuffix("%z") + different[0]
+    colons = all(zone is not None and ":" in zone for zone in different)
+    return spelled.removesuffix("%z") + "%:z" if colons and different else spelled
+
+
 def candidates(text: str) -> Iterator[str]:
     """The formats that a text may be written in, by its look."""
     for form in (*WHOLE, *PERIODS):
@@ -412,7 +448,7 @@ def candidates(text: str) -> Iterator[str]:
 @lru_cache(maxsize=64)
 def _tails(between: str) -> list[str]:
     """What may follow a day: a time, and a zone."""
-    clocks = ("%H%M%S", "%H%M") if not between else CLOCKS
+    clocks = CLOCKS if between else [c for c in CLOCKS if c in ("%H%M%S", "%H%M") or "分" in c]
     return [between + clock + zone for clock in clocks for zone in ZONES]
 
 
