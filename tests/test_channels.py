@@ -20,7 +20,7 @@ def first(data):
     return np.moveaxis(data, -1, 1)
 
 
-@pytest.mark.parametrize("shape", [(8, 9, 3), (8, 9, 4), (8, 9, 1), (32, 32, 3), (2, 2, 3)])
+@pytest.mark.parametrize("shape", [(8, 9, 3), (8, 9, 4), (8, 9, 1), (16, 16, 3), (2, 2, 3)])
 def test_channels_last_come_back_as_they_went_in(shape, tmp_path):
     data = images(40, *shape)
     with warnings.catch_warnings():
@@ -73,7 +73,7 @@ def test_a_dataset_and_a_comparison_take_channels_last(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "shape", [(3, 3, 3), (3, 8, 3), (4, 4, 3), (1, 8, 3), (32, 32, 2), (9, 8, 5)]
+    "shape", [(3, 3, 3), (3, 8, 3), (4, 4, 3), (1, 8, 3), (16, 16, 2), (9, 8, 5)]
 )
 def test_what_may_be_either_order_is_said(shape):
     with pytest.warns(UserWarning, match=r"taken as \(n, C, H, W\).*np.moveaxis"):

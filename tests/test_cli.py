@@ -411,7 +411,7 @@ def test_check_says_what_failed(monkeypatch):
         (["fit", "vea", "iris", "--out", "x"], "did you mean 'vae'"),
         (["fit", "independent", "irsi", "--out", "x"], "did you mean 'iris'"),
         (["fit", "independent", "none.csv", "--out", "x"], "there is no none.csv"),
-        (["fit", "independent", "FOLDER.csv", "--out", "x"], "can't be read: Is a directory"),
+        (["fit", "independent", "FOLDER.csv", "--out", "x"], "FOLDER.csv is a folder"),
         (["sample", "FOLDER", "--out", "none/s.csv"], "--out: expected a folder that is there"),
         (["sample", "FOLDER", "--out", "."], "--out: expected a file"),
         (["fit", "independent", "iris", "--out", "x", "--set", "size=3"], "no such parameter"),
@@ -435,7 +435,7 @@ def test_errors_are_one_line_and_exit_code_2(arguments, says, folder, tmp_path, 
     monkeypatch.chdir(tmp_path)
     done = invoke(*(a.replace("FOLDER", str(folder)) for a in arguments))
     assert done.exit_code == 2
-    assert says in done.stderr
+    assert says.replace("FOLDER", str(folder)) in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
 

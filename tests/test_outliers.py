@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,32 +116,71 @@ def said(data, **options):
     return str(caught[0].message)
 
 
+def holes_by(text, frame, name):
+    """How many holes the line that a warning tells makes of the values."""
+    scope = {"data": frame.copy()}
+    exec(text.split("make them NaN (")[1].split("); as they are")[0], scope)
+    return scope["data"][name].isna().sum()
+
+
 def test_fit_names_column_value_count_and_what_to_do_once():
     frame = pd.DataFrame(
         {"slope": np.append(slopes(398), [-3.4028235e38] * 2), "wood": [0, 1] * 200}
     )
     text = said(frame)
     assert "column 'slope': -3.4028235e+38 (2 of 400 rows), all others " in text
-    advice = "data['slope'] = data['slope'].mask(data['slope'] == -3.4028235e+38)"
-    assert advice in text
-    scope = {"data": frame.copy()}
-    exec(advice, scope)
-    Independent().fit(scope["data"])  # a warning would be an error
-    assert scope["data"]["slope"].isna().sum() == 2
+    assert holes_by(text, frame, "slope") == 2
     assert "column 'slope': -3.4028235e+38 (2 of" in said(frame.astype({"slope": "float32"}))
 
 
-def test_fit_names_a_date_that_stands_apart():
-    end = pd.Series(pd.to_datetime("2020-01-01") + pd.to_timedelta(np.arange(100) * 7, "D"))
-    end[90:] = pd.Timestamp("9999-12-31")
-    frame = pd.DataFrame({"end": end})
-    text = said(frame)
+ENDS = pd.Series(pd.to_datetime("2020-01-01") + pd.to_timedelta(np.arange(100) * 7, "D"))
+ENDS[90:] = pd.Timestamp("9999-12-31")
+DTYPES = {
+    "datetime64": lambda ends: ends,
+    "zone": lambda ends: ends.dt.tz_localize("Asia/Tokyo"),
+    "date objects": lambda ends: pd.Series(list(ends.dt.date), dtype=object),
+    "date32": lambda ends: ends.astype("date32[pyarrow]"),
+    "timestamp": lambda ends: ends.astype("timestamp[us][pyarrow]"),
+    "period": lambda ends: ends.dt.to_period("D"),
+}
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_fit_names_a_date_that_stands_apart(name):
+    frame = pd.DataFrame({"end": DTYPES[name](ENDS)})
+    text = re.sub(r" 00:00:00\+09:00", "", said(frame))
     assert "column 'end': 9999-12-31 (10 of 100 rows), all others 2020-01-01 .. 2021-09-15" in text
-    advice = "data['end'] = data['end'].mask(data['end'] == '9999-12-31')"
-    assert advice in text
-    scope = {"data": frame.copy()}
-    exec(advice, scope)
-    assert scope["data"]["end"].isna().sum() == 10
+    assert holes_by(text, frame, "end") == 10
+
+
+FAR = pd.Series(pd.date_range("2020-01-01", periods=120).astype("datetime64[us]"))
+FAR[[3, 50]] = pd.Timestamp("9999-12-31")
+LOW = pd.Series(np.arange(120) % 97 + 0.5)
+LOW[[3, 50]] = -9999.0
+STANDING_APART = {
+    **{f"numbers {d}": LOW.astype(d) for d in ("float64", "float32", "Float64", "double[pyarrow]")},
+    **{f"whole {d}": np.floor(LOW).astype(d) for d in ("int64", "Int64", "int64[pyarrow]")},
+    "objects": LOW.astype(object),
+    **{
+        str(d): FAR.astype(d) for d in ("datetime64[us]", "datetime64[s]", "timestamp[us][pyarrow]")
+    },
+    "UTC": FAR.dt.tz_localize("UTC"),
+    "New York": FAR.dt.tz_localize("America/New_York"),
+    "date objects": pd.Series([t.date() for t in FAR], dtype=object),
+    "datetime objects": pd.Series([t.to_pydatetime() for t in FAR], dtype=object),
+    "date32": pd.Series([t.date() for t in FAR]).astype("date32[pyarrow]"),
+    "days as periods": pd.Series([pd.Period(t.date().isoformat(), "D") for t in FAR]),
+}
+
+
+@pytest.mark.parametrize("dtype", STANDING_APART)
+def test_the_line_of_pandas_that_fit_suggests_works(dtype):
+    frame = pd.DataFrame({"a b": STANDING_APART[dtype], "c": ["x", "y"] * 60})
+    line = re.search(r"make them NaN \((.*)\); as they are", said(frame))[1]
+    scope = {"data": frame}
+    exec(line, scope)
+    assert np.flatnonzero(scope["data"]["a b"].isna()).tolist() == [3, 50]
+    Independent().fit(scope["data"])  # a warning would be an error
 
 
 # -------------------------------------------------------------------- files

@@ -88,6 +88,7 @@ def test_objects_that_are_names_are_categories(column, categories):
         (objects(dt.date(2020, 1, 1), 1), "got date and int side by side"),
         (objects(1j), "got 1j of type complex"),
         (objects(2**70, 3), r"integers below 2\*\*53"),
+        (objects(10**400, 0.5), r"integers below 2\*\*53"),
         (pd.Series([1.0, np.inf] * 30), r"got infinity .as a hole: .replace"),
         (pd.Series([[1]] * N, dtype=arrow(pa.list_(pa.int64()))), "nested values"),
     ],

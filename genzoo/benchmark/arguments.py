@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from genzoo.benchmark.entries import ModelEntry, fresh
 from genzoo.benchmark.profiles import PROFILES, Profile
 from genzoo.datasets import own
 from genzoo.datasets.dataset import Dataset
+from genzoo.datasets.own.show import as_text, of_frame
 from genzoo.fitting import Budget
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel, registered_key
@@ -22,8 +23,15 @@ from genzoo.registry import load_dataset, make_model
 from genzoo.results.record import REFERENCES, TRUTH
 from genzoo.seeding import check_seed
 
-# label, key in the registry, and the data set itself or its folds
-Labelled = tuple[str, str | None, list[Dataset]]
+
+class Labelled(NamedTuple):
+    """A data set of the plan: its label, its registry key, one for each fold, and what a file or a
+    table was taken for, as text, where that was not shown before."""
+
+    label: str
+    key: str | None
+    parts: list[Dataset]
+    shown: str | None = None
 
 
 def read_profile(name: str | None) -> Profile | None:
@@ -85,7 +93,7 @@ def read_datasets(datasets: Any, folds: int | None) -> list[Labelled]:
     if isinstance(datasets, Mapping):
         found = [_labelled(str(label), data, folds) for label, data in datasets.items()]
     elif isinstance(datasets, (list, tuple)):
-        found = [_parted(None, *_one_dataset(data), folds) for data in datasets]
+        found = [_parted(None, data, folds) for data in datasets]
     else:
         raise ValueError(
             f"datasets: {expected}; got {type(datasets).__name__} (data without a name needs a "
@@ -93,35 +101,42 @@ def read_datasets(datasets: Any, folds: int | None) -> list[Labelled]:
         )
     if not found:
         raise ValueError(f"datasets: {expected}; got none")
-    _check_labels("datasets", [label for label, _, _ in found])
+    _check_labels("datasets", [entry.label for entry in found])
     return found
 
 
 def _labelled(label: str, data: Any, folds: int | None) -> Labelled:
     if isinstance(data, (str, Path, Dataset)):
-        return _parted(label, *_one_dataset(data), folds)
+        return _parted(label, data, folds)
     turns = [None] if folds is None else [(i, folds) for i in range(folds)]
-    return label, None, [Dataset.from_data(data, label, fold=turn) for turn in turns]
+    parts = [Dataset.from_data(data, label, fold=turn) for turn in turns]
+    return Labelled(label, None, parts, of_frame(label, data, parts[0]))
 
 
-def _parted(label: str | None, key: str | None, dataset: Dataset, folds: int | None) -> Labelled:
+def _parted(label: str | None, data: Any, folds: int | None) -> Labelled:
+    key, dataset, prepared = _one_dataset(data)
     label = (key or dataset.name) if label is None else label
-    return label, key, [dataset] if folds is None else _folds_of(dataset, label, folds)
+    parts = [dataset] if folds is None else _folds_of(dataset, label, folds)
+    first = parts[0]
+    shown = prepared and isinstance(first, own.OwnDataset) and as_text(prepared, first)
+    return Labelled(label, key, parts, shown or None)
 
 
-def _one_dataset(data: Any) -> tuple[str | None, Dataset]:
+def _one_dataset(data: Any) -> tuple[str | None, Dataset, own.Prepared | None]:
+    """The registry key of a data set, the data set, and how a file of its was read."""
     if isinstance(data, str) and data in DATASETS:
-        return data, load_dataset(data)
+        return data, load_dataset(data), None
     if own.names_a_path(data):
-        return None, own.load(data)
+        prepared = own.prepare(data)
+        return None, own.split_of(prepared), prepared
     if isinstance(data, str):
-        return data, load_dataset(data)  # says which keys there are
+        return data, load_dataset(data), None  # says which keys there are
     if not isinstance(data, Dataset):
         raise ValueError(
             f"datasets: expected registry keys, paths or Datasets; got {type(data).__name__} "
             f"(data without a name goes into a dict: {{'mine': data}})"
         )
-    return None, data
+    return None, data, None
 
 
 def _folds_of(dataset: Dataset, label: str, folds: int) -> list[Dataset]:

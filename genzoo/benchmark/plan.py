@@ -27,7 +27,8 @@ from genzoo.store import versions
 class Comparison:
     """Everything that a call of ``compare`` asks for: ``profile`` where it is one unchanged,
     ``datasets`` with an entry for each fold, ``cells`` in the order of the tables, and the
-    ``references`` of each data set, which stand in none; ``judge`` is the code that judges all."""
+    ``references`` of each data set, which stand in none; ``judge`` is the code that judges all;
+    ``shown`` is what files and tables were taken for, a text each."""
 
     profile: str | None
     models: list[ModelEntry]
@@ -36,6 +37,7 @@ class Comparison:
     cells: list[Cell]
     references: list[Cell]
     judge: Code
+    shown: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -63,10 +65,10 @@ def make_plan(
         raise ValueError("datasets: expected data sets, or a profile that names some; got none")
     model_entries = read_models(tuple(MODELS) if models is None else models)
     labelled = read_datasets(datasets, read_folds(folds))
-    budgets = read_budgets(budget, [label for label, _, _ in labelled], strict=chosen is None)
+    budgets = read_budgets(budget, [entry.label for entry in labelled], strict=chosen is None)
     data_entries = [
         DataEntry(label, key, dataset, budgets[label], None if folds is None else i, folds)
-        for label, key, parts in labelled
+        for label, key, parts, _ in labelled
         for i, dataset in enumerate(parts)
     ]
     seed_list = read_seeds(1 if seeds is None else seeds)
@@ -92,7 +94,10 @@ def make_plan(
             for seed in seed_list
         ]
         references += [_stand_in(name, data, shared, code) for name in REFERENCES]
-    return Comparison(profile, model_entries, data_entries, seed_list, cells, references, judge)
+    shown = tuple(entry.shown for entry in labelled if entry.shown is not None)
+    return Comparison(
+        profile, model_entries, data_entries, seed_list, cells, references, judge, shown
+    )
 
 
 def truth_code(dataset: Dataset) -> Code | None:

@@ -82,7 +82,7 @@ def compare(
         save_models: keep the fitted models, for ``Run.load_model``. Cells that were finished
             without are run anew, since only a fit leaves a model.
         n_jobs: worker processes; one for each core where None.
-        progress: show bars (on a terminal) or lines.
+        progress: show what files and tables are taken for, then bars (on a terminal) or lines.
 
     Returns:
         The run: ``run.table()``, ``run.report()``, ``print(run)``.
@@ -135,7 +135,8 @@ def _run(
     ]
     waiting = {cell.key for cell in todo}
     reused = [cell for cell in comparison.cells if cell.key not in waiting]
-    news = changes.reused([records[cell.key] for cell in reused])
+    news = [*comparison.shown]
+    news += changes.reused([records[cell.key] for cell in reused])
     news += changes.to_be_saved([c for c in comparison.cells if c.key in waiting & answered])
     merged = plan
     if before is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -92,24 +91,23 @@ def interrupted_fit(subject: Subject) -> str:
     """A fit that Ctrl-C ends, midway or at its very end, leaves the model as it was."""
     space, kept = subject.fitted("table")
     other = Space("other", space.schema.cards - 1 - space.data, space.schema)
-    reports: list[float] = []
-    subject.fit(other, progress=lambda done, message: reports.append(done))
     used, unfitted = subject.fit(space), subject.fresh()
-    for last in (len(reports) // 2, len(reports)):
-        for model in (used, unfitted):
-            _interrupt(model, other, last, seed=subject.fit_seed)
+    for model in (used, unfitted):
+        _interrupt(model, other, subject.fit_seed, lambda done, message: done >= 0.5)
+        _interrupt(model, other, subject.fit_seed, lambda done, message: message == "done")
     require(not unfitted.__sklearn_is_fitted__(), "an interrupted first fit counts as fitted")
     require(used.__sklearn_is_fitted__(), "an interrupted fit takes the earlier one away")
     _require_same(used, kept, space.rows, "an interrupted fit changes log_prob by")
     return "as if there had been none"
 
 
-def _interrupt(model: GenerativeModel, space: Space, last: int, *, seed: int) -> None:
-    """Fit a model until it has reported its progress so often."""
-    reports = itertools.count(1)
+def _interrupt(
+    model: GenerativeModel, space: Space, seed: int, is_time: Callable[[float, str], bool]
+) -> None:
+    """Fit a model until it reports a progress for which it ``is_time``."""
 
     def stop(done: float, message: str) -> None:
-        if next(reports) >= last:
+        if is_time(done, message):
             raise KeyboardInterrupt
 
     try:

@@ -310,10 +310,10 @@ def split_form(
 def coded_parts(schema: Schema, data: Data, index: Index) -> tuple[Parts, dict[str, int]]:
     """The complete rows of each part, and how many of its numbers have another's code."""
     form = forms.read(data)
-    # those beyond the range are counted below, for each part
-    rows = schema.check_rows(schema.encode_quietly(form), name="data")
-    off = in_parts(form.off_grid(schema), index)._asdict()
-    return in_parts(rows, index), {part: int(found.sum()) for part, found in off.items()}
+    rows, moved = form.coded(schema)
+    off = in_parts(moved, index)._asdict()
+    counts = {part: int(found.sum()) for part, found in off.items()}
+    return in_parts(schema.check_rows(rows, name="data"), index), counts
 
 
 def _checked_rules(n: int, **rules: np.ndarray | None) -> dict[str, np.ndarray]:

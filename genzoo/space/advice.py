@@ -19,6 +19,7 @@ MOST_NAMED = 3
 # Codes that are plainly numbers: as many in all as no grid has levels, most of them unseen, and
 # either none that is small or few that another column has too. Token ids share their columns'
 # alphabet, class and pixel codes are few, and codes that were counted up leave no gap.
+# (Tried on the arrays of tests/test_advice.py.)
 MOST_CODES_UNASKED = 1024
 FEW_SEEN = 0.5  # of the codes below the largest
 FEWEST_DIFFERENT = 20
@@ -90,9 +91,7 @@ def of_apart(pairs: Pairs, *, line: bool = True) -> str | None:
         ]
         ends = f"{shown(variable, rest[0])} .. {shown(variable, rest[-1])}"
         parts.append(f"column {variable.name!r}: {', '.join(each)}, all others {ends}")
-        own = f"data[{variable.name!r}]"
-        asked = texts[0] if variable.quantity == "number" else repr(texts[0])
-        first = first or f"{own} = {own}.mask({own} == {asked})"
+        first = first or _as_hole(variable, present[numbers == found[0][0]])
     if not parts:
         return None
     way = f"NaN ({first})" if line else "null"
@@ -100,6 +99,17 @@ def of_apart(pairs: Pairs, *, line: bool = True) -> str | None:
         f"data: values that stand apart from the rest: {_listed(parts)}. Where they mark missing "
         f"values make them {way}; as they are they are modelled as values"
     )
+
+
+def _as_hole(variable: Variable, entries: pd.Series) -> str:
+    """The line of pandas that makes a hole of a value, of which these are the entries."""
+    own, value, dtype = f"data[{variable.name!r}]", entries.iloc[0], entries.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
+        return f"{own} = {own}.mask({own} == {shown(variable, float(str(value)))})"
+    if dtype.kind in "mM" and not hasattr(dtype, "pyarrow_dtype"):
+        return f"{own} = {own}.mask({own} == {str(value).removesuffix(' 00:00:00')!r})"
+    # date objects, decimals, and what Arrow holds, are equal to no text and to few numbers
+    return f"{own} = {own}.mask({own}.astype(str) == {str(value)!r})"
 
 
 def of_codes(codes: np.ndarray) -> str | None:
@@ -110,8 +120,16 @@ def of_codes(codes: np.ndarray) -> str | None:
     >>> of_codes(np.stack([ages, salaries], axis=1))[:41]
     'data: column 1 holds codes up to 109942, '
     """
+    if codes.max() < MOST_CODES_UNASKED:
+        return None
     columns = [np.unique(column[column != MISSING]) for column in codes.T]
-    numbers = [d for d in range(len(columns)) if _are_numbers(codes, columns, d)]
+    seen, n_columns = np.unique(np.concatenate(columns), return_counts=True)
+    shared = seen[n_columns > 1]
+    numbers = [
+        d
+        for d, own in enumerate(columns)
+        if _are_numbers(own) and _are_own(own, codes[:, d], shared)
+    ]
     if not numbers:
         return None
     d, more = numbers[0], len(numbers) - 1
@@ -124,16 +142,18 @@ def of_codes(codes: np.ndarray) -> str | None:
     )
 
 
-def _are_numbers(codes: np.ndarray, columns: list[np.ndarray], d: int) -> bool:
-    seen = columns[d]
+def _are_numbers(seen: np.ndarray) -> bool:
+    """Whether different codes of a column (k,) are as many and as sparse as numbers are."""
     if len(seen) < FEWEST_DIFFERENT or seen[-1] < MOST_CODES_UNASKED:
         return False
-    if len(seen) > FEW_SEEN * (seen[-1] + 1):
-        return False
-    if seen[0] >= SMALLEST * seen[-1]:
-        return True
-    others = np.concatenate([seen[:0], *columns[:d], *columns[d + 1 :]])
-    return float(np.isin(codes[:, d], others).mean()) < FEW_SHARED
+    return bool(len(seen) <= FEW_SEEN * (seen[-1] + 1))
+
+
+def _are_own(seen: np.ndarray, column: np.ndarray, shared: np.ndarray) -> bool:
+    """Whether none of a column's codes is small, or few of its rows (n,) hold one that is shared
+    with another column."""
+    is_large = seen[0] >= SMALLEST * seen[-1]
+    return bool(is_large or np.isin(column, shared).mean() < FEW_SHARED)
 
 
 def _listed(parts: list[str]) -> str:

@@ -52,23 +52,36 @@ def encode(
             )
         codes[~hole] = values.astype(np.int64)
     else:
-        look_up = {v: c for c, v in enumerate(variable.categories)}
-        rest = MISSING if variable.other is None else look_up[variable.other]
-        wanted = present.tolist()
-        if dtypes.as_text(variable.dtype):
-            wanted = [dtypes.text_of(v) for v in wanted]
-        # 7 means "7" where that is a category
-        found = np.array(
-            [look_up.get(v, look_up.get(str(v), rest)) for v in wanted], dtype=np.int64
-        )
-        if (found == MISSING).any():
-            value = wanted[int(np.argmax(found == MISSING))]
-            raise ValueError(
-                f"{where}: expected one of {short(variable.categories)}; got {value!r} "
-                f"({KNOW_MORE})"
-            )
-        codes[~hole] = found
+        codes[~hole] = _places_of(variable, present, where)
     return codes, moved
+
+
+def _places_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:
+    """(n,) the places of a column's values, none of them a hole, among the categories.
+
+    Raises:
+        ValueError: for a value that is none of them.
+    """
+    import pandas as pd
+
+    categories = variable.categories or ()
+    look_up = {v: c for c, v in enumerate(categories)}
+    rest = MISSING if variable.other is None else look_up[variable.other]
+    of = None
+    if isinstance(present.dtype, pd.CategoricalDtype):  # each value once
+        present = present.cat.remove_unused_categories()
+        of, present = present.cat.codes.to_numpy(), present.cat.categories
+    wanted = present.tolist()
+    if dtypes.as_text(variable.dtype):
+        wanted = [dtypes.text_of(v) for v in wanted]
+    # 7 means "7" where that is a category
+    found = np.array([look_up.get(v, look_up.get(str(v), rest)) for v in wanted], dtype=np.int64)
+    if (found == MISSING).any():
+        value = wanted[int(np.argmax(found == MISSING))]
+        raise ValueError(
+            f"{where}: expected one of {short(categories)}; got {value!r} ({KNOW_MORE})"
+        )
+    return found if of is None else found[of]
 
 
 def numbers_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray:

@@ -110,6 +110,10 @@ def read(column: pd.Series, where: str) -> tuple[Kind, Instants]:
         raise ValueError(f"{where}: expected dates, durations or times of day; got {first!r}")
     dtype = column.dtype
     if kind.quantity == "time":
+        if isinstance(dtype, pd.ArrowDtype):
+            arrow = dtype.pyarrow_dtype
+            counts = column.astype(f"int{arrow.bit_width}[pyarrow]").to_numpy(dtype=np.int64)
+            return kind, _whole(counts.astype(f"timedelta64[{arrow.unit}]"), where)
         return kind, Instants(np.array([_since_midnight(t, where) for t in column], np.int64))
     if isinstance(dtype, pd.PeriodDtype):
         return kind, Instants(column.array.asfreq("us", "S").asi8)

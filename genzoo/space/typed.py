@@ -145,12 +145,11 @@ def _as_numbers(values: list[Any], where: str) -> pd.Series | None:
     if any(isinstance(v, str) and not PLAIN_NUMBER.fullmatch(v.strip()) for v in values):
         return None
     read = [number_in(v) if isinstance(v, str) else v for v in values]
-    if not all(isinstance(v, int) for v in read):
-        return pd.Series([float(v) for v in read], dtype="float64")
+    whole = all(isinstance(v, int) for v in read)
     try:
-        return pd.Series(read, dtype="Int64")
+        return pd.Series(read, dtype="Int64" if whole else "float64")
     except OverflowError:
-        large = next(v for v in read if abs(v) >= 2**63)
+        large = max(read, key=abs)
         raise ValueError(TOO_LARGE.format(where=where, got=large)) from None
 
 

@@ -4,8 +4,9 @@ declare them holes: fill values of other programs (``genzoo/space/outliers.py``)
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 MOST_WRITINGS = 5  # of one value, such as -9999 and -9999.0
 
 
+class Counted(NamedTuple):
+    """The different entries of a column (u,): how the i-th is written, how often it occurs, and
+    what it counts."""
+
+    written: Callable[[int], str]
+    counts: np.ndarray
+    counted: np.ndarray
+
+
 def remarked(column: Column, values: pd.Series, found: Distinct | None) -> Column:
     """The column with a remark where some of its numbers or dates stand apart.
 
@@ -30,7 +40,7 @@ def remarked(column: Column, values: pd.Series, found: Distinct | None) -> Colum
     """
     if column.treat not in ("number", "date"):
         return column
-    writings, counts, counted = (
+    written, counts, counted = (
         _of_values(column, values) if found is None else _of_texts(column, found)
     )
     if len(counts) == 0:
@@ -44,9 +54,9 @@ def remarked(column: Column, values: pd.Series, found: Distinct | None) -> Colum
     if not apart:
         return column
     places = np.searchsorted(unique, [value for value, _ in apart])
-    each = [[writings[i] for i in np.flatnonzero(of == p)[:MOST_WRITINGS]] for p in places]
+    each = [[written(i) for i in np.flatnonzero(of == p)[:MOST_WRITINGS]] for p in places]
     rest = np.delete(np.arange(len(unique)), places)
-    ends = [writings[int(np.flatnonzero(of == p)[0])] for p in (rest[0], rest[-1])]
+    ends = [written(np.flatnonzero(of == p)[0]) for p in (rest[0], rest[-1])]
     said = ", ".join(f"{w[0]} (entries: {a.rows})" for w, a in zip(each, apart, strict=True))
     verb = "stands" if len(apart) == 1 else "stand"
     holes = json.dumps([text for texts in each for text in texts], ensure_ascii=False)
@@ -65,8 +75,8 @@ def all_apart(values: np.ndarray, counts: np.ndarray, chosen: np.ndarray) -> boo
     return bool(np.isin(values[chosen].astype(float), apart).all())
 
 
-def _of_texts(column: Column, found: Distinct) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """The texts that are no holes, how often each occurs, and what it counts."""
+def _of_texts(column: Column, found: Distinct) -> Counted:
+    """The texts that are no holes."""
     import pyarrow.compute as pc
 
     holes = pc.is_in(found.texts, value_set=array_of(list(column.holes)))
@@ -75,21 +85,22 @@ def _of_texts(column: Column, found: Distinct) -> tuple[list[str], np.ndarray, n
         counted = _days(dates_as(found.texts, column.format or ""))
     else:
         counted = numbers.values_of(numbers.plain(column, found.texts)).astype(float)
-    return found.texts.to_pylist(), found.counts, counted
+    return Counted(lambda i: found.texts[int(i)].as_py(), found.counts, counted)
 
 
-def _of_values(column: Column, values: pd.Series) -> tuple[list[str], np.ndarray, np.ndarray]:
+def _of_values(column: Column, values: pd.Series) -> Counted:
     """As ``_of_texts``, of a typed column."""
     counts = values[~column.holes_in(values)].value_counts()
     different = counts.index.to_series()
     if column.treat == "date":
         dates = parse_dates(column, different)
-        return [str(v) for v in different], counts.to_numpy(), _days(dates.to_numpy())
+        return Counted(lambda i: str(different.iloc[i]), counts.to_numpy(), _days(dates.to_numpy()))
     counted = different.to_numpy(dtype=np.float64)
-    texts = [
-        repr(int(v)) if v.is_integer() and abs(v) < 1e15 else repr(v) for v in counted.tolist()
-    ]
-    return texts, counts.to_numpy(), counted
+    return Counted(lambda i: _plainly(float(counted[i])), counts.to_numpy(), counted)
+
+
+def _plainly(number: float) -> str:
+    return repr(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
 def _days(dates: np.ndarray) -> np.ndarray:

@@ -43,6 +43,7 @@ HOLES = frozenset(
         ":",
     )
 )
+N_PROBED = 10_000  # cells of a column that tell whether its texts repeat
 MOST_LINES = 200  # that a text in quotes may span
 
 
@@ -250,11 +251,12 @@ def is_plain(body: bytes, dialect: Dialect) -> bool:
     if len(places) % 2:
         return False
     opens, closes = places[0::2], places[1::2]
-    around = np.array([ord(dialect.delimiter), ord("\n"), quote[0]], dtype=np.uint8)
+    around = np.zeros(256, dtype=bool)
+    around[[ord(dialect.delimiter), ord("\n"), quote[0]]] = True
     before = np.where(opens > 0, signs[opens - 1], ord("\n"))
     after = np.where(closes < len(signs) - 1, signs[np.minimum(closes + 1, len(signs) - 1)], 10)
     # an opening quote after a quote goes on with the text before it
-    if not (np.isin(before, around).all() and np.isin(after, around).all()):
+    if not (around[before].all() and around[after].all()):
         return False
     ends = np.flatnonzero(signs == ord("\n"))
     return bool((np.searchsorted(ends, opens) == np.searchsorted(ends, closes)).all())
@@ -285,14 +287,18 @@ def by_arrow(body: bytes, dialect: Dialect) -> list[np.ndarray] | None:
 
 
 def _as_objects(column: object) -> np.ndarray:
-    """(n,) str or None: each text once in memory."""
+    """(n,) str or None: texts that repeat once in memory."""
     import pyarrow as pa
     from pyarrow import compute
 
-    encoded = pa.chunked_array(column).combine_chunks().dictionary_encode()
-    texts = compute.utf8_trim_whitespace(encoded.dictionary).to_pylist()
-    found = np.array([text or None for text in texts], dtype=object)
-    return found[encoded.indices.to_numpy(zero_copy_only=False)]
+    texts = pa.chunked_array(column).combine_chunks()
+    first = texts.slice(0, N_PROBED)
+    repeats = 2 * compute.count_distinct(first).as_py() < len(first)
+    encoded = texts.dictionary_encode() if repeats else None
+    bare = compute.utf8_trim_whitespace(texts if encoded is None else encoded.dictionary)
+    found = bare.to_numpy(zero_copy_only=False)
+    found[found == ""] = None
+    return found if encoded is None else found[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def as_columns(records: Sequence[Record], width: int) -> list[np.ndarray]:

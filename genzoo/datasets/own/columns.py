@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from genzoo.space.variable import UNITS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -25,7 +27,7 @@ SPECIAL_FORMATS = (
     "unix seconds", "unix milliseconds", "unix microseconds", "excel days", "/Date(ms)/",
     "ISO8601", "words",
 )  # fmt: skip
-UNITS = ("day", "hour", "minute", "second", "millisecond", "microsecond")
+MOST_DECIMALS = 20
 FORMAT = "genzoo columns 1"
 MARK = ' "unedited": "'  # before the hash of the text above it, by which edits are noticed
 
@@ -43,11 +45,12 @@ class Column:
         other: the category that stands for all values that are not listed; None: they are errors.
         decimal, thousands: the signs in numbers.
         prefix, suffix: what stands before and after numbers: a currency, a unit, a percent sign.
+        decimals: how many digits stand behind the sign of decimals, where all numbers have as many.
         negative: how negative numbers are written: one of ``NEGATIVES``.
         format: how dates, times and durations are written (as for ``strptime``, several with
             ``|`` between, or one of ``SPECIAL_FORMATS``); None where they come as such.
-        unit: what dates, times and durations are counted in: ``"month"`` or one of ``UNITS``;
-            the coarsest that loses nothing where None.
+        unit: what dates, times and durations are counted in, as in ``Variable``; the coarsest that
+            loses nothing where None.
         whole: whether the numbers are integers; found where None.
         remarks: what the reader should know; not read back from a schema file.
         problem: why the file can't be used before someone has decided what to do with this column;
@@ -64,6 +67,7 @@ class Column:
     thousands: str = ""
     prefix: str = ""
     suffix: str = ""
+    decimals: int | None = None
     negative: str = "-1"
     format: str | None = None
     unit: str | None = None
@@ -102,8 +106,11 @@ class Column:
             raise wrong("thousands", "another sign than that of decimals")
         if self.negative not in NEGATIVES:
             raise wrong("negative", f"one of {', '.join(NEGATIVES)}")
-        if self.unit not in (None, "month", *UNITS):
-            raise wrong("unit", f"one of month, {', '.join(UNITS)}")
+        digits = self.decimals
+        if digits is not None and (type(digits) is not int or not 0 <= digits <= MOST_DECIMALS):
+            raise wrong("decimals", f"a number of digits, 0 to {MOST_DECIMALS}")
+        if self.unit not in (None, *UNITS):
+            raise wrong("unit", f"one of {', '.join(UNITS)}")
         for part in ("prefix", "suffix"):
             if not isinstance(getattr(self, part), str):
                 raise wrong(part, "text")

@@ -1,9 +1,10 @@
 """Dates as people write them: read by a column's format, and the format recognised.
 
 A format is written as for ``strptime``; ``|`` stands between several, ``%q`` is a quarter, ``%3f``
-a fraction of three digits, ``@de`` at its end says that months and days have German names
-(``months``), and ``columns.SPECIAL_FORMATS`` are counts of seconds or days. Dates without time zone
-are taken as they are, those with one are in UTC.
+a fraction of three digits, ``%:z`` an offset with a colon, ``@de`` at its end says that months and
+days have German names (``months``), and ``columns.SPECIAL_FORMATS`` are counts of seconds or days.
+Dates without time zone are taken as they are; those with one, also where it is the same for all and
+stands in the format itself (``%H:%M+05:30``), are in UTC.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from genzoo.datasets.own import months
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.texts import (
     Distinct,
+    array_of,
     distinct,
     filtered,
     matches,
     parts,
     replaced,
+    series_of,
     some_of,
 )
 
@@ -47,12 +50,13 @@ PERIODS = (
     "%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%b %y",
     "%b. %Y", "%b/%Y", "%Y-%b", "%Y %b", "%b%Y", "%b%y", "%YM%m", "%Y-Q%q", "%YQ%q", "%Y Q%q",
     "%Y/Q%q", "Q%q %Y", "Q%q-%Y", "Q%q/%Y", "%G-W%V", "%GW%V", "%G W%V", "W%V %G",
+    "%Y年%m月", "%Y년 %m월",
 )  # fmt: skip
 CLOCKS = (
     "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%H:%M:%S,%f", "%H:%M:%S:%f", "%I:%M %p", "%I:%M:%S %p",
     "%I:%M:%S.%f %p", "%I:%M%p", "%I:%M:%S%p", "%I:%M:%S.%f%p", "%I:%M:%S:%f%p", "%I.%M.%S.%f %p",
     "%I.%M.%S %p", "%I.%M %p", "%I %p", "%H.%M.%S", "%H.%M", "%Hh%M", "%H:%M Uhr", "%H", "%H%M%S",
-    "%H%M",
+    "%H%M", "%H時%M分", "%H时%M分", "%H時%M分%S秒", "%H时%M分%S秒",
 )  # fmt: skip
 ZONES = ("", "Z", "%z", " %z", " UTC", " GMT")
 BETWEEN = (" ", "T", ", ", ":", " - ", "_", " at ", " um ", "")
@@ -87,7 +91,6 @@ _COUNTS = {
 EXCEL_START = np.datetime64("1899-12-30", "us")
 START = np.datetime64("1970-01-01", "us")
 _FINENESS = ("%Y", "mbBqVj", "duG", "HI", "M", "S", "f")  # from years to fractions of a second
-_STEPS = (1, 1, 86_400 * 10**6, 3_600 * 10**6, 60 * 10**6, 10**6, 1)
 
 
 # -------------------------------------------------------------------------------- reading
@@ -158,9 +161,9 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
     if language:
         texts = months.in_english(texts, language, form)
     if form == "ISO8601":
-        dates = pd.to_datetime(_series(texts), format=form, errors="coerce", utc=True)
+        dates = pd.to_datetime(series_of(texts), format=form, errors="coerce", utc=True)
         return _micros(dates)
-    form = re.sub(r"%[-\d]", "%", form)
+    form = re.sub(r"%[-:\d]", "%", form)
     if "%f" in form:  # as far as microseconds go
         texts = replaced(texts, r"([.,:]\d{6})\d{1,3}", r"\1")
     if "%p" in form:
@@ -175,14 +178,25 @@ def _dates_as(texts: Any, form: str) -> np.ndarray:
         texts, form = replaced(texts, "$", " 1"), form + " %u"
     if "%b." in form:
         texts = replaced(texts, r"(?i)(sep)t\.", r"\1.")
-    dates = pd.to_datetime(_series(texts), format=form, errors="coerce", utc="%z" in form or None)
-    return _micros(dates)
+    dates = pd.to_datetime(series_of(texts), format=form, errors="coerce", utc="%z" in form or None)
+    return _micros(dates) - _offset(form)
 
 
-def _series(texts: Any) -> pd.Series:
-    import pandas as pd
+_OFFSET = re.compile(r"%\d?[HMSf] ?(?P<sign>[+-])(?P<hours>\d{2})(?::?(?P<minutes>\d{2}))?$")
 
-    return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
+
+def _offset(form: str) -> np.timedelta64:
+    """How far before UTC clocks are whose offset stands in the format."""
+    found = _OFFSET.search(form)
+    if found is None:
+        return np.timedelta64(0, "us")
+    minutes = 60 * int(found["hours"]) + int(found["minutes"] or 0)
+    return np.timedelta64(minutes * (-1 if found["sign"] == "-" else 1), "m")
+
+
+def is_zoned(form: str) -> bool:
+    """Whether dates in a format have offsets."""
+    return re.search("%:?z", form) is not None or any(map(_OFFSET.search, form.split("|")))
 
 
 def _micros(dates: pd.Series) -> np.ndarray:
@@ -197,18 +211,15 @@ def _counted(texts: Any, form: str) -> np.ndarray:
         texts = replaced(texts, r"^\\?/Date\((-?\d+)(?:[+-]\d{4})?\)\\?/$", r"\1")
     fits, step = matches(texts, r"-?\d+(?:\.\d*)?"), _COUNTS[form]
     start = EXCEL_START if form == "excel days" else START
-    lengths = [
-        int(Decimal(text) * step) if fit else 0
-        for text, fit in zip(texts.to_pylist(), fits, strict=True)
-    ]
-    low, high = (np.datetime64(d, "us") for d in ("0001-01-01", "9999-12-31T23:59:59"))
-    near = np.array(
-        [int((low - start).astype(int)) <= n <= int((high - start).astype(int)) for n in lengths],
-        dtype=bool,
-    )
-    counts = np.array([n if ok else 0 for n, ok in zip(lengths, near, strict=True)], np.int64)
+    ends = (np.datetime64(date, "us") for date in ("0001-01-01", "9999-12-31T23:59:59"))
+    low, high = (int((end - start).astype(np.int64)) for end in ends)
+    counts = np.zeros(len(texts), dtype=np.int64)
+    for i, text in zip(np.flatnonzero(fits), filtered(texts, fits).to_pylist(), strict=True):
+        count = int(Decimal(text) * step)
+        fits[i] = low <= count <= high
+        counts[i] = count if fits[i] else 0
     dates = start + counts.astype("timedelta64[us]")
-    return np.where(fits & near, dates, np.datetime64("NaT", "us"))
+    return np.where(fits, dates, np.datetime64("NaT", "us"))
 
 
 # -------------------------------------------------------------------------------- writing
@@ -226,8 +237,8 @@ def write_dates(column: Column, values: pd.Series) -> pd.Series:
     forms = sorted(column.format.split("|"), key=fineness, reverse=True)
     written = _write(dates, forms[0])
     for form in forms[1:]:
-        fits = _loses_nothing(dates.to_numpy(), form)
-        written[fits] = _write(dates[fits], form)
+        coarser = _write(dates, form)
+        written = written.mask(dates_as(array_of(coarser), form) == dates.to_numpy(), coarser)
     texts = np.append(written.to_numpy(dtype=object), [None])
     return pd.Series(texts[codes], index=values.index, dtype=object)
 
@@ -242,9 +253,9 @@ def _write(dates: pd.Series, form: str) -> pd.Series:
         return dates.astype(object).mask(dates.notna(), texts)
     if form == "ISO8601":
         form = "%Y-%m-%dT%H:%M:%S" + (".%f" if (dates.dt.microsecond != 0).any() else "")
-    if "%z" in form:
-        dates = dates.dt.tz_localize("UTC")
     form, _, language = form.partition("@")
+    form = form.replace("%:z", "+00:00").replace("%z", "+0000")
+    dates = dates + _offset(form)
     named = {
         sign: chr(3 + i) for i, sign in enumerate(months.SIGNS) if language and f"%{sign}" in form
     }
@@ -284,13 +295,6 @@ def fineness(form: str) -> int:
     return max((i for i, group in enumerate(_FINENESS) if set(group) & set(signs)), default=0)
 
 
-def _loses_nothing(dates: np.ndarray, form: str) -> np.ndarray:
-    fine = fineness(form)
-    if fine <= 1:
-        return dates == dates.astype("datetime64[M]").astype(dates.dtype)
-    return dates.astype(np.int64) % _STEPS[fine] == 0
-
-
 # -------------------------------------------------------------------------------- recognising
 
 
@@ -326,13 +330,16 @@ def _in_format(found: Distinct, day_first: bool | None) -> Reading | None:
     forms = [form]
     while not fits.all() and len(forms) < MOST_FORMS:
         rest = found.only(~fits)
-        more = _best(rest, day_first, like=forms[0], least=1)
+        more = _best(rest, day_first, like=forms[0])
         if more is None or more.form in forms:
             break
         forms.append(more.form)
         fits = fits.copy()
         fits[np.flatnonzero(~fits)[more.fits]] = True
-    forms = [_as_spelled(form, found) for form in sorted(forms, key=fineness, reverse=True)]
+    forms = [
+        _zone_as_spelled(_as_spelled(form, found), form, found)
+        for form in sorted(forms, key=fineness, reverse=True)
+    ]
     return Reading("|".join(forms), fits, other)
 
 
@@ -341,9 +348,8 @@ N_PROBES = 30
 N_FIRST = 2000
 
 
-def _best(
-    found: Distinct, day_first: bool | None, like: str | None = None, least: float = 0.5
-) -> Reading | None:
+def _best(found: Distinct, day_first: bool | None, like: str | None = None) -> Reading | None:
+    """The format that reads most of the texts; of ``like``'s days alone, however few."""
     some = some_of(found, N_PROBES)
     forms: dict[str, int] = {}
     for text in some.texts.to_pylist():
@@ -351,10 +357,9 @@ def _best(
             forms[form] = forms.get(form, 0) + 1
     if like is not None:
         forms = {form: n for form, n in forms.items() if _day_of(form) == _day_of(like)}
-        least = 0
     # the probes are spread over the column, so that what reads few of them reads few of all
-    wanted = max(forms.values(), default=0) * 0.5 if like is None else 1
-    close = [form for form, n in forms.items() if n >= max(wanted, least * len(some))]
+    least = 0.5 * len(some) if like is None else 1
+    close = [form for form, n in forms.items() if n >= least]
     if not close:
         return None
     close.sort(key=lambda form: _rank(form, day_first))
@@ -435,6 +440,19 @@ def _as_spelled(form: str, found: Distinct) -> str:
     return form
 
 
+def _zone_as_spelled(spelled: str, form: str, found: Distinct) -> str:
+    """The format with the offset that all texts of a form have, or with a colon in all of them."""
+    if not spelled.endswith("%z"):
+        return spelled
+    texts = filtered(found.texts, matches(found.texts, "(?i)" + _pattern(form).pattern))
+    zones = parts(texts, r".*?(?P<zone>[+-]\d{2}(?::?\d{2})?)")["zone"]
+    different = zones.unique().to_pylist()
+    if len(different) == 1 and different[0] not in (None, "+0000", "+00:00"):
+        return spelled.removesuffix("%z") + different[0]
+    colons = all(zone is not None and ":" in zone for zone in different)
+    return spelled.removesuffix("%z") + "%:z" if colons and different else spelled
+
+
 def candidates(text: str) -> Iterator[str]:
     """The formats that a text may be written in, by its look."""
     for form in (*WHOLE, *PERIODS):
@@ -457,7 +475,7 @@ def candidates(text: str) -> Iterator[str]:
 @lru_cache(maxsize=64)
 def _tails(between: str) -> list[str]:
     """What may follow a day: a time, and a zone."""
-    clocks = ("%H%M%S", "%H%M") if not between else CLOCKS
+    clocks = CLOCKS if between else [c for c in CLOCKS if c in ("%H%M%S", "%H%M") or "分" in c]
     return [between + clock + zone for clock in clocks for zone in ZONES]
 
 

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from genzoo.datasets.own.columns import Column
-from genzoo.datasets.own.texts import Distinct, distinct, matches, parts, replaced, some_of
+from genzoo.datasets.own.texts import (
+    Distinct,
+    distinct,
+    matches,
+    parts,
+    replaced,
+    series_of,
+    some_of,
+)
+from genzoo.space import times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +42,10 @@ DURATIONS = (
     "PT%-HH%-MM", "PT%-HH%-MM%-SS", "PT%-MM%-SS", "%d day, %-H:%M:%S", "%d days, %-H:%M:%S",
 )  # fmt: skip
 N_LOOKED_AT = 1000  # texts that tell how a column is written; all are then read so
-STEPS = {"d": 86_400 * 10**6, "H": 3_600 * 10**6, "I": 3_600 * 10**6, "M": 60 * 10**6, "S": 10**6}
+STEPS = {
+    "d": times.STEPS["day"], "H": times.STEPS["hour"], "I": times.STEPS["hour"],
+    "M": times.STEPS["minute"], "S": times.STEPS["second"],
+}  # fmt: skip
 NAMED = re.compile(
     r"(?i)durat|elaps|runtime|run_time|laufzeit|dauer|dur[eé]e|lap|length|l[aä]nge|_took|split|pace"
     r"|chip|gun|finish|race|waiting|wait_|uptime"
@@ -44,7 +56,7 @@ ISO = (
     r"(?P<minus>-?)P(?:(?P<W>\d{1,6})W)?(?:(?P<D>\d{1,6})D)?"
     r"(?:T(?:(?P<H>\d{1,8})H)?(?:(?P<M>\d{1,9})M)?(?:(?P<S>\d{1,10}(?:\.\d+)?)S)?)?"
 )
-ISO_STEPS = {"W": 7 * 86_400 * 10**6, "D": 86_400 * 10**6, **STEPS}
+ISO_STEPS = {"W": 7 * STEPS["d"], "D": STEPS["d"], **STEPS}
 
 
 class Reading(NamedTuple):
@@ -111,10 +123,7 @@ def _of_library(texts: Any, form: str) -> tuple[np.ndarray, np.ndarray]:
     like = matches(texts, f"(?i){WORDS}")
     for pattern, by in ((r"(?i)\band\b|, ", " "), (",", "."), (r"(?i)(\d\s*)d\b\.?", r"\1D")):
         texts = replaced(texts, pattern, by)
-    found = pd.to_timedelta(
-        pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object).where(like),
-        errors="coerce",
-    )
+    found = pd.to_timedelta(series_of(texts).where(like), errors="coerce")
     like &= found.notna().to_numpy()
     return found.astype("timedelta64[us]").to_numpy().astype(np.int64), like
 
@@ -223,12 +232,6 @@ def _write(micros: int, form: str) -> str:
     return minus + re.sub(r"%([-\d]?)([a-zA-Z])", one, form)
 
 
-def _finest(form: str) -> int:
-    """The microseconds in the finest part of a format."""
-    signs = re.findall(r"%[-\d]?([a-zA-Z])", form)
-    return min((STEPS.get(sign, 1) for sign in signs if sign != "p"), default=1)
-
-
 def _write_words(micros: int, form: str) -> str:
     left, minus = abs(micros), "-" if micros < 0 else ""
     found = []
@@ -309,11 +312,8 @@ def _either(name: str, found: Distinct, treat: str, form: str) -> tuple[str, str
     if treat == "time" and starts and len(found) > 1 and (micros < STEPS["H"]).all():
         treat = "duration"
     if form == "%H:%M" and treat == "duration":
-        return (
-            treat,
-            form,
-            ("'hours:minutes' is taken; for 'minutes:seconds' give \"format\": \"%M:%S\""),
-        )
+        remark = "'hours:minutes' is taken; for 'minutes:seconds' give \"format\": \"%M:%S\""
+        return treat, form, remark
     return treat, form, None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from genzoo.datasets.own.columns import Column
+from genzoo.datasets.own.columns import MOST_DECIMALS, Column
 from genzoo.datasets.own.texts import (
     BLANKS,
     MINUS,
@@ -201,28 +201,37 @@ def distinct_of(texts: list[str]) -> Distinct:
 
 def is_plain(column: Column) -> bool:
     """Whether numbers are written as Python writes them."""
-    written = column.decimal, column.prefix, column.suffix, column.negative
-    return written == (".", "", "", "-1")
+    written = column.decimal, column.thousands, column.prefix, column.suffix, column.negative
+    return written == (".", "", "", "", "-1") and column.decimals is None
 
 
 def write_numbers(column: Column, values: pd.Series) -> pd.Series:
-    """Numbers as the file writes them, thousands signs aside; NaN stays. Where none needs more than
-    two decimals (money) all have as many."""
-    present = values.dropna()
-    cents = present.dtype.kind == "f" and bool((present.round(2) == present).all())
-    places = None
-    if cents:
-        places = next(n for n in (0, 1, 2) if n == 2 or (present.round(n) == present).all())
-    return values.map(partial(_one_written, column, places), na_action="ignore")
+    """Numbers as the file writes them; NaN stays."""
+    return values.map(partial(_one_written, column), na_action="ignore")
 
 
-def _one_written(column: Column, places: int | None, value: Any) -> str:
-    digits = str(abs(value)) if places is None else f"{abs(value):.{places}f}"
-    digits = digits.replace(".", column.decimal)
+def _one_written(column: Column, value: Any) -> str:
+    if column.decimals is not None:
+        value = round(value, column.decimals)
+    size = abs(value)
+    digits = str(size) if column.decimals is None else f"{size:.{column.decimals}f}"
+    whole, point, rest = digits.partition(".")
+    if column.thousands and whole.isdigit():
+        whole = f"{int(whole):,}".replace(",", column.thousands)
+    digits = whole + (column.decimal if point else "") + rest
     if column.negative == "1-" and value < 0:  # as in SAP: 12.50- EUR
         return f"{column.prefix}{digits}-{column.suffix}"
     text = f"{column.prefix}{digits}{column.suffix}"
     return column.negative.replace("1", text) if value < 0 else text
+
+
+def decimals_of(texts: Any) -> int | None:
+    """How many digits stand behind the point of each of some texts (u,), as Python reads numbers;
+    None where some have others, or none has any."""
+    _, _, digits = texts[0].as_py().partition(".")
+    n = len(digits)
+    same = 0 < n <= MOST_DECIMALS and matches(texts, rf"[+-]?\d*\.\d{{{n}}}").all()
+    return n if same else None
 
 
 # -------------------------------------------------------------------------------- recognising

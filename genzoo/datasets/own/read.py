@@ -1,4 +1,4 @@
-"""Reading a path: tables (.csv, .tsv, .parquet, .jsonl), strings (.txt), folders of images."""
+"""Reading a path: tables (.csv, .parquet, .jsonl, ...), strings (.txt), folders of images."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,17 +20,19 @@ from genzoo.datasets.own.delimited import read_delimited
 from genzoo.datasets.own.images import of_images
 from genzoo.datasets.own.strings import of_strings
 from genzoo.datasets.own.text import check_encoding, decode
+from genzoo.datasets.own.texts import array_of, is_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DELIMITED = (".csv", ".tsv", ".tab", ".psv", ".dat", ".data")
-SUFFIXES = (*DELIMITED, ".parquet", ".jsonl", ".txt")
+JSON = (".jsonl", ".ndjson", ".json")
+SUFFIXES = (*DELIMITED, ".parquet", *JSON, ".txt")
 GZIP = ".gz"  # after any suffix of text
 OTHERS = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "save the sheet as .csv"),
     **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"),
                     "unpack it, or compress a .csv with gzip (.csv.gz)"),
-    ".json": "write one flat object a line and call it .jsonl (in pandas: "
-    "read_json(...).to_json(..., orient='records', lines=True))",
-    ".ndjson": "call it .jsonl",
     **dict.fromkeys((".feather", ".arrow", ".ipc", ".orc", ".h5", ".hdf5", ".pkl", ".pickle"),
                     "save it as .parquet (in pandas: to_parquet)"),
     **dict.fromkeys((".sav", ".sas7bdat", ".xpt", ".dta", ".rds", ".rdata", ".mat", ".arff"),
@@ -61,14 +64,16 @@ class Content:
         """SHA-256 of the data, in hexadecimal: as it is before columns are treated and rows split,
         so that one can tell what of a data set changed."""
         if isinstance(self.data, list):
-            parts = [json.dumps(self.data).encode()]
+            parts: Iterable[Any] = [json.dumps(self.data).encode()]
         elif isinstance(self.data, np.ndarray):
             parts = [repr(self.data.shape).encode(), self.data.tobytes()]
         else:
             names = json.dumps([str(name) for name in self.data.columns])
-            rows = self.row_hashes(self.data.columns, slice(None))
-            parts = [names.encode(), rows.tobytes()]
-        return hashlib.sha256(b"".join(parts)).hexdigest()
+            parts = chain([names.encode()], *(_bytes_of(self.data[c]) for c in self.data.columns))
+        found = hashlib.sha256()
+        for part in parts:
+            found.update(part)
+        return found.hexdigest()
 
     def row_hashes(self, columns: Sequence[str], places: np.ndarray | slice) -> np.ndarray:
         """A number for each of the rows of a table at ``places``: equal for rows that are equal in
@@ -77,6 +82,16 @@ class Content:
 
         rows = self.data[list(columns)].iloc[places]
         return pd.util.hash_pandas_object(rows, index=False).to_numpy()
+
+
+def _bytes_of(values: pd.Series) -> Iterator[Any]:
+    """What a column holds: of text its characters, else a number for each value."""
+    import pandas as pd
+
+    if is_text(values):
+        yield from (buffer for buffer in array_of(values).buffers() if buffer is not None)
+    else:
+        yield pd.util.hash_pandas_object(values, index=False).to_numpy().tobytes()
 
 
 def names_a_path(name: object) -> bool:
@@ -113,6 +128,11 @@ def read(path: str | Path, *, encoding: str | None = None, header: bool | None =
         return Content(path, *of_images(path))
     if not path.exists():
         raise ValueError(f"file: expected a file or a folder; there is no {path}")
+    if path.is_dir():
+        raise ValueError(
+            f"file: expected a file; {path} is a folder (Spark and Dask write a table's parts into "
+            f"one): give one of its files, or join them"
+        )
     if kind not in SUFFIXES or (kind == ".parquet" and _is_packed(path)):
         advice = f": {OTHERS[kind]}" if kind in OTHERS else ""
         raise ValueError(
@@ -133,7 +153,7 @@ def read(path: str | Path, *, encoding: str | None = None, header: bool | None =
         raise ValueError(f"file: expected rows; {path} is empty")
     if kind == ".txt":
         return Content(path, *of_strings(path, text.decode(), remarks))
-    if kind == ".jsonl":
+    if kind in JSON:
         return Content(path, *typed_files.of_jsonl(path, text.decode(), remarks))
     frame, found = read_delimited(path, text, header)
     return Content(path, frame, (*remarks, *found))

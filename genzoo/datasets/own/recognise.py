@@ -229,7 +229,8 @@ def _as_numbers(
         return _as_text(_with(start, "numbers of versions: taken as text"), found, keep=keep)
     if _PHONE_NAME.search(start.name) and written.total > found.total / 2:
         return _as_text(_with(start, "telephone numbers: taken as text"), found, keep=keep)
-    values = numbers.values_of(filtered(reading.plain, fits))
+    texts = filtered(reading.plain, fits)
+    values, decimals = numbers.values_of(texts), numbers.decimals_of(texts)
     few = (
         len(np.unique(values[:N_SHOWN])) <= FEW_NUMBERS
         and len(np.unique(values)) <= FEW_NUMBERS
@@ -250,7 +251,9 @@ def _as_numbers(
             said.append(f"larger than any number can be here, read as holes: {marks.counted()}")
             holes += marks.texts.to_pylist()
             values, written = values[~large].astype(np.int64), written.only(~large)
-    column = _with(column, *said, holes=(*start.holes, *holes), whole=values.dtype.kind == "i")
+    holes = [*start.holes, *holes]
+    whole = values.dtype.kind == "i"
+    column = _with(column, *said, holes=tuple(holes), whole=whole, decimals=decimals)
     return _of_numbers(column, _repeated(values, written), keep=keep)
 
 
@@ -316,16 +319,18 @@ def _of_numbers(column: Column, present: pd.Series, *, keep: bool) -> Column:
 
 def _counts_of_days(column: Column, values: np.ndarray) -> list[str]:
     """A remark where numbers may stand for dates: they are left as they are."""
-    if not _TIME_NAME.search(column.name) or column.prefix or column.suffix:
+    if column.prefix or column.suffix:
         return []
-    low, high = values.min(), values.max()
-    for form, unit, least, most in (
-        ("unix seconds", "seconds", 4e8, 4.2e9),
-        ("unix milliseconds", "milliseconds", 4e11, 4.2e12),
-        ("unix microseconds", "microseconds", 4e14, 4.2e15),
-        ("excel days", "days", 20_000, 60_000),
+    low, high, timed = values.min(), values.max(), _TIME_NAME.search(column.name)
+    for form, unit, least, most, any_name in (
+        ("unix seconds", "seconds", 4e8, 4.2e9, False),
+        # 1990 to 2040: as pandas writes dates into JSON, under any name
+        ("unix milliseconds", "milliseconds", 631_152_000_000, 2_208_988_800_000, True),
+        ("unix milliseconds", "milliseconds", 4e11, 4.2e12, False),
+        ("unix microseconds", "microseconds", 4e14, 4.2e15, False),
+        ("excel days", "days", 20_000, 60_000, False),
     ):
-        if least <= low and high <= most:
+        if least <= low and high <= most and (timed or (any_name and (values % 1 == 0).all())):
             since = "1899-12-30, as in Excel" if unit == "days" else "1970-01-01"
             return [
                 f"taken as numbers; they may be dates, {unit} since {since}: then give "
@@ -411,7 +416,7 @@ def _as_dates(start: Column, found: Distinct, shown: Shown) -> Column | None:
         remarks.append(f"dates in several forms: {reading.form.replace('|', ' and ')}")
     if "%y" in reading.form:
         remarks.append("years of two digits: 69 to 99 are 19.., 00 to 68 are 20..")
-    if "%z" in reading.form:
+    if dates.is_zoned(reading.form):
         remarks.append("all in UTC")
     holes = tuple(filtered(found.texts, settled.holes).to_pylist())
     return _with(start, *remarks, *settled.remarks, treat="date", format=reading.form,

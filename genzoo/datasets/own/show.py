@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
 from genzoo.space.forms import Form
 from genzoo.space.schema import Schema, Variable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 N_EXAMPLES = 3
 WIDEST = 28  # characters of an example
@@ -17,24 +23,43 @@ MOST_COLUMNS = 100  # more are counted, not shown
 
 def as_text(prepared: Prepared, dataset: OwnDataset) -> str:
     """A table of the columns and what they are taken for, remarks, and the split."""
-    sizes = [len(part) for part in (dataset.train, dataset.valid, dataset.test)]
-    lines = _described(prepared, dataset.schema, sum(sizes))
+    n = len(dataset.train) + len(dataset.valid) + len(dataset.test)
+    lines = _described(prepared, dataset.schema, n)
     lines += [f"- {remark}" for remark in dataset.remarks]
     rule = dataset.source.rpartition(" rows, ")[2]
-    lines.append(f"- {rule}: {sizes[0]} rows to train on, {sizes[1]} to select on, {sizes[2]} to "
-                 f"be judged on")  # fmt: skip
-    return "\n".join(lines)
+    return "\n".join([*lines, f"- {rule}: {_sizes(dataset)}"])
+
+
+def _sizes(dataset: Dataset) -> str:
+    train, valid, test = (len(part) for part in (dataset.train, dataset.valid, dataset.test))
+    return f"{train} rows to train on, {valid} to select on, {test} to be judged on"
 
 
 def to_fit(prepared: Prepared, form: Form) -> str:
-    """The same of data that are not split: ``prepared.form()``."""
-    lines = _described(prepared, Schema.infer(form), len(form))
+    """The same of data that are not split, ``prepared.form()``; cells and grids are found by the
+    fit."""
+    schema = None if prepared.columns else Schema.infer(form)
+    lines = _described(prepared, schema, len(form))
     return "\n".join(lines + [f"- {remark}" for remark in prepared.remarks()])
 
 
-def _described(prepared: Prepared, schema: Schema, n: int) -> list[str]:
+def of_frame(label: str, data: Data, dataset: Dataset) -> str | None:
+    """The same of a table that is no file, and the data set that it became; None of other data."""
+    form = forms.read(data)
+    if not isinstance(form, forms.Frame):
+        return None
+    variables = dataset.schema.variables
+    rows = [
+        _row(str(v.name), _of_variable(v), form.data[v.name], form.data[v.name].isna())
+        for v in variables[:MOST_COLUMNS]
+    ]
+    lines = [f"{label}: {len(form)} rows, {len(variables)} columns"]
+    return "\n".join([*lines, *_laid_out(rows, len(variables)), f"- {_sizes(dataset)}"])
+
+
+def _described(prepared: Prepared, schema: Schema | None, n: int) -> list[str]:
     lines = []
-    if prepared.columns:
+    if prepared.columns or schema is None:
         used = sum(c.is_used for c in prepared.columns)
         lines.append(
             f"{prepared.content.path}: {n} rows, {len(prepared.columns)} columns, {used} in use"
@@ -48,40 +73,54 @@ def _described(prepared: Prepared, schema: Schema, n: int) -> list[str]:
     return lines
 
 
-def _table(prepared: Prepared, schema: Schema) -> list[str]:
-    shown = prepared.columns[:MOST_COLUMNS]
-    variables = {str(v.name): v for v in schema.variables}
-    frame = prepared.content.data
-    rows = [("column", "treated as", "holes", "for example")]
-    for column in shown:
+def _table(prepared: Prepared, schema: Schema | None) -> list[str]:
+    variables = {} if schema is None else {str(v.name): v for v in schema.variables}
+    frame, rows = prepared.content.data, []
+    for column in prepared.columns[:MOST_COLUMNS]:
         values = frame[column.name]
-        hole = column.holes_in(values)
-        examples = values[~hole].head(N_LOOKED_AT).drop_duplicates().head(N_EXAMPLES)
         treatment = _treatment(column, variables.get(column.name))
-        shown_examples = ", ".join(_cut(str(value)) for value in examples.tolist())
-        rows.append((_name(column.name), treatment, str(int(hole.sum()) or ""), shown_examples))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+        rows.append(_row(column.name, treatment, values, column.holes_in(values)))
+    return _laid_out(rows, len(prepared.columns))
+
+
+Row = tuple[str, str, str, str]  # of a table of columns
+
+
+def _row(name: str, treatment: str, values: pd.Series, hole: pd.Series) -> Row:
+    examples = values[~hole].head(N_LOOKED_AT).drop_duplicates().head(N_EXAMPLES)
+    shown = ", ".join(_cut(str(value)) for value in examples.tolist())
+    return _name(name), treatment, str(int(hole.sum()) or ""), shown
+
+
+def _laid_out(rows: list[Row], n_columns: int) -> list[str]:
+    """The lines of a table of columns, and how many it doesn't show."""
+    table = [("column", "treated as", "holes", "for example"), *rows]
+    widths = [max(len(row[i]) for row in table) for i in range(3)]
     lines = [
         f"  {name:<{widths[0]}}  {treatment:<{widths[1]}}  {holes:>{widths[2]}}  {examples}"[
             :LONGEST_LINE
         ].rstrip()
-        for name, treatment, holes, examples in rows
+        for name, treatment, holes, examples in table
     ]
-    if len(prepared.columns) > len(shown):
-        lines.append(f"  ... and {len(prepared.columns) - len(shown)} more columns")
-    return lines
+    more = n_columns - len(rows)
+    return [*lines, f"  ... and {more} more columns"] if more else lines
 
 
 def _treatment(column: Column, variable: Variable | None) -> str:
     if variable is None or variable.n_values == 0 or column.treat in ("nominal", "ordinal"):
         return column.in_words()
+    return _of_variable(variable)
+
+
+def _of_variable(variable: Variable) -> str:
     if variable.is_grid:
         what = f"grid of {variable.n_values}, step {variable.step:g}"
     elif variable.edges is not None:
         what = f"{variable.n_values} cells"
-    else:  # the label: classes, not quantities
-        return f"nominal, {variable.n_values} values"
-    return f"{column.treat} by {variable.unit}s, {what}" if variable.unit else f"number, {what}"
+    else:  # a label's numbers too: classes, not quantities
+        return f"{variable.kind}, {variable.n_values} value{'' if variable.n_values == 1 else 's'}"
+    unit = f" by {variable.unit}s" if variable.unit else ""
+    return f"{variable.quantity}{unit}, {what}"
 
 
 def _name(text: str) -> str:

@@ -97,6 +97,13 @@ def array_of(texts: Any) -> Any:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
+def series_of(texts: Any) -> pd.Series:
+    """Texts (u,) as a column of objects."""
+    import pandas as pd
+
+    return pd.Series(texts.to_numpy(zero_copy_only=False), dtype=object)
+
+
 def is_text(values: pd.Series) -> bool:
     """Whether a column is of text and blanks alone."""
     import pandas as pd

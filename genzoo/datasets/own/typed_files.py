@@ -1,4 +1,4 @@
-"""Reading tables whose values have types: ``.jsonl`` and ``.parquet``.
+"""Reading tables whose values have types: ``.jsonl`` (``.ndjson``, ``.json``) and ``.parquet``.
 
 A column of either comes out as that of a CSV would, as far as its types say no more: text is read
 alike in every form of file, and integers that float64 can't tell apart are text. Objects inside
@@ -52,7 +52,7 @@ def of_jsonl(path: Path, text: str, remarks: list[str]) -> tuple[pd.DataFrame, t
     twice: list[str] = []
     columns, inner, absent = _columns(path, _records(path, text, twice))
     if not columns:
-        raise ValueError(f"file: expected objects with keys; those of {path} are empty")
+        raise ValueError(f"file: expected objects with keys; {path} has none")
     if twice:
         shown = ", ".join(map(repr, dict.fromkeys(twice)))
         what = "keys given twice in one object, the last one counts"
@@ -101,6 +101,8 @@ def _records(path: Path, text: str, twice: list[str]) -> Iterator[dict[str, Any]
         try:
             record = read(line)
         except ValueError as error:
+            if number == 1:
+                _check_whole(path, text)
             raise ValueError(f"{where}: expected one JSON object a line: {error}") from None
         if not isinstance(record, dict):
             raise ValueError(f"{where}: expected a JSON object; got {type(record).__name__}")
@@ -120,6 +122,17 @@ def _listed(path: Path, text: str, read: Any) -> Iterator[dict[str, Any]]:
                 f"file: {path}, entry {i + 1}: expected a JSON object; got {type(record).__name__}"
             )
         yield record
+
+
+def _check_whole(path: Path, text: str) -> None:
+    """What a text without an object in its first line is, if it is one object over many lines."""
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return
+    if isinstance(record, dict):
+        _check_single(path, record)
+        raise ValueError(f"file: {path}: expected objects, a row each; got one object")
 
 
 def _check_single(path: Path, record: dict[str, Any]) -> None:

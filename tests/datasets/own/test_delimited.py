@@ -458,10 +458,10 @@ def test_line_ends(rows, read, end):
     [
         ("a.xlsx", b"PK\x03\x04", "save the sheet as .csv"),
         ("a.csv", b"PK\x03\x04" + bytes(50), "ZIP archive .*save the sheet as .csv"),
-        ("a.csv", gzip.compress(b"a,b\n1,2\n"), "call it .csv.gz"),
+        ("a.csv", gzip.compress(b"a,b\n1,2\n", mtime=0), "call it .csv.gz"),
         ("a.csv.gz", b"a,b\n1,2\n", "can't be read"),
         ("a.parquet.gz", b"", "expected .csv, "),
-        ("a.json", b"[]", "one flat object a line"),
+        ("a.json", b"[]", "expected objects with keys; .*a.json has none"),
         ("a.csv", b'[{"a": 1},\n{"a": 2}]', "call it .jsonl"),
         ("a.csv", b"<!DOCTYPE html>\n<html>", "page of HTML"),
         ("a.feather", b"ARROW1", "to_parquet"),
