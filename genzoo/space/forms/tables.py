@@ -56,9 +56,10 @@ class Polars(Frame):
         if not polars or not isinstance(data, polars.DataFrame):
             return None
         for column, dtype in data.schema.items():
-            if dtype == polars.Object:
+            if dtype in (polars.Object, polars.Int128):  # which no other library reads
                 raise ValueError(
-                    f"{name}: column {column!r}: expected text, numbers or dates; got dtype Object"
+                    f"{name}: column {column!r}: expected text, numbers or dates; got dtype "
+                    f"{dtype} (write polars.col({column!r}).cast(polars.Int64), or another type)"
                 )
         return cls(_as_frame(data.to_arrow(), name), name)
 
