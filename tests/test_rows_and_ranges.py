@@ -145,3 +145,21 @@ def test_wide_integers_of_polars_are_refused_by_their_column():
     with pytest.raises(ValueError, match=r"column 'i': .* Int128 .*cast\(polars\.Int64\)"):
         genzoo.Independent().fit(data)
     genzoo.Independent().fit(data.with_columns(polars.col("i").cast(polars.Int64)))
+
+
+@pytest.mark.parametrize("kind", ["cut", "interval", "period"])
+def test_intervals_and_periods_of_an_arrow_table_come_back(kind):
+    pa = pytest.importorskip("pyarrow")
+    bins = pd.cut(FRAME["age"], [0, 30, 60, 90])
+    bins[3] = np.nan
+    columns = {
+        "cut": bins,
+        "interval": pd.Series(pd.arrays.IntervalArray(bins)),
+        "period": FRAME["day"].dt.to_period("M"),
+    }
+    table = pa.Table.from_pandas(pd.DataFrame({"x": columns[kind], "city": FRAME["city"]}))
+    model = genzoo.Independent().fit(table)
+    drawn = model.sample(200, seed=1)
+    assert drawn.column_names == ["x", "city"]
+    assert drawn.schema.field("x").type == table.schema.field("x").type
+    assert np.isfinite(model.log_prob(drawn).value).all()  # they are values of this space
