@@ -18,7 +18,6 @@ from genzoo.seeding import check_seed
 from genzoo.space import forms
 from genzoo.space.forms import Data
 from genzoo.space.schema import Schema
-from genzoo.space.variable import plain
 
 
 def impute(model: GenerativeModel, data: Data, *, seed: int = 0) -> Any:
@@ -66,7 +65,7 @@ def classify(
         model: a fitted model.
         data: rows of codes (n, D) or a DataFrame. What they hold in ``target`` is not looked at,
             and a DataFrame may lack it. Other entries that are ``MISSING`` are summed out.
-        target: name of the variable to tell.
+        target: name of the variable to tell; of codes, the index of its column too.
         proba: return the probabilities instead.
         seed: for families whose log_prob is a Monte Carlo bound.
 
@@ -85,14 +84,12 @@ def classify(
     >>> genzoo.classify(model, pd.DataFrame({"age": [30, 61]}), "city").tolist()
     ['R', 'O']
     """
-    schema, seed, target = _schema_of(model, "classify"), check_seed(seed), plain(target)
-    if not isinstance(target, (str, int)) or target not in schema.names:
-        names = ", ".join(map(str, schema.names))
-        raise ValueError(f"target: expected a variable of the model ({names}); got {target!r}")
-    d = schema.names.index(target)
+    schema, seed = _schema_of(model, "classify"), check_seed(seed)
+    form = forms.read(data)
+    d = form.place_of(schema, target)
     if schema.variables[d].n_values == 0:
         raise ValueError(f"target: {target!r} has no values, only the missing mark")
-    form = forms.read(data).without(schema, target)
+    form = form.without(schema, schema.names[d])
     rows = schema.encode(form, given=True)
     log_shares = label_log_probs(model, rows, d, seed=seed)
     labels = form.values(schema, d, seed=seed)

@@ -125,7 +125,7 @@ def load_model(
     Raises:
         ValueError: if the folder holds no saved model, a damaged one, one of a newer format, or
             one of an unregistered family and no ``cls`` was given; for a device that is not there,
-            and for one where the family has none.
+            and for another than the CPU where the family has no networks.
 
     >>> import genzoo, tempfile
     >>> folder = tempfile.mkdtemp() + "/model"
@@ -146,6 +146,12 @@ def load_model(
         cls = model_class(saved.family)
     elif not (isinstance(cls, type) and issubclass(cls, GenerativeModel)):
         raise ValueError(f"cls: expected a GenerativeModel class; got {cls!r}")
+    if device is not None and "device" not in saved.params:
+        if device != "cpu":
+            raise ValueError(
+                f"device: {cls.__name__} computes on the CPU alone; leave it out (got {device!r})"
+            )
+        device = None
     if device is None:
         try:
             return _unpacked(cls, saved, folder)
@@ -158,10 +164,6 @@ def load_model(
                 stacklevel=2,
             )
         device = "cpu"
-    elif "device" not in saved.params:
-        raise ValueError(
-            f"device: {cls.__name__} computes on the CPU alone; leave it out (got {device!r})"
-        )
     saved = replace(saved, params={**saved.params, "device": device})
     return _unpacked(cls, saved, folder)
 

@@ -4,6 +4,7 @@ import datetime
 import io
 import re
 import warnings
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ import pyarrow
 import pytest
 import torch
 from PIL import Image
+from scipy.sparse import csr_matrix
+from sklearn.datasets import load_iris
+from torch.utils.data import DataLoader, TensorDataset
 
 from genzoo import Independent, Schema
 
@@ -76,6 +80,7 @@ def test_a_hole_among_texts_is_named_by_its_place(data, says):
         ([np.zeros((4, 4)), np.zeros((5, 4))], "entry 1 has shape (5, 4), entry 0 (4, 4)"),
         (np.where(PIXELS > 250, np.nan, PIXELS), "numbers are not finite"),
         ([datetime.date(2020, 1, 1)], "a list of date"),
+        (pandas.DataFrame, "a class, not an object of it"),
         (torch.zeros(3, 2, dtype=torch.bfloat16), "a torch tensor of torch.bfloat16"),
     ],
 )
@@ -106,6 +111,19 @@ ALIKE = "numpy.stack([numpy.asarray(image.convert('RGB').resize((4, 5))) for ima
         ({"ab", "c"}, "sorted(data)"),
         (range(4), "pandas.DataFrame({'value': data})"),
         ({"ab": 1}.keys(), "list(data)"),
+        (deque(["ab", "c"]), "list(data)"),
+        (np.array(["ab", "c"], np.dtypes.StringDType()), "data.tolist()"),
+        (load_iris(as_frame=True), "data.frame"),
+        (csr_matrix(np.eye(3)), "pandas.DataFrame(data.toarray())"),
+        (
+            TensorDataset(torch.tensor(PIXELS, dtype=torch.uint8)),
+            "numpy.stack([numpy.asarray(data[i][0]) for i in range(len(data))])",
+        ),
+        (
+            DataLoader(TensorDataset(torch.tensor(PIXELS, dtype=torch.uint8))),
+            "numpy.concatenate([batch[0].numpy() for batch in data])",
+        ),
+        (pandas.Series({"age": 3, "city": "Rome"}), "data.to_frame().T"),
         ([b"ab", b"c"], "[s.decode('utf-8') for s in data]"),
         ([1, 2.5, 3], "pandas.DataFrame({'value': data})"),
         ([1, None, 3], "pandas.DataFrame({'value': data})"),

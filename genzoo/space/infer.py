@@ -86,7 +86,8 @@ def of_codes(data: np.ndarray) -> Found:
     if (data < MISSING).any():
         i, d = (int(v) for v in np.argwhere(data < MISSING)[0])
         raise ValueError(
-            f"data: expected codes from 0, or MISSING (-1); got {data[i, d]} in row {i}"
+            f"data: expected codes from 0, or MISSING (-1); got {data[i, d]} in row {i} "
+            f"(numbers that are no codes: pass a DataFrame)"
         )
     unseen = np.flatnonzero(data.max(axis=0) == MISSING)
     if len(unseen):
@@ -161,7 +162,7 @@ def of_frame(
     """
     names = [plain(name) for name in data.columns]
     for name in names:
-        if not isinstance(name, (str, int)):
+        if not isinstance(name, (str, int)) or isinstance(name, bool):
             each = '["_".join(map(str, name)) for name in data.columns]'
             way = each if isinstance(name, tuple) else "data.columns.map(str)"
             raise ValueError(
@@ -169,7 +170,10 @@ def of_frame(
                 f"data.columns = {way})"
             )
     if len(set(names)) != len(names):
-        raise ValueError(f"data: expected distinct column names; got {names}")
+        raise ValueError(
+            f"data: expected distinct column names; got {names} (keep the first of each: "
+            f"data.loc[:, ~data.columns.duplicated()])"
+        )
     variables = tuple(_infer_column(name, data[name], train, name not in whole) for name in names)
     return Found(variables, "table", (len(variables),))
 

@@ -176,8 +176,9 @@ class Schema:
 
         Returns:
             (n, D) int64. A number beyond the range takes the end code, one between grid points the
-            nearest, both with a UserWarning that counts them. A NaN is the missing mark where the
-            variable has one, else ``MISSING``.
+            nearest, both with a UserWarning that counts them (save where no more than 5 % of a
+            column's rows lie beyond its range, by no more than half of it). A NaN is the missing
+            mark where the variable has one, else ``MISSING``.
 
         Raises:
             ValueError: for data that is not of this space; the message names what was expected.

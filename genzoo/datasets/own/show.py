@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
-from genzoo.space.forms import Form
+from genzoo.space import forms
+from genzoo.space.forms import Data, Form
 from genzoo.space.schema import Schema, Variable
 
 if TYPE_CHECKING:

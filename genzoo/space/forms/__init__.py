@@ -6,6 +6,7 @@ how holes and single rows are given. A further form is one class and its name in
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -61,7 +62,8 @@ uint8 images (n, H, W), (n, C, H, W) or (n, H, W, C); got a single str: for one 
 def read_given(data: Given, event_shape: tuple[int, ...]) -> Form:
     """What is to be completed: as in ``read``, or one row of it, or a dict of what is known.
 
-    One row is a prefix, an array (D,) or an image of ``event_shape``, its channels first or last.
+    One row is a prefix, an array (D,), an image of ``event_shape``, its channels first or last, or
+    a pandas Series with the names of the columns, as ``data.iloc[0]`` gives it.
 
     Raises:
         ValueError: naming ``given``.
@@ -71,8 +73,11 @@ def read_given(data: Given, event_shape: tuple[int, ...]) -> Form:
     >>> read_given({"age": [30, 40], "city": "Rome"}, (3,)).data["age"].tolist()
     [30, 40]
     """
-    if isinstance(data, dict):
-        return Frame.of_dict(data, "given")
+    if isinstance(data, Mapping):
+        return Frame.of_dict(dict(data), "given")
+    pandas = sys.modules.get("pandas")
+    if pandas and isinstance(data, pandas.Series):
+        return Frame.of_dict(dict(data.items()), "given")
     if isinstance(data, str):
         data = [data]
     if isinstance(data, np.ndarray) and (

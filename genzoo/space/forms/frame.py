@@ -105,11 +105,17 @@ class Frame(Form):
         unknown = [c for c in columns if c not in schema.names]
         absent = [c for c in schema.names if c not in columns and not given]
         if unknown or absent:
-            wrong = {"unknown": unknown, "absent": absent}.items()
+            said = [
+                f"; {what}: {column.short(names)} ({way})"
+                for what, names, way in (
+                    ("unknown", unknown, "leave them out"),
+                    ("absent", absent, "where they are not known, set them to NaN"),
+                )
+                if names
+            ]
             raise ValueError(
                 f"{self.name}: expected the columns {column.short(schema.names)}; got "
-                + column.short(columns)
-                + "".join(f"; {what}: {column.short(names)}" for what, names in wrong if names)
+                f"{column.short(columns)}{''.join(said)}"
             )
         rows = np.full((len(self), schema.D), MISSING, dtype=np.int64)
         moved = np.zeros(rows.shape, dtype=bool)

@@ -12,7 +12,7 @@ import numpy as np
 from genzoo.space import advice, infer, strings
 from genzoo.space.forms.form import Form, depth
 from genzoo.space.infer import Found
-from genzoo.space.variable import KNOW_MORE, MISSING, Variable
+from genzoo.space.variable import KNOW_MORE, MISSING, Variable, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +38,11 @@ class Codes(Form):
     def of(cls, data: object, name: str) -> Self | None:
         if isinstance(data, np.ma.MaskedArray):
             raise ValueError(
-                f"{name}: got a masked array; expected codes with MISSING (-1) in the masked places"
+                f"{name}: got a masked array; expected codes with MISSING (-1) in the masked "
+                f"places: pass data.filled(-1)"
             )
         is_codes = isinstance(data, np.ndarray) and data.ndim == 2 and data.dtype.kind in "iu"
-        return cls(data, name) if is_codes else None
+        return cls(np.asarray(data), name) if is_codes else None  # a numpy.matrix is 2-D always
 
     def infer(self, train: np.ndarray | None = None) -> Found:
         return infer.of_codes(self.data)
@@ -59,6 +60,13 @@ class Codes(Form):
     @classmethod
     def decode(cls, schema: Schema, rows: np.ndarray, *, seed: int) -> np.ndarray:
         return rows
+
+    def place_of(self, schema: Schema, target: object) -> int:
+        at = plain(target)
+        is_index = isinstance(at, int) and not isinstance(at, bool) and at not in schema.names
+        if is_index and -schema.D <= at < schema.D:
+            return range(schema.D)[at]
+        return super().place_of(schema, target)
 
     def without(self, schema: Schema, name: str | int) -> Form:
         if self.data.shape[1] != schema.D:

@@ -56,9 +56,10 @@ class Polars(Frame):
         if not polars or not isinstance(data, polars.DataFrame):
             return None
         for column, dtype in data.schema.items():
-            if dtype == polars.Object:
+            if dtype in (polars.Object, polars.Int128):  # which no other library reads
                 raise ValueError(
-                    f"{name}: column {column!r}: expected text, numbers or dates; got dtype Object"
+                    f"{name}: column {column!r}: expected text, numbers or dates; got dtype "
+                    f"{dtype} (write polars.col({column!r}).cast(polars.Int64), or another type)"
                 )
         return cls(_as_frame(data.to_arrow(), name), name)
 
@@ -92,4 +93,30 @@ def _as_frame(table: Any, name: str) -> pd.DataFrame:
         table = pa.Table.from_batches([table])
     views = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
     fields = [field.with_type(views.get(field.type, field.type)) for field in table.schema]
-    return table.cast(pa.schema(fields)).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    table = table.cast(pa.schema(fields))
+    coded = [f.name for f in fields if pa.types.is_dictionary(f.type) and _is_of_pandas(f.type)]
+    rest = table.drop_columns(coded)
+    frame = rest.to_pandas(
+        types_mapper=lambda of: None if _is_of_pandas(of) else pd.ArrowDtype(of),
+        ignore_metadata=True,
+    )
+    for column in coded:  # of intervals or periods, which Arrow can't look up
+        frame[column] = _categories(table[column])
+    return frame[names]
+
+
+def _is_of_pandas(of: Any) -> bool:
+    """Whether an Arrow type holds what only pandas knows: intervals, periods."""
+    import pyarrow as pa
+
+    values = of.value_type if pa.types.is_dictionary(of) else of
+    return isinstance(values, pa.BaseExtensionType) and values.extension_name.startswith("pandas.")
+
+
+def _categories(column: Any) -> pd.Categorical:
+    import pandas as pd
+
+    coded = column.combine_chunks()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    values = pd.Index(coded.dictionary.to_pandas())
+    return pd.Categorical.from_codes(codes, values, ordered=coded.type.ordered)
