@@ -120,7 +120,7 @@ def test_many_numbers_or_far_ones_beyond_the_range_are_said(change, farthest):
     [
         (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), r"~data\.columns\.duplicated"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=[True, "a"]), r"got True .write data\.columns"),
-        (pd.DataFrame({"a": [object(), object()]}), r"as text: \.astype.str"),
+        (pd.DataFrame({"a": [object(), object()]}), r"as text: \.map.str"),
         (np.ma.masked_array([[1], [2]], mask=[[0], [1]]), r"data\.filled\(-1\)"),
         (np.array([[-5], [3]]), "pass a DataFrame"),
     ],
