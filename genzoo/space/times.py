@@ -111,8 +111,9 @@ def read(column: pd.Series, where: str) -> tuple[Kind, Instants]:
     dtype = column.dtype
     if kind.quantity == "time":
         if isinstance(dtype, pd.ArrowDtype):
-            lengths = column.astype("int64[pyarrow]").to_numpy(dtype=np.int64)
-            return kind, _whole(lengths.astype(f"timedelta64[{dtype.pyarrow_dtype.unit}]"), where)
+            clock = dtype.pyarrow_dtype
+            counts = column.astype(f"int{clock.bit_width}[pyarrow]").to_numpy(dtype=np.int64)
+            return kind, _whole(counts.astype(f"timedelta64[{clock.unit}]"), where)
         return kind, Instants(np.array([_since_midnight(t, where) for t in column], np.int64))
     if isinstance(dtype, pd.PeriodDtype):
         return kind, Instants(column.array.asfreq("us", "S").asi8)
