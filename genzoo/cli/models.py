@@ -75,8 +75,6 @@ def fit(
         prepared = own.prepare(dataset, schema=schema, encoding=encoding, header=header)
         data, columns = prepared.form(), prepared.schema_file
         typer.echo(to_fit(prepared, data), err=True)
-        if columns is not None:  # folded and remarked by the rules for files already
-            data = forms.Frame(data, folds=False, advises=False)
     else:
         _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)
         data = load_dataset(dataset)

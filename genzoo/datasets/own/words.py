@@ -16,7 +16,7 @@ _KINDS = {
     "IP addresses": r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d+)?",
     "hashes": r"(?i)(?:0x)?(?:[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64})",
     "telephone numbers": r"(?:\+\d|\(\d|0)[\d\s()/.-]{6,20}\d",
-    "dates with names of months that are not English":
+    "dates with names of months that are not known":
         r"(?:\p{L}+\.?,? )?\d{1,2}[. -]*(?:de )?\p{L}{3,10}\.?,?(?: de)?[ -]+\d{4}(?:,? .*\d.*)?",
     "numbers of documents": r"[A-Za-z#]{1,6}[-_/ ]?\d{2,}(?:[-_/]\d+)*",
 }  # fmt: skip
