@@ -118,7 +118,7 @@ def of_codes(codes: np.ndarray) -> str | None:
     >>> rng = np.random.default_rng(0)
     >>> ages, salaries = rng.integers(17, 90, 500), rng.integers(18_000, 110_000, 500)
     >>> of_codes(np.stack([ages, salaries], axis=1))[:41]
-    'data: column 1 holds codes up to 109942, '
+    'data: column 1 holds codes up to 109822, '
     """
     if codes.max() < MOST_CODES_UNASKED:
         return None

@@ -23,7 +23,7 @@ def kept(counts: np.ndarray) -> np.ndarray:
 
     >>> int(kept(np.array([500] + [20] * 30 + [2] * 400)).sum())
     31
-    >>> kept(np.array([1, 1, 1])).all()
+    >>> bool(kept(np.array([1, 1, 1])).all())
     True
     """
     if len(counts) <= MANY_CATEGORIES:
