@@ -214,7 +214,10 @@ def _one_written(column: Column, value: Any) -> str:
     if column.decimals is not None:
         value = round(value, column.decimals)
     size = abs(value)
-    digits = str(size) if column.decimals is None else f"{size:.{column.decimals}f}"
+    if column.decimals is None:  # beside 2.5 people write 5
+        digits = str(size).removesuffix(".0")
+    else:
+        digits = f"{size:.{column.decimals}f}"
     whole, point, rest = digits.partition(".")
     if column.thousands and whole.isdigit():
         whole = f"{int(whole):,}".replace(",", column.thousands)

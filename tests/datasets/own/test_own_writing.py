@@ -190,3 +190,12 @@ def test_compare_shows_what_it_read_before_it_trains(tmp_path, capsys):
     assert said.index("treated as") < said.index("independent on")
     genzoo.compare(["independent"], datasets, out=tmp_path / "run", n_jobs=1, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_whole_number_among_fractions_is_written_without_its_point(tmp_path):
+    rates = ["5 %", "2,5 %", "10 %", "7,5 %"] * 10
+    frame = pd.DataFrame({"rate": rates, "kind": ["a", "b"] * 20})
+    frame.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    prepared = own.prepare(tmp_path / "a.csv")
+    written = own.untreat(prepared.columns, prepared.data())
+    assert written.rate.tolist() == rates
