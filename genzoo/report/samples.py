@@ -13,7 +13,9 @@ from genzoo.report import figures, png
 from genzoo.results.contender import Contender, Result
 from genzoo.results.numbers import number
 from genzoo.results.run import DatasetRecord
+from genzoo.space import times
 from genzoo.space.schema import Schema
+from genzoo.space.variable import Unit
 
 LONG_STRING = 32  # longer strings are shown as texts
 N_STRINGS, N_TEXTS, MOST_CHARACTERS = 24, 3, 400
@@ -104,13 +106,16 @@ def _cells(schema: Schema, rows: np.ndarray) -> list[list[str]]:
     holes = decoded.isna().to_numpy()
     rows_of = decoded.astype(object).to_numpy().tolist()
     return [
-        ["·" if hole else _text(value) for value, hole in zip(row, gone, strict=True)]
+        [
+            "·" if hole else _text(value, variable.unit)
+            for value, hole, variable in zip(row, gone, schema.variables, strict=True)
+        ]
         for row, gone in zip(rows_of, holes, strict=True)
     ]
 
 
-def _text(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _text(value: Any, unit: Unit | None) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else times.text_of(value, unit)
 
 
 def marginals(

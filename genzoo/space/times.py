@@ -373,6 +373,20 @@ def shown(variable: Variable, counts: np.ndarray) -> list[str]:
     return [str(text)[11:] for text in np.datetime_as_string(dates, unit=fine)]
 
 
+def text_of(value: Any, unit: Unit | None) -> str:
+    """A value of a column as text; a date no finer than the column's unit.
+
+    >>> text_of(datetime.datetime(2024, 5, 1, 13, 45), "minute")
+    '2024-05-01 13:45'
+    """
+    if unit is None or not isinstance(value, datetime.datetime):
+        return str(value)
+    if unit in ("month", "day"):
+        return value.date().isoformat()
+    fine = "minutes" if unit in ("hour", "minute") else "seconds" if unit == "second" else "auto"
+    return value.isoformat(sep=" ", timespec=fine)
+
+
 def cells_shown(variable: Variable) -> list[tuple[str, str]]:
     """The ends of each cell: its bounds, or the first and the last count between them."""
     low, high = np.array(variable.edges)[:-1], np.array(variable.edges)[1:]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own.columns import Column
 from genzoo.datasets.own.dataset import OwnDataset, Prepared
-from genzoo.space import forms
+from genzoo.space import forms, times
 from genzoo.space.forms import Data, Form
 from genzoo.space.schema import Schema, Variable
+from genzoo.space.variable import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def of_frame(label: str, data: Data, dataset: Dataset) -> str | None:
         return None
     variables = dataset.schema.variables
     rows = [
-        _row(str(v.name), _of_variable(v), form.data[v.name], form.data[v.name].isna())
+        _row(str(v.name), _of_variable(v), form.data[v.name], form.data[v.name].isna(), v.unit)
         for v in variables[:MOST_COLUMNS]
     ]
     lines = [f"{label}: {len(form)} rows, {len(variables)} columns"]
@@ -79,17 +80,19 @@ def _table(prepared: Prepared, schema: Schema | None) -> list[str]:
     frame, rows = prepared.content.data, []
     for column in prepared.columns[:MOST_COLUMNS]:
         values = frame[column.name]
-        treatment = _treatment(column, variables.get(column.name))
-        rows.append(_row(column.name, treatment, values, column.holes_in(values)))
+        variable = variables.get(column.name)
+        treatment, hole = _treatment(column, variable), column.holes_in(values)
+        unit = None if variable is None else variable.unit
+        rows.append(_row(column.name, treatment, values, hole, unit))
     return _laid_out(rows, len(prepared.columns))
 
 
 Row = tuple[str, str, str, str]  # of a table of columns
 
 
-def _row(name: str, treatment: str, values: pd.Series, hole: pd.Series) -> Row:
+def _row(name: str, treatment: str, values: pd.Series, hole: pd.Series, unit: Unit | None) -> Row:
     examples = values[~hole].head(N_LOOKED_AT).drop_duplicates().head(N_EXAMPLES)
-    shown = ", ".join(_cut(str(value)) for value in examples.tolist())
+    shown = ", ".join(_cut(times.text_of(value, unit)) for value in examples.tolist())
     return _name(name), treatment, str(int(hole.sum()) or ""), shown
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import genzoo
 from genzoo.datasets import own
+from genzoo.datasets.own.show import as_text
 
 N = 200
 AMOUNTS = np.round(np.random.default_rng(0).lognormal(7, 1, N), 2)
@@ -199,3 +200,13 @@ def test_a_whole_number_among_fractions_is_written_without_its_point(tmp_path):
     prepared = own.prepare(tmp_path / "a.csv")
     written = own.untreat(prepared.columns, prepared.data())
     assert written.rate.tolist() == rates
+
+
+def test_dates_of_a_typed_file_are_shown_as_fine_as_their_unit(tmp_path):
+    days = pd.date_range("2022-03-01", periods=60)
+    times = pd.date_range("2022-03-01 00:05", periods=60, freq="7min")
+    pd.DataFrame({"day": days, "at": times}).to_parquet(tmp_path / "a.parquet")
+    prepared = own.prepare(tmp_path / "a.parquet")
+    shown = as_text(prepared, own.split_of(prepared))
+    assert "2022-03-01, 2022-03-02, 2022-03-03" in shown
+    assert "2022-03-01 00:05, 2022-03-01 00:12" in shown
