@@ -114,6 +114,7 @@ def test_a_broken_model_is_caught_by_the_check_that_is_made_for_it(broken):
     assert broken.__name__ in str(caught.value)
 
 
+@pytest.mark.slow
 def test_all_are_caught_where_python_leaves_assertions_out():
     folders = [str(Path(genzoo.__file__).parents[1]), str(Path(__file__).parent)]
     done = subprocess.run(

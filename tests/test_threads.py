@@ -252,11 +252,13 @@ def run(code: str, family: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(threads.os, "fork"), reason="no forks on this system")
 @pytest.mark.parametrize("family", ["transformer", "vae"])
 def test_a_forked_process_goes_on_with_a_network(family):
     run(FITTED + FORKS + "\n    assert torch.get_num_threads() == 2", family)
 
 
+@pytest.mark.slow
 def test_workers_of_scikit_learn_fit_networks():
     run(FITTED + SEARCH, "vae")

@@ -82,6 +82,7 @@ OTHER = Independent(pseudo_count=2.0)
 NUMPY = genzoo.store.versions()["numpy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "why", "n"),
     [
@@ -158,6 +159,7 @@ def on_file(path: Path, out: Path, *, folds: int | None = None, **options):
     return compare(["independent"], [own.load(path, **options)], out, folds=folds)
 
 
+@pytest.mark.slow
 def test_what_changed_of_a_file_is_said(file, tmp_path, capsys):
     out = tmp_path / "run"
 
@@ -183,6 +185,7 @@ def test_what_changed_of_a_file_is_said(file, tmp_path, capsys):
     assert why(group="who", keep=["who"]) == anew("the rows of t")
 
 
+@pytest.mark.slow
 def test_what_folds_replace_is_said(file, tmp_path, capsys):
     out = tmp_path / "run"
     compare(["independent", "ngram"], [own.load(file, label="lab")], out, progress=False)

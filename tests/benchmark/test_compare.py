@@ -272,6 +272,7 @@ def test_a_folder_grows_with_what_is_asked_of_it(coin, tmp_path):
     assert len(again.records()) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["model", "rows", "budget", "version"])
 def test_a_label_with_a_new_meaning_replaces_the_old_one(change, coin, tmp_path, monkeypatch):
     compare({"a": Independent(), "b": Independent()}, {"x": coin, "y": coin}, tmp_path)
