@@ -231,7 +231,7 @@ class Dataset:
         """
         if schema is not None and not isinstance(schema, Schema):
             raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
-        form, rule, index = split_form(
+        found = split_form(
             forms.read(data),
             label,
             valid=valid,
@@ -242,6 +242,20 @@ class Dataset:
             time=time,
             stratify=stratify,
         )
+        return cls.from_split(found, name, schema, source=source, licence=licence)
+
+    @classmethod
+    def from_split(
+        cls,
+        found: Split,
+        name: str,
+        schema: Schema | None = None,
+        *,
+        source: str = "",
+        licence: str = "",
+    ) -> Self:
+        """A data set of data whose rows were split by ``split_form``; otherwise ``from_data``."""
+        form, rule, index, has_label = found
         if schema is None:
             schema = Schema.infer(form, train=index[0])
         parts, clamped = coded_parts(schema, form, index)
@@ -255,7 +269,7 @@ class Dataset:
             *parts,
             groups=of_rows,
             block=block,
-            label=None if label is None else (form.columns or schema.names)[-1],
+            label=(form.columns or schema.names)[-1] if has_label else None,
             source=source,
             licence=licence,
             clamped=clamped,
@@ -278,6 +292,16 @@ def in_parts(values: np.ndarray, index: Index) -> Parts:
     return Parts(*(values[places] for places in index))
 
 
+class Split(NamedTuple):
+    """Data whose rows are split: the label last, where they have one, the groups or times by which
+    they are split, and the places of the rows of each part."""
+
+    form: Form
+    rule: dict[str, np.ndarray]
+    places: Index
+    has_label: bool
+
+
 def split_form(
     form: Form,
     label: str | int | None = None,
@@ -287,9 +311,8 @@ def split_form(
     seed: int = 0,
     fold: tuple[int, int] | None = None,
     **rules: np.ndarray | None,
-) -> tuple[Form, dict[str, np.ndarray], Index]:
-    """The data with the label last, the groups or times by which they are split, and the places of
-    the rows of each part; arguments as for ``Dataset.from_data``."""
+) -> Split:
+    """Data with the places of the rows of each part; arguments as for ``Dataset.from_data``."""
     classes = None
     if label is not None:
         form, classes = form.with_label(label)
@@ -304,7 +327,7 @@ def split_form(
         fold=fold,
         **rule,
     )
-    return form, rule, index
+    return Split(form, rule, index, label is not None)
 
 
 def coded_parts(schema: Schema, data: Data, index: Index) -> tuple[Parts, dict[str, int]]:

@@ -335,23 +335,20 @@ def split_of(
         words += f", stratified by {options['label']!r}"
     if fold is not None:
         words += f"; fold {fold[0] + 1} of {fold[1]}"
-    made = OwnDataset.from_data(
-        form,
+    found = split_form(form, options.get("label"), fold=fold, **rule)
+    made = OwnDataset.from_split(
+        found,
         name or prepared.name,
-        label=options.get("label"),
-        fold=fold,
         source=f"{path}, {len(form)} rows, {words}",
         licence="your own",
-        **rule,
     )
-    index = split_form(form, options.get("label"), fold=fold, **rule)[2]
     return dataclasses.replace(
         made,
         path=str(path),
         options=options,
         schema_file=prepared.schema_file,
         content=prepared.content.digest,
-        remarks=(*prepared.remarks(), *_repeats(prepared, made, index)),
+        remarks=(*prepared.remarks(), *_repeats(prepared, made, found.places)),
     )
 
 
