@@ -99,9 +99,11 @@ def _patterns(delimiter: str, quote: str) -> tuple[re.Pattern[str], ...]:
     d, q = re.escape(delimiter), re.escape(quote)
     blank = "" if delimiter in (" ", "\t") else "[ \t]*"
     end = rf"{blank}(?:{d}|$)"
+    # no two of the alternatives fit one place, so that going back is cheap, and finds nothing new
+    # (possessive quantifiers say the same, and are wrong before Python 3.11.5)
     bodies = (
-        rf"(?:[^{q}]|{q}{q}|{q}(?!{end}))*+",
-        rf"(?:[^{q}\\]|\\.|{q}{q}|\\)*+",
+        rf"(?:[^{q}]|{q}{q}|{q}(?!{q}|{end}))*",
+        rf"(?:[^{q}\\]|\\.|{q}{q}|\\\Z)*",
         r".*?",
     )
     return tuple(
