@@ -105,6 +105,22 @@ class GenerativeModel(Parametrised, abc.ABC):
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Become what ``_state`` described."""
 
+    # ---------------------------------------------------------------- what a family may write
+
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        """(n, card_d) log p(variable d is the code, the rest of the row), in nats, for each code.
+
+        What rows (n, D) hold in variable d is not looked at; other ``MISSING`` entries are summed
+        out. A family that can tell all of them from one pass overrides this, which takes a pass
+        for each code.
+        """
+        rows = rows.copy()
+        joint = np.empty((len(rows), int(self.schema_.cards[d])))
+        for code in range(joint.shape[1]):
+            rows[:, d] = code
+            joint[:, code] = self._log_prob_of(rows, seed).value
+        return joint
+
     # ---------------------------------------------------------------- what users call
 
     def fit(

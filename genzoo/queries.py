@@ -115,12 +115,8 @@ def label_log_probs(model: GenerativeModel, rows: np.ndarray, d: int, *, seed: i
     >>> label_log_probs(model, rows[:2], 1, seed=0).argmax(axis=1)
     array([0, 1])
     """
-    n_labels = model.schema_.variables[d].n_values
-    rows = rows.copy()
-    joint = np.empty((len(rows), n_labels))
-    for label in range(n_labels):
-        rows[:, d] = label
-        joint[:, label] = model._log_prob_of(rows, seed).value
+    # values come first among the codes: a missing mark is the last
+    joint = model._log_prob_each(rows, d, seed=seed)[:, : model.schema_.variables[d].n_values]
     return joint - np.logaddexp.reduce(joint, axis=1, keepdims=True)
 
 

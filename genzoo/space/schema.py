@@ -133,6 +133,18 @@ class Schema:
         return np.array([v.cardinality for v in self.variables], dtype=np.int64)
 
     @cached_property
+    def code_type(self) -> np.dtype[np.signedinteger[Any]]:
+        """The smallest signed type that holds every code and ``MISSING``.
+
+        Rows are int64 wherever they are handed over; a family that keeps rows, or makes copies of
+        them, keeps them in this type. Sums and products of codes overflow in it: widen them first.
+
+        >>> Schema.infer(["ab", "a"]).code_type
+        dtype('int8')
+        """
+        return np.min_scalar_type(-int(self.cards.max()))
+
+    @cached_property
     def alphabet(self) -> tuple[str, ...] | None:
         """The characters, without END, where rows stand for strings; else None.
 
