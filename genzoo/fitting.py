@@ -199,6 +199,8 @@ class Training:
         stops: where a limit ended some work: [unit, how many had been done by then].
         threads: that it computed with: torch's for networks, else those of NumPy's BLAS. None
             where there are none that could be asked, and in records of earlier versions.
+        late_gain: what the validation rows gained in the last part of it: mean nats a row and the
+            standard error (``gain``). None where rows were not compared one by one.
     """
 
     steps: int = 0
@@ -210,6 +212,7 @@ class Training:
     work: dict[str, int] = field(default_factory=dict)
     stops: list[tuple[str, int]] = field(default_factory=list)
     threads: int | None = None
+    late_gain: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         record = asdict(self)
@@ -221,10 +224,12 @@ class Training:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Training:
-        """The inverse of ``to_json``, also for records without ``work``, ``stops``, ``threads``."""
+        """The inverse of ``to_json``, also for records without what was added later."""
         curve = [CurvePoint(**point) for point in record["curve"]]
         stops = [(unit, count) for unit, count in record.get("stops", ())]
-        return cls(**{**record, "curve": curve, "stops": stops})
+        late = record.get("late_gain")
+        late_gain = None if late is None else (float(late[0]), float(late[1]))
+        return cls(**{**record, "curve": curve, "stops": stops, "late_gain": late_gain})
 
 
 class Fit:
@@ -235,9 +240,11 @@ class Fit:
         budget: the caller's.
         report: the caller's progress, (fraction done, message).
         text: ``Dataset.text`` of the data set that is fitted, or None.
+        began: when it began, by ``now``, if that was before: what reads and checks the data takes
+            of the budget too.
 
     Attributes:
-        clock: the stretch of time that it has: it begins now, and ends with the budget's seconds.
+        clock: the stretch of time that it has, which ends with the budget's seconds.
         reported: the share of the fit that was last reported as done, in [0, 1].
         training: the record, which ``fit`` leaves as ``model.training_``.
 
@@ -255,10 +262,11 @@ class Fit:
         report: Progress | None = None,
         *,
         text: Mapping[str, list[str]] | None = None,
+        began: float | None = None,
     ) -> None:
         self.seed, self.budget, self.text = seed, budget or Budget(), text
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds
-        began = now()
+        began = now() if began is None else began
         self.clock = Clock(began, began + seconds)
         self.training = Training()
         self.reported = 0.0
@@ -403,22 +411,39 @@ class Fit:
         self.training.notes.append(text)
 
 
-def converged(before: np.ndarray, after: np.ndarray) -> bool:
-    """Whether a run gained nothing worth training for in the last part of it.
+def gain(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """What a run gained in the last part of it: mean nats a row, and its standard error.
 
-    The gain is paired, row by row, so neither the size of the values nor a constant column counts.
-    It is nothing if its mean is below ``LEAST_GAIN``, or below its standard error over the rows.
-    Rows count as independent; where they lie in groups the error is larger, so fewer runs count as
-    converged than could.
+    It is paired, row by row, so neither the size of the values nor a constant column counts. Rows
+    count as independent; where they lie in groups the error is larger. Where values are not finite
+    there is no telling: nan or inf.
 
     Args:
         before: (n,) nats of each validation row, by the best estimate when ``LAST_PART`` began.
         after: (n,) the same at the end of the run.
+
+    >>> gain(np.array([-3.0, -2.0]), np.array([-2.0, -1.0]))
+    (1.0, 0.0)
     """
-    with np.errstate(invalid="ignore"):  # where values are not finite, there is no telling
-        gain = np.subtract(after, before, dtype=np.float64)
-        error = float(gain.std(ddof=1)) / math.sqrt(len(gain)) if len(gain) > 1 else 0.0
-        return bool(gain.mean() < max(LEAST_GAIN, error))
+    with np.errstate(invalid="ignore"):
+        gained = np.subtract(after, before, dtype=np.float64)
+        n = len(gained)
+        error = float(gained.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+        return float(gained.mean()), error
+
+
+def converged(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether a run gained nothing worth training for in the last part of it: a ``gain`` whose mean
+    is below ``LEAST_GAIN``, or below its standard error over the rows.
+
+    Where rows lie in groups the error is larger than it is taken for, so fewer runs count as
+    converged than could.
+
+    Args:
+        before, after: as of ``gain``.
+    """
+    gained, error = gain(before, after)
+    return gained < max(LEAST_GAIN, error)
 
 
 def at_rest(values: Sequence[float], least: float) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from genzoo import store, threads
+from genzoo import fitting, store, threads
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
 from genzoo.keys import MODELS
@@ -179,7 +179,8 @@ class GenerativeModel(Parametrised, abc.ABC):
                 f"progress: expected True, None or a function of (fraction, message); "
                 f"got {progress!r}"
             )
-        learn = partial(self._learn, seed=seed, budget=budget, progress=progress)
+        began = fitting.now()
+        learn = partial(self._learn, seed=seed, budget=budget, progress=progress, began=began)
         if isinstance(data, Dataset):
             if schema is not None or valid is not None:
                 raise ValueError(
@@ -201,7 +202,9 @@ class GenerativeModel(Parametrised, abc.ABC):
         held_out = rows[chosen] if self.selects else None
         if valid is not None:
             held_out = self._rows_to_fit(schema, forms.read(valid, "valid"))
-        return learn(schema, rows[train], held_out, form.key)
+        if len(train) < len(rows):
+            rows = rows[train]  # the others are held once, not twice
+        return learn(schema, rows, held_out, form.key)
 
     def sample(self, n: int, *, given: Given | None = None, seed: int = 0) -> Any:
         """Draw n rows, in the form of the data that was fitted.
@@ -404,6 +407,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         seed: int,
         budget: Budget,
         progress: Progress | bool | None,
+        began: float,
         text: Mapping[str, list[str]] | None = None,
     ) -> Self:
         """Learn from checked rows, whose samples go back in the form of this key."""
@@ -415,7 +419,7 @@ class GenerativeModel(Parametrised, abc.ABC):
                 delattr(self, name)
             self.schema_, self._form = schema, form
             with reporting(progress, type(self).__name__) as report, threads.using(budget.threads):
-                run = Fit(seed, budget, report, text=text)
+                run = Fit(seed, budget, report, text=text, began=began)
                 self._fit(rows, valid, run)
                 run.training.threads = run.training.threads or threads.of_blas()
                 run.report(1.0, "done")

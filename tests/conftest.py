@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,25 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     fake = FakeClock()
     monkeypatch.setattr("genzoo.fitting.now", fake)
     return fake
+
+
+@pytest.fixture
+def watched() -> Callable[[], Any]:
+    """A block in which the bytes of the largest tensor that torch makes are noted: ``n_bytes``."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Watched(TorchDispatchMode):
+        n_bytes = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            for made in out if isinstance(out, list | tuple) else [out]:
+                if isinstance(made, torch.Tensor):  # of a view, what it is a view of
+                    self.n_bytes = max(self.n_bytes, made.untyped_storage().nbytes())
+            return out
+
+    return Watched
 
 
 @pytest.fixture

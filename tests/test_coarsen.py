@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -140,3 +143,32 @@ def test_a_curve_of_bins_becomes_one_of_codes(schema, rows):
     assert first.valid == pytest.approx(-4.0 + shares[100:150].mean())
     assert (last.step, last.seconds, last.train) == (2, 0.2, None)
     assert last.valid == pytest.approx(-3.5 + shares[100:150].mean())
+
+
+def test_bins_have_the_type_of_the_codes(schema, rows):
+    made = Coarsening.fit(schema, rows, 8)
+    holes = np.where(np.arange(3) == 1, MISSING, rows)
+    small = made.to_bins(holes.astype(np.int8))
+    assert small.dtype == np.int8
+    assert (small == made.to_bins(holes)).all()
+    assert (made.log_shares(holes.astype(np.int8)) == made.log_shares(holes)).all()
+    drawn = made.to_codes(made.to_bins(rows.astype(np.int8)), np.random.default_rng(0))
+    assert drawn.dtype == np.int64
+    assert (made.to_bins(drawn) == made.to_bins(rows)).all()
+
+
+def test_bins_of_many_rows_take_one_copy(schema):
+    """And not one of int64 for each step on the way."""
+    alike = Schema(tuple(replace(schema.variables[0], name=d) for d in range(64)), "table", (64,))
+    rows = np.random.default_rng(0).integers(0, 100, (60_000, 64))
+    made = Coarsening.pooled(alike, rows, np.zeros(64, dtype=np.int64))
+    tracemalloc.start()
+    try:
+        made.to_bins(rows)
+        made.log_shares(rows)
+        assert tracemalloc.get_traced_memory()[1] < rows.nbytes + 70 * 2**20
+        tracemalloc.reset_peak()
+        Coarsening.pooled(alike, rows, np.zeros(64, dtype=np.int64))
+        assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
+    finally:
+        tracemalloc.stop()

@@ -7,6 +7,7 @@ shares of samples have margins of 4.5 standard errors, a false alarm in one of 1
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -212,3 +213,16 @@ def test_nothing_beats_independence_where_nothing_depends(family):
     model = genzoo.make_model(family).fit(rows[:600], schema=schema)
     gain = model.log_prob(rows[600:]).value - baseline.log_prob(rows[600:]).value
     assert gain.mean() < 0.01
+
+
+def test_kernels_of_many_codes_are_made_a_few_codes_at_a_time():
+    """All of them would be 69 MiB, and more on the way."""
+    counts = np.random.default_rng(0).poisson(5, 3000)
+    variable = Variable("x", "ordinal", 3000, offset=0, step=1)
+    tracemalloc.start()
+    try:
+        masses = smoothed(counts, variable)
+        assert tracemalloc.get_traced_memory()[1] < 75 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert masses.sum() == pytest.approx(1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import genzoo
 from genzoo import MISSING
 from genzoo.fitting import Budget
+from genzoo.space import blocks
 
 
 @pytest.fixture
@@ -296,3 +299,56 @@ def test_the_error_of_a_ratio_is_the_spread_over_repetitions():
 def test_bad_units_and_groups(call, message):
     with pytest.raises(ValueError, match=message):
         call(genzoo.LogProb.exact(np.array([-1.0, -2.0, -3.0])))
+
+
+class _Nothing(genzoo.Independent):
+    """A family that asks for no memory of its own."""
+
+    def _fit(self, rows, valid, fit):
+        self.log_table_ = np.zeros(1)
+
+    def _sample(self, n, given, *, seed):
+        return np.zeros((n, self.schema_.D), dtype=np.int64)
+
+    def _log_prob(self, rows, *, seed):
+        return genzoo.LogProb.exact(np.zeros(len(rows)))
+
+
+@pytest.mark.parametrize("form", ["codes", "strings", "images"])
+def test_rows_are_held_no_more_than_a_few_times(form):
+    rng = np.random.default_rng(0)
+    data = {
+        "codes": rng.integers(0, 8, (4000, 64)),
+        "strings": ["a" * k for k in rng.integers(3, 900, 500)] + ["b" * 900],
+        "images": rng.integers(0, 256, (500, 28, 28)).astype(np.uint8),
+    }[form]
+    model = _Nothing().fit(data)
+    numbers = len(data) * model.schema_.D
+    for most, work in (
+        (2.6, lambda: _Nothing().fit(data)),
+        (2.6, lambda: model.log_prob(data)),
+        (3.3, lambda: model.sample(len(data))),
+    ):
+        tracemalloc.start()
+        try:
+            work()
+            assert tracemalloc.get_traced_memory()[1] < most * 8 * numbers
+        finally:
+            tracemalloc.stop()
+
+
+def test_the_baseline_looks_at_a_block_of_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr(blocks, "NUMBERS", 2**14)
+    rows = np.random.default_rng(0).integers(0, 8, (10_000, 32))
+    model = genzoo.Independent().fit(rows)
+    for most, work in (
+        (2.7, lambda: genzoo.Independent().fit(rows)),
+        (1.7, lambda: model.log_prob(rows)),
+        (2.7, lambda: model.sample(len(rows))),
+    ):
+        tracemalloc.start()
+        try:
+            work()
+            assert tracemalloc.get_traced_memory()[1] < most * rows.nbytes
+        finally:
+            tracemalloc.stop()

@@ -11,13 +11,15 @@ so that a family which finds no dependence is as good as independence.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from genzoo import draws
 from genzoo.fitting import CurvePoint
+from genzoo.space.blocks import blocks
 from genzoo.space.marginals import smoothed
 from genzoo.space.schema import MISSING, Schema, Variable
 
@@ -67,22 +69,8 @@ class Coarsening:
     def fit(cls, schema: Schema, rows: np.ndarray, most_bins: int) -> Coarsening:
         """At most ``most_bins``, beside the missing mark's, for the ordinals that have more values;
         by training rows (n, D), of which ``MISSING`` entries are not counted."""
-        M = int(schema.cards.max())
-        bin_of = np.zeros((schema.D, M), dtype=np.int64)
-        log_share = np.full((schema.D, M), -np.inf)
-        cards = schema.cards.copy()
-        for d, variable in enumerate(schema.variables):
-            card, k = variable.cardinality, variable.n_values
-            bins = np.arange(card)
-            log_share[d, :card] = 0.0
-            if variable.kind == "ordinal" and k > most_bins:
-                counts = np.bincount(rows[rows[:, d] != MISSING, d], minlength=card)
-                bins[:k] = _equal_mass(counts[:k], most_bins)
-                bins[k:] = bins[k - 1] + 1
-                log_share[d, :k] = _log_shares(counts[:k], bins[:k], variable)
-                cards[d] = bins[-1] + 1
-            bin_of[d, :card] = bins
-        return cls(bin_of, log_share, cards)
+        cards = schema.cards
+        return cls._of_counts(schema, lambda d: _counted(rows, [d], cards[d]), most_bins)
 
     @classmethod
     def pooled(cls, schema: Schema, rows: np.ndarray, group: np.ndarray) -> Coarsening:
@@ -94,31 +82,71 @@ class Coarsening:
         if len(first) == schema.D:
             return cls.fit(schema, rows, default_bins(len(rows)))
         one = Schema(tuple(schema.variables[d] for d in first), "table", (len(first),))
-        together = np.stack([rows[:, group == g].ravel() for g in range(len(first))], axis=1)
-        made = cls.fit(one, together, default_bins(len(together)))
+        members = [np.flatnonzero(group == g).tolist() for g in range(len(first))]
+        most_bins = default_bins(len(rows) * len(members[0]))
+        made = cls._of_counts(one, lambda g: _counted(rows, members[g], one.cards[g]), most_bins)
         return cls(made.bin_of[group], made.log_share[group], made.cards[group])
 
+    @classmethod
+    def _of_counts(
+        cls, schema: Schema, counted: Callable[[int], np.ndarray], most_bins: int
+    ) -> Coarsening:
+        """``fit``, by a function that counts the codes of a variable."""
+        M = int(schema.cards.max())
+        bin_of = np.zeros((schema.D, M), dtype=np.int64)
+        log_share = np.full((schema.D, M), -np.inf)
+        cards = schema.cards.copy()
+        for d, variable in enumerate(schema.variables):
+            card, k = variable.cardinality, variable.n_values
+            bins = np.arange(card)
+            log_share[d, :card] = 0.0
+            if variable.kind == "ordinal" and k > most_bins:
+                counts = counted(d)
+                bins[:k] = _equal_mass(counts[:k], most_bins)
+                bins[k:] = bins[k - 1] + 1
+                log_share[d, :k] = _log_shares(counts[:k], bins[:k], variable)
+                cards[d] = bins[-1] + 1
+            bin_of[d, :card] = bins
+        return cls(bin_of, log_share, cards)
+
+    @cached_property
+    def coarse(self) -> np.ndarray:
+        """The variables that have fewer bins than codes."""
+        return np.flatnonzero(np.isfinite(self.log_share).sum(axis=1) > self.cards)
+
     def to_bins(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) bins of codes; ``MISSING`` stays."""
-        return np.where(rows == MISSING, MISSING, self.bin_of[np.arange(rows.shape[1]), rows])
+        """(n, D) bins of codes, in the integer type of ``rows``; ``MISSING`` stays."""
+        bins = rows.copy()
+        for part in blocks(len(rows), len(self.coarse)):
+            codes = rows[part][:, self.coarse]
+            found = np.where(codes == MISSING, MISSING, self.bin_of[self.coarse, codes])
+            bins[part, self.coarse] = found
+        return bins
 
     def log_shares(self, rows: np.ndarray) -> np.ndarray:
         """(n,) log mass of the codes given their bins; an entry that is ``MISSING`` adds nothing.
 
         A row's log mass is that of its bins plus this.
         """
-        shares = self.log_share[np.arange(rows.shape[1]), rows]
-        return np.where(rows == MISSING, 0.0, shares).sum(axis=1)
+        total = np.zeros(len(rows))
+        for part in blocks(len(rows), len(self.coarse)):
+            codes = rows[part][:, self.coarse]
+            shares = self.log_share[self.coarse, codes]
+            total[part] = np.where(codes == MISSING, 0.0, shares).sum(axis=1)
+        return total
+
+    def of_each_code(self, d: int, of_bins: np.ndarray) -> np.ndarray:
+        """(n, M) log masses of the M codes of variable d, from those of its bins (n, bins)."""
+        own = np.isfinite(self.log_share[d])
+        return of_bins[:, self.bin_of[d, own]] + self.log_share[d, own]
 
     def to_codes(self, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(n, D) codes drawn inside bins (n, D) without ``MISSING``."""
-        codes = bins.copy()
-        for d, card in enumerate(self.cards):
+        """(n, D) int64 codes drawn inside bins (n, D) without ``MISSING``."""
+        codes = bins.astype(np.int64)
+        for d in self.coarse.tolist():
             own = int(np.isfinite(self.log_share[d]).sum())
-            if card == own:
-                continue
-            starts = np.searchsorted(self.bin_of[d, :own], np.arange(card + 1))
-            first, end = starts[bins[:, d]], starts[bins[:, d] + 1]
+            starts = np.searchsorted(self.bin_of[d, :own], np.arange(self.cards[d] + 1))
+            first, end = starts[codes[:, d]], starts[codes[:, d] + 1]
             shares = np.exp(self.log_share[d, :own])
             codes[:, d] = draws.located_within(shares, first, end, rng.random(len(bins)))
         return codes
@@ -152,6 +180,14 @@ class Coarsening:
     def n_parameters(self) -> int:
         """Free numbers among the shares."""
         return int(np.isfinite(self.log_share).sum() - self.cards.sum())
+
+
+def _counted(rows: np.ndarray, columns: list[int], card: int) -> np.ndarray:
+    """(card,) how often each code is in some columns of rows, ``MISSING`` not counted."""
+    counts = np.zeros(card + 1, dtype=np.int64)
+    for d in columns:
+        counts += np.bincount(rows[:, d].astype(np.int64) + 1, minlength=card + 1)
+    return counts[1:]
 
 
 def _equal_mass(counts: np.ndarray, most_bins: int) -> np.ndarray:

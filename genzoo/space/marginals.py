@@ -31,8 +31,11 @@ combining density estimators via stacking, Machine Learning 36.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from genzoo.space.blocks import blocks
 from genzoo.space.schema import Variable
 
 # Grids of what leaving rows out, or EM, then chooses from: finer ones take more time.
@@ -71,6 +74,25 @@ def smoothed(
         values, mark = smoothed(np.array([counts[:-1].sum(), counts[-1]]), of_two=of_two)
         return np.append(values * _of_values(counts[:-1], variable, of_two), mark)
     return _of_values(counts, variable, of_two)
+
+
+def smoothed_all(
+    counts: Iterable[np.ndarray], variables: Iterable[Variable | None], *, of_two: float = 1.0
+) -> list[np.ndarray]:
+    """``smoothed`` of each variable; where counts are equal, as at the positions that hardly any
+    string reaches, they are smoothed once.
+
+    >>> [masses.round(3).tolist() for masses in smoothed_all([np.array([3, 0])] * 2, [None] * 2)]
+    [[0.8, 0.2], [0.8, 0.2]]
+    """
+    found: dict[object, np.ndarray] = {}
+    masses = []
+    for own, variable in zip(counts, variables, strict=True):
+        key = (None if variable is None else variable.meaning, own.tobytes())
+        if key not in found:
+            found[key] = smoothed(own, variable, of_two=of_two)
+        masses.append(found[key])
+    return masses
 
 
 def _of_values(counts: np.ndarray, variable: Variable | None, of_two: float) -> np.ndarray:
@@ -120,14 +142,17 @@ def _nominal(counts: np.ndarray) -> np.ndarray:
     M, n = len(counts), counts.sum()
     seen = counts[counts > 0]
     others = np.maximum(seen - 1, 0)  # of the same code, where a row of it is left out
+    totals = 2.0 ** np.arange(np.log2(MOST_ADDED * M))[:, None]  # (A, 1)
 
-    def left_out(added: float, d: float) -> float:
+    def left_out(d: float) -> np.ndarray:
+        """(A,) nats of the rows, each left out in turn."""
         taken = np.minimum(seen, d).sum() - np.minimum(seen, d) + np.minimum(others, d)
-        own = others - np.minimum(others, d) + (added + taken) / M
-        return float(seen @ np.log(own / (n - seen + others + added)))
+        own = others - np.minimum(others, d) + (totals + taken) / M
+        return np.log(own / (n - seen + others + totals)) @ seen
 
-    totals = 2.0 ** np.arange(np.log2(MOST_ADDED * M))
-    added, d = max(((a, d) for d in DISCOUNTS for a in totals), key=lambda pair: left_out(*pair))
+    tried = np.array([left_out(d) for d in DISCOUNTS])
+    best, at = np.unravel_index(tried.argmax(), tried.shape)
+    d, added = DISCOUNTS[best], totals[at, 0]
     taken = np.minimum(counts, d)
     return (counts - taken + (added + taken.sum()) / M) / (n + added)
 
@@ -174,19 +199,22 @@ def _spread(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Counts (k,) as each of some kernels spreads them over neighbours, and how much of a row
     stays at its code, for the codes that were seen (m,)."""
-    k, itself = len(counts), np.arange(len(seen))
+    k = len(counts)
     density = _around(counts, np.ones(k))[seen] / max(counts.mean(), 1e-9)
-    distance = (np.arange(k)[:, None] - seen) * np.sqrt(np.maximum(density, 1e-3))
+    scale = np.sqrt(np.maximum(density, 1e-3))
     n_kernels = int(np.ceil(np.log(k / 3 / NARROWEST) / np.log(WIDER)))
-    kernel = np.exp(-0.5 * (distance / (NARROWEST * WIDER ** (n_kernels - 1))) ** 2)
-    results = []
-    for _ in range(n_kernels):
-        total = widths @ kernel
-        spread = widths * (kernel @ (counts[seen] / total))
-        results.append((spread, widths[seen] * kernel[seen, itself] / total))
-        for _ in range(2 * int(np.log2(WIDER))):  # the next narrower one is a power of this one
-            np.square(kernel, out=kernel)
-    return results
+    spread, kept = np.zeros((n_kernels, k)), np.empty((n_kernels, len(seen)))
+    for part in blocks(len(seen), k):
+        of, itself = seen[part], np.arange(len(seen[part]))
+        distance = (np.arange(k)[:, None] - of) * scale[part]
+        kernel = np.exp(-0.5 * (distance / (NARROWEST * WIDER ** (n_kernels - 1))) ** 2)
+        for i in range(n_kernels):
+            total = widths @ kernel
+            spread[i] += widths * (kernel @ (counts[of] / total))
+            kept[i, part] = widths[of] * kernel[of, itself] / total
+            for _ in range(2 * int(np.log2(WIDER))):  # the next narrower one is a power of this one
+                np.square(kernel, out=kernel)
+    return list(zip(spread, kept, strict=True))
 
 
 def _stacked(masses: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -297,8 +297,9 @@ schema=Schema.infer(all_data)) knows what all of your data hold)
         if len(rows) == 0:
             raise ValueError(f"{name}: expected at least one row; got none")
         lowest = MISSING if allow_missing else 0
-        wrong = (rows < lowest) | (rows >= self.cards)  # before the cast, in which uint64 wraps
-        if wrong.any():
+        # before the cast, in which uint64 wraps
+        if (rows.min(axis=0) < lowest).any() or (rows.max(axis=0) >= self.cards).any():
+            wrong = (rows < lowest) | (rows >= self.cards)
             i, d = (int(v) for v in np.argwhere(wrong)[0])
             if rows[i, d] == MISSING:
                 raise ValueError(
@@ -311,7 +312,9 @@ schema=Schema.infer(all_data)) knows what all of your data hold)
             )
         rows = rows.astype(np.int64)
         if self.end is not None:
-            wrong = strings.ended(rows, self.end) & (rows != self.end) & (rows != MISSING)
+            wrong = strings.ended(rows, self.end)
+            wrong &= rows != self.end
+            wrong &= rows != MISSING
             if wrong.any():
                 i, d = (int(v) for v in np.argwhere(wrong)[0])
                 raise ValueError(

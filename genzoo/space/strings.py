@@ -19,8 +19,9 @@ def reached(rows: np.ndarray, end: int | None) -> np.ndarray:
     """
     if end is None:
         return np.ones(rows.shape, dtype=bool)
-    is_end = rows == end
-    return (np.cumsum(is_end, axis=1) - is_end) == 0
+    inside = np.ones(rows.shape, dtype=bool)
+    inside[:, 1:] = ~ended(rows[:, :-1], end)
+    return inside
 
 
 def ended(rows: np.ndarray, end: int | None) -> np.ndarray:
@@ -32,7 +33,8 @@ def ended(rows: np.ndarray, end: int | None) -> np.ndarray:
     """
     if end is None:
         return np.zeros(rows.shape, dtype=bool)
-    return np.cumsum(rows == end, axis=1) > 0
+    is_end = rows == end
+    return np.logical_or.accumulate(is_end, axis=1, out=is_end)
 
 
 def lengths(rows: np.ndarray, end: int | None) -> np.ndarray:
@@ -41,7 +43,10 @@ def lengths(rows: np.ndarray, end: int | None) -> np.ndarray:
     >>> lengths(np.array([[0, 2, 2], [1, 0, 1]]), end=2)
     array([2, 3])
     """
-    return reached(rows, end).sum(axis=1)
+    if end is None or rows.shape[1] == 0:
+        return np.full(len(rows), rows.shape[1])
+    is_end = rows == end
+    return np.where(is_end.any(axis=1), is_end.argmax(axis=1) + 1, rows.shape[1])
 
 
 def ends_between(rows: np.ndarray, end: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -60,10 +65,14 @@ def ends_between(rows: np.ndarray, end: int | None) -> tuple[np.ndarray, np.ndar
 
 
 def settled(rows: np.ndarray, end: int | None) -> np.ndarray:
-    """Rows with END in every place after the first END: nothing is open there, whatever stood.
+    """Rows with END in every place after the first END: nothing is open there, whatever stood. Rows
+    of which that holds already are handed back as they are.
 
     >>> settled(np.array([[0, 2, -1], [1, 0, -1]]), end=2)
     array([[ 0,  2,  2],
            [ 1,  0, -1]])
     """
-    return rows if end is None else np.where(ended(rows, end), end, rows)
+    if end is None:
+        return rows
+    over = ended(rows, end)
+    return np.where(over, end, rows) if (over & (rows != end)).any() else rows

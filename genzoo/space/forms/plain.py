@@ -193,13 +193,14 @@ class Images(Form):
     def coded(self, schema: Schema, *, given: bool = False) -> tuple[np.ndarray, np.ndarray]:
         if schema.layout != "image" or not all(v.is_grid for v in schema.variables):
             raise self._of_other_values(schema)
-        flat = self.numbers(schema)
-        first = schema.variables[0]
+        flat, first, levels = self._flat(schema), schema.variables[0], np.arange(256.0)
         if all(v.meaning == first.meaning for v in schema.variables):
-            return first.codes_of(flat)
-        columns = [v.codes_of(flat[:, d]) for d, v in enumerate(schema.variables)]
-        codes, moved = zip(*columns, strict=True)
-        return np.stack(codes, axis=1), np.stack(moved, axis=1)
+            codes, moved = first.codes_of(levels)
+            return codes[flat], moved[flat]
+        pairs = [v.codes_of(levels) for v in schema.variables]
+        columns = [(codes[x], moved[x]) for (codes, moved), x in zip(pairs, flat.T, strict=True)]
+        of_codes, of_moved = zip(*columns, strict=True)
+        return np.stack(of_codes, axis=1), np.stack(of_moved, axis=1)
 
     def numbers(self, schema: Schema) -> np.ndarray:
         return self._flat(schema).astype(float)
