@@ -65,7 +65,10 @@ def test_a_fit_that_was_cut_is_repeated_whatever_the_machines_speed(name, second
 def test_the_clock_ends_a_fit_and_a_fit_without_a_budget_ignores_it(name, monkeypatch):
     unit = FAMILIES[name][1]
     cut = outcome(name, "0.15s", 0.01, monkeypatch)[1]
-    assert cut.stops == [(unit, cut.work[unit])]
+    # an n-gram is cut where it chooses places, and again where it counts lengths
+    assert (unit, cut.work[unit]) in cut.stops
+    assert len(cut.stops) == 1 or name == "ngram"
+    assert all(cut.work.get(kind, 0) == count for kind, count in cut.stops)
     slow = outcome(name, None, 1000.0, monkeypatch)
     fast = outcome(name, None, 1e-9, monkeypatch)
     np.testing.assert_array_equal(slow[0], fast[0])

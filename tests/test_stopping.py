@@ -5,6 +5,8 @@ Seeds are fixed. The G-tests raise a false alarm with probability 1e-6 each.
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -90,3 +92,33 @@ def test_counts_with_holes_are_at_a_maximum_of_the_likelihood() -> None:
                 moved = filled.copy()
                 moved[t, code] *= factor
                 assert likelihood(moved) < best or filled[t, code] < 1e-6
+
+
+def test_counts_of_long_strings_take_no_table_of_all_windows() -> None:
+    """That of first and last positions would be 190 MiB."""
+    rng = np.random.default_rng(3)
+    D, lengths = 5000, rng.integers(1, 5000, 40)
+    place = np.arange(D)
+    rows = np.where(place < lengths[:, None], 0, 1)
+    rows[:, 1:] = np.where(rng.random((40, D - 1)) < 0.01, MISSING, rows[:, 1:])
+    counts = np.stack([(rows == code).sum(axis=0) for code in (0, 1)], axis=1).astype(float)
+    tracemalloc.start()
+    try:
+        filled = stopping.filled_counts(counts, rows, 1, 0.0)
+        assert tracemalloc.get_traced_memory()[1] < 30 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert filled[:, 1].sum() == pytest.approx(40, abs=1.0)
+
+
+def test_completions_are_drawn_a_few_rows_at_a_time() -> None:
+    """Their scores all together would be 76 MiB, twice."""
+    given = np.full((2000, 100), MISSING)
+    table = np.log(np.full((100, 50), 0.02))
+    tracemalloc.start()
+    try:
+        rows = stopping.completed(given, table, 49, np.random.default_rng(0))
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert (rows != MISSING).all()

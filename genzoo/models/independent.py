@@ -25,8 +25,9 @@ from genzoo.models.shared import stopping
 from genzoo.parameters import Interval
 from genzoo.seeding import numpy_rng
 from genzoo.space import strings
+from genzoo.space.blocks import blocks
 from genzoo.space.coarsen import marks
-from genzoo.space.marginals import smoothed
+from genzoo.space.marginals import smoothed_all
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
@@ -56,13 +57,16 @@ class Independent(GenerativeModel):
         cards, end = self.schema_.cards, self.schema_.end
         a = self.pseudo_count or 0.0
         counts = np.where(np.arange(cards.max()) < cards[:, None], a, 0.0)  # (D, M)
-        i, d = np.nonzero(self.schema_.reached(rows) & (rows != MISSING))
-        np.add.at(counts, (d, rows[i, d]), 1.0)
+        for part in blocks(len(rows), self.schema_.D):
+            block = rows[part]
+            i, d = np.nonzero(self.schema_.reached(block) & (block != MISSING))
+            np.add.at(counts, (d, block[i, d]), 1.0)
         if end is not None and (rows == MISSING).any():
             counts = stopping.filled_counts(counts, rows, end, a)
         if self.pseudo_count is None:
-            for own, variable in zip(counts, self.schema_.variables, strict=True):
-                own[: variable.cardinality] = smoothed(own[: variable.cardinality], variable)
+            own = [row[:card] for row, card in zip(counts, cards.tolist(), strict=True)]
+            for part, masses in zip(own, smoothed_all(own, self.schema_.variables), strict=True):
+                part[:] = masses
         with np.errstate(divide="ignore"):
             self.log_table_ = np.log(counts) - np.log(counts.sum(axis=1, keepdims=True))
         fit.did("steps")
@@ -77,16 +81,33 @@ class Independent(GenerativeModel):
             if end is not None:
                 rng = numpy_rng(seed, "independent", "given")
                 return stopping.completed(given, log_table, end, rng)
-        uniform = numpy_rng(seed, "independent").random((n, self.schema_.D))
-        pairs = zip(np.exp(log_table), uniform.T, strict=True)
-        rows = np.stack([draws.located(masses, level) for masses, level in pairs], axis=1)
+        rng, masses = numpy_rng(seed, "independent"), np.exp(log_table)
+        rows = np.full((n, self.schema_.D), 0 if end is None else end)
+        for part in blocks(n, self.schema_.D):
+            uniform, ended = rng.random(rows[part].shape), np.zeros(len(rows[part]), dtype=bool)
+            for column, own, level in zip(rows[part].T, masses, uniform.T, strict=True):
+                column[:] = draws.located(own, level)
+                ended |= column == end
+                if ended.all():
+                    break
         return strings.settled(rows if given is None else np.where(given < 0, rows, given), end)
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         if self.schema_.end is not None:
             return LogProb.exact(stopping.log_prob(self.log_table_, rows, self.schema_.end))
-        terms = self.log_table_[np.arange(self.schema_.D), rows]  # (n, D)
-        return LogProb.exact(np.where(rows == MISSING, 0.0, terms).sum(axis=1))
+        log_mass = np.empty(len(rows))
+        for part in blocks(len(rows), self.schema_.D):
+            terms = self.log_table_[np.arange(self.schema_.D), rows[part]]
+            log_mass[part] = np.where(rows[part] == MISSING, 0.0, terms).sum(axis=1)
+        return LogProb.exact(log_mass)
+
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        if self.schema_.end is not None:
+            return super()._log_prob_each(rows, d, seed=seed)
+        rest = rows.copy()
+        rest[:, d] = MISSING
+        own = self.log_table_[d, : self.schema_.cards[d]]
+        return self._log_prob(rest, seed=seed).value[:, None] + own
 
     def _state(self) -> dict[str, np.ndarray]:
         return {"log_table": self.log_table_}

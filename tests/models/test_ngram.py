@@ -7,6 +7,7 @@ a false alarm in fewer than one of 10,000 seeds; all else is exact.
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -15,6 +16,11 @@ import pytest
 import genzoo
 from genzoo import MISSING, Dataset, NGram, Schema, Unsupported, Variable
 from genzoo.fitting import Budget
+from genzoo.model import GenerativeModel
+from genzoo.models.ngram import model as ngram_model
+from genzoo.models.ngram import search as ngram_search
+from genzoo.models.shared.column_order import column_order
+from genzoo.space import blocks
 
 WORDS = ["aab", "ab", "abab", "b", "ba", "aabb", "", "abb", "bbab", "aab", "ab", "a", "cab", "aac"]
 
@@ -255,6 +261,89 @@ def test_a_budget_stops_the_search():
     assert model.lengths_.max() == 0
 
 
+def chain(n, D, seed=0):
+    """Each column is the one before it, in nine of ten rows."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 2, (n, D))
+    for d in range(1, D):
+        rows[:, d] = np.where(rng.random(n) < 0.9, rows[:, d - 1], rows[:, d])
+    return rows
+
+
+def test_what_a_budget_leaves_of_the_choice_are_the_nearest_columns(ticking):
+    """All columns have a context, and the fit is repeated by its record."""
+    rows = chain(900, 60)
+    schema = nominal(*[2] * 60)
+    ticking(0.01)
+    model = NGram().fit(rows[:800], schema=schema, valid=rows[800:], budget=Budget(seconds=2.0))
+    work = model.training_.work
+    assert 0 < work["places"] < 60  # columns
+    assert work["lengths"] > 1
+    assert ("places", work["places"]) in model.training_.stops
+    assert model.training_.seconds < 2.4
+    truth = math.log(0.5) + 59 * (0.95 * math.log(0.95) + 0.05 * math.log(0.05))
+    assert model.log_prob(chain(900, 60, seed=1)).mean().value > truth - 2.0
+    ticking(1.0)
+    budget = Budget.replay(model.training_, Budget(seconds=2.0))
+    again = NGram().fit(rows[:800], schema=schema, valid=rows[800:], budget=budget)
+    assert (again.log_prob(rows).value == model.log_prob(rows).value).all()
+
+
+def test_a_budget_counts_no_more_rows_than_it_has_time_for(clock):
+    """However fast they are counted: a column that is a number for each row shows how many."""
+    rows = np.stack([np.arange(400), np.arange(400) % 2], axis=1)
+    schema, seconds = nominal(400, 2), 100 / ngram_model.EVENTS_A_SECOND
+    model = NGram(context=0).fit(rows, schema=schema, valid=rows, budget=Budget(seconds=seconds))
+    assert model.n_parameters_ == 50 + 2
+    assert NGram(context=0).fit(rows, schema=schema, valid=rows).n_parameters_ == 402
+
+
+def test_too_many_pairs_end_the_search_and_it_says_so(monkeypatch):
+    rows = np.random.default_rng(5).integers(0, 4, (500, 6))
+    schema = nominal(*[4] * 6)
+    whole = NGram(context=3).fit(rows, schema=schema, valid=rows[:50])
+    assert whole.training_.converged
+    counted = [len(level.pairs) for level in whole.tree_.levels]
+    monkeypatch.setattr(ngram_search, "MOST_PAIRS", sum(counted[:3]))
+    model = NGram(context=3).fit(rows, schema=schema, valid=rows[:50])
+    assert model.lengths_.max() == 2
+    assert (model.training_.converged, model.training_.stopped_by) == (False, "steps")
+
+
+def peak(work):
+    """MiB that some work asks for at most."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_follows_the_data_whatever_the_number_of_codes():
+    """A column for each of 20,000 codes would be 230 MiB."""
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.integers(0, 20_000, 3000), *rng.integers(0, 3, (4, 3000))], axis=1)
+    schema = nominal(20_000, 3, 3, 3, 3)
+    model = NGram(context=2, smoothing="kneser_ney")
+    assert peak(lambda: model.fit(rows, schema=schema)) < 40
+    assert peak(lambda: model.log_prob(rows)) < 10
+    assert peak(lambda: model.sample(300)) < 110  # the masses of so many codes are 46
+
+
+def test_memory_follows_the_data_whatever_the_number_of_rows(monkeypatch):
+    """Beside what is computed of a block of rows at a time."""
+    monkeypatch.setattr(blocks, "NUMBERS", 2**13)
+    monkeypatch.setattr(ngram_model, "STRETCH_EVENTS", 2**13)
+    rows = np.random.default_rng(0).integers(0, 4, (10_000, 12))
+    mib, schema = rows.nbytes / 2**20, nominal(*[4] * 12)
+    shared = peak(lambda: column_order(rows, schema.cards))  # of some rows, whatever their number
+    model = NGram(context=1, smoothing="kneser_ney")
+    assert peak(lambda: model.fit(rows, schema=schema, valid=rows[:99])) < shared + 3 * mib
+    assert peak(lambda: model.log_prob(rows)) < 3 * mib
+    assert peak(lambda: model.sample(len(rows))) < 4 * mib
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -305,6 +394,20 @@ def test_long_holes_are_exact_where_few_values_are_held():
     assert abs(ends - mass) < 4.5 * math.sqrt(mass / 20_000)
     filled = model.sample(50, given=asked, seed=2)
     assert all(len(word) == T and word[-1] == "a" for word in filled)
+
+
+@pytest.mark.parametrize("d", range(4))
+def test_all_labels_at_once_are_those_of_one_after_the_other(d):
+    rng = np.random.default_rng(11)
+    rows = np.cumsum(rng.integers(0, 9, (900, 4)), axis=1)
+    wide = tuple(Variable(f"x{d}", "ordinal", 40, offset=0, step=1) for d in range(4))
+    model = NGram(context=2).fit(rows, schema=Schema(wide, "table", (4,)))
+    asked = rows[:60].copy()
+    asked[:20, (d + 1) % 4] = MISSING
+    for part in (asked, asked[20:]):
+        found = model._log_prob_each(part, d, seed=0)
+        expected = GenerativeModel._log_prob_each(model, part, d, seed=0)
+        np.testing.assert_allclose(found, expected, atol=1e-10)
 
 
 def test_completions_follow_the_conditional():

@@ -18,7 +18,9 @@ The first places of a context are the last to be dropped in backing off.
 
 Where there is a choice, each place goes to what tells most of the symbol beside the places before
 it: the least conditional entropy in a part of the training rows, less the bias of the plug-in
-estimate (Miller 1955). Contexts of chosen factors are those of factored language models (Bilmes &
+estimate (Miller 1955). Candidates are first ranked by what each tells alone, which of columns the
+mutual information of all pairs says at once. Where a budget leaves places open, the next in rank
+fill them. Contexts of chosen factors are those of factored language models (Bilmes &
 Kirchhoff 2003); chosen by information in a fixed order of the variables, they are a Bayesian
 network's parents.
 
@@ -33,9 +35,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from genzoo.models.ngram.smoothing import Events, distinct
-from genzoo.models.shared.column_order import column_order
-from genzoo.seeding import numpy_rng
+from genzoo.fitting import Fit
+from genzoo.models.ngram.smoothing import Events, counted, distinct
+from genzoo.models.shared.column_order import arranged, shared_information
 from genzoo.space.schema import MISSING, Schema
 
 MOST_LENGTH = 16  # values of a context, each a level of the tree
@@ -44,6 +46,7 @@ MOST_LENGTH = 16  # values of a context, each a level of the tree
 MOST_CANDIDATES = 40  # those that tell most of the symbol by themselves
 CHOICE_EVENTS = 40_000  # on which places are chosen
 SCREEN_EVENTS = 4_000  # on which candidates are
+SPARSE_FROM = 4  # cells an event, from which those that hold some are told from all others
 REACH = 4  # pixels: the candidates grow with its square
 UNKNOWN = -2  # a place beyond which there is no context
 
@@ -55,7 +58,8 @@ class Contexts:
     Attributes:
         order: (D,) variables, each after those that its context looks at.
         group: (D,) of each variable.
-        sources: (D, K) columns of ``padded`` rows.
+        sources: (D, K) what fills each place: a column, or D for a place outside the row, D + 1 for
+            an unknown one, D + 2 + k for the number k.
         edge: the value of a place outside the row.
         B: all values of places lie below.
     """
@@ -66,24 +70,50 @@ class Contexts:
     edge: int
     B: int
 
-    def padded(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D + 2 + B): the row, a place outside, an unknown one, and a column for each number.
+    def by_variable(self, rows: np.ndarray) -> np.ndarray:
+        """(D, n) the entries of rows (n, D), in the smallest type that holds all values of places.
 
-        An entry that is ``MISSING`` is as unknown, and so is every longer context.
+        An entry that is ``MISSING`` is as unknown as what lies beyond it, and so is every longer
+        context.
         """
-        fixed = np.concatenate([[self.edge, UNKNOWN], np.arange(self.B)])
-        parts = (rows, np.broadcast_to(fixed, (len(rows), len(fixed))))
-        return np.concatenate(parts, axis=1, dtype=np.int32, casting="unsafe")
+        return np.ascontiguousarray(rows.T, dtype=np.min_scalar_type(-self.B))
 
-    def events(self, rows: np.ndarray, counted: np.ndarray) -> Events:
-        """The entries of rows (n, D) that ``counted`` (n, D) marks, row by row."""
-        padded = self.padded(rows)
-        group = np.broadcast_to(self.group.astype(np.int32), rows.shape)
+    def events(self, table: np.ndarray, marked: np.ndarray, variables: np.ndarray) -> Events:
+        """The entries of some variables that are ``marked`` (D, n), of rows ``by_variable``:
+        variable by variable."""
+        marked = marked[variables]
+        group = np.repeat(self.group[variables].astype(np.int32), marked.sum(axis=1))
+        every = bool(marked.all())
+
+        def of_events(found: np.ndarray) -> np.ndarray:
+            return found.reshape(-1) if every else found[marked]
 
         def values(j: int) -> np.ndarray:
-            return padded[:, self.sources[:, j]][counted]
+            place = self.sources[variables, j]
+            found = table[np.where(place < len(table), place, 0)]
+            fixed = place >= len(table)
+            found[fixed] = self._fixed(place[fixed])[:, None]
+            return of_events(found)
 
-        return Events(padded[:, : rows.shape[1]][counted], group[counted], values)
+        return Events(of_events(table[variables]), group, values)
+
+    def value(self, rows: np.ndarray, v: int, j: int) -> np.ndarray:
+        """(n,) what variable v has at place j, in rows (n, D)."""
+        place = self.sources[v, j]
+        if place < rows.shape[1]:
+            return rows[:, place]
+        return np.full(len(rows), self._fixed(place[None])[0])
+
+    def looked_up(self, rows: np.ndarray, i: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """(E,) what stands at a place (E,) of its own in each of rows ``i`` (E,)."""
+        inside = places < rows.shape[1]
+        return np.where(inside, rows[i, np.where(inside, places, 0)], self._fixed(places))
+
+    def _fixed(self, places: np.ndarray) -> np.ndarray:
+        """What stands at places that are no columns."""
+        D = len(self.order)
+        number = places - (D + 2)
+        return np.where(places == D, self.edge, np.where(places == D + 1, UNKNOWN, number))
 
 
 def groups(schema: Schema) -> np.ndarray:
@@ -110,13 +140,17 @@ def _lattice(schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(np.divmod(pixel, W), axis=1), channel
 
 
-def choose(schema: Schema, rows: np.ndarray, cards: np.ndarray, *, seed: int) -> Contexts:
-    """Contexts for rows (n, D) of bins; ``cards`` (D,) their numbers."""
+def choose(
+    schema: Schema, rows: np.ndarray, cards: np.ndarray, fit: Fit, share: float = 1.0
+) -> Contexts:
+    """Contexts for rows (n, D) of bins; ``cards`` (D,) their numbers. Each place that is chosen is
+    one of the fit's ``places``, in the first ``share`` of a budget in seconds."""
     group, M = groups(schema), int(cards.max())
     if schema.layout == "table" or len(np.unique(group)) == schema.D > 1:
-        order = column_order(rows, cards) if schema.layout == "table" else np.arange(schema.D)
-        places = [order[:t] for t in np.argsort(order)]
-        return _chosen(Contexts(order, group, np.empty((0, 0)), M, M + 1), places, rows, seed)
+        shared = shared_information(rows, cards)
+        order = arranged(shared) if schema.layout == "table" else np.arange(schema.D)
+        base, pace = Contexts(order, group, np.empty((0, 0)), M, M + 1), _Pace(fit, share)
+        return _of_columns(base, shared, rows, pace)
     at, channel = _lattice(schema)
     if schema.end is not None or schema.alphabet is not None:
         back = np.arange(schema.D)[:, None] - 1 - np.arange(min(MOST_LENGTH, schema.D))
@@ -127,7 +161,7 @@ def choose(schema: Schema, rows: np.ndarray, cards: np.ndarray, *, seed: int) ->
     order = np.lexsort((channel, *at.T[::-1]))
     B = max(M + 1, int(at.max()) + 1)
     base = Contexts(order, group, np.empty((0, 0)), M, B)
-    return _chosen(base, _neighbours(schema, at, channel), rows, seed)
+    return _of_channels(base, _neighbours(schema, at, channel), rows, _Pace(fit, share))
 
 
 def _neighbours(schema: Schema, at: np.ndarray, channel: np.ndarray) -> list[np.ndarray]:
@@ -162,11 +196,34 @@ def _neighbours(schema: Schema, at: np.ndarray, channel: np.ndarray) -> list[np.
     return result
 
 
-def _chosen(contexts: Contexts, places: list[np.ndarray], rows: np.ndarray, seed: int) -> Contexts:
-    """Fill the places of each group, one after the other."""
+def _of_columns(contexts: Contexts, shared: np.ndarray, rows: np.ndarray, pace: _Pace) -> Contexts:
+    """Fill the places of each column of a table, those first of which the others tell most;
+    ``shared`` (D, D) is the information of two columns."""
+    D = rows.shape[1]
+    before = [contexts.order[:t] for t in np.argsort(contexts.order)]
+    ranked = [
+        columns[np.argsort(-shared[v, columns], kind="stable")[:MOST_CANDIDATES]]
+        for v, columns in enumerate(before)
+    ]
+    told = [shared[v, columns].sum() for v, columns in enumerate(ranked)]
+    some = pace.fit.rng("ngram", "contexts").permutation(len(rows))[:CHOICE_EVENTS]
+    table = contexts.by_variable(rows[np.sort(some)])
+    sources = np.full((D, MOST_LENGTH), D + 1)
+    for v in np.argsort(told, kind="stable")[::-1].tolist():
+        seen = table[v] != MISSING
+        values = table[ranked[v]][:, seen]
+        picked = _places(values, table[v][seen].astype(np.int64), contexts.B, pace)
+        sources[v, : len(picked)] = ranked[v][picked]
+    return _trimmed(contexts, sources)
+
+
+def _of_channels(
+    contexts: Contexts, places: list[np.ndarray], rows: np.ndarray, pace: _Pace
+) -> Contexts:
+    """Fill the places of each channel with some of those in ``places`` of each variable."""
     D = rows.shape[1]
     sources = np.full((D, MOST_LENGTH), D + 1)
-    rng = numpy_rng(seed, "ngram", "contexts")
+    rng = pace.fit.rng("ngram", "contexts")
     for g in range(int(contexts.group.max()) + 1):
         own = np.flatnonzero(contexts.group == g)
         table = np.array([places[d] for d in own])  # (variables of the group, candidates)
@@ -174,58 +231,119 @@ def _chosen(contexts: Contexts, places: list[np.ndarray], rows: np.ndarray, seed
         i, v = np.nonzero(rows[some][:, own] != MISSING)
         part = np.sort(rng.permutation(len(i))[:CHOICE_EVENTS])
         i, v = some[i[part]], v[part]
-        if table.shape[1] == 0 or len(i) == 0:
-            continue
-        padded = contexts.padded(rows[np.unique(i)])
-        i = np.searchsorted(np.unique(i), i)
-        x = padded[i, own[v]].astype(np.int64)
-        picked = _places(padded, i, table[v], x, contexts.B)
+        x, ranked = rows[i, own[v]].astype(np.int64), np.arange(table.shape[1])
+
+        def values(
+            every: int,
+            ranked: np.ndarray,
+            i: np.ndarray = i,
+            of: np.ndarray = table[v],
+        ) -> np.ndarray:
+            kept = [contexts.looked_up(rows, i[::every], of[::every, c]) for c in ranked]
+            return np.array(kept).reshape(len(ranked), -1)
+
+        if pace.goes_on():
+            every = -(-len(x) // SCREEN_EVENTS) if len(x) else 1
+            few = _Cells(x[::every], contexts.B)
+            alone = few.entropies(values(every, ranked))
+            ranked = np.argsort(alone, kind="stable")[:MOST_CANDIDATES]
+            pace.did()
+        picked = ranked[_places(values(1, ranked), x, contexts.B, pace)]
         sources[own, : len(picked)] = table[:, picked]
-    width = max(1, int((sources != D + 1).any(axis=0).sum()))
-    return replace(contexts, sources=sources[:, :width])
+    return _trimmed(contexts, sources)
 
 
-def _places(
-    padded: np.ndarray, i: np.ndarray, columns: np.ndarray, x: np.ndarray, B: int
-) -> list[int]:
+def _trimmed(contexts: Contexts, sources: np.ndarray) -> Contexts:
+    """With as many places as some variable has."""
+    filled = (sources != len(sources) + 1).any(axis=0)
+    return replace(contexts, sources=sources[:, : max(1, int(filled.sum()))])
+
+
+class _Pace:
+    """Asks whether another place may be chosen; it takes about as long as the last one did."""
+
+    def __init__(self, fit: Fit, share: float) -> None:
+        self.fit, self.clock = fit, fit.clock.part(share)
+        self.last, self.since = 0.0, 0.0
+
+    def goes_on(self) -> bool:
+        if not self.fit.goes_on("places", clock=self.clock, expected=self.last):
+            return False
+        self.since = self.clock.spent
+        return True
+
+    def did(self) -> None:
+        self.fit.did("places")
+        self.last = self.clock.spent - self.since
+
+
+def _places(values: np.ndarray, x: np.ndarray, B: int, pace: _Pace) -> list[int]:
     """The candidates that fill the places, in order.
 
     Args:
-        padded: rows, as of ``Contexts``.
-        i: (E,) each event's row.
-        columns: (E, candidates) of ``padded``.
+        values: (candidates, E) of each event, the candidates by what they tell alone.
         x: (E,) symbols.
         B: all values lie below.
     """
-    M = int(x.max()) + 1
-
-    def seen(at: np.ndarray, c: int) -> np.ndarray:
-        values = padded[i[at], columns[at, c]].astype(np.int64)
-        return np.where(values < 0, B, values)
-
-    few, every = np.arange(0, len(x), -(-len(x) // SCREEN_EVENTS)), np.arange(len(x))
-    alone = [_entropy(seen(few, c), x[few], M) for c in range(columns.shape[1])]
-    ranked = np.argsort(alone, kind="stable")[:MOST_CANDIDATES]
-    values = {c: seen(every, c) for c in ranked.tolist()}
-    node, least = np.zeros(len(x), dtype=np.int64), _entropy(np.zeros_like(x), x, M)
-    picked: list[int] = []
-    while values and len(picked) < MOST_LENGTH:
-        entropy = {c: _entropy(node * (B + 1) + v, x, M) for c, v in values.items()}
-        best = min(entropy, key=lambda c: entropy[c])
-        if entropy[best] >= least:
+    left, picked = list(range(len(values))), list[int]()
+    cells = _Cells(x, B)
+    while len(x) and left and len(picked) < MOST_LENGTH and pace.goes_on():
+        entropies = cells.entropies(values[left])
+        best = int(entropies.argmin())
+        pace.did()
+        if entropies[best] >= cells.entropy:
             break
-        least = entropy[best]
-        picked.append(best)
-        node = distinct(node * (B + 1) + values.pop(best))[1]
+        picked.append(left.pop(best))
+        cells = cells.split(values[picked[-1]], float(entropies[best]))
     # more rows than these may know what the others are good for
-    return picked + list(values)[: MOST_LENGTH - len(picked)]
+    return picked + left[: MOST_LENGTH - len(picked)]
 
 
-def _entropy(keys: np.ndarray, x: np.ndarray, M: int) -> float:
-    """Nats of x given the keys, with Miller's correction."""
-    found, node = distinct(keys)
-    cells, cell = distinct(node * M + x)
-    counts = np.bincount(cell)
-    total = np.bincount(node)
-    plain = float((total * np.log(total)).sum() - (counts * np.log(counts)).sum())
-    return (plain + (len(cells) - len(found)) / 2) / len(x)
+class _Cells:
+    """Events by the context that they have so far.
+
+    Attributes:
+        x: (E,) symbols. node: (E,) of contexts, below ``n_nodes``.
+        entropy: nats of a symbol given its context, with Miller's correction.
+    """
+
+    def __init__(
+        self, x: np.ndarray, B: int, node: np.ndarray | None = None, entropy: float = np.inf
+    ) -> None:
+        self.x, self.M, self.V = x, int(x.max(initial=0)) + 1, B + 1
+        self.node = np.zeros(len(x), dtype=np.int64) if node is None else node
+        self.n_nodes, self.entropy = int(self.node.max(initial=0)) + 1, entropy
+        if node is None and len(x):
+            self.entropy = float(self.entropies(np.zeros((1, len(x)), dtype=np.int64))[0])
+
+    def split(self, values: np.ndarray, entropy: float) -> _Cells:
+        """With contexts longer by one of the values (E,)."""
+        node = distinct(self.node * self.V + self._known(values))[1].astype(np.int64)
+        return _Cells(self.x, self.V - 1, node, entropy)
+
+    def _known(self, values: np.ndarray) -> np.ndarray:
+        """What is not known is a value of its own."""
+        return np.where(values < 0, self.V - 1, values.astype(np.int64))
+
+    def entropies(self, values: np.ndarray) -> np.ndarray:
+        """(C,) with contexts that are longer by each of some values (C, E)."""
+        E, size = len(self.x), self.n_nodes * self.M * self.V
+        if size > SPARSE_FROM * E:
+            return np.array([self._sparse(own) for own in values])
+        keys = (self.node * self.M + self.x) * self.V + self._known(values)
+        keys += np.arange(len(values))[:, None] * size
+        counts = np.bincount(keys.ravel(), minlength=len(values) * size)
+        counts = counts.reshape(len(values), self.n_nodes, self.M, self.V)
+        total = counts.sum(axis=2)
+        n_log_n = np.arange(E + 1) * np.log(np.maximum(np.arange(E + 1), 1))
+        plain = n_log_n[total].sum(axis=(1, 2)) - n_log_n[counts].sum(axis=(1, 2, 3))
+        cells = np.count_nonzero(counts, axis=(1, 2, 3)) - np.count_nonzero(total, axis=(1, 2))
+        return np.asarray((plain + cells / 2) / E)
+
+    def _sparse(self, values: np.ndarray) -> float:
+        cells, counts = counted((self.node * self.V + self._known(values)) * self.M + self.x)
+        context = cells // self.M
+        first = np.flatnonzero(np.append(True, context[1:] > context[:-1]))
+        total = np.add.reduceat(counts, first)
+        plain = float((total * np.log(total)).sum() - (counts * np.log(counts)).sum())
+        return (plain + (len(cells) - len(first)) / 2) / len(self.x)

@@ -39,6 +39,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -56,12 +57,19 @@ from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
 from genzoo.parameters import Interval, Options
 from genzoo.seeding import numpy_rng
+from genzoo.space.blocks import blocks
 from genzoo.space.coarsen import Coarsening
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb, Score
 
 VALIDATION_EVENTS = 2_000_000  # symbols of the validation rows that lengths are chosen on: time
-CHUNK_NUMBERS = 2**23  # context values of a batch of rows: memory
+# Symbols of a second of the budget: as many as leave time for some ten lengths of contexts (of
+# training rows), on one core of 2020. More rows with shorter contexts are worth less.
+EVENTS_A_SECOND, VALIDATION_EVENTS_A_SECOND = 1_000_000, 40_000
+# Of a budget, for the choice of contexts; the search for lengths takes what the least of it leaves
+# where there are as many symbols as there is time for, and less where there are fewer.
+LEAST_CHOICE, MOST_CHOICE = 0.5, 0.8
+STRETCH_EVENTS = 2**20  # symbols that are counted at a time: memory
 SMOOTHINGS = ("witten_bell", "kneser_ney")
 
 
@@ -85,7 +93,9 @@ class NGram(GenerativeModel, ScoresText):
         lengths_: the length of the context of each group.
 
     ``training_`` counts lengths of contexts as steps; its curve is the validation value with the
-    contexts chosen among those up to that length.
+    contexts chosen among those up to that length. A budget in seconds says how many rows are
+    counted, how many places are chosen with care, and how long contexts grow. Where they would
+    have too many pairs of a context and a symbol they stop to grow, and ``training_`` says so.
 
     >>> model = NGram(context=1, smoothing="kneser_ney").fit(["abab", "baba"] * 5)
     >>> model.complete("b", 2, seed=1)
@@ -114,22 +124,28 @@ class NGram(GenerativeModel, ScoresText):
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
+        rows = self._affordable(rows, fit, "train", EVENTS_A_SECOND)
         self.coarsening_ = Coarsening.pooled(self.schema_, rows, groups(self.schema_))
         codes, cards = self.coarsening_.to_bins(rows), self.coarsening_.cards
-        self.contexts_ = contexts = choose(self.schema_, codes, cards, seed=fit.seed)
+        share = MOST_CHOICE
+        if fit.budget.seconds is not None:
+            full = min(1.0, codes.size / (EVENTS_A_SECOND * fit.budget.seconds))
+            share -= (MOST_CHOICE - LEAST_CHOICE) * full
+        self.contexts_ = contexts = choose(self.schema_, codes, cards, fit, share)
         fit.report(0.1, "contexts chosen")
-        train = self._text_events(fit, "train") or contexts.events(codes, self._countable(codes))
-        held_out = self._text_events(fit, "valid")
+        a_second = VALIDATION_EVENTS_A_SECOND
+        some = self._affordable(valid, fit, "valid", a_second, VALIDATION_EVENTS)
+        train = self._text_events(fit, "train", EVENTS_A_SECOND)
+        held_out = self._text_events(fit, "valid", a_second)
         if held_out is None:
-            n = max(1, VALIDATION_EVENTS // self.schema_.D)
-            some = fit.rng("ngram", "valid").permutation(len(valid))[:n]
-            chosen = self.coarsening_.to_bins(valid[np.sort(some)])
-            held_out = contexts.events(chosen, self._answerable(chosen))
+            chosen = self.coarsening_.to_bins(some)
+            table, every = contexts.by_variable(chosen), np.arange(self.schema_.D)
+            held_out = contexts.events(table, self._answerable(table, chosen), every)
         most = contexts.sources.shape[1]
         if self.context is not None:
             most = min(most, int(self.context))
         search = Search(
-            train,
+            self._stretches(codes) if train is None else [train],
             held_out,
             cards[np.unique(contexts.group, return_index=True)[1]],
             contexts.B,
@@ -140,6 +156,28 @@ class NGram(GenerativeModel, ScoresText):
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
+
+    def _affordable(
+        self, rows: np.ndarray, fit: Fit, part: str, a_second: int, most: float = math.inf
+    ) -> np.ndarray:
+        """As many of rows (n, D), in the smallest type of codes, as a budget in seconds leaves time
+        for, and have no more than ``most`` symbols."""
+        if fit.budget.seconds is not None:
+            most = min(most, a_second * fit.budget.seconds)
+        a_row = self.schema_.reached(rows).sum() / len(rows)
+        n = max(1, int(most / a_row)) if most < math.inf else len(rows)
+        if n < len(rows):
+            rows = rows[np.sort(fit.rng("ngram", part).permutation(len(rows))[:n])]
+        return rows.astype(self.schema_.code_type)
+
+    def _stretches(self, codes: np.ndarray) -> Iterator[Events]:
+        """The countable entries of training rows (n, D) of bins, some variables at a time."""
+        contexts = self.contexts_
+        table, countable = contexts.by_variable(codes), self._countable(codes).T
+        variables = np.argsort(contexts.group, kind="stable")
+        for part in np.array_split(variables, -(-codes.size // STRETCH_EVENTS)):
+            if len(part):
+                yield contexts.events(table, countable, part)
 
     def _smoothings(self) -> dict[str, tuple[float, ...]]:
         """What to choose from: smoothings, and the strengths of each."""
@@ -154,35 +192,70 @@ class NGram(GenerativeModel, ScoresText):
             countable[:, 1:] &= rows[:, :-1] != MISSING
         return countable
 
-    def _answerable(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) the countable entries with no ``MISSING`` entry in their context."""
-        padded, sources = self.contexts_.padded(rows), self.contexts_.sources
-        whole = np.ones(rows.shape, dtype=bool)
-        for column in sources.T:
-            whole &= padded[:, column] != MISSING
-        return self._countable(rows) & whole
+    def _answerable(self, table: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(D, n) the countable entries of rows (n, D), also ``by_variable``, with no ``MISSING``
+        entry in their context."""
+        whole, hidden = self._countable(rows).T.copy(), table == MISSING
+        for column in self.contexts_.sources.T if hidden.any() else []:
+            inside = column < len(table)
+            whole[inside] &= ~hidden[column[inside]]
+        return whole
 
-    def _text_events(self, fit: Fit, part: str) -> Events | None:
+    def _text_events(self, fit: Fit, part: str, a_second: int) -> Events | None:
+        """The beginnings of all stretches, as long as a budget in seconds leaves time for."""
         stretches = self._text_codes(fit, part)
-        return None if stretches is None else _of_text(stretches, UNKNOWN)
+        if stretches is None:
+            return None
+        share = 1.0
+        if fit.budget.seconds is not None:
+            share = min(1.0, a_second * fit.budget.seconds / sum(map(len, stretches)))
+        return _of_text([codes[: math.ceil(share * len(codes))] for codes in stretches], UNKNOWN)
 
     # ---------------------------------------------------------------- queries
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        codes = self.coarsening_.to_bins(rows)
-        shares = self.coarsening_.log_shares(rows)
-        holes = particles.has_holes(codes[:, self.contexts_.order])
+        of_prefixes, holes = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
+        for part in blocks(len(rows), self.schema_.D):
+            codes = self.coarsening_.to_bins(rows[part])
+            holes[part] = particles.has_holes(codes[:, self.contexts_.order])
+            whole = ~holes[part]
+            of_prefixes[part][whole] = self._terms(codes[whole]).sum(axis=1)
         prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
-        parts = []
-        if len(prefix):
-            parts.append((prefix, LogProb.exact(self._terms(codes[prefix]).sum(axis=1))))
-        small, large = self._planned(codes, other)
-        parts += [(index, LogProb.exact(plan.run(codes[index])[0])) for index, plan in small]
+        parts = [(prefix, LogProb.exact(of_prefixes[prefix]))] if len(prefix) else []
+        small, large = self._planned(rows, other)
+        parts += [
+            (index, LogProb.exact(plan.run(self.coarsening_.to_bins(rows[index]))[0]))
+            for index, plan in small
+        ]
         if len(large):
-            bound = particles.log_prob(self._process(), codes[large], large, seed=seed)
-            parts.append((large, bound))
+            codes = self.coarsening_.to_bins(rows[large])
+            parts.append((large, particles.log_prob(self._process(), codes, large, seed=seed)))
         result = particles.joined(parts, len(rows))
-        return replace(result, value=result.value + shares)
+        return replace(result, value=result.value + self.coarsening_.log_shares(rows))
+
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        """Of rows that are complete but for d, only the terms that look at d are taken anew for
+        each of its bins."""
+        whole = (np.delete(rows, d, axis=1) != MISSING).all(axis=1)
+        if self.schema_.end is not None or not whole.all():
+            return super()._log_prob_each(rows, d, seed=seed)
+        looks_at = self._conditionals().looks_at
+        joint = np.empty((len(rows), int(self.schema_.cards[d])))
+        others = [v for v in range(self.schema_.D) if v != d and d in looks_at[v]]
+        bin_of = self.coarsening_.bin_of[d, : joint.shape[1]]
+        for part in blocks(len(rows), self.schema_.D + joint.shape[1]):
+            block = rows[part].copy()
+            block[:, d] = MISSING
+            shares = self.coarsening_.log_shares(block)
+            codes = self.coarsening_.to_bins(block)
+            fixed = self._terms(codes)
+            fixed[:, [d, *others]] = 0.0
+            of_bins = np.log(self._masses(d, codes)) + (fixed.sum(axis=1) + shares)[:, None]
+            for b in range(of_bins.shape[1]) if others else []:
+                codes[:, d] = b
+                of_bins[:, b] += self._terms(codes, np.array(others)).sum(axis=1)
+            joint[part] = of_bins[:, bin_of] + self.coarsening_.log_share[d, : joint.shape[1]]
+        return joint
 
     def _planned(
         self, rows: np.ndarray, holes: np.ndarray
@@ -198,36 +271,30 @@ class NGram(GenerativeModel, ScoresText):
                 large.append(holes[at])
         return small, np.sort(np.concatenate(large))
 
-    def _terms(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) log mass of each bin given its context; 0 for ``MISSING`` and after an END."""
-        terms = np.zeros(rows.shape)
-        counted = self.schema_.reached(rows) & (rows != MISSING)
-        step = max(1, CHUNK_NUMBERS // (self.schema_.D * max(1, self.tree_.K)))
-        for i in range(0, len(rows), step):
-            part = slice(i, i + step)
-            terms[part][counted[part]] = self._log_masses(
-                self.contexts_.events(rows[part], counted[part])
-            )
-        return terms
+    def _terms(self, rows: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
+        """(n, D) log mass of each bin given its context; 0 for ``MISSING`` and after an END.
 
-    def _log_masses(self, events: Events) -> np.ndarray:
-        """(E,) log mass of each event's symbol."""
-        values = np.empty((len(events.x), self.tree_.K), dtype=np.int64)
-        for j in range(self.tree_.K):
-            values[:, j] = events.values(j)
-        return np.log(self.tree_.mass(events.group, values, events.x))
+        With variables ``of``, of these alone, (n, len(of)).
+        """
+        variables = np.arange(self.schema_.D) if of is None else of
+        counted = (self.schema_.reached(rows) & (rows != MISSING)).T
+        table, terms = self.contexts_.by_variable(rows), np.zeros((len(variables), len(rows)))
+        events = self.contexts_.events(table, counted, variables)
+        terms[counted[variables]] = np.log(self.tree_.mass(events))
+        return np.ascontiguousarray(terms.T)
 
-    def _masses(self, v: int, rows: np.ndarray) -> np.ndarray:
-        """(n, cards[v]) masses of the bins of v, given those that it looks at in rows (n, D)."""
-        padded, contexts = self.contexts_.padded(rows), self.contexts_
-        values = padded[:, contexts.sources[v, : self.tree_.K]].astype(np.int64)
-        masses = self.tree_.masses(np.full(len(rows), contexts.group[v]), values)
-        end = self.schema_.end
+    def _masses(self, v: int, rows: np.ndarray, at: np.ndarray | None = None) -> np.ndarray:
+        """(n, cards[v]) masses of the bins of v, given those that it looks at in rows (n, D), or in
+        those ``at`` some indices."""
+        contexts, end = self.contexts_, self.schema_.end
+        at = np.arange(len(rows)) if at is None else at
+        group = int(contexts.group[v])
+        masses = self.tree_.masses(group, len(at), lambda j: contexts.value(rows, v, j)[at])
         if end is not None and v:
-            ended = rows[:, v - 1] == end
+            ended = rows[at, v - 1] == end
             masses[ended] = 0.0
             masses[ended, end] = 1.0
-        return masses[:, : int(self.coarsening_.cards[v])]
+        return masses
 
     def _conditionals(self) -> Conditionals:
         contexts, D = self.contexts_, self.schema_.D
@@ -249,21 +316,30 @@ class NGram(GenerativeModel, ScoresText):
             order=self.contexts_.order.tolist(),
             cards=self.coarsening_.cards,
             walk=lambda n: particles.Memoryless(log_probs),
-            numbers=self.schema_.D + self.contexts_.B + self.tree_.M,
+            numbers=self.schema_.D + self.tree_.K + self.tree_.M,
             end=self.schema_.end,
         )
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
-        rng = numpy_rng(seed, "ngram", "sample")
+        rng, (D, end) = numpy_rng(seed, "ngram", "sample"), (self.schema_.D, self.schema_.end)
         if given is None:
-            given = np.full((n, self.schema_.D), MISSING)
-        rows = self._without_holes(self.coarsening_.to_bins(given), seed)
-        uniform = rng.random(rows.shape)
-        for v in self.contexts_.order.tolist():
-            open_ = np.flatnonzero(rows[:, v] == MISSING)
-            for part in np.array_split(open_, 1 + len(open_) * self.contexts_.B // CHUNK_NUMBERS):
-                rows[part, v] = draws.inverted(self._masses(v, rows[part]), uniform[part, v])
-        return np.where(given == MISSING, self.coarsening_.to_codes(rows, rng), given)
+            rows = np.full((n, D), MISSING, dtype=self.schema_.code_type)
+        else:
+            bins = self.coarsening_.to_bins(given)
+            rows = self._without_holes(bins, seed).astype(self.schema_.code_type)
+        for part in blocks(n, D + int(self.coarsening_.cards.max())):
+            drawn = self.contexts_.by_variable(rows[part]).T
+            uniform = rng.random(drawn.shape)
+            for v in self.contexts_.order.tolist():
+                if end is not None and v:
+                    drawn[drawn[:, v - 1] == end, v] = end
+                open_ = np.flatnonzero(drawn[:, v] == MISSING)
+                if len(open_):
+                    masses = self._masses(v, drawn, open_)
+                    drawn[open_, v] = draws.inverted(masses, uniform[open_, v])
+            rows[part] = drawn
+        codes = self.coarsening_.to_codes(rows, rng)
+        return codes if given is None else np.where(given == MISSING, codes, given)
 
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
         """Rows of bins whose observed entries are a prefix: what is missing before the last of them
@@ -295,7 +371,7 @@ class NGram(GenerativeModel, ScoresText):
             return super().score_text(text, context, stride)
         codes = self._text_to_score(text)
         first = UNKNOWN if self.schema_.end is None else self.contexts_.edge
-        terms = self._log_masses(_of_text([codes], first))
+        terms = np.log(self.tree_.mass(_of_text([codes], first)))
         starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
         return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
 
@@ -304,10 +380,10 @@ class NGram(GenerativeModel, ScoresText):
         rng = numpy_rng(seed, "ngram", "complete")
         before = [UNKNOWN if self.schema_.end is None else self.contexts_.edge]
         while True:
-            known = (before + codes)[: -self.tree_.K - 1 : -1]
-            values = np.full((1, self.tree_.K), UNKNOWN)
-            values[0, : len(known)] = known
-            masses = self.tree_.masses(np.zeros(1, dtype=np.int64), values)
+            known = np.full((self.tree_.K, 1), UNKNOWN)
+            nearest = (before + codes)[: -self.tree_.K - 1 : -1]
+            known[: len(nearest), 0] = nearest
+            masses = self.tree_.masses(0, 1, known.__getitem__)
             yield int(draws.categorical(masses, rng)[0])
 
     # ---------------------------------------------------------------- state

@@ -10,12 +10,23 @@ Grünwald (2012), The safe Bayesian: learning the learning rate via the mixabili
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from genzoo.fitting import Fit
-from genzoo.models.ngram.smoothing import Events, Keys, Level, Rule, Tree, distinct
+from genzoo.models.ngram.smoothing import (
+    Events,
+    Keys,
+    Level,
+    Rule,
+    Tree,
+    counted,
+    distinct,
+    merged,
+    of_witten_bell,
+)
 
 STRENGTHS = tuple(2.0**k for k in range(-2, 8))  # of Witten-Bell, tried on validation
 MARGIN = 2.0  # standard errors by which Witten-Bell, with a strength a length, must do better
@@ -25,7 +36,8 @@ PATIENCE = 2  # lengths that no group chooses, whatever the smoothing, before th
 # and on independent columns.
 CREDIT = 0.5
 ITERATIONS = 200  # of EM, on as many weights as there are lengths
-MOST_PAIRS = 10_000_000  # of a context and a symbol, all lengths together: memory
+MOST_PAIRS = 16_000_000  # of a context and a symbol, all lengths together: memory, some 1.2 GB
+MORE, AT_END = 1.3, 0.2  # a length's time as a part of the last one's; of the tree's at the end
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,10 @@ class _Counts:
     longer: np.ndarray | None = None
     inner: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        self.total = np.bincount(self.node, weights=self.c, minlength=self.n_nodes)
+        self.kinds = np.bincount(self.node, minlength=self.n_nodes)
+
     @property
     def node(self) -> np.ndarray:
         return self.pairs.keys // self.M
@@ -76,6 +92,19 @@ class _Counts:
         if top or rule.name == "witten_bell" or self.longer is None:
             return rule.smooth(self.node, self.c, self.n_nodes)
         return rule.smooth(self.node, self.longer, self.n_nodes, self.inner)
+
+    def masses(
+        self, rules: list[Rule], node: np.ndarray, x: np.ndarray, below: np.ndarray
+    ) -> Iterator[np.ndarray]:
+        """By each of some rules of one name, (E,) masses of symbols ``x`` (E,) after the full
+        contexts ``node`` (E,); ``below`` (E,) those after contexts one shorter."""
+        pair = self.pairs.find(node * self.M + x)
+        if rules[0].name == "witten_bell":
+            of_events = (np.append(self.c, 0)[pair], self.total[node], self.kinds[node])
+            yield from (of_witten_bell(rule.strength, *of_events, below) for rule in rules)
+        else:
+            for own, left in (self.smooth(rule, top=True) for rule in rules):
+                yield own[pair] + left[node] * below
 
 
 @dataclass(eq=False)
@@ -107,16 +136,13 @@ class _Chain:
 
     def lengthen(self, counts: _Counts, valid: Events, at: np.ndarray, node: np.ndarray) -> None:
         """Full contexts are those of ``counts``, with the strength that is best for them."""
-        pair = counts.pairs.find(node * counts.M + valid.x[at])
         G = len(self.totals[-1]) if self.totals else counts.n_nodes
         others = np.ones(len(valid.x), dtype=bool)
         others[at] = False
         fixed = np.bincount(valid.group[others], weights=self.log_mass[others], minlength=G)
-        tried = []
-        for strength in self.strengths:
-            rule = Rule(self.name, strength)
-            own, left = counts.smooth(rule, top=True)
-            log_mass = np.log(own[pair] + left[node] * self.below[at])
+        rules, tried = [Rule(self.name, strength) for strength in self.strengths], []
+        masses = counts.masses(rules, node, valid.x[at], self.below[at])
+        for rule, log_mass in zip(rules, map(np.log, masses), strict=True):
             total = fixed + np.bincount(valid.group[at], weights=log_mass, minlength=G)
             tried.append((float(total.sum()), rule, total, log_mass))
         _, rule, total, log_mass = max(tried, key=lambda one: one[0])
@@ -165,11 +191,34 @@ def _lengths(totals: np.ndarray) -> np.ndarray:
     return choice
 
 
+@dataclass(eq=False)
+class _Stretch:
+    """Training events: those whose contexts are known so far, and the number of each one's."""
+
+    events: Events
+    at: slice | np.ndarray
+    node: np.ndarray
+
+    def lengthen(self, j: int, B: int) -> np.ndarray:
+        """The sorted keys of its contexts with the value at place j, which become their numbers."""
+        values = self.events.values(j)[self.at]
+        known = values >= 0
+        if not known.all():
+            self.at = np.arange(len(self.events.x), dtype=np.int32)[self.at][known]
+            self.node, values = self.node[known], values[known]
+        keys, self.node = distinct(np.multiply(self.node, B, dtype=np.int64) + values)
+        return keys
+
+    def pairs(self, M: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sorted keys of its pairs of context and symbol, and how often each is there."""
+        return counted(np.multiply(self.node, M, dtype=np.int64) + self.events.x[self.at])
+
+
 class Search:
     """A search for smoothing and lengths: counts, and validation masses, up to a present length.
 
     Args:
-        train: events to count.
+        train: events to count, in stretches: each is held in memory at a time.
         valid: events to choose on.
         cards: (G,) symbols of each group.
         B: all values of contexts lie below.
@@ -178,21 +227,19 @@ class Search:
 
     def __init__(
         self,
-        train: Events,
+        train: Iterable[Events],
         valid: Events,
         cards: np.ndarray,
         B: int,
         edge: int,
         settings: Settings,
     ) -> None:
-        self.train, self.valid, self.settings = train, valid, settings
+        self.valid, self.settings = valid, settings
         self.cards, self.B, self.edge = cards, B, edge
         self.M = int(cards.max())
         self.counts: list[_Counts] = []
         self.lengths: list[np.ndarray] = []  # (G,) the best so far under each smoothing
-        # the events whose contexts are known so far, and the number of each one's context
-        self.at: slice | np.ndarray = slice(None)
-        self.node = train.group
+        self.stretches = [_Stretch(events, slice(None), events.group) for events in train]
         self.v_at, self.v_node = np.arange(len(valid.x)), valid.group.astype(np.int64)
         uniform = 1.0 / cards[valid.group]
         self.chains = [
@@ -208,47 +255,53 @@ class Search:
                 first is always done.
             per_row: events in a row, to tell the curve in nats per row.
         """
-        most, last = self.settings.most, 0.0  # seconds of the last length: the next takes as many
+        most, began, last = self.settings.most, fit.clock.spent, 0.0
         for j in range(most + 1):
-            if j and not fit.goes_on("lengths", expected=last):
-                break
             since = fit.clock.spent
-            if not self.lengthen():
+            if j and not fit.goes_on("lengths", expected=MORE * last + AT_END * (since - began)):
                 break
+            counts = self._counted()
+            if counts is None:
+                break
+            if j and self.n_pairs + len(counts.c) > MOST_PAIRS:
+                fit.stop("lengths", "steps")
+                break
+            self.lengthen(counts)
             last = fit.clock.spent - since
             fit.did("lengths")
             fit.training.steps = j + 1
             fit.point(None, self.value * (per_row / max(1, len(self.valid.x))))
             fit.report(0.1 + 0.9 * (j + 1) / (most + 1), f"contexts of {j}")
-            if self.over and not self.settings.fixed:
+            if self.stale and not self.settings.fixed:
                 break
         return self.chosen()
 
-    def lengthen(self) -> bool:
-        """Contexts of one value more; False where no event has that value."""
+    def _counted(self) -> _Counts | None:
+        """Of contexts one value longer; None where no event has that value."""
         j, B, M = len(self.counts), self.B, self.M
-        children, over = Keys(np.arange(0)), np.zeros(len(self.cards), dtype=bool)
+        children, over = np.arange(0), np.zeros(len(self.cards), dtype=bool)
         if j:
-            values = self.train.values(j - 1)[self.at]
-            known = values >= 0
-            if not known.any():
-                return False
-            if not known.all():
-                self.at = np.arange(len(self.train.x), dtype=np.int32)[self.at][known]
-                self.node, values = self.node[known], values[known]
-            keys, self.node = distinct(np.multiply(self.node, B, dtype=np.int64) + values)
-            children, over = Keys(keys), keys % B == self.edge
-        symbols = self.train.x[self.at]
-        found, which = distinct(np.multiply(self.node, M, dtype=np.int64) + symbols)
-        level = _Counts(children, Keys(found), M, len(over), np.bincount(which), over)
-        self.counts.append(level)
-        if j:
-            self.counts[-2].take_longer(level, B)
-            self._descend(self.counts[-2], children)
+            found = [stretch.lengthen(j - 1, B) for stretch in self.stretches]
+            children = np.concatenate([*found, children])
+            if not len(children):
+                return None
+            if not _ascend(children):
+                children = merged(children)
+            for stretch, own in zip(self.stretches, found, strict=True):
+                stretch.node = np.searchsorted(children, own).astype(np.int32)[stretch.node]
+            over = children % B == self.edge
+        pairs, c = _together([stretch.pairs(M) for stretch in self.stretches])
+        return _Counts(Keys(children), Keys(pairs), M, len(over), c, over)
+
+    def lengthen(self, counts: _Counts) -> None:
+        """Contexts of one value more, which are counted."""
+        self.counts.append(counts)
+        if len(self.counts) > 1:
+            self.counts[-2].take_longer(counts, self.B)
+            self._descend(self.counts[-2], counts.children)
         for chain in self.chains:
-            chain.lengthen(level, self.valid, self.v_at, self.v_node)
+            chain.lengthen(counts, self.valid, self.v_at, self.v_node)
         self.lengths = [chain.lengths() for chain in self.chains]
-        return True
 
     def _descend(self, shorter: _Counts, children: Keys) -> None:
         """The validation events leave the contexts of ``shorter`` for those one longer."""
@@ -270,11 +323,15 @@ class Search:
         return max(map(_Chain.value, self.chains, self.lengths))
 
     @property
-    def over(self) -> bool:
-        """Whether longer contexts have no prospect, or there are too many pairs already."""
+    def stale(self) -> bool:
+        """Whether longer contexts have no prospect."""
         j = len(self.counts) - 1
-        stale = all(j - lengths.max() >= PATIENCE for lengths in self.lengths)
-        return stale or sum(len(level.c) for level in self.counts) > MOST_PAIRS
+        return all(j - lengths.max() >= PATIENCE for lengths in self.lengths)
+
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of a context and a symbol, of all lengths so far."""
+        return sum(len(counts.c) for counts in self.counts)
 
     def chosen(self) -> tuple[Tree, list[Rule]]:
         """The best smoothing's tree, and the rule of each length."""
@@ -291,6 +348,19 @@ class Search:
         counts = self.counts[: int(lengths.max()) + 1]
         tree = Tree(_levels(counts, best.rules), self.cards, lengths, self.B)
         return tree, best.rules[: len(counts)]
+
+
+def _ascend(keys: np.ndarray) -> bool:
+    return bool((keys[1:] > keys[:-1]).all())
+
+
+def _together(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted distinct keys of several counts (keys, how often), and how often all have each."""
+    keys, c = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if _ascend(keys):
+        return keys, c
+    found, which = distinct(keys)
+    return found, np.bincount(which, weights=c).astype(np.int64)
 
 
 def _levels(counts: list[_Counts], rules: list[Rule]) -> list[Level]:

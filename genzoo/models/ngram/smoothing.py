@@ -29,7 +29,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DENSE = 1 << 22  # keys up to here are counted in an array, not sorted: memory for time
+DENSE = 1 << 22  # keys up to here are found by an array, not by bisection: memory for time
+SPREAD = 8  # keys this many times as far apart as there are of them are counted in an array
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,23 @@ class Rule:
             left = np.bincount(node, weights=discount, minlength=n_nodes)
         left = np.divide(left, total, out=np.ones(n_nodes), where=total > 0)
         return np.append(own, 0.0), left
+
+
+def of_witten_bell(
+    strength: float, counts: np.ndarray, total: np.ndarray, kinds: np.ndarray, below: np.ndarray
+) -> np.ndarray:
+    """(E,) masses of events by Witten-Bell, as ``Rule.smooth`` has them.
+
+    Args:
+        counts, total, kinds: (E,) of each event's pair of context and symbol, of its context, and
+            of the distinct symbols after that.
+        below: (E,) masses with the contexts one shorter.
+    """
+    left = strength * kinds
+    total = total + left
+    seen = total > 0
+    own = np.divide(counts, total, out=np.zeros(len(total)), where=seen)
+    return own + np.divide(left, total, out=np.ones(len(total)), where=seen) * below
 
 
 def _discounts(counts: np.ndarray) -> np.ndarray:
@@ -108,18 +126,66 @@ class Keys:
 
 
 def distinct(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sorted distinct non-negative integers of ``keys`` (n,), and (n,) which one each is.
+    """The sorted distinct integers of ``keys`` (n,), and (n,) which one each is.
 
     >>> distinct(np.array([7, 3, 7]))
     (array([3, 7]), array([1, 0, 1], dtype=int32))
     """
-    if len(keys) and int(keys.max()) < max(DENSE, 2 * len(keys)):
-        seen = np.zeros(int(keys.max()) + 1, dtype=bool)
-        seen[keys] = True
+    low, span = _range(keys)
+    if span <= SPREAD * len(keys):
+        seen = np.zeros(span, dtype=bool)
+        seen[keys - low] = True
         number = np.cumsum(seen, dtype=np.int32) - 1
-        return np.flatnonzero(seen), number[keys]
-    found, which = np.unique(keys, return_inverse=True)
-    return found, which.reshape(-1).astype(np.int32)
+        return np.flatnonzero(seen) + low, number[keys - low]
+    bits = len(keys).bit_length()
+    if span >= 1 << (63 - bits):
+        found, which = np.unique(keys, return_inverse=True)
+        return found, which.reshape(-1).astype(np.int32)
+    # to sort numbers, each with its place in its last bits, takes half the time of sorting places
+    ordered = ((keys - low) << bits) | np.arange(len(keys))
+    ordered.sort()
+    place, ordered = ordered & ((1 << bits) - 1), ordered >> bits
+    first = _is_first(ordered)
+    which = np.empty(len(keys), dtype=np.int32)
+    which[place] = np.cumsum(first, dtype=np.int32) - 1
+    return ordered[first] + low, which
+
+
+def merged(keys: np.ndarray) -> np.ndarray:
+    """The sorted distinct integers of ``keys`` (n,).
+
+    >>> merged(np.array([7, 3, 7]))
+    array([3, 7])
+    """
+    ordered = np.sort(keys)
+    return ordered[_is_first(ordered)]
+
+
+def _is_first(ordered: np.ndarray) -> np.ndarray:
+    """(n,) which of some sorted numbers are not the one before."""
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
+
+
+def counted(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sorted distinct integers of ``keys`` (n,), and how often each is there.
+
+    >>> counted(np.array([7, 3, 7]))
+    (array([3, 7]), array([1, 2]))
+    """
+    low, span = _range(keys)
+    if span <= SPREAD * len(keys):
+        counts = np.bincount(keys - low, minlength=span)
+        found = np.flatnonzero(counts)
+        return found + low, counts[found]
+    return np.unique(keys, return_counts=True)
+
+
+def _range(keys: np.ndarray) -> tuple[int, int]:
+    """The least of some integers, and how many there are from it up to the largest."""
+    low = int(keys.min(initial=np.iinfo(np.int64).max))
+    return (low, int(keys.max()) - low + 1) if len(keys) else (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +195,8 @@ class Events:
     Attributes:
         x: (E,) symbols.
         group: (E,).
-        values: of j, the (E,) values at place j of the context, the nearest first; negative from
-            where on nothing is known.
+        values: of j, the (E,) values at place j of the context, the nearest first, in any integer
+            type; negative from where on nothing is known.
     """
 
     x: np.ndarray
@@ -177,56 +243,69 @@ class Tree:
         """The longest context."""
         return len(self.levels) - 1
 
-    def _depths(self, group: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """(E,) the length of the full context of each event: less where values are unknown."""
-        known = np.cumprod(values >= 0, axis=1).sum(axis=1)
-        return np.minimum(self.lengths[group], known)
-
-    def mass(self, group: np.ndarray, values: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """(E,) p(x | values), for values (E, K) as in ``Events``."""
-        depth = self._depths(group, values)
-        mass = np.empty(len(x))
-        at, node = np.arange(len(x)), group.astype(np.int64)
-        below = 1.0 / self.cards[group]
+    def mass(self, events: Events) -> np.ndarray:
+        """(E,) p(x | values) of each event."""
+        mass = np.empty(len(events.x))
+        at, node = np.arange(len(mass)), events.group.astype(np.int64)
+        below = 1.0 / self.cards[node]
         for j, level in enumerate(self.levels):
-            if j:
-                node = level.children.find(node * self.B + values[at, j - 1])
-                unseen = node < 0
-                mass[at[unseen]] = below[unseen]
-                at, node, below = at[~unseen], node[~unseen], below[~unseen]
-            pair = level.pairs.find(node * self.M + x[at])
-            top = depth[at] == j
+            top = self.lengths[events.group[at]] == j
+            if not top.all():
+                farther = events.values(j)[at]
+                top |= farther < 0
+            pair = level.pairs.find(node * self.M + events.x[at])
             own = np.where(top, level.own_top[pair], level.own[pair])
             left = np.where(top, level.left_top[node], level.left[node])
             below = own + left * below
             mass[at[top]] = below[top]
-            at, node, below = at[~top], node[~top], below[~top]
-            if len(at) == 0:
+            if top.all():
                 break
+            at, below = at[~top], below[~top]
+            node = self.levels[j + 1].children.find(node[~top] * self.B + farther[~top])
+            unseen = node < 0
+            mass[at[unseen]] = below[unseen]
+            at, node, below = at[~unseen], node[~unseen], below[~unseen]
         return mass
 
-    def masses(self, group: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """(E, M) p(. | values); 0 beyond a group's symbols."""
-        depth = self._depths(group, values)
-        result = (np.arange(self.M) < self.cards[group][:, None]) / self.cards[group][:, None]
-        at, node = np.arange(len(group)), group.astype(np.int64)
-        for j, level in enumerate(self.levels):
-            if j:
-                node = level.children.find(node * self.B + values[at, j - 1])
-                at, node = at[node >= 0], node[node >= 0]
-            top = depth[at] == j
-            first, end = (np.searchsorted(level.pairs.keys, (node + i) * self.M) for i in (0, 1))
+    def masses(self, group: int, n: int, values: Callable[[int], np.ndarray]) -> np.ndarray:
+        """(n, cards[group]) p(. | values) of events of a group, with ``values`` as in ``Events``:
+        those that have the same context share the work."""
+        at, node, which = np.arange(n), np.full(n, group), np.empty(n, dtype=np.int64)
+        ended: list[tuple[np.ndarray, np.ndarray]] = []  # by length: contexts, and which are full
+        for j in range(int(self.lengths[group]) + 1):
+            full, following = np.ones(len(at), dtype=bool), np.full(len(at), -1)
+            if j < self.lengths[group]:
+                farther = values(j)[at]
+                full = farther < 0
+                longer = node[~full] * self.B + farther[~full]
+                following[~full] = self.levels[j + 1].children.find(longer)
+            ends = following < 0
+            contexts, own = distinct(2 * node[ends] + full[ends])
+            which[at[ends]] = own + sum(len(nodes) for nodes, _ in ended)
+            ended.append((contexts // 2, contexts % 2 == 1))
+            at, node = at[~ends], following[~ends]
+        return self._of_contexts(group, ended)[which]
+
+    def _of_contexts(self, group: int, ended: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """(N, cards[group]) p(. | each of some contexts), by length: (their nodes, which of them
+        are full ones)."""
+        path = [np.arange(0)]  # from the longest: the nodes on the way to contexts as long, or more
+        for j in reversed(range(len(ended))):
+            level = self.levels[min(j + 1, self.K)]
+            above = level.children.keys[path[-1]] // self.B
+            path.append(np.concatenate([ended[j][0], above]))
+        masses = np.full((len(path[-1]), int(self.cards[group])), 1.0 / self.cards[group])
+        for level, node, (_, full) in zip(self.levels, path[:0:-1], ended, strict=False):
+            part = masses[len(masses) - len(node) :]
+            full = np.append(full, np.zeros(len(node) - len(full), dtype=bool))
+            first, end = (np.searchsorted(level.pairs.keys, (node + k) * self.M) for k in (0, 1))
             number = end - first
-            event = np.repeat(np.arange(len(at)), number)
-            pair = np.arange(len(event)) + np.repeat(first - np.cumsum(number) + number, number)
-            result[at] *= np.where(top, level.left_top[node], level.left[node])[:, None]
-            symbol = level.pairs.keys[pair] % self.M
-            own = np.where(top[event], level.own_top[pair], level.own[pair])
-            result[at[event], symbol] += own
-            at, node = at[~top], node[~top]
-            if len(at) == 0:
-                break
-        return result
+            context = np.repeat(np.arange(len(node)), number)
+            pair = np.arange(len(context)) + np.repeat(first - np.cumsum(number) + number, number)
+            own = np.where(full[context], level.own_top[pair], level.own[pair])
+            part *= np.where(full, level.left_top[node], level.left[node])[:, None]
+            part[context, level.pairs.keys[pair] % self.M] += own
+        return masses
 
     def state(self) -> dict[str, np.ndarray]:
         """Arrays; where the full context is smoothed as the others are, once."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import eigsh
 
 from genzoo.models.shared.information import information_in
 from genzoo.space.schema import MISSING
@@ -23,8 +24,8 @@ MOST_PAIRS = 20_000_000  # of entries of a row, over all rows that are counted: 
 DENSE_SPEED = 2500  # multiplications of a dense product in the time of a pair in a sparse one
 DENSE_UP_TO = 32  # codes a column, on average; with more a sparse product is faster
 MOST_CODES = 4096  # of all columns together, where a column has more than its part of them
-MOST_COLUMNS_MOVED = 300  # moving costs D^3 a sweep
-SWEEPS = 20  # at most, where columns still move: a bound on time
+ALL_VECTORS_UP_TO = 300  # columns; beyond it takes seconds to find all eigenvectors, not the second
+SWEEPS, MOST_MOVED = 20, 10_000  # columns taken out, of all sweeps, are less than a second
 
 
 def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
@@ -39,30 +40,55 @@ def column_order(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
     >>> abs(order.index(0) - order.index(2)), abs(order.index(1) - order.index(3))
     (1, 1)
     """
-    D = len(cards)
+    return np.arange(len(cards)) if len(cards) < 3 else arranged(shared_information(rows, cards))
+
+
+def arranged(shared: np.ndarray) -> np.ndarray:
+    """(D,) the order of columns of which two share ``shared`` (D, D) nats, with a zero diagonal.
+
+    >>> chain = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    >>> arranged(chain).tolist()[1]
+    2
+    """
+    D = len(shared)
     if D < 3:
         return np.arange(D)
-    rows, cards = _most_frequent_codes(rows, cards)
-    S = int(cards.sum())
-    per_row = D**2 if S > DENSE_UP_TO * D else -(-(S**2) // DENSE_SPEED)
-    n = max(1, min(MOST_NUMBERS // S, MOST_PAIRS // per_row))
-    shared = mutual_information(rows[:n], cards)
     joined = shared + 1e-9  # one connected graph, also where columns are independent
     np.fill_diagonal(joined, 0.0)
     laplacian = np.diag(joined.sum(axis=1)) - joined
-    order = np.argsort(np.linalg.eigh(laplacian)[1][:, 1], kind="stable")
-    return _move_columns(order, shared) if D <= MOST_COLUMNS_MOVED else order
+    if D <= ALL_VECTORS_UP_TO:
+        second = np.linalg.eigh(laplacian)[1][:, 1]
+    else:  # the constant vector, the first one, is lifted above the others
+        lifted = laplacian + laplacian.trace() / D**2
+        second = eigsh(lifted, k=1, sigma=0.0, v0=np.linspace(-1, 1, D))[1][:, 0]
+    return _move_columns(np.argsort(second, kind="stable"), shared)
 
 
-def _most_frequent_codes(rows: np.ndarray, cards: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and cards with the rare codes of columns of many codes counted as one.
+def shared_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
+    """(D, D) ``mutual_information`` in as many of the rows (n, D), and of the codes, as take no
+    more than seconds.
+
+    >>> shared_information(np.arange(1000)[:, None] % 2 + [0, 0], np.array([2, 2])).round(2)
+    array([[0.  , 0.69],
+           [0.69, 0.  ]])
+    """
+    D = len(cards)
+    most = cards.max() if cards.sum() <= MOST_CODES else max(2, MOST_CODES // D)
+    S = int(np.minimum(cards, most).sum())
+    per_row = D**2 if S > DENSE_UP_TO * D else -(-(S**2) // DENSE_SPEED)
+    n = max(1, min(MOST_NUMBERS // S, MOST_PAIRS // per_row))
+    return mutual_information(*_most_frequent_codes(rows[:n].astype(np.int64), cards, most))
+
+
+def _most_frequent_codes(
+    rows: np.ndarray, cards: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows, changed in place, and cards with the rare codes of columns of more codes than ``most``
+    counted as one.
 
     The matrix of joint counts is square in the codes, and codes seen once tell nothing.
     """
-    if cards.sum() <= MOST_CODES:
-        return rows, cards
-    most = max(2, MOST_CODES // len(cards))
-    rows, cards = rows.copy(), cards.copy()
+    cards = cards.copy()
     for d in np.flatnonzero(cards > most):
         rank = np.empty(cards[d], dtype=np.int64)
         seen = rows[:, d] != MISSING
@@ -108,24 +134,40 @@ def mutual_information(rows: np.ndarray, cards: np.ndarray) -> np.ndarray:
 
 
 def _move_columns(order: np.ndarray, shared: np.ndarray) -> np.ndarray:
-    """Take out each column in turn and put it back where the sum is least, until none moves."""
+    """Take out each column in turn and put it back where the sum is least, until none moves.
+
+    A sweep takes D^2: what crosses each cut of the chain is kept, and running sums of a column's
+    links tell what every place would cost it.
+    """
     D = len(order)
     place = np.arange(D)
-    for _ in range(SWEEPS):
+    for _ in range(min(SWEEPS, -(-MOST_MOVED // D))):
         moved = False
+        crossing = _crossing(shared[np.ix_(order, order)])
         for column in range(D):
             now = int(np.flatnonzero(order == column)[0])
             rest = np.delete(order, now)
-            among = shared[np.ix_(rest, rest)]
-            # with k columns before it: the others' links across it grow by one, its own are |.|
-            across = np.concatenate(
-                [[0.0], np.cumsum(among.sum(axis=1) - 2 * np.tril(among).sum(axis=1))]
+            links = shared[column, rest]
+            # with k of the others before it: (D,) its links to them, and to those behind it
+            before, moments = (
+                np.concatenate([[0.0], np.cumsum(a)]) for a in (links, links * place[:-1])
             )
-            shifted = place[:-1] + (place[:-1] >= place[:, None])  # (k, others)
-            total = across + np.abs(shifted - place[:, None]) @ shared[column, rest]
+            behind = before[-1] - before
+            across = np.append(crossing[:now] - before[:now], crossing[now + 1 :] - behind[now:])
+            # the others' links across it grow by one
+            own = place * (before - behind) + behind + moments[-1] - 2 * moments
+            total = across + own
             best = int(total.argmin())
             if total[best] < total[now] - 1e-12:
                 order, moved = np.insert(rest, best, column), True
+                first, last = across[: best + 1] + before[: best + 1], across[best:] + behind[best:]
+                crossing = np.append(first, last)
         if not moved:
             break
     return order
+
+
+def _crossing(links: np.ndarray) -> np.ndarray:
+    """(D + 1,) what columns share across each cut of a chain: ``links`` (D, D), in its order."""
+    ahead = links.sum(axis=1) - 2 * np.tril(links).sum(axis=1)
+    return np.concatenate([[0.0], np.cumsum(ahead)])

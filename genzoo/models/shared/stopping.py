@@ -16,6 +16,7 @@ import numpy as np
 
 from genzoo import draws
 from genzoo.space import strings
+from genzoo.space.blocks import blocks
 from genzoo.space.schema import MISSING
 
 LEAST = 1e-9  # a pseudo-count, so that what no row tells of is shared out evenly
@@ -67,6 +68,16 @@ def completed(
     >>> completed(np.array([[MISSING, 0, MISSING]]), table, 1, np.random.default_rng(0))[0, :2]
     array([0, 0])
     """
+    filled = given.copy()
+    for part in blocks(len(given), given.shape[1] * log_mass.shape[-1]):
+        own = log_mass if log_mass.ndim == 2 else log_mass[part]
+        filled[part] = _completed(given[part], own, end, rng)
+    return filled
+
+
+def _completed(
+    given: np.ndarray, log_mass: np.ndarray, end: int, rng: np.random.Generator
+) -> np.ndarray:
     n, D = given.shape
     stop = np.broadcast_to(log_mass[..., end], (n, D))
     symbols = np.delete(log_mass, end, axis=-1)
@@ -119,21 +130,28 @@ def _stops(first: np.ndarray, last: np.ndarray, D: int, a: float, others: float)
     """(D + 1,) expected number of strings that end at each position; the last, of those that never
     do, for strings that end in windows ``first`` .. ``last`` (n,), with pseudo-counts ``a`` of END
     and ``others`` of all symbols."""
-    windows = np.zeros((D + 1, D + 1))
-    np.add.at(windows, (first, last), 1.0)
-    certain = np.diag(windows).copy()
-    np.fill_diagonal(windows, 0.0)
+    certain = np.bincount(first[first == last], minlength=D + 1)
+    windows, counts = np.unique(
+        np.stack([first, last])[:, first < last], axis=1, return_counts=True
+    )
+    begins, ends = windows
     # from both ends of the windows, so that none begins without mass
-    stops = certain + (windows.sum(axis=0) + windows.sum(axis=1)) / 2
+    stops = certain + (_at_each(begins, counts, D) + _at_each(ends, counts, D)) / 2
     for _ in range(MOST_ITERATIONS):
         reached = np.cumsum(stops[::-1])[::-1]
         hazard = (stops[:D] + a) / (reached[:D] + a + others)
         survival = np.append(1.0, np.cumprod(1 - hazard))  # (D + 1,) before each position
         mass = survival * np.append(hazard, 1.0)  # of ending there; the last one, of never ending
-        within = np.cumsum(mass)[None, :] - np.append(0.0, np.cumsum(mass)[:-1])[:, None]
-        weight = np.divide(windows, within, where=windows > 0, out=np.zeros_like(windows))
-        covering = np.cumsum(np.cumsum(weight, axis=0)[:, ::-1], axis=1)[:, ::-1]
-        before, stops = stops, certain + mass * np.diag(covering)
+        upto = np.append(0.0, np.cumsum(mass))
+        # a window holds the mass of its own strings at least, so no weight is large beside others
+        weight = counts / (upto[ends + 1] - upto[begins])
+        covering = np.cumsum(_at_each(begins, weight, D) - _at_each(ends + 1, weight, D))
+        before, stops = stops, certain + mass * np.maximum(covering, 0.0)
         if np.abs(stops - before).max() < TOLERANCE * len(first):
             break
     return stops
+
+
+def _at_each(at: np.ndarray, weight: np.ndarray, D: int) -> np.ndarray:
+    """(D + 1,) the weights that stand at each position, but for those beyond the last."""
+    return np.bincount(at, weights=weight, minlength=D + 1)[: D + 1]
