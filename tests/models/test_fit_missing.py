@@ -172,7 +172,7 @@ def test_em_settles_where_weighing_all_completions_would(strings_with_end):
         em = ChainEM(
             model.chain_,
             weights=weights,
-            emission_prior=np.full((1, 1, 1), 0.5),
+            emission_prior=np.full((1, 1), 0.5),
             transition_prior=1.0,
             monitor=Watch(-np.inf, n_iter, lambda: True),
         )

@@ -247,14 +247,14 @@ def test_em_agrees_with_hmmlearn() -> None:
         Shape(np.arange(8)[:, None], np.zeros(8, dtype=int), np.array([6]), 1),
         np.array([0.6, 0.4]),
         np.array([[[0.7, 0.3], [0.2, 0.8]]]),
-        rng.dirichlet(np.ones(6), size=2).T[None],
+        rng.dirichlet(np.ones(6), size=2).T,
     )
     watch = Watch(0.0, 10, lambda: True)
     marginal = np.bincount(X[:, 0], minlength=6) / len(X)
     em = ChainEM(
         chain,
         weights=weights.astype(float),
-        emission_prior=2.0 * marginal[None, :, None],
+        emission_prior=2.0 * marginal[:, None],
         transition_prior=1.0,
         monitor=watch,
     ).fit(X, lengths)
@@ -416,7 +416,7 @@ def test_text_columns_of_many_categories_are_fitted_within_the_budget(n_columns:
     rows = rng.integers(0, n_categories, (20_000, n_columns))
     rows[:, 1] = np.where(rng.random(20_000) < 0.5, rows[:, 0], rows[:, 1])
     model = HMM().fit(rows, schema=codes(*[n_categories] * n_columns), budget="1s")
-    assert model.chain_.emissions.size <= 2**22
+    assert model.chain_.masses.size <= 2**22
     assert np.isfinite(model.log_prob(rows[:100]).value).all()
 
 
@@ -490,3 +490,28 @@ def test_the_learning_curve_is_in_nats_of_rows_where_numbers_are_coarsened():
     model = HMM(n_states=2).fit(data, seed=0)
     best = max(point.valid for point in model.training_.curve)
     assert abs(best - model.log_prob(data.valid).mean().value) < 0.5
+
+
+def test_one_column_of_many_codes_does_not_take_the_states_of_the_others(monkeypatch) -> None:
+    """10,000 codes beside 30 columns of four: tables of equal length would leave a single state."""
+    rng = np.random.default_rng(19)
+    rows = np.concatenate([rng.integers(0, 10_000, (600, 1)), chained_rows((4,) * 30, 600, 20)], 1)
+    monkeypatch.setattr(HMM, "limits", Limits(emissions=200_000))
+    model = HMM(n_restarts=1, pseudo_count=1.0)
+    model.fit(rows, schema=codes(10_000, *[4] * 30), budget="200 steps")
+    assert model.n_states_ >= 2
+    assert model.chain_.masses.size == model.n_states_ * (10_000 + 30 * 4)
+
+
+def test_one_long_string_is_no_burden_to_the_others() -> None:
+    """Strings of up to 6 and one of 1,500: the short ones are read for no more than 12 steps."""
+    _, rows = strings(300, 6, 3, seed=21)
+    long = codes(*[4] * 1500, layout="sequence", shape=(1500,), end=1)
+    padded = np.concatenate([rows, np.full((300, 1494), 1)], axis=1)
+    padded[0] = 2
+    model = HMM(n_states=2, n_restarts=1).fit(padded, schema=long, budget="2 steps")
+    blocks = list(model.chain_._by_length(padded))
+    assert sorted(np.concatenate([chosen for chosen, _ in blocks]).tolist()) == list(range(300))
+    assert max(steps for chosen, steps in blocks if 0 not in chosen) <= 12
+    one_by_one = [model.log_prob(row[None]).value[0] for row in padded[:20]]
+    np.testing.assert_allclose(model.log_prob(padded).value[:20], one_by_one, atol=1e-9)

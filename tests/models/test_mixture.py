@@ -6,12 +6,14 @@ comment does not say otherwise.
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from genzoo import MISSING, Mixture, Schema, Variable, load_model
-from genzoo.models.mixture.em import grow, single, step
+from genzoo.models.mixture.em import GROUP, Near, grow, single, step
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products, union
 
@@ -393,3 +395,47 @@ def test_parameters_are_counted() -> None:
 def test_bad_parameters(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         Mixture(**{name: value}).fit(SPACES["table"][1], schema=SPACES["table"][0])
+
+
+def test_an_iteration_over_the_near_components_is_about_that_over_all() -> None:
+    rows = grouped((3,) * 12, 2000, seed=24)
+    space = Space(np.full(12, 3), None, np.full(12, -1))
+    told = Told.of(space, rows)
+    one = single(space, told)
+    mixture, _ = grow(one, told, 32, 0.9, np.random.default_rng(25))
+    for _ in range(10):
+        mixture, _ = step(mixture, told, np.full((36, 32), 0.1))
+    grown, parents = grow(mixture, told, 128, 0.5, np.random.default_rng(26))
+    near = Near.of(mixture, told, parents)
+    assert len(near.components) == -(-len(rows) // GROUP)
+    assert near.size < 100, "of 128"
+    prior = np.full((36, 128), 0.5)
+    of_all, bound = step(grown, told, prior)
+    of_near, below = step(grown, told, prior, near)
+    assert bound - 0.01 < below < bound
+    np.testing.assert_allclose(np.exp(of_near.log_weights), np.exp(of_all.log_weights), atol=1e-3)
+    np.testing.assert_allclose(of_near.theta, of_all.theta, atol=0.01)
+
+
+def test_growth_ends_where_a_size_gains_little() -> None:
+    """Four kinds of row: no climb goes on to the thousands that the rows would allow."""
+    rows, schema = grouped((3,) * 40, 3000, seed=27), codes(*[3] * 40)
+    model = Mixture(n_restarts=2, pseudo_count=4.0).fit(rows, schema=schema)
+    assert model.training_.stopped_by == "converged"
+    assert 3 <= model.n_components_ <= 512
+    assert model.training_.work["climbs"] == 2
+
+
+def test_draws_take_no_table_of_rows_by_codes() -> None:
+    """20,000 rows of a column of 2,600 values: such a table would have 52 million numbers."""
+    rng = np.random.default_rng(28)
+    rows = np.stack([rng.integers(0, 2600, 3000), rng.integers(0, 3, 3000)], axis=1)
+    model = Mixture(n_components=2, n_restarts=1, pseudo_count=4.0)
+    model.fit(rows, schema=codes(2600, 3), budget="3 steps")
+    tracemalloc.start()
+    drawn = model.sample(20_000, seed=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * drawn.nbytes + 2**22
+    expected = np.exp(model.log_prob(np.stack([np.full(3, MISSING), np.arange(3)], axis=1)).value)
+    assert stats.chisquare(np.bincount(drawn[:, 1]), 20_000 * expected).pvalue > 1e-6

@@ -39,14 +39,28 @@ class Block:
 
     Attributes:
         running: (T,) how many sequences have a step t.
-        codes: (N, C) places in the flattened emission tables, N the sum of ``running``; the place
-            behind the last one where an entry is ``MISSING``.
-        weights: (N, 1) how often each entry's sequence was seen.
+        used: (U,) the codes that are there, among the P of all tables; P where one is ``MISSING``.
+        codes: (N, C) places in ``used``, N the sum of ``running``.
+        weights: (running[0],) how often each sequence was seen.
     """
 
     running: np.ndarray
+    used: np.ndarray
     codes: np.ndarray
     weights: np.ndarray
+
+    @property
+    def one_hot(self) -> sparse.csr_matrix:
+        """(N, U): a row per step, a one per channel."""
+        N, C = self.codes.shape
+        ends = np.arange(0, N * C + 1, C, dtype=np.int32)
+        parts = (np.ones(N * C, dtype=FLOAT), self.codes.ravel(), ends)
+        return sparse.csr_matrix(parts, shape=(N, len(self.used)))
+
+    @property
+    def step_weights(self) -> np.ndarray:
+        """(N,) how often each entry's sequence was seen."""
+        return np.concatenate([self.weights[:m] for m in self.running])
 
 
 class Sequences:
@@ -56,7 +70,7 @@ class Sequences:
         X: (sum of lengths, C) codes, sequence by sequence.
         lengths: (n,) steps of each sequence.
         weights: (n,) how often each sequence was seen.
-        shape: tables and cards; sets the codes' places in the flattened emission tables.
+        shape: tables and cards; sets the codes' places among all.
         S: states of the chain that will read them.
     """
 
@@ -66,31 +80,21 @@ class Sequences:
         size = max(128, min(1024, BLOCK // S))
         self.n_channels = X.shape[1]
         first = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        M = int(shape.cards.max())
-        self.n_codes = M * len(shape.cards)
-        offsets = (M * shape.tables[shape.steps]).astype(np.int32)  # (T, C)
+        P = np.int32(shape.first[-1])
+        offsets = shape.first[shape.tables[shape.steps]].astype(np.int32)  # (T, C)
         order = np.argsort(-np.asarray(lengths), kind="stable")
         self.blocks: list[Block] = []
         for b in range(0, len(lengths), size):
             chosen = order[b : b + size]
-            running = (lengths[chosen, None] > np.arange(lengths[chosen[0]])).sum(axis=0)  # (T,)
-            steps = [X[first[chosen[:m]] + t] for t, m in enumerate(running)]
-            codes = [
-                np.where(x == MISSING, np.int32(self.n_codes), x + offsets[t])
-                for t, x in enumerate(steps)
-            ]
-            weight = np.concatenate([weights[chosen[:m]] for m in running])
-            self.blocks.append(Block(running, np.concatenate(codes), weight[:, None].astype(FLOAT)))
-
-    def one_hot(self, codes: np.ndarray) -> sparse.csr_matrix:
-        """(N, G M + 1): a row per step, a one per channel; the last column is ``MISSING``."""
-        N, C = codes.shape
-        parts = (
-            np.ones(N * C, dtype=FLOAT),
-            codes.ravel(),
-            np.arange(0, N * C + 1, C, dtype=np.int32),
-        )
-        return sparse.csr_matrix(parts, shape=(N, self.n_codes + 1))
+            steps = np.arange(lengths[chosen[0]])
+            running = np.searchsorted(-lengths[chosen], -steps, side="left")  # longer than t
+            parts = [X[first[chosen[:m]] + t] for t, m in zip(steps, running, strict=True)]
+            codes = np.concatenate(
+                [np.where(x == MISSING, P, x + offsets[t]) for t, x in enumerate(parts)]
+            )
+            used, places = np.unique(codes, return_inverse=True)
+            places = places.reshape(codes.shape).astype(np.int32)
+            self.blocks.append(Block(running, used, places, weights[chosen].astype(FLOAT)))
 
 
 def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +110,7 @@ def as_sequences(shape: Shape, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
     if shape.end is not None:
         lengths = strings.lengths(rows, shape.end)
     reached = np.arange(shape.T) < lengths[:, None]
-    return rows[:, shape.steps][reached].astype(np.int32), lengths
+    return rows[:, shape.steps][reached], lengths
 
 
 def load_hmmlearn() -> None:
@@ -152,7 +156,7 @@ class ChainEM:
     Args:
         start: the starting point.
         weights: (n,) how often each sequence was seen.
-        emission_prior: (G, M, S) pseudo-counts of the emissions.
+        emission_prior: (P, S) pseudo-counts of the emissions.
         transition_prior: pseudo-count shared out over the entries of each row of transitions.
         monitor: when to stop.
     """
@@ -202,16 +206,22 @@ class ChainEM:
 
     def check(self) -> None:
         """ValueError unless all probabilities of the present estimate sum to one."""
-        for name, axis in (("start", 0), ("transitions", 2), ("emissions", 1)):
-            if not np.allclose(getattr(self.chain, name).sum(axis=axis), 1):
-                raise ValueError(f"{name}: expected sums of 1 along axis {axis}")
+        chain = self.chain
+        sums = {
+            "start": chain.start.sum(),
+            "transitions": chain.transitions.sum(axis=2),
+            "masses": np.add.reduceat(chain.masses, chain.shape.first[:-1]),
+        }
+        for name, sum_ in sums.items():
+            if not np.allclose(sum_, 1):
+                raise ValueError(f"{name}: expected sums of 1")
 
     def log_prior(self) -> float:
         """Log density of the present estimate under the priors, in nats up to a constant."""
         return (
             _log_density(self.chain.start, self.transition_prior)
             + _log_density(self.chain.transitions, self.transition_prior)
-            + _log_density(self.chain.emissions, self.emission_prior)
+            + _log_density(self.chain.masses, self.emission_prior)
         )
 
     def expected(self, sequences: Sequences) -> tuple[Chain, float]:
@@ -223,7 +233,7 @@ class ChainEM:
         """
         S, chain = self.chain.S, self.chain
         start, transitions = np.zeros(S), np.zeros_like(chain.transitions)
-        emissions = np.zeros((sequences.n_codes, S))
+        masses = np.zeros((len(chain.masses) + 1, S))  # and behind them what is MISSING
         backwards = np.ascontiguousarray(chain.transitions.transpose(0, 2, 1), dtype=FLOAT)
         total = 0.0
         for block, b, log_factor in self._likelihoods(sequences):
@@ -231,7 +241,7 @@ class ChainEM:
             offset = np.concatenate([[0], np.cumsum(running)])
             a, scale = self._forward(running, b)  # p(s_t | x_1 .. x_t), p(x_t | x_1 .. x_{t-1})
             total += _weighted_sum(np.log(scale) + log_factor, block)
-            a *= block.weights
+            a *= block.step_weights[:, None]
             b /= scale[:, None]
             # p(x_{t+1} .. | s_t) / p(x_{t+1} .. | x_1 .. x_t)
             later = np.ones((running[0], S), dtype=FLOAT)
@@ -245,19 +255,20 @@ class ChainEM:
                     transitions[k] += before.T @ b[at]
                     later[:m] = b[at] @ backwards[k]
             start += a[: running[0]].sum(axis=0, dtype=np.float64)
-            emissions += (sequences.one_hot(block.codes).T @ a)[:-1]
+            masses[block.used] += block.one_hot.T @ a
         transitions *= chain.transitions
-        counts = emissions.reshape(chain.emissions.shape)
-        return Chain(chain.shape, start, transitions, counts), total
+        return Chain(chain.shape, start, transitions, masses[:-1]), total
 
     def update(self, counts: Chain) -> None:
         """The M-step: the mode of the posterior density, given expected counts."""
         of, before = self.transition_prior, self.chain
         self.chain = Chain(
             before.shape,
-            _posterior_mode(before.start, counts.start, of, 0),
-            _posterior_mode(before.transitions, counts.transitions, of, 2),
-            _posterior_mode(before.emissions, counts.emissions, self.emission_prior, 1),
+            _posterior_mode(before.start, counts.start, of),
+            _posterior_mode(before.transitions, counts.transitions, of),
+            before.shape.normalised(
+                np.where(before.masses > 0, counts.masses + self.emission_prior, 0.0)
+            ),
         )
 
     def log_likelihood_of(self, sequences: Sequences) -> float:
@@ -272,16 +283,14 @@ class ChainEM:
         self, sequences: Sequences
     ) -> Iterator[tuple[Block, np.ndarray, np.ndarray | float]]:
         """Blocks with the likelihood of each step (N, S), up to a factor of known log (N,)."""
-        tables = self.chain.emissions.reshape(-1, self.chain.S)
-        missing = np.ones((1, self.chain.S))
-        tables = np.concatenate([tables, missing]).astype(FLOAT)
+        masses = np.concatenate([self.chain.masses, np.ones((1, self.chain.S))]).astype(FLOAT)
         if sequences.n_channels == 1:
             for block in sequences.blocks:
-                yield block, tables[block.codes[:, 0]], 0.0
+                yield block, masses[block.used[block.codes[:, 0]]], 0.0
             return
-        log_tables = np.log(tables, where=tables > 0, out=np.zeros_like(tables))
+        log_masses = np.log(masses, where=masses > 0, out=np.zeros_like(masses))
         for block in sequences.blocks:
-            b = sequences.one_hot(block.codes) @ log_tables
+            b = block.one_hot @ log_masses[block.used]
             log_factor = b.max(axis=1)
             b -= log_factor[:, None]
             yield block, np.exp(b, out=b), log_factor
@@ -309,7 +318,7 @@ class ChainEM:
 
 def _weighted_sum(values: np.ndarray, block: Block) -> float:
     """The sum of values (N,) of a block's entries, each as often as its sequence was seen."""
-    return float((values * block.weights[:, 0]).sum(dtype=np.float64))
+    return float((values * block.step_weights).sum(dtype=np.float64))
 
 
 def _log_density(probabilities: np.ndarray, prior: np.ndarray | float) -> float:
@@ -319,9 +328,7 @@ def _log_density(probabilities: np.ndarray, prior: np.ndarray | float) -> float:
     return float((prior * logs).sum())
 
 
-def _posterior_mode(
-    before: np.ndarray, counts: np.ndarray, prior: np.ndarray | float, axis: int
-) -> np.ndarray:
-    """Counts plus pseudo-counts, normalised; what was zero stays zero."""
+def _posterior_mode(before: np.ndarray, counts: np.ndarray, prior: float) -> np.ndarray:
+    """Counts plus pseudo-counts, normalised along the last axis; what was zero stays zero."""
     weights = np.where(before > 0, counts + prior, 0.0)
-    return weights / weights.sum(axis=axis, keepdims=True)
+    return weights / weights.sum(axis=-1, keepdims=True)

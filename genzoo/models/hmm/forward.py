@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from genzoo import draws
+from genzoo.space import strings
 from genzoo.space.schema import MISSING
 
 CELLS_AT_ONCE = 1 << 22  # numbers in a working array: rows are taken in blocks to stay under this
@@ -47,6 +48,20 @@ class Shape:
     def T(self) -> int:
         return self.steps.shape[0]
 
+    @cached_property
+    def first(self) -> np.ndarray:
+        """(G + 1,) where each table's codes begin among the P codes of all tables."""
+        return np.append(0, np.cumsum(self.cards))
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """(P,) the table of each code."""
+        return np.repeat(np.arange(len(self.cards)), self.cards)
+
+    def normalised(self, masses: np.ndarray) -> np.ndarray:
+        """(P, S) positive numbers as masses: each table's sum to one in each state."""
+        return masses / np.add.reduceat(masses, self.first[:-1])[self.table]
+
     def transition(self, t: int) -> int:
         """Index of the matrix that leads from step t - 1 to step t."""
         return t - 1 if self.n_transitions > 1 else 0
@@ -60,11 +75,11 @@ class Chain:
         shape: where the variables lie.
         start: (S,) probabilities of the first state.
         transitions: (1 or T - 1, S, S), rows sum to 1.
-        emissions: (G, M, S) probability of each code given the state, 0 beyond a table's own codes.
+        masses: (P, S) probability of each code given the state, table by table.
 
     >>> shape = Shape(np.array([[0], [1]]), np.array([0, 0]), np.array([2]), 1)
     >>> chain = Chain(shape, np.array([1.0, 0.0]), np.array([[[0.0, 1.0], [1.0, 0.0]]]),
-    ...               np.array([[[0.9, 0.2], [0.1, 0.8]]]))
+    ...               np.array([[0.9, 0.2], [0.1, 0.8]]))
     >>> np.exp(chain.log_prob(np.array([[0, 1]]))).round(3)
     array([0.72])
     """
@@ -72,16 +87,49 @@ class Chain:
     shape: Shape
     start: np.ndarray
     transitions: np.ndarray
-    emissions: np.ndarray
+    masses: np.ndarray
 
     @property
     def S(self) -> int:
         return len(self.start)
 
+    @property
+    def emissions(self) -> np.ndarray:
+        """(G, M, S) the masses, table by table, with 0 beyond a table's own codes: as large as all
+        tables would be if they were as long as the longest."""
+        shape = self.shape
+        padded = np.zeros((len(shape.cards), int(shape.cards.max()), self.S))
+        padded[shape.table, np.arange(len(shape.table)) - shape.first[shape.table]] = self.masses
+        return padded
+
+    def masses_of(self, table: int) -> np.ndarray:
+        """(M, S) the masses of one table's codes."""
+        return self.masses[self.shape.first[table] : self.shape.first[table + 1]]
+
     def log_prob(self, rows: np.ndarray) -> np.ndarray:
         """(n,) log mass in nats of rows (n, D), ``MISSING`` entries summed out."""
-        blocks = [self._filter(rows[b])[1] for b in self._blocks(len(rows))]
-        return np.concatenate(blocks)
+        result = np.empty(len(rows))
+        for chosen, steps in self._by_length(rows):
+            result[chosen] = self._filter(rows[chosen], steps=steps)[1]
+        return result
+
+    def log_prob_each(self, rows: np.ndarray, d: int) -> np.ndarray:
+        """(n, M) log mass in nats of rows (n, D) with each of the M codes of variable d, which is
+        ``MISSING`` in them: by the posterior of its step's state, of one pass there and back."""
+        step = int(np.flatnonzero((self.shape.steps == d).any(axis=1))[0])
+        table = self.shape.tables[d]
+        masses = self.masses_of(table)  # (M, S)
+        joint = np.empty((len(rows), len(masses)))
+        for b in self._blocks(len(rows)):
+            filtered, log_mass, likelihoods = self._filter(rows[b], keep=True)
+            later = np.ones_like(filtered[0])
+            for t in reversed(range(step + 1, self.shape.T)):
+                later = (likelihoods[t] * later) @ self._into(t).T
+                later /= later.max(axis=1, keepdims=True)
+            posterior = filtered[step] * later
+            posterior /= posterior.sum(axis=1, keepdims=True)
+            joint[b] = np.log(posterior @ masses.T) + log_mass[:, None]
+        return joint
 
     def posteriors(self, rows: np.ndarray) -> np.ndarray:
         """(n, T, S) p(s_t | observed entries of the row), by forward-backward."""
@@ -118,9 +166,22 @@ class Chain:
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """(n, D) rows."""
-        rows = np.full((n, len(self.shape.tables)), MISSING)
-        for b in self._blocks(n, per_row=self.emissions.shape[1]):
-            self._fill(rows[b], self._prior_path(b, rng), self.emissions, rng)
+        shape, size = self.shape, max(1, CELLS_AT_ONCE // len(self.shape.tables))
+        rows = np.full((n, len(shape.tables)), MISSING if shape.end is None else shape.end)
+        for first in range(0, n, size):
+            running = np.arange(first, min(n, first + size))
+            states = draws.repeated(self.start, len(running), rng)
+            for t in range(shape.T):
+                if t:
+                    states = _drawn(self._into(t).T, states, rng)
+                if shape.end is not None:  # the last state is that of strings that have ended
+                    on = states < self.S - 1
+                    running, states = running[on], states[on]
+                    if len(running) == 0:
+                        break
+                for d in shape.steps[t]:
+                    masses = self.masses_of(shape.tables[d])
+                    rows[running, d] = _drawn(masses, states, rng)
         return rows
 
     def complete(
@@ -133,15 +194,17 @@ class Chain:
             barred: (G,) the code of each emission table that no filled-in entry may have, -1 where
                 all may be had: the draws are those given that none has.
         """
-        allowed, logs = self.emissions, self._log_emissions
+        first = self.shape.first
+        allowed, logs = self.masses, self._log_masses
         tables = np.flatnonzero(barred >= 0)
         if len(tables):
             allowed, logs = allowed.copy(), logs.copy()
-            allowed[tables, barred[tables]] = 0.0
+            allowed[first[tables] + barred[tables]] = 0.0
             with np.errstate(divide="ignore"):  # an open entry says that it isn't the barred code
-                logs[tables, -1] = np.log(allowed[tables].sum(axis=1))
+                left = np.log(np.add.reduceat(allowed, first[:-1])[tables])
+            logs[first[tables + 1] + tables] = left
         rows = given.copy()
-        for b in self._blocks(len(given), per_row=self.emissions.shape[1]):
+        for b in self._blocks(len(given)):
             self._fill(rows[b], self._posterior_path(given[b], logs, rng), allowed, rng)
         return rows
 
@@ -153,6 +216,21 @@ class Chain:
         for first in range(0, n, size):
             yield slice(first, min(n, first + size))
 
+    def _by_length(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+        """Rows (n, D) in blocks: which, and how many steps carry their probability. No row of a
+        block is less than half as long as its longest."""
+        size = max(1, min(1024, CELLS_AT_ONCE // (2 * self.S)))
+        lengths = np.full(len(rows), self.shape.T)
+        if self.shape.end is not None:
+            lengths = strings.lengths(rows, self.shape.end)
+        order = np.argsort(lengths, kind="stable")
+        ascending, first = lengths[order], 0
+        while first < len(rows):
+            alike = int(np.searchsorted(ascending, 2 * ascending[first], side="right"))
+            end = min(first + size, alike)
+            yield order[first:end], int(ascending[end - 1])
+            first = end
+
     def _into(self, t: int) -> np.ndarray:
         return self.transitions[self.shape.transition(t)]
 
@@ -161,31 +239,36 @@ class Chain:
     ) -> np.ndarray:
         """(B, S) log probability of the entries of step t given each state.
 
-        ``logs`` (G, M + 1, S) is by default ``_log_emissions``.
+        ``logs`` (P + G, S) is by default ``_log_masses``.
         """
-        logs = self._log_emissions if logs is None else logs
+        logs = self._log_masses if logs is None else logs
+        first = self.shape.first
         total = np.zeros((len(rows), self.S))
         for d in self.shape.steps[t]:
-            total += logs[self.shape.tables[d], rows[:, d]]
+            table = self.shape.tables[d]
+            total += logs[first[table] + table : first[table + 1] + table + 1][rows[:, d]]
         return total
 
     @cached_property
-    def _log_emissions(self) -> np.ndarray:
-        """(G, M + 1, S); the last code, which ``MISSING`` = -1 picks, has log probability 0."""
+    def _log_masses(self) -> np.ndarray:
+        """(P + G, S); behind each table's codes, where ``MISSING`` = -1 picks, stands 0."""
         with np.errstate(divide="ignore"):
-            logs = np.log(self.emissions)
-        return np.concatenate([logs, np.zeros_like(logs[:, :1])], axis=1)
+            return np.insert(np.log(self.masses), self.shape.first[1:], 0.0, axis=0)
 
     def _filter(
-        self, rows: np.ndarray, keep: bool = False, logs: np.ndarray | None = None
+        self,
+        rows: np.ndarray,
+        keep: bool = False,
+        logs: np.ndarray | None = None,
+        steps: int | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The forward algorithm.
+        """The forward algorithm, over the first ``steps``; None: over all.
 
         Returns:
             p(s_t | x_1 .. x_t): (T, B, S), or (1, B, S), the last step alone, without ``keep``;
             (B,) log mass; likelihoods of the steps up to a factor per row, (T or 1, B, S).
         """
-        T = self.shape.T
+        T = self.shape.T if steps is None else steps
         kept = T if keep else 1
         filtered = np.empty((kept, len(rows), self.S))
         likelihoods = np.empty_like(filtered)
@@ -202,14 +285,6 @@ class Chain:
             np.divide(joint, scale[:, None], out=filtered[slot])
         return filtered, log_mass, likelihoods
 
-    def _prior_path(self, block: slice, rng: np.random.Generator) -> np.ndarray:
-        """(T, B) states drawn from the chain."""
-        states = np.empty((self.shape.T, block.stop - block.start), dtype=np.int64)
-        states[0] = draws.repeated(self.start, states.shape[1], rng)
-        for t in range(1, self.shape.T):
-            states[t] = draws.categorical(self._into(t)[states[t - 1]], rng)
-        return states
-
     def _posterior_path(
         self, rows: np.ndarray, logs: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
@@ -222,13 +297,21 @@ class Chain:
         return states
 
     def _fill(
-        self, rows: np.ndarray, states: np.ndarray, emissions: np.ndarray, rng: np.random.Generator
+        self, rows: np.ndarray, states: np.ndarray, masses: np.ndarray, rng: np.random.Generator
     ) -> None:
         """Draw what is ``MISSING`` in rows (B, D), in place, given the states (T, B)."""
+        first = self.shape.first
         for t, variables in enumerate(self.shape.steps):
             for d in variables:
-                table = self.shape.tables[d]
-                drawn = draws.categorical(
-                    emissions[table, : self.shape.cards[table], :].T[states[t]], rng
-                )
-                rows[:, d] = np.where(rows[:, d] == MISSING, drawn, rows[:, d])
+                table, open_ = self.shape.tables[d], rows[:, d] == MISSING
+                own = masses[first[table] : first[table + 1]]
+                rows[open_, d] = _drawn(own, states[t, open_], rng)
+
+
+def _drawn(masses: np.ndarray, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(n,) codes, each by the masses (M, S) of its own state of (n,): one search along the sum of
+    all states' tables, whatever the number of codes."""
+    M = len(masses)
+    begins = states * M
+    drawn = draws.located_within(masses.T.ravel(), begins, begins + M, rng.random(len(states)))
+    return np.asarray(drawn - begins)

@@ -123,7 +123,8 @@ class HMM(GenerativeModel):
         )
         tables = tables_of(self.schema_, ergodic=ergodic)
         self.coarsening_ = Coarsening.pooled(self.schema_, rows, tables)
-        bins, cards = self.coarsening_.to_bins(rows), self.coarsening_.cards
+        bins = self.coarsening_.to_bins(rows).astype(self.schema_.code_type)
+        cards = self.coarsening_.cards
         settings = Settings(
             self.n_states, self.pseudo_count, self.n_restarts, self.n_iter, self.limits
         )
@@ -132,8 +133,17 @@ class HMM(GenerativeModel):
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        bins = self.coarsening_.to_bins(rows)
+        bins = self.coarsening_.to_bins(rows).astype(self.schema_.code_type)
         return LogProb.exact(self.chain_.log_prob(bins) + self.coarsening_.log_shares(rows))
+
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        if self.schema_.end is not None:
+            return super()._log_prob_each(rows, d, seed=seed)
+        rest = rows.copy()
+        rest[:, d] = MISSING
+        of_bins = self.chain_.log_prob_each(self.coarsening_.to_bins(rest), d)
+        joint = self.coarsening_.of_each_code(d, of_bins)
+        return joint + self.coarsening_.log_shares(rest)[:, None]
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "hmm", "sample")
@@ -187,21 +197,31 @@ class HMM(GenerativeModel):
             "cards": shape.cards,
             "start": chain.start,
             "transitions": chain.transitions,
-            "emissions": chain.emissions,
+            "masses": chain.masses,
         }
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self.coarsening_ = Coarsening.from_state(arrays)
         steps, tables, cards = (arrays[name] for name in ("steps", "tables", "cards"))
         shape = Shape(steps, tables, cards, len(arrays["transitions"]), end_of(self.schema_))
-        self.chain_ = Chain(shape, arrays["start"], arrays["transitions"], arrays["emissions"])
+        if "emissions" in arrays:  # as it was saved: tables as long as the longest
+            code = np.arange(len(shape.table)) - shape.first[shape.table]
+            masses = arrays["emissions"][shape.table, code]
+        else:
+            masses = arrays["masses"]
+        self.chain_ = Chain(shape, arrays["start"], arrays["transitions"], masses)
 
     @property
     def n_parameters_(self) -> int:
         """Free probabilities of the chain, and the shares within bins."""
         chain = self.chain_
+        tables = np.add.reduceat(chain.masses, chain.shape.first[:-1])
         free = sum(
-            int(np.count_nonzero(p)) - int(np.count_nonzero(p.sum(axis=axis)))
-            for p, axis in ((chain.start, 0), (chain.transitions, 2), (chain.emissions, 1))
+            int(np.count_nonzero(p)) - int(np.count_nonzero(sums))
+            for p, sums in (
+                (chain.start, chain.start.sum()),
+                (chain.transitions, chain.transitions.sum(axis=2)),
+                (chain.masses, tables),
+            )
         )
         return free + self.coarsening_.n_parameters

@@ -22,7 +22,7 @@ from genzoo.models.hmm.em import ChainEM, Sequences, Watch, as_sequences, load_h
 from genzoo.models.hmm.forward import Chain, Shape
 from genzoo.models.shared.distinct import weighted
 from genzoo.space import strings
-from genzoo.space.marginals import smoothed
+from genzoo.space.marginals import smoothed_all
 from genzoo.space.schema import MISSING
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -37,6 +37,7 @@ VALIDATION_STEPS = 200_000  # of the validation rows, which every iteration scor
 # holds the slow drift of what no row depends on, as the transitions around a constant column.
 SETTLED = 1e-4
 EMISSION_EFFORT = 4  # multiplications in the time of one in the (sparse) product with emissions
+STEP_EFFORT = 50_000  # multiplications in the time that the calls for a step of a sequence take
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Limits:
     """What a search may take.
 
     Attributes:
-        emissions: numbers in all emission tables, which limits the states that are tried.
+        emissions: numbers in all emission tables, which limits the states that are tried; and
+            four times as many in all transition matrices.
         work: multiplications of a fit without a budget: some minutes on one core.
         full_run: the share of ``work`` in which as many iterations as a trial's must run on all
             rows: sizes that need more are not tried.
@@ -120,14 +122,15 @@ class Search:
         load_hmmlearn()  # the first iteration tells what the next ones will take
         self.shape, self.settings, self.fit = shape, settings, fit
         self.work = 0.0
-        self.seconds_per_row: dict[int, float] = {}
+        self.pace: dict[int, float] = {}  # seconds of an iteration, by its effort, with S states
         self.marginals = marginals(shape, rows)
         distinct, weights = weighted(rows)
         self.all_rows = _Data.of(shape, distinct, weights)
-        few = max(FEWEST_TRIAL_ROWS, TRIAL_STEPS // shape.T)
-        some = np.sort(fit.rng("hmm", "trial rows").permutation(len(distinct))[:few])
+        order = fit.rng("hmm", "trial rows").permutation(len(distinct))
+        few = max(FEWEST_TRIAL_ROWS, _within(self.all_rows.lengths[order], TRIAL_STEPS))
+        some = np.sort(order[:few])
         self.some_rows = _Data.of(shape, distinct[some], weights[some])
-        few = max(1, VALIDATION_STEPS // shape.T)
+        few = max(1, _within(as_sequences(shape, valid)[1], VALIDATION_STEPS))
         self.valid = _Data.of(shape, *weighted(valid[:few]))
         self.valid_sequences = Sequences(
             self.valid.X, self.valid.lengths, self.valid.weights, shape, max(SIZES)
@@ -170,13 +173,14 @@ class Search:
     def _affordable(self, S: int) -> bool:
         limits = self.settings.limits
         full_run = TRIAL_ITERATIONS * self._effort(S, self.all_rows)
-        few = S * self.marginals.size <= limits.emissions
+        few = S * len(self.marginals) <= limits.emissions
+        few &= S * S * self.shape.n_transitions <= 4 * limits.emissions
         return S == 1 or (few and full_run <= limits.full_run * limits.work)
 
     def _effort(self, S: int, data: _Data) -> float:
         """Multiplications of an iteration, up to a factor."""
-        T, C = self.shape.steps.shape
-        return len(data) * T * S * (S + EMISSION_EFFORT * C)
+        C = self.shape.steps.shape[1]
+        return len(data.X) * S * (S + EMISSION_EFFORT * C) + STEP_EFFORT * int(data.lengths.max())
 
     def _rising(
         self, settings: list[tuple[int, float]], best: _Trial | None, patience: int
@@ -213,7 +217,7 @@ class Search:
         def keep_going() -> bool:
             nonlocal since
             values.append(self._note(trial, em, data))
-            self.seconds_per_row[trial.S] = (self.fit.clock.spent - since) / len(data)
+            self.pace[trial.S] = (self.fit.clock.spent - since) / self._effort(trial.S, data)
             since = self.fit.clock.spent
             over = watch.over or at_rest(values, SETTLED)
             return not over and self._goes_on(trial.S, data)
@@ -222,7 +226,7 @@ class Search:
         em = ChainEM(
             trial.chain,
             weights=data.weights,
-            emission_prior=trial.strength * self.marginals[:, :, None],
+            emission_prior=trial.strength * self.marginals[:, None],
             transition_prior=1.0,
             monitor=watch,
         )
@@ -251,23 +255,27 @@ class Search:
         """Begin another iteration; False, and the search ends, where there is no room for it."""
         if not self.fit.training.steps:
             return True
-        # as measured; with states not yet tried, from those tried, at least in proportion
-        known = max((known for known in self.seconds_per_row if known <= S), default=0)
-        each = self.seconds_per_row[known] * S / known if known else 0.0
-        affordable = self.work + self._effort(S, data) <= self.settings.limits.work
-        return self.fit.goes_on("steps", expected=each * len(data), affordable=affordable)
+        # as measured; with states not yet tried, from fewer, with which the pace is slower
+        effort = self._effort(S, data)
+        known = max((known for known in self.pace if known <= S), default=0)
+        expected = self.pace.get(known, 0.0) * effort
+        affordable = self.work + effort <= self.settings.limits.work
+        return self.fit.goes_on("steps", expected=expected, affordable=affordable)
+
+
+def _within(lengths: np.ndarray, steps: int) -> int:
+    """How many of the first sequences have no more steps than these, all together."""
+    return int(np.searchsorted(np.cumsum(lengths), steps, side="right"))
 
 
 def marginals(shape: Shape, rows: np.ndarray) -> np.ndarray:
-    """(G, M) smoothed share of each code in its table's variables, where reached and observed."""
-    M = int(shape.cards.max())
-    counts = np.zeros((len(shape.cards), M))
+    """(P,) smoothed share of each code in its table's variables, where reached and observed."""
+    counts = [np.zeros(card) for card in shape.cards.tolist()]
     counted = strings.reached(rows, shape.end) & (rows != MISSING)
     for d, table in enumerate(shape.tables):
-        counts[table] += np.bincount(rows[counted[:, d], d], minlength=M)
-    for own, card in zip(counts, shape.cards.tolist(), strict=True):
-        own[:card] = smoothed(own[:card], of_two=0.5)
-    return counts
+        own = counts[table]
+        own += np.bincount(rows[counted[:, d], d], minlength=len(own))
+    return np.concatenate(smoothed_all(counts, [None] * len(counts), of_two=0.5))
 
 
 def random_chain(shape: Shape, S: int, marginals: np.ndarray, rng: np.random.Generator) -> Chain:
@@ -277,27 +285,28 @@ def random_chain(shape: Shape, S: int, marginals: np.ndarray, rng: np.random.Gen
     the next it belongs with, and EM from random transitions never does. Near-identity transitions
     begin as a mixture of S independent models, which gives each index a meaning along the chain.
     """
-    emissions = marginals[:, :, None] * (0.1 + 0.9 * rng.exponential(size=(*marginals.shape, S)))
+    masses = marginals[:, None] * (0.1 + 0.9 * rng.exponential(size=(len(marginals), S)))
     if shape.end is not None:
-        emissions[:, shape.end] = 0.0
-    emissions /= emissions.sum(axis=1, keepdims=True)
+        ends = shape.first[:-1] + shape.end
+        masses[ends] = 0.0
+    masses = shape.normalised(masses)
     transitions = rng.dirichlet(np.ones(S), size=(shape.n_transitions, S))
-    if len(marginals) > shape.steps.shape[1]:
+    if len(shape.cards) > shape.steps.shape[1]:
         transitions = 0.1 * transitions + 0.9 * np.eye(S)
     start = rng.dirichlet(np.full(S, 5.0))
     if shape.end is None:
-        return Chain(shape, start, transitions, emissions)
+        return Chain(shape, start, transitions, masses)
     # the absorbing state: entered from anywhere, left never, END its only symbol
-    go_on = 1 - marginals[:, shape.end].mean()
+    go_on = 1 - marginals[ends].mean()
     to_end = np.zeros((shape.n_transitions, S + 1, S + 1))
     to_end[:, :S, :S] = go_on * transitions
     to_end[:, :S, S] = 1 - go_on
     to_end[:, S, S] = 1.0
-    only_end = np.zeros((*marginals.shape, 1))
-    only_end[:, shape.end] = 1.0
+    only_end = np.zeros((len(marginals), 1))
+    only_end[ends] = 1.0
     return Chain(
         shape,
         np.append(go_on * start, 1 - go_on),
         to_end,
-        np.concatenate([emissions, only_end], axis=2),
+        np.concatenate([masses, only_end], axis=1),
     )

@@ -19,7 +19,7 @@ differences from it. So a binary variable without holes is one column.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -208,22 +208,25 @@ class Told:
         filling: bool = False,
     ) -> Told:
         """See ``Space.read``; each weight is 1 where none are given."""
-        told, windows = space.read(rows, filling=filling)
         weights = np.ones(len(rows)) if weights is None else weights
+        told, windows = _read(space, rows, filling)
         base, columns, base_of = _columns(space, told, weights)
-        column = np.full(space.first_event[-1], -1)  # of each event; -1: it has none
+        column = np.full(space.first_event[-1], -1, dtype=np.int32)  # of each event; -1: none
         column[columns] = np.arange(len(columns))
-        places = column[told + space.first_event[:-1]]
-        if (windows >= 0).any():
-            own, place = np.unique(windows[windows >= 0], return_inverse=True)
-            behind = np.full(len(rows), -1)
-            behind[windows >= 0] = len(columns) + place
-            places = np.concatenate([places, behind[:, None]], axis=1)
-            columns = np.append(columns, space.first_event[-1] + own)
-            base_of = np.append(base_of, np.full(len(own), -1))
-        has = places >= 0
-        ends = np.append(0, np.cumsum(has.sum(axis=1)))
-        parts = (np.ones(ends[-1], dtype=np.float32), places[has].astype(np.int32), ends)
+        own = np.unique(windows[windows >= 0])
+        behind = np.full(len(rows), -1, dtype=np.int32)  # the column of each row's window
+        behind[windows >= 0] = len(columns) + np.searchsorted(own, windows[windows >= 0])
+        columns = np.append(columns, space.first_event[-1] + own)
+        base_of = np.append(base_of, np.full(len(own), -1))
+        places, counts = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+        for part in _parts(len(rows), space.D):
+            events = told[part] + space.first_event[:-1]
+            found = np.concatenate([column[events], behind[part, None]], axis=1)
+            has = found >= 0
+            places.append(found[has])
+            counts.append(has.sum(axis=1))
+        ends = np.append(0, np.cumsum(np.concatenate(counts)))
+        parts = (np.ones(ends[-1], dtype=np.float32), np.concatenate(places), ends)
         ones = sparse.csr_matrix(parts, shape=(len(rows), len(columns)))
         return cls(space, columns, base, base_of, ones, weights)
 
@@ -231,6 +234,10 @@ class Told:
     def distinct(cls, space: Space, rows: np.ndarray) -> Told:
         """Each distinct row once, with how often it was seen."""
         return cls.of(space, *weighted(rows))
+
+    def some(self, index: np.ndarray) -> Told:
+        """What rows ``index`` (m,) tell, in this order."""
+        return replace(self, ones=self.ones[index], weights=self.weights[index])
 
     @property
     def n(self) -> float:
@@ -240,10 +247,11 @@ class Told:
     def work(self) -> float:
         """Multiplications, for each product, in the log masses of all rows."""
         n, E = self.ones.shape
-        return self.ones.nnz * SPARSE_COST if self._sparse else n * E
+        return self.ones.nnz * SPARSE_COST if self.sparse else n * E
 
     @property
-    def _sparse(self) -> bool:
+    def sparse(self) -> bool:
+        """Whether products with the ones are sparse: there are few."""
         n, E = self.ones.shape
         return bool(self.ones.nnz < SPARSE_BELOW * n * E)
 
@@ -255,14 +263,16 @@ class Told:
         added[has] -= base[self.base_of[has]]
         return added, base.sum(axis=0)
 
-    def blocks(self, K: int, dtype: Any) -> Iterator[tuple[slice, Any]]:
-        """Slices of the rows, each with its columns as a dense or sparse matrix."""
+    def blocks(self, K: int, dtype: Any, multiple: int = 1) -> Iterator[tuple[slice, Any]]:
+        """Slices of the rows, each with its columns as a dense or sparse matrix; of a ``multiple``
+        of rows each, but for the last."""
         n, E = self.ones.shape
-        size = max(16, BLOCK // max(K, 1 if self._sparse else E))
+        size = max(16, BLOCK // max(K, 1 if self.sparse else E))
+        size = -(-size // multiple) * multiple
         for i in range(0, n, size):
             part = slice(i, min(n, i + size))
             block = self.ones[part]
-            yield part, (block if self._sparse else block.toarray()).astype(dtype, copy=False)
+            yield part, (block if self.sparse else block.toarray()).astype(dtype, copy=False)
 
     def expected(self, masses: np.ndarray, sizes: np.ndarray, theta: np.ndarray) -> np.ndarray:
         """(P, K) expected counts of the codes.
@@ -291,6 +301,21 @@ class Told:
         ones = np.zeros((space.first[-1], m))
         ones[code[is_code], np.repeat(np.arange(m), space.D)[is_code]] = 1.0
         return ones
+
+
+def _parts(n: int, D: int) -> list[slice]:
+    """Rows (n, D), cut into parts of at most ``BLOCK`` numbers."""
+    size = max(1, BLOCK // max(D, 1))
+    return [slice(i, min(n, i + size)) for i in range(0, n, size)]
+
+
+def _read(space: Space, rows: np.ndarray, filling: bool) -> tuple[np.ndarray, np.ndarray]:
+    """``Space.read``, in the smallest type that holds the events, part by part."""
+    own = np.min_scalar_type(int(space.cards.max(initial=0)) + 1)
+    told, windows = np.empty(rows.shape, dtype=own), np.empty(len(rows), dtype=np.int64)
+    for part in _parts(*rows.shape):
+        told[part], windows[part] = space.read(rows[part], filling=filling)
+    return told, windows
 
 
 def _columns(

@@ -46,7 +46,7 @@ from genzoo.space.coarsen import Coarsening, default_bins
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
-BLOCK = 1 << 22  # numbers in the arrays of a block of rows that are drawn
+BLOCK = 1 << 22  # numbers in the arrays of a block of rows that are drawn or scored
 
 
 class Mixture(GenerativeModel):
@@ -118,32 +118,62 @@ class Mixture(GenerativeModel):
         return Space(self.coarsening_.cards, end, barred)
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        size = max(1, BLOCK // self.schema_.D)
+        parts = [self._log_mass(rows[i : i + size]) for i in range(0, len(rows), size)]
+        return LogProb.exact(np.concatenate([np.empty(0), *parts]))
+
+    def _log_mass(self, rows: np.ndarray) -> np.ndarray:
         told = Told.of(self._space, self.coarsening_.to_bins(rows))
-        return LogProb.exact(self.products_.log_prob(told) + self.coarsening_.log_shares(rows))
+        return self.products_.log_prob(told) + self.coarsening_.log_shares(rows)
+
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        space = self._space
+        if space.end is not None:
+            return super()._log_prob_each(rows, d, seed=seed)
+        rest = rows.copy()
+        rest[:, d] = MISSING
+        own = self.products_.theta[space.first[d] : space.first[d + 1]]
+        told = Told.of(space, self.coarsening_.to_bins(rest))
+        joint = self.coarsening_.of_each_code(d, self.products_.log_prob_each(told, own))
+        return joint + self.coarsening_.log_shares(rest)[:, None]
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "mixture", "sample")
-        open_ = np.full((n, self.schema_.D), MISSING)
-        bins = open_ if given is None else self.coarsening_.to_bins(given)
-        row = int(self._space.first[-1]) if self.schema_.end is not None else self.schema_.D
-        size = max(1, BLOCK // (self.n_components_ + row))
-        parts = [
-            self._completed_bins(bins[i : i + size], given is not None, rng)
-            for i in range(0, n, size)
-        ]
-        rows = self.coarsening_.to_codes(np.concatenate(parts), rng)
-        return rows if given is None else np.where(given == MISSING, rows, given)
+        space = self._space
+        open_ = np.full(space.D, MISSING)
+        row = self.n_components_ if given is not None else 0
+        if given is not None and space.end is not None:
+            row += int(space.first[-1])
+        size = max(1, BLOCK // (row + space.D))
+        rows = np.empty((n, space.D), dtype=np.int64)
+        for i in range(0, n, size):
+            part = slice(i, min(n, i + size))
+            if given is None:
+                drawn = self._drawn_bins(np.tile(open_, (part.stop - i, 1)), rng)
+                rows[part] = self.coarsening_.to_codes(drawn, rng)
+            else:
+                drawn = self._completed_bins(self.coarsening_.to_bins(given[part]), rng)
+                codes = self.coarsening_.to_codes(drawn, rng)
+                rows[part] = np.where(given[part] == MISSING, codes, given[part])
+        return rows
 
-    def _completed_bins(
-        self, bins: np.ndarray, filling: bool, rng: np.random.Generator
-    ) -> np.ndarray:
-        """(n, D) bins with what is ``MISSING`` drawn; while filling in, never as a mark."""
+    def _drawn_bins(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """``rows`` (n, D) of nothing but ``MISSING``, filled by the components they come from."""
+        space, k = self._space, draws.repeated(self.weights_, len(rows), rng)
+        running = np.arange(len(rows))  # a string's other variables stay behind its first END
+        for d in range(space.D):
+            rows[running, d] = self._picked(d, k[running], rng)
+            if space.end is not None:
+                running = running[rows[running, d] != space.end]
+                if len(running) == 0:
+                    break
+        return rows if space.end is None else np.where(rows == MISSING, space.end, rows)
+
+    def _completed_bins(self, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) bins with what is ``MISSING`` drawn, never as a mark."""
         space, theta = self._space, self.products_.theta
-        if filling:
-            joint = self.products_.joint(Told.of(space, bins, filling=True))
-            k = draws.gumbel_argmax(joint, rng)
-        else:
-            k = draws.repeated(self.weights_, len(bins), rng)
+        joint = self.products_.joint(Told.of(space, bins, filling=True))
+        k = draws.gumbel_argmax(joint, rng)
         if space.end is not None:  # one alphabet
             with np.errstate(divide="ignore"):
                 log_mass = np.log(theta).reshape(space.D, -1, self.n_components_)
@@ -151,11 +181,24 @@ class Mixture(GenerativeModel):
         rows = bins.copy()
         for d in range(space.D):
             open_ = rows[:, d] == MISSING
-            masses = theta[space.first[d] : space.first[d + 1], k[open_]].T  # (n open, M)
-            if filling and space.barred[d] >= 0:
-                masses[:, space.barred[d]] = 0.0
-            rows[open_, d] = draws.categorical(masses, rng)
+            rows[open_, d] = self._picked(d, k[open_], rng, int(space.barred[d]))
         return rows
+
+    def _picked(
+        self, d: int, k: np.ndarray, rng: np.random.Generator, barred: int = -1
+    ) -> np.ndarray:
+        """(n,) bins of variable d, each by its own component of k (n,), and none the barred one.
+
+        The tables of all components lie behind one another: a draw is one search along their sum,
+        whatever the number of bins.
+        """
+        first, end = self._space.first[d : d + 2]
+        masses = self.products_.theta[first:end].T.copy()  # (K, M)
+        if barred >= 0:
+            masses[:, barred] = 0.0
+        begins = k * (end - first)
+        uniform = rng.random(len(k))
+        return draws.located_within(masses.ravel(), begins, begins + end - first, uniform) - begins
 
     def responsibilities(self, data: Any) -> np.ndarray:
         """(n, K) p(k | the observed entries of a row), the posterior of the components.

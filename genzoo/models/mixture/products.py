@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -34,19 +35,38 @@ class Products:
 
     def joint(self, told: Told) -> np.ndarray:
         """(n, K) nats of a component and what a row tells."""
-        return np.concatenate([np.empty((0, self.K)), *self._joints(told)])
+        return np.concatenate([np.empty((0, self.K)), *self.joints(told)])
 
-    def log_prob(self, told: Told) -> np.ndarray:
-        """(n,) nats of what each row tells."""
-        parts = [np.logaddexp.reduce(part, axis=1) for part in self._joints(told)]
-        return np.concatenate([np.empty(0), *parts])
+    def log_prob(self, told: Told, dtype: Any = np.float64) -> np.ndarray:
+        """(n,) nats of what each row tells, computed in ``dtype``."""
+        return np.concatenate([np.empty(0), *map(_log_sum, self.joints(told, dtype))])
 
-    def _joints(self, told: Told) -> Iterator[np.ndarray]:
-        """``joint``, block by block."""
+    def log_prob_each(self, told: Told, masses: np.ndarray) -> np.ndarray:
+        """(n, m) nats of what each row tells together with each of m events more, which the
+        components give ``masses`` (m, K)."""
+        parts = [np.empty((0, len(masses)))]
+        for joint in self.joints(told):
+            top = joint.max(axis=1, keepdims=True)
+            parts.append(np.log(np.exp(joint - top) @ masses.T) + top)
+        return np.concatenate(parts)
+
+    def joints(
+        self, told: Told, dtype: Any = np.float64, multiple: int = 1
+    ) -> Iterator[np.ndarray]:
+        """``joint``, block by block, of a ``multiple`` of rows each, but for the last."""
         added, constant = told.terms(self.theta)
-        constant = constant + self.log_weights
-        for _, block in told.blocks(self.K, np.float64):
-            yield block @ added + constant
+        added, constant = added.astype(dtype), (constant + self.log_weights).astype(dtype)
+        for _, block in told.blocks(self.K, dtype, multiple):
+            joint = block @ added
+            joint += constant
+            yield joint
+
+
+def _log_sum(joint: np.ndarray) -> np.ndarray:
+    """(n,) the log of the sum of exponentials of each row of (n, K), which is overwritten."""
+    most = joint.max(axis=1)
+    joint -= most[:, None]
+    return most + np.log(np.exp(joint, out=joint).sum(axis=1))
 
 
 def union(mixtures: list[Products]) -> Products:
