@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import gzip
 import random
-from itertools import combinations
+import tracemalloc
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import genzoo
 from genzoo import MISSING, Schema, Unsupported, Variable
 from genzoo.datasets import bif
-from genzoo.fitting import Budget
+from genzoo.fitting import Budget, Fit
+from genzoo.model import GenerativeModel
+from genzoo.models.bayesian_network import inference, trees
+from genzoo.models.bayesian_network.counting import Indicators, LogRising, Rows
+from genzoo.models.bayesian_network.inference import Network
 from genzoo.models.bayesian_network.limits import Limits
 from genzoo.models.bayesian_network.model import BayesianNetwork
+from genzoo.models.bayesian_network.structure import Information, Order
 from genzoo.models.shared import particles
 from genzoo.space.marginals import smoothed
 
@@ -508,6 +514,207 @@ def test_text_columns_of_many_categories_are_fitted_within_the_budget(structure,
     assert model.n_parameters_ < 2**22
     assert np.isfinite(model.log_prob(rows[:100]).value).all()
     assert model.sample(500, given=np.array([-1, -1, 3]))[0, 2] == 3
+
+
+# -------------------------------------------------------------------- any size
+
+
+def forest(rows, schema):
+    """What trees are grown of: all variables may be parents of all others."""
+    shuffled = Rows.of(rows, schema.cards, schema, np.random.default_rng(0))
+    free = Order.free(schema.D, False)
+    return trees.Forest(
+        shuffled, np.zeros(schema.D, dtype=bool), Information.none(schema), free, 2**26
+    )
+
+
+def grown(rows, schema, penalties):
+    """The trees of all variables, for each of the penalties."""
+    found = forest(rows, schema)
+    fit = Fit()
+    return [found.trees() for _ in found.grow(penalties, fit=fit, clock=fit.clock)]
+
+
+def splits(trees):
+    return [tree.splits.tolist() for tree in trees]
+
+
+def test_one_search_gives_the_trees_of_every_penalty():
+    schema, rows = noisy_copies(10)
+    stages = grown(rows, schema, (16.0, 4.0, 1.0))
+    for few, more in pairwise(stages):
+        assert sum(t.n_splits for t in few) < sum(t.n_splits for t in more)
+        for small, large in zip(few, more, strict=True):
+            N = len(small.above)
+            np.testing.assert_array_equal(large.above[:N], small.above)
+            np.testing.assert_array_equal(large.counts[:N], small.counts)
+            asks = small.splits[:, 0] >= 0
+            np.testing.assert_array_equal(large.parents[large.splits[:N, 0][asks]],
+                                          small.parents[small.splits[asks, 0]])  # fmt: skip
+
+
+def test_growth_goes_on_where_the_time_was_over(ticking):
+    schema, rows = noisy_copies(10)
+    whole = splits(grown(rows, schema, (2.0,))[0])
+    ticking(1.0)
+    found, parts = forest(rows, schema), 0
+    finished = False
+    while not finished:
+        fit = Fit(budget=Budget(seconds=6.0))
+        finished = [done for _, done in found.grow((2.0,), fit=fit, clock=fit.clock)][-1]
+        parts += 1
+    assert parts > 3
+    assert splits(found.trees()) == whole
+
+
+def test_what_is_counted_by_subtraction_is_what_is_counted(monkeypatch):
+    rows = np.random.default_rng(0).integers(0, 5, (3000, 6))
+    rows[:, 1:] = np.where(
+        np.random.default_rng(1).random((3000, 5)) < 0.5, rows[:, :1], rows[:, 1:]
+    )
+    schema, counted = nominal(*[5] * 6), []
+    count = Indicators.count
+
+    def spied(self, which, group, n_groups):
+        counted.append(len(which))
+        return count(self, which, group, n_groups)
+
+    monkeypatch.setattr(Indicators, "count", spied)
+    quick, few = splits(grown(rows, schema, (2.0,))[0]), sum(counted)
+    counted.clear()
+    monkeypatch.setattr(trees, "_KEPT_COUNTS", 0)
+    assert splits(grown(rows, schema, (2.0,))[0]) == quick
+    assert few < 0.7 * sum(counted)
+
+
+def test_large_leaves_are_looked_at_by_a_sample_where_that_is_sure(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 3, (20_000, 4))
+    rows[:, 1] = np.where(rng.random(20_000) < 0.7, rows[:, 0], rows[:, 1])
+    rows[:, 3] = np.where(rng.random(20_000) < 0.06, rows[:, 2], rows[:, 3])  # only all rows tell
+    rows = np.concatenate([rows, np.arange(20_000)[:, None] % 64], axis=1)
+    schema = nominal(3, 3, 3, 3, 64)
+    everything = splits(grown(rows, schema, (8.0,))[0])
+    monkeypatch.setattr(trees, "_SAMPLE", 2000)
+    assert splits(grown(rows, schema, (8.0,))[0]) == everything
+
+
+def test_the_dirichlet_score_of_large_counts_takes_little_memory():
+    tracemalloc.start()
+    rising = LogRising(10**8)
+    k = np.array([0, 1, 2**16 - 1, 2**16, 10**8])
+    for a in np.linspace(0.1, 2, 140):
+        found = rising(a, k)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(found, special.gammaln(k + 2.0) - special.gammaln(2.0), atol=1e-6)
+    assert peak < 130 * 2**20
+
+
+def test_one_long_string_among_short_ones_takes_memory_as_the_rows_do():
+    data = ["ab", "ba", "abab"] * 15 + ["ab" * 500]
+    schema = Schema.infer(data)
+    rows = schema.encode(data)
+    tracemalloc.start()
+    model = BayesianNetwork(structure="chow_liu").fit(rows, schema=schema)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * schema.D**2  # a number for each pair of positions
+    assert np.isfinite(model.log_prob(rows).value).all()
+    drawn = model.sample(50, seed=0)
+    assert max(map(len, drawn)) <= 1000
+
+
+def test_trees_are_grown_within_a_budget_of_which_each_count_takes_its_time(clock, monkeypatch):
+    count = Indicators.count
+
+    def slow(self, which, group, n_groups):
+        clock.at += 4e-6 * len(which) * len(self.variable)
+        return count(self, which, group, n_groups)
+
+    monkeypatch.setattr(Indicators, "count", slow)
+    schema, rows = noisy_copies(24, n=1500)
+    model = BayesianNetwork().fit(rows[:1200], valid=rows[1200:], schema=schema, budget="10s")
+    assert model.training_.stopped_by == "budget"
+    assert clock.at < 1.2 * 10
+    tree = BayesianNetwork(structure="chow_liu").fit(rows[:1200], schema=schema)
+    assert model.kind_ == "trees"
+    assert model.score(rows[1200:]) > tree.score(rows[1200:]) + 0.5
+
+
+def test_many_patterns_of_holes_are_planned_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    schema, rows = noisy_copies(12)
+    chain = [(d, d + 1) for d in range(11)]
+    model = BayesianNetwork(structure=chain).fit(rows, schema=schema)
+    queries = np.where(rng.random((200, 12)) < 0.4, MISSING, rows[:200])
+    queries[0] = MISSING
+    alone = [model.log_prob(q[None]).value[0] for q in queries]
+    planned, order = [], inference.elimination_order
+
+    def counted(*arguments, **options):
+        planned.append(1)
+        return order(*arguments, **options)
+
+    monkeypatch.setattr(inference, "elimination_order", counted)
+    np.testing.assert_allclose(model.log_prob(queries).value, alone, atol=1e-9)
+    filled = model.sample(len(queries), given=queries, seed=0)
+    np.testing.assert_array_equal(filled[queries != MISSING], queries[queries != MISSING])
+    assert len(planned) <= 4
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_completions_of_many_patterns_follow_the_exact_conditional(structure):
+    """Two chi-square tests, each with a false alarm at 1e-6."""
+    model = fit_mixed(structure, most_bins=6)
+    queried = np.array([-1, -1, 0, 1, 20])
+    others = model.schema_.enumerate()[:4000:40].copy()
+    others[np.arange(len(others)), np.arange(len(others)) % 5] = MISSING
+    given = np.concatenate([np.repeat(queried[None], 20_000, axis=0), others])
+    drawn = model.sample(len(given), given=given, seed=1)[:20_000]
+    space = model.schema_.enumerate()
+    space = space[agreeing(space, queried)]
+    mass = np.exp(model.log_prob(space).value)
+    check_draws(drawn, space, mass / mass.sum())
+
+
+def test_masses_too_small_to_be_multiplied_are_added_in_logs(monkeypatch):
+    model = fit_mixed("greedy")
+    rng = np.random.default_rng(0)
+    rows = mixed_table(100)[1]
+    queries = np.where(rng.random(rows.shape) < 0.4, MISSING, rows)
+    values, filled = model.log_prob(queries).value, model.sample(100, given=queries, seed=0)
+    monkeypatch.setattr(inference, "SMALLEST", np.inf)
+    np.testing.assert_allclose(model.log_prob(queries).value, values, atol=1e-9)
+    np.testing.assert_array_equal(model.sample(100, given=queries, seed=0), filled)
+
+
+@pytest.mark.parametrize(
+    ("fit", "structure"),
+    [(fit_mixed, "greedy"), (fit_copies, "chow_liu"), (fit_strings, "greedy")],
+)
+def test_all_codes_of_a_variable_are_told_by_one_pass(fit, structure, monkeypatch):
+    model = fit(structure)
+    space = model.schema_.enumerate()
+    rng = np.random.default_rng(0)
+    rows = space[rng.integers(0, len(space), 40)]
+    holes = np.where(rng.random(rows.shape) < 0.3, MISSING, rows)
+    if model.schema_.end is None:
+        rows = np.concatenate([rows, holes])
+    wanted = [
+        GenerativeModel._log_prob_each(model, rows, d, seed=0) for d in range(model.schema_.D)
+    ]
+    passes, whole = [], Network.log_prob
+
+    def counted(self, rows, *, seed):
+        passes.append(1)
+        return whole(self, rows, seed=seed)
+
+    monkeypatch.setattr(Network, "log_prob", counted)
+    for d, values in enumerate(wanted):
+        found = model._log_prob_each(rows, d, seed=0)
+        np.testing.assert_allclose(found, values, atol=1e-9)
+    assert passes == [] or fit is fit_strings  # there a code decides what may come after it
 
 
 # -------------------------------------------------------------------- state

@@ -14,8 +14,6 @@ images, IEEE PAMI 6.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from genzoo.draws import gumbel_argmax
@@ -77,20 +75,4 @@ class Completions(Network):
         """Draw each missing entry given the others of its row, in place."""
         for v in np.flatnonzero(self._holes).tolist():
             at = np.flatnonzero(rows[:, v] == MISSING)
-            part, own = drawn[at], self.conditionals[v]
-            scores = own.log_masses(part[:, own.parents])  # (m, M)
-            for child in self._children[v]:
-                conditional = self.conditionals[child]
-                for code in range(int(self.cards[v])):
-                    part[:, v] = code
-                    above = part[:, conditional.parents]
-                    scores[:, code] += conditional.log_mass(above, part[:, child])
-            drawn[at, v] = gumbel_argmax(scores, rng)
-
-    @cached_property
-    def _children(self) -> list[list[int]]:
-        children: list[list[int]] = [[] for _ in self.cards]
-        for child, conditional in enumerate(self.conditionals):
-            for parent in conditional.parents.tolist():
-                children[parent].append(child)
-        return children
+            drawn[at, v] = gumbel_argmax(self.blanket(drawn[at], v), rng)

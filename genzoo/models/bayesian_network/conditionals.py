@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -245,9 +246,17 @@ class Stopped(Conditional):
         return np.where(codes[:, self._at, None] == self.end, after_end, inner)
 
     def log_mass(self, codes: np.ndarray, own: np.ndarray) -> np.ndarray:
-        after_end = np.where(own == self.end, 0.0, -np.inf)
-        inner = self.inner.log_mass(codes[:, : len(self.inner.parents)], own)
-        return np.where(codes[:, self._at] == self.end, after_end, inner)
+        mass = np.where(own == self.end, 0.0, -np.inf)
+        runs = np.flatnonzero(codes[:, self._at] != self.end)  # few, at the end of long strings
+        mass[runs] = self.inner.log_mass(codes[runs, : len(self.inner.parents)], own[runs])
+        return mass
+
+    def sample(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        drawn = np.full(len(codes), self.end, dtype=np.int64)
+        runs = np.flatnonzero(codes[:, self._at] != self.end)
+        if len(runs):
+            drawn[runs] = self.inner.sample(codes[runs, : len(self.inner.parents)], rng)
+        return drawn
 
     def asked(self, codes: np.ndarray) -> list[int]:
         if codes[self._at] == self.end:
@@ -285,31 +294,32 @@ class TableCounts:
     @classmethod
     def count(
         cls,
-        rows: np.ndarray,
-        child: int,
+        codes: np.ndarray,
         parents: list[int],
         cards: np.ndarray,
         weights: np.ndarray | None = None,
     ) -> TableCounts:
-        """Counts in ``rows`` (those that reach the child), each seen ``weights`` times or once."""
-        parents_, M = np.array(parents, dtype=np.int64), int(cards[child])
-        own = cards[parents_]
-        number = mixed_radix(rows[:, [*parents, child]], np.append(own, M))
-        full = np.bincount(number, weights, minlength=int(np.prod(own)) * M).astype(np.float64)
+        """Counts in codes (n, k + 1) of the parents and the child, with ``cards`` (k + 1,), of rows
+        that reach the child; each is seen ``weights`` times or once."""
+        own, M = cards[:-1], int(cards[-1])
+        number = mixed_radix(codes, cards)
+        full = np.bincount(number, weights, minlength=int(np.prod(cards))).astype(np.float64)
         levels = [full.reshape(-1, M)]
         for card in own[::-1]:
             levels.append(levels[-1].reshape(-1, int(card), M).sum(axis=1))
-        return cls(parents_, own, levels[::-1])
+        return cls(np.array(parents, dtype=np.int64), own, levels[::-1])
 
-    def moved(self, rows: np.ndarray, child: int, cards: np.ndarray, step: float) -> TableCounts:
-        """These counts, moved by the share ``step`` towards those in other rows."""
-        new = self.count(rows, child, self.parents.tolist(), cards).levels
+    def moved(self, codes: np.ndarray, own: np.ndarray, step: float) -> TableCounts:
+        """These counts, moved by the share ``step`` towards those in other rows: the parents' codes
+        (n, k) and the child's (n,)."""
+        cards = np.append(self.cards, self.levels[0].shape[1])
+        new = self.count(np.column_stack([codes, own]), self.parents.tolist(), cards).levels
         levels = [old + step * (n - old) for old, n in zip(self.levels, new, strict=True)]
         return replace(self, levels=levels)
 
-    def contexts(self, rows: np.ndarray) -> np.ndarray:
-        """(n, 1)."""
-        return mixed_radix(rows[:, self.parents], self.cards)[:, None]
+    def contexts(self, codes: np.ndarray) -> np.ndarray:
+        """(n, 1) by the parents' codes (n, k)."""
+        return mixed_radix(codes, self.cards)[:, None]
 
     def shrunk(self, strengths: np.ndarray) -> np.ndarray:
         """(K, C, M) log mass, shrunk down the levels with each of K strengths."""
@@ -343,24 +353,20 @@ class TreeCounts:
     counts: np.ndarray  # (N, M)
 
     def moved(
-        self,
-        rows: np.ndarray,
-        child: int,
-        cards: np.ndarray,
-        step: float,
-        weights: np.ndarray | None = None,
+        self, codes: np.ndarray, own: np.ndarray, step: float, weights: np.ndarray | None = None
     ) -> TreeCounts:
-        """These counts, moved by the share ``step`` towards those in other rows."""
+        """These counts, moved by the share ``step`` towards those in other rows: the parents' codes
+        (n, k) and the child's (n,)."""
         N, M = self.counts.shape
-        cell = self._nodes.leaf(rows[:, self.parents]) * M + rows[:, child]
+        cell = self._nodes.leaf(codes) * M + own
         new = np.bincount(cell, weights, minlength=N * M).reshape(N, M).astype(float)
         for node in range(N - 1, 0, -1):
             new[self.above[node]] += new[node]
         return replace(self, counts=self.counts + step * (new - self.counts))
 
-    def contexts(self, rows: np.ndarray) -> np.ndarray:
-        """(n, 1)."""
-        return self._nodes.context(rows[:, self.parents])[:, None]
+    def contexts(self, codes: np.ndarray) -> np.ndarray:
+        """(n, 1) by the parents' codes (n, k)."""
+        return self._nodes.context(codes)[:, None]
 
     def shrunk(self, strengths: np.ndarray) -> np.ndarray:
         """(K, leaves, M) log mass, shrunk down the tree with each of K strengths."""
@@ -384,6 +390,10 @@ class TreeCounts:
         return self.counts.size
 
     @property
+    def n_splits(self) -> int:
+        return len(self.above) // 2
+
+    @property
     def _nodes(self) -> Tree:
         return self.conditional(np.zeros((0, 0)))
 
@@ -394,14 +404,20 @@ class AverageCounts:
 
     trees: list[TreeCounts]
 
+    @cached_property
+    def parents(self) -> np.ndarray:
+        """(k,) variables that any of the trees looks at."""
+        return np.unique(np.concatenate([tree.parents for tree in self.trees]))
+
     @property
     def _first(self) -> np.ndarray:
         """(trees + 1,) the first context of each tree."""
         return np.concatenate([[0], np.cumsum([len(t.above) // 2 + 1 for t in self.trees])])
 
-    def contexts(self, rows: np.ndarray) -> np.ndarray:
-        """(n, trees)."""
-        parts = [tree.contexts(rows) for tree in self.trees]
+    def contexts(self, codes: np.ndarray) -> np.ndarray:
+        """(n, trees) by the parents' codes (n, k)."""
+        places = [np.searchsorted(self.parents, tree.parents) for tree in self.trees]
+        parts = [t.contexts(codes[:, at]) for t, at in zip(self.trees, places, strict=True)]
         return np.concatenate(parts, axis=1) + self._first[:-1]
 
     def shrunk(self, strengths: np.ndarray) -> np.ndarray:
@@ -412,6 +428,10 @@ class AverageCounts:
     def size(self) -> int:
         """Numbers in all contexts."""
         return sum(tree.size for tree in self.trees)
+
+    @property
+    def n_splits(self) -> int:
+        return sum(tree.n_splits for tree in self.trees)
 
     def conditional(self, log_probs: np.ndarray) -> Average:
         parts = np.split(log_probs, self._first[1:-1])

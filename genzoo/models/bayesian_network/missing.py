@@ -48,7 +48,13 @@ class Rounds:
     def __init__(
         self, settings: Settings, rows: np.ndarray, valid: np.ndarray | None, fit: Fit
     ) -> None:
-        self.settings, self.schema = replace(settings, n_trees=1), settings.schema
+        seconds = settings.seconds * (SEARCH_SHARE - START_SHARE) / SEARCH_ROUNDS  # of a round
+        self.settings = replace(settings, n_trees=1, seconds=seconds)
+        self.schema = settings.schema
+        rng = fit.rng("bayesian_network", "rows")
+        rows = self.settings.affordable(rows, search.ENTRIES, rng)
+        if valid is not None:
+            valid = self.settings.affordable(valid, search.VALID_ENTRIES, rng)
         self.n = len(rows)
         self.rows = rows if valid is None else np.concatenate([rows, valid])
         # a variable that is never seen: EM would keep whatever chance made of it
@@ -77,14 +83,15 @@ class Rounds:
         """A Chow-Liu tree, and the rows as it completes them."""
         start = self.fit.part("start", START_SHARE)
         most_bins = self.settings.most_bins or DEFAULT_BINS
-        completed = self._start()
+        completed, began = self._start(), 0.0
         for i in range(TREE_ROUNDS):
-            if i and not start.goes_on("rounds"):
+            if i and not start.goes_on("rounds", expected=start.clock.spent - began):
                 break
+            began = start.clock.spent
             # at first the pairs that are there: filled in, they would hide what they share
             rows = (completed if i else self.rows)[: self.n]
             with even_part(start, f"round {i + 1}", i, TREE_ROUNDS) as own:
-                found = Search(self.settings, rows, None, most_bins).tree(own)
+                found = Search(self.settings, rows, None, most_bins, own).tree(own)
             start.did("rounds")
             start.report((i + 1) / TREE_ROUNDS, "completions by trees")
             completed = self._completed(found, completed)[0]
@@ -124,12 +131,16 @@ class Rounds:
         """The network that was found, with counts averaged over many completions."""
         bins = found.coarsening.to_bins(self.rows[: self.n])
         drawn = found.coarsening.to_bins(completed[: self.n])
+        clock = self.fit.clock.part(COUNT_SHARE)
+        expected = 0.0
         for k in range(1, COUNT_ROUNDS + 1):
-            if not self.fit.goes_on("count rounds", clock=self.fit.clock.part(COUNT_SHARE)):
+            if not self.fit.goes_on("count rounds", clock=clock, expected=expected):
                 break
+            began = self.fit.clock.spent
             drawn = self._redrawn(self._completions(found), bins, drawn)
             step = 1.0 if k <= BURN_IN else 1.0 / (k - BURN_IN)
             found = _counted(found, drawn, self.schema.reached(drawn), step)
+            expected = self.fit.clock.spent - began
             self.fit.did("count rounds")
             self.fit.report(SEARCH_SHARE + 0.2 * k / COUNT_ROUNDS, "counts of completions")
         how = "exact draws" if self._completions(found).exact else "Gibbs sampling"
@@ -155,8 +166,9 @@ class Rounds:
 def _counted(found: Candidate, rows: np.ndarray, reached: np.ndarray, step: float) -> Candidate:
     """The same graph, no average, with its counts moved by the share ``step`` towards those in rows
     (n, D) of bins; 1 forgets the present ones."""
-    moved, cards = [], found.coarsening.cards
+    moved = []
     for child, counts in enumerate(found.counts):
         assert not isinstance(counts, AverageCounts)
-        moved.append(counts.moved(rows[reached[:, child]], child, cards, step))
+        at = np.flatnonzero(reached[:, child])
+        moved.append(counts.moved(rows[np.ix_(at, counts.parents)], rows[at, child], step))
     return replace(found, counts=moved)

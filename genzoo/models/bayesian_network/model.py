@@ -60,6 +60,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,9 @@ class BayesianNetwork(GenerativeModel):
             None: chosen on validation rows (16 for ``"chow_liu"``).
 
     ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
+    With a budget in seconds it learns from as many rows, by chance, as these can bear; where pairs
+    of variables are very many, they are counted in a sample of the rows, and in long sequences and
+    large images each variable pairs with those near to it.
 
     Attributes:
         kind_: ``"chow_liu"``, ``"tables"``, ``"trees"``, ``"averages"`` or ``"given"``.
@@ -167,6 +171,7 @@ class BayesianNetwork(GenerativeModel):
             self.n_trees,
             self.most_bins,
             self.limits,
+            math.inf if fit.budget.seconds is None else fit.budget.seconds,
         )
         if (rows == MISSING).any() or (valid is not None and (valid == MISSING).any()):
             found = missing.Rounds(settings, rows, valid, fit).run()
@@ -190,6 +195,19 @@ class BayesianNetwork(GenerativeModel):
         bins = self.coarsening_.to_bins(rows)
         found = self.inference_.log_prob(bins, seed=seed)
         return replace(found, value=found.value + self.coarsening_.log_shares(rows))
+
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        if self.schema_.end is not None:  # END in one place tells of all that come after it
+            return super()._log_prob_each(rows, d, seed=seed)
+        others = rows.copy()
+        others[:, d] = MISSING
+        joint = self.inference_.log_prob_each(self.coarsening_.to_bins(others), d)
+        if joint is None:
+            return super()._log_prob_each(rows, d, seed=seed)
+        codes = np.arange(int(self.schema_.cards[d]))
+        shares = self.coarsening_.log_share[d, codes]
+        joint = joint[:, self.coarsening_.bin_of[d, codes]] + shares
+        return joint + self.coarsening_.log_shares(others)[:, None]
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "bayesian_network")

@@ -81,23 +81,45 @@ class Validation:
     def __init__(self, rows: np.ndarray, coarsening: Coarsening, schema: Schema) -> None:
         self.rows = Rows.of(coarsening.to_bins(rows), coarsening.cards, schema)
         self._shares = float(coarsening.log_shares(rows).mean())
+        self._scored: dict[int, tuple[object, np.ndarray]] = {}  # the last of each child
 
     def scores(
         self, counts: Sequence[Counts | AverageCounts], strengths: np.ndarray | None
     ) -> np.ndarray:
         """(K,) mean nats per row with K strengths of the shrinkage; None: as in ``smooth``."""
-        rows = self.rows
         total = np.zeros(1 if strengths is None else len(strengths))
         for child, count in enumerate(counts):
-            at = rows.reached[:, child]
-            weights, own = rows.weights[at], rows.codes[at, child, None]
-            contexts = count.contexts(rows.codes[at])  # (n, trees)
-            step = max(1, CELLS_AT_ONCE // (count.size + contexts.size))
-            for k in range(0, len(total), step):
-                some = None if strengths is None else strengths[k : k + step]
-                masses = smooth(count, some)  # (K, C, M)
-                total[k : k + step] += log_mean(masses[:, contexts, own]) @ weights
-        return total / rows.weights.sum() + self._shares
+            last, scores = self._scored.get(child, (None, total))
+            if last is not count or len(scores) != len(total):
+                scores = self._scores(child, count, strengths)
+                self._scored[child] = count, scores
+            total = total + scores
+        return total / self.rows.n + self._shares
+
+    def _scores(
+        self, child: int, count: Counts | AverageCounts, strengths: np.ndarray | None
+    ) -> np.ndarray:
+        """(K,) nats of one variable in all rows that reach it."""
+        rows, total = self.rows, np.zeros(1 if strengths is None else len(strengths))
+        at = rows.reaching(child)
+        weights, own = rows.weights[at], rows.codes[at, child]
+        if len(own) == 0:
+            return total
+        contexts = count.contexts(rows.entries(at, count.parents.tolist()))  # (n, trees)
+        several = contexts.shape[1] > 1
+        if not several:  # rows that agree in context and code are looked up once
+            seen = np.bincount(contexts[:, 0] * self.rows.cards[child] + own, weights)
+            cells = np.flatnonzero(seen)
+            weights = seen[cells]
+        step = max(1, CELLS_AT_ONCE // (count.size + contexts.size))
+        for k in range(0, len(total), step):
+            masses = smooth(count, None if strengths is None else strengths[k : k + step])
+            if several:
+                values = log_mean(masses[:, contexts, own[:, None]])  # of (K, C, M)
+            else:
+                values = masses.reshape(len(masses), -1)[:, cells]
+            total[k : k + step] = values @ weights
+        return total
 
     def gain(self, new: Sequence[Learned], old: Sequence[Learned]) -> tuple[float, float]:
         """What some conditionals gain over others, mean nats per row, and its standard error."""
@@ -109,7 +131,7 @@ class Validation:
         """(n,) log mass in nats of the bins of each distinct row."""
         values = np.zeros(len(self.rows.codes))
         for child, conditional in enumerate(conditionals):
-            at = self.rows.reached[:, child]
-            codes = self.rows.codes[at]
-            values[at] += conditional.log_mass(codes[:, conditional.parents], codes[:, child])
+            at = self.rows.reaching(child)
+            codes = self.rows.entries(at, conditional.parents.tolist())
+            values[at] += conditional.log_mass(codes, self.rows.codes[at, child])
         return values
