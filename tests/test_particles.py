@@ -40,6 +40,9 @@ class Prefixes:
         at = tuple(codes[:, :v].T)
         return self.tables[v][at] if v else np.repeat(self.tables[0][None], len(codes), axis=0)
 
+    def seen(self, variables: list[int], codes: np.ndarray) -> np.ndarray:
+        return particles.one_by_one(self, variables, codes)
+
     def follow(self, ancestors: np.ndarray) -> None:
         """Codes are all that the tables look at."""
 
@@ -177,6 +180,85 @@ def test_small_batches_change_nothing() -> None:
     np.testing.assert_allclose(one.value, whole.value, atol=1e-12)
 
 
+class Remembering:
+    """Coins in a row, each as the one before in three of four; it holds what it was told."""
+
+    def __init__(self, n: int) -> None:
+        self.codes = np.zeros((n, 0), dtype=np.int64)
+        self.asked, self.moved, self.stayed = [], 0, 0
+
+    def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
+        self.told([v], codes)
+        if v == 0:
+            return np.full((len(codes), 2), np.log(0.5))
+        return np.log(np.where(codes[:, v - 1, None] == [0, 1], 0.75, 0.25))
+
+    def seen(self, variables: list[int], codes: np.ndarray) -> np.ndarray:
+        self.told(variables, codes)
+        before = np.where(np.array(variables) > 0, codes[:, np.array(variables) - 1], -1)
+        alike = np.where(codes[:, variables] == before, 0.75, 0.25)
+        return np.log(np.where(before < 0, 0.5, alike))
+
+    def told(self, variables: list[int], codes: np.ndarray) -> None:
+        """It is asked for what comes next, with codes before that continue those it remembers."""
+        assert len(codes) == len(self.codes)
+        known = self.codes.shape[1]
+        assert (self.codes == codes[:, :known]).all()
+        self.codes = codes[:, : variables[0]]
+        self.asked.append(list(variables))
+
+    def follow(self, ancestors: np.ndarray) -> None:
+        if len(ancestors) == len(self.codes):
+            self.stayed += int((ancestors == np.arange(len(ancestors))).sum())
+            self.moved += int((ancestors != np.arange(len(ancestors))).sum())
+        self.codes = self.codes[ancestors]
+
+
+def remembering(row: np.ndarray) -> tuple[Remembering, float]:
+    """The walk of one row, and the value it led to."""
+    walks = []
+
+    def walk(n: int) -> Remembering:
+        walks.append(Remembering(n))
+        return walks[-1]
+
+    process = particles.Process(range(len(row)), np.full(len(row), 2), walk, 2, limits=FEW)
+    value = particles.log_prob(process, row[None], np.arange(1), seed=0).value[0]
+    return walks[0], value
+
+
+def test_a_walk_is_told_of_every_particle_where_it_comes_from() -> None:
+    """Two of three children's parents keep their places, so that little need be copied."""
+    row = np.full(60, MISSING)
+    row[[0, -1]] = 1
+    walk, value = remembering(row)
+    assert abs(value - np.log(0.5 * (1 + 0.5**59) / 2)) < 0.5
+    assert walk.moved < 0.5 * (walk.moved + walk.stayed)
+
+
+def test_what_is_observed_between_holes_is_asked_for_at_once() -> None:
+    row = np.zeros(40, dtype=np.int64)
+    row[[10, 11, 12, 13, 14, 30]] = MISSING
+    walk, _ = remembering(row)
+    runs = [list(range(10)), *[[v] for v in range(10, 15)], list(range(15, 30)), [30]]
+    assert walk.asked == [*runs, list(range(31, 40))]
+
+
+def test_filters_are_one_up_to_the_first_hole() -> None:
+    row = np.zeros(40, dtype=np.int64)
+    row[30:37] = MISSING
+    started = []
+    process = particles.Process(
+        range(40),
+        np.full(40, 2),
+        lambda n: started.append(n) or Remembering(n),
+        2,
+        limits=FEW,
+    )
+    particles.log_prob(process, row[None], np.arange(1), seed=0)
+    assert started == [1]
+
+
 def test_long_rows_do_not_overflow() -> None:
     """Twenty nearly uniform variables before one that pins them down by their parity."""
 
@@ -186,6 +268,9 @@ def test_long_rows_do_not_overflow() -> None:
             if v == 400:
                 p = np.where(codes[:, :20].sum(axis=1, keepdims=True) % 2 == [0, 1], 0.999, 0.001)
             return np.log(p)
+
+        def seen(self, variables: list[int], codes: np.ndarray) -> np.ndarray:
+            return particles.one_by_one(self, variables, codes)
 
         def follow(self, ancestors: np.ndarray) -> None:
             pass

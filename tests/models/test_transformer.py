@@ -12,7 +12,9 @@ from scipy.special import logsumexp
 import genzoo
 from genzoo import MISSING, Dataset, Schema, TransformerLM, Unsupported, Variable
 from genzoo.fitting import Budget
+from genzoo.model import GenerativeModel
 from genzoo.models.shared import particles
+from genzoo.models.transformer import generation, network, sizing
 
 TINY = {"d_model": 16, "n_layers": 1, "device": "cpu"}
 TEXT = "the cat sat on the mat. the dog ate the rat. a cat and a dog had a hat. " * 40
@@ -48,6 +50,32 @@ def strings() -> tuple[TransformerLM, np.ndarray]:
 
 
 @cache
+def windowed() -> tuple[TransformerLM, np.ndarray]:
+    """The same of strings so long that tokens attend to two of them and training cuts the rows."""
+    words = ["abbab", "abb", "bbbbbb", "ba", "", "aabaab"] * 30
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizing, "WINDOW", 2)
+        patch.setattr(sizing, "LONGEST_PIECE", 4)
+        model = TransformerLM(**TINY).fit(words, budget="150 steps")
+    return model, model.schema_.enumerate()
+
+
+@cache
+def windowed_steps() -> tuple[TransformerLM, np.ndarray]:
+    """The same of sequences whose steps are two variables of different size."""
+    variables = tuple(Variable(f"{t}{c}", cardinality=2 + c) for t in range(5) for c in range(2))
+    schema = Schema(variables, "sequence", (5, 2))
+    rng = np.random.default_rng(0)
+    rows = np.minimum(rng.integers(0, 3, (200, 10)), schema.cards - 1)
+    rows[:, 2:] = np.where(rng.random((200, 8)) < 0.7, rows[:, :-2], rows[:, 2:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizing, "WINDOW", 1)
+        patch.setattr(sizing, "LONGEST_PIECE", 2)
+        model = TransformerLM(**TINY).fit(rows, schema=schema, budget="100 steps")
+    return model, schema.enumerate()
+
+
+@cache
 def text_model() -> TransformerLM:
     return TransformerLM(**TINY).fit(text_data(TEXT, 16), budget="400 steps")
 
@@ -63,7 +91,7 @@ def text_data(text: str, T: int) -> Dataset:
     return Dataset("text", schema, **windows, text=parts)
 
 
-@pytest.mark.parametrize("fitted", [table, strings])
+@pytest.mark.parametrize("fitted", [table, strings, windowed, windowed_steps])
 def test_sums_to_one(fitted) -> None:
     model, rows = fitted()
     lp = model.log_prob(rows)
@@ -72,12 +100,15 @@ def test_sums_to_one(fitted) -> None:
     assert np.exp(lp.value).sum() == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("fitted", [table, strings])
-def test_samples_follow_log_prob(fitted) -> None:
-    """Chi-square at 1e-6."""
+@pytest.mark.parametrize("fitted", [table, strings, windowed, windowed_steps])
+@pytest.mark.parametrize("apart", [False, True])
+def test_samples_follow_log_prob(fitted, apart, monkeypatch) -> None:
+    """Eight chi-square tests at 1e-6, through one cache and through many, one after the other."""
+    if apart:
+        monkeypatch.setattr(generation, "CACHE_FLOATS", 1)
     model, rows = fitted()
-    n = 20_000
-    drawn = model.sample(n, seed=1) if fitted is table else model.schema_.encode(model.sample(n))
+    n = 1000 if apart else 20_000
+    drawn = model.schema_.encode(model.sample(n, seed=1))
     index = {tuple(r): i for i, r in enumerate(rows.tolist())}
     counts = np.bincount([index[tuple(r)] for r in drawn.tolist()], minlength=len(rows))
     expected = n * np.exp(model.log_prob(rows).value)
@@ -87,14 +118,14 @@ def test_samples_follow_log_prob(fitted) -> None:
     assert stats.chisquare(counts, expected * n / expected.sum()).pvalue > 1e-6
 
 
-@pytest.mark.parametrize("fitted", [table, strings])
+@pytest.mark.parametrize("fitted", [table, strings, windowed])
 def test_prefixes_are_summed_exactly(fitted) -> None:
     model, rows = fitted()
     lp = model.log_prob(rows).value
     for row in rows[:: len(rows) // 7]:
         for k in range(len(row)):
             prefix = np.where(np.arange(len(row)) < k, row, MISSING)
-            if fitted is strings and (row[:k] == model.schema_.end).any():
+            if fitted is not table and (row[:k] == model.schema_.end).any():
                 continue  # nothing is open after an END
             total = logsumexp(lp[(rows[:, :k] == row[:k]).all(axis=1)])
             assert model.log_prob(prefix[None]).value[0] == pytest.approx(total, abs=1e-4)
@@ -203,13 +234,106 @@ def test_the_cache_agrees_with_whole_rows() -> None:
     import torch
 
     model, rows = table()
-    network, x = model.network_, torch.as_tensor(rows[::9])
-    cache, total = network.new_cache(len(x)), 0
+    fitted_network, x = model.network_, torch.as_tensor(rows[::9])
+    cache, total = fitted_network.new_cache(len(x)), 0
     with torch.no_grad():
         for d in range(4):
-            log_p = network.next_log_probs(d, x[:, d - 1] if d else None, cache)
+            log_p = fitted_network.next_log_probs(d, x[:, d - 1] if d else None, cache)
             total = total + log_p.gather(1, x[:, d : d + 1]).squeeze(1)
     np.testing.assert_allclose(total.numpy(), model.log_prob(x.numpy()).value, atol=1e-4)
+
+
+@pytest.mark.parametrize("fitted", [windowed, windowed_steps])
+def test_the_cache_of_a_window_agrees_with_whole_rows(fitted) -> None:
+    import torch
+
+    model, rows = fitted()
+    fitted_network, group = model.network_, 1 if fitted is windowed else 2
+    x = torch.as_tensor(rows[:: len(rows) // 50])
+    cache, parts = fitted_network.new_cache(len(x)), []
+    with torch.no_grad():
+        for d in range(0, x.shape[1], group):
+            previous = x[:, d - 1] if d else None
+            parts.append(fitted_network.seen_log_probs(d, x[:, d : d + group], previous, cache))
+        whole = fitted_network(x)
+    np.testing.assert_allclose(torch.cat(parts, dim=1).numpy(), whole.numpy(), atol=1e-4)
+
+
+def test_a_token_attends_to_its_window_alone() -> None:
+    """In one block of a window of two, x_5 is told by x_4 and x_3."""
+    model, _ = windowed()
+    early, late = np.array([[0, 1, 0, 1, 1, 0]]), np.array([[1, 0, 1, 1, 1, 0]])
+    terms = [model._terms(row)[0] for row in (early, late)]
+    assert terms[0][3] != terms[1][3]
+    np.testing.assert_allclose(terms[0][5], terms[1][5], atol=1e-6)
+
+
+def test_weights_follow_the_sum_of_widths() -> None:
+    """One column of 2,000 values beside eight of three: 2,024 outputs, and not 9 times 2,000."""
+    rows = np.random.default_rng(0).integers(0, 3, (60, 9))
+    cards = [3, 3, 3, 3, 2000, 3, 3, 3, 3]
+    variables = tuple(Variable(f"x{d}", cardinality=card) for d, card in enumerate(cards))
+    schema = Schema(variables, "table", (9,))
+    model = TransformerLM(**TINY).fit(rows, schema=schema, budget="3 steps")
+    width, blocks = model.sizes_["width"], 50_000
+    assert model.n_parameters_ < blocks + 2024 * (2 * width + 1)
+    first = np.full((2000, 9), MISSING)
+    first[:, :5] = 0
+    first[:, 4] = np.arange(2000)
+    before = np.where(np.arange(9) < 4, 0, MISSING)
+    total = logsumexp(model.log_prob(first).value)
+    assert total == pytest.approx(model.log_prob(before[None]).value[0], abs=1e-4)
+
+
+def test_a_budget_is_kept_where_one_string_is_long(clock, monkeypatch) -> None:
+    """On a clock that goes by the tokens that pass through the blocks, 10,000 a second."""
+    forward = network._Block.forward
+
+    def counted(block, h, *args):
+        clock.at += h.shape[0] * h.shape[1] / 10_000
+        return forward(block, h, *args)
+
+    monkeypatch.setattr(network._Block, "forward", counted)
+    words = ["ab", "ba", "abc", "cab"] * 50
+    words[7] = "abc" * 500
+    record = TransformerLM(**TINY).fit(words, budget="2s").training_
+    assert record.steps > 20
+    assert record.seconds < 2.4
+
+
+def test_rows_that_begin_alike_ask_once() -> None:
+    model, _ = table()
+    asked = 0
+    next_log_probs = model.network_.next_log_probs
+
+    def counted(d, previous, cache):
+        nonlocal asked
+        asked += len(cache)
+        return next_log_probs(d, previous, cache)
+
+    model.network_.next_log_probs = counted
+    try:
+        model.sample(5000, seed=0)
+    finally:
+        del model.network_.next_log_probs
+    assert asked <= 1 + 2 + 2 + 2 * 41
+
+
+@pytest.mark.parametrize("fitted", [table, strings, windowed])
+def test_all_codes_of_a_variable_are_told_as_one_by_one(fitted, monkeypatch) -> None:
+    model, rows = fitted()
+    rows = rows[:: len(rows) // 12]
+    D = rows.shape[1]
+    for d in range(D):
+        prefix = np.where(np.arange(D) > d, MISSING, rows)
+        for queried in (rows, prefix):
+            expected = GenerativeModel._log_prob_each(model, queried, d, seed=0)
+            found = model._log_prob_each(queried, d, seed=0)
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+    # the last one takes no pass for each code
+    monkeypatch.setattr(model, "_log_prob", None)
+    running = rows[model.schema_.reached(rows).all(axis=1)]
+    assert model._log_prob_each(running, D - 1, seed=0).shape[0] == len(running) > 0
 
 
 def test_sampling_parameters_change_samples_and_never_log_prob() -> None:

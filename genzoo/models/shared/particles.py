@@ -70,15 +70,26 @@ Change = Callable[[np.ndarray], np.ndarray]
 
 
 class Walk(Protocol):
-    """Particles on their way through the variables."""
+    """Particles on their way through the variables, each of which is asked for once, in order."""
 
     def log_probs(self, v: int, codes: np.ndarray) -> np.ndarray:
         """(N, M) log masses of the codes of v, given the codes before it in ``codes`` (N, D)."""
         ...
 
+    def seen(self, variables: Sequence[int], codes: np.ndarray) -> np.ndarray:
+        """(N, V) log masses of the codes (N, D) of V variables that follow each other, each given
+        the codes before it; ``one_by_one`` where a walk has no faster way."""
+        ...
+
     def follow(self, ancestors: np.ndarray) -> None:
         """The particles are now copies of the earlier ones ``ancestors`` (N',)."""
         ...
+
+
+def one_by_one(walk: Walk, variables: Sequence[int], codes: np.ndarray) -> np.ndarray:
+    """The answer of ``Walk.seen`` from that of ``Walk.log_probs``."""
+    at = np.arange(len(codes))
+    return np.stack([walk.log_probs(v, codes)[at, codes[:, v]] for v in variables], axis=1)
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,10 @@ class Memoryless:
     """
 
     log_probs: Callable[[int, np.ndarray], np.ndarray]
+
+    def seen(self, variables: Sequence[int], codes: np.ndarray) -> np.ndarray:
+        """As in ``Walk``."""
+        return one_by_one(self, variables, codes)
 
     def follow(self, ancestors: np.ndarray) -> None:
         """Nothing is kept between the variables."""
@@ -337,34 +352,51 @@ def _filtered(task: _Task, noise: np.ndarray, N: int, change: Change | None) -> 
         noise: (B, R, D) uniform, for the choice at each variable in R filters a row.
     """
     rows, (B, R, D) = task.rows, noise.shape
-    walk = task.process.walk(B * R)
-    codes = np.repeat(rows[:, None, None], R, axis=1)  # (B, R, 1, D)
-    log_w = np.zeros((B, R, 1))
-    for t, v in enumerate(task.process.order[: int(task.last.max(initial=0))]):
+    order = np.asarray(task.process.order[: int(task.last.max(initial=0))], dtype=np.int64)
+    splits = (rows[:, order] == MISSING) & (np.arange(len(order)) < task.last[:, None])
+    chosen_at = np.append(splits.any(axis=0), True)
+    # the filters of a row are one until something is chosen
+    walk, codes, log_w = task.process.walk(B), rows[:, None, None], np.zeros((B, 1, 1))
+    t = 0
+    while t < len(order):
         W = log_w.shape[2]
         # what a row has not reached, or does not ask for, has any code
-        log_p = walk.log_probs(v, np.maximum(codes, 0).reshape(-1, D)).reshape(B, R, W, -1)
+        any_codes = np.maximum(codes, 0).reshape(-1, D)
+        run = int(chosen_at[t:].argmax())
+        if run:  # of variables that no row is split at
+            variables = order[t : t + run]
+            terms = walk.seen(variables.tolist(), any_codes).reshape(*log_w.shape, run)
+            known = (rows[:, variables] != MISSING)[:, None, None]
+            log_w = log_w + np.where(known, terms, 0.0).sum(axis=3)
+            t += run
+            continue
+        v, split = int(order[t]), np.flatnonzero(splits[:, t])
+        log_p = walk.log_probs(v, any_codes).reshape(*log_w.shape, -1)
+        M = log_p.shape[-1]
+        earlier = np.arange(B * R)
+        if log_w.shape[1] < R:
+            earlier = np.repeat(np.arange(B), R)
+            codes, log_w, log_p = (np.repeat(a, R, axis=1) for a in (codes, log_w, log_p))
         seen = np.flatnonzero(rows[:, v] != MISSING)
         log_w[seen] += log_p[seen, :, :, rows[seen, v]]
-        split = np.flatnonzero((rows[:, v] == MISSING) & (t < task.last))
-        if len(split) == 0:
-            continue
-        M = log_p.shape[-1]
         legal = task.legal(t, split)[:, None, None]
         children = _children(np.where(legal, log_p[split], -np.inf), change)
         children = (log_w[split][..., None] + children).reshape(len(split) * R, W * M)
         index, kept = _choose(children, N, noise[split, :, v].ravel())
+        if index.shape[1] == W:
+            index, kept = _in_place(index, kept, M)
         index, kept = (a.reshape(len(split), R, -1) for a in (index, kept))
 
         parents = np.zeros((B, R, index.shape[2]), dtype=np.int64)
         parents[:, :, :W] = np.arange(W)
         parents[split] = index // M
-        earlier, log_w = log_w, np.full(parents.shape, -np.inf)
-        log_w[:, :, :W] = earlier
+        before, log_w = log_w, np.full(parents.shape, -np.inf)
+        log_w[:, :, :W] = before
         log_w[split] = kept
         codes = np.take_along_axis(codes, parents[..., None], axis=2)
         codes[split, :, :, v] = index % M
-        walk.follow((np.arange(B * R)[:, None] * W + parents.reshape(B * R, -1)).ravel())
+        walk.follow((earlier[:, None] * W + parents.reshape(B * R, -1)).ravel())
+        t += 1
     return _Cloud(codes, log_w)
 
 
@@ -409,3 +441,24 @@ def _choose(log_w: np.ndarray, N: int, uniform: np.ndarray) -> tuple[np.ndarray,
     which = np.argsort(~picked, axis=1, kind="stable")[:, :N]
     kept = np.maximum(np.take_along_axis(log_w, which, axis=1), least)
     return which, np.where(np.take_along_axis(picked, which, axis=1), kept, -np.inf)
+
+
+def _in_place(index: np.ndarray, kept: np.ndarray, M: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chosen children (G, W) and their weights, reordered such that as many as may be, one of each
+    parent, stand where their parents stood: what a walk remembers of these need not move.
+
+    Args:
+        index: child ``c`` of parent ``i`` is ``i M + c``.
+        kept: log weights; -inf for none, whose place is whichever is left.
+    """
+    parents = index // M
+    stays = np.ones(index.shape, dtype=bool)
+    stays[:, 1:] = parents[:, 1:] != parents[:, :-1]
+    stays &= kept > -np.inf  # of these the parents ascend
+    taken = np.zeros(index.shape, dtype=bool)
+    came = np.empty(index.shape, dtype=np.int64)
+    row, at = np.nonzero(stays)
+    taken[row, parents[stays]] = True
+    came[row, parents[stays]] = at
+    came[~taken] = np.nonzero(~stays)[1]
+    return np.take_along_axis(index, came, axis=1), np.take_along_axis(kept, came, axis=1)

@@ -10,6 +10,10 @@ A symbol of a string is a token. Elsewhere a token is a group of variables, a st
 row of pixels or some columns of a table, with a small autoregressive network within it: on two
 cores that reaches more in the same time (plants: as good as single columns in a quarter of it).
 
+In sequences of more than 256 tokens each attends to the last 256 (``network.py``), and training
+goes by pieces of 512 (``pieces.py``): a row costs what its length is, and strings what they hold up
+to their END.
+
 The mass of a prefix is its own product, and its completions are exact draws. Any other pattern of
 ``MISSING`` needs a sum over what is missing before the last observed variable: exact where there
 are few such completions, else a lower bound by sequential Monte Carlo (``shared/particles.py``).
@@ -30,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.fitting import Fit
@@ -39,18 +44,23 @@ from genzoo.models.neural.modules import Drawn, load_weights, n_weights, weights
 from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText
-from genzoo.models.transformer.generation import Tempering, Walk
+from genzoo.models.transformer.generation import (
+    Tempering,
+    Walk,
+    draw,
+    numbers_of,
+    rows_at_once,
+)
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
+from genzoo.models.transformer.pieces import Pieces, log_mass
 from genzoo.models.transformer.sizing import SIZES, Sizing
 from genzoo.parameters import POSITIVE, Interval
-from genzoo.seeding import torch_generator
+from genzoo.seeding import numpy_rng, torch_generator
+from genzoo.space import strings
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING
 from genzoo.store import pack_json, unpack_json
 from genzoo.values import LogProb
-
-BATCH_FLOATS = 2**22  # of a layer's activations in one batch of inference
-MOST_VALID_ROWS = 512  # that tell the best weights: more are surer, and take longer each time
 
 
 class TransformerLM(OnDevice, ScoresText):
@@ -134,31 +144,38 @@ class TransformerLM(OnDevice, ScoresText):
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
-        T = self.schema_.D
+        schema = self.schema_
+        T = schema.D
         text = [codes for codes in self._text_codes(fit, "train") or () if len(codes) >= T]
         n = max(len(rows), sum(map(len, text)) // T)
+        lengths = strings.lengths(rows, schema.end)
+        plan = Sizing(
+            schema, self.d_model, self.n_layers, self.n_heads, self.group_size, self.dropout
+        ).plan(n, lengths, len(valid), fit.budget)
         chosen = fit.rng("transformer", "valid").permutation(len(valid))
-        held_out = valid[np.sort(chosen[:MOST_VALID_ROWS])]
-        sizing = Sizing(
-            self.schema_, self.d_model, self.n_layers, self.n_heads, self.group_size, self.dropout
-        )
-        sizes, recipe = sizing.plan(n, len(held_out), fit.budget)
-        self._build(sizes, seed=fit.seed)
+        held_out = valid[np.sort(chosen[: plan.n_valid])]
+        self._build(plan.sizes, seed=fit.seed)
         network = self.network_
-        network.start_at_marginals(rows)
+        network.start_at_marginals(rows, lengths)
+        pieces = Pieces(rows.astype(schema.code_type), lengths, plan.length, network.group)
         if text:
-            draw_batch = windows(text, T, recipe.batch_size)
+            draw_codes = windows(text, plan.length, plan.recipe.batch_size)
         else:
-            draw_batch = epochs(torch.as_tensor(rows), recipe.batch_size)
+            draw_piece = epochs(torch.arange(len(pieces)), plan.recipe.batch_size)
 
-        def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            return -network.heads.row_log_prob(network(x), x).mean()
+        def draw_batch(generator: torch.Generator) -> Tensor:
+            if text:  # windows begin anywhere
+                return F.pad(draw_codes(generator), (network.group, 0), value=-1)
+            return pieces.codes(draw_piece(generator))
+
+        def loss(batch: Tensor, generator: torch.Generator) -> Tensor:
+            return -log_mass(network, batch) * (plan.pieces_a_row / len(batch))
 
         fit_network(
             [Player(network, loss, outer=network.outer())],
             draw_batch=draw_batch,
-            evaluate=lambda: self._terms(held_out).sum(axis=1),
-            recipe=recipe,
+            evaluate=lambda: self._row_log_prob(held_out),
+            recipe=plan.recipe,
             fit=fit,
             device=self.device,
         )
@@ -175,67 +192,83 @@ class TransformerLM(OnDevice, ScoresText):
     # ---------------------------------------------------------------- queries
 
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
-        observed = rows != MISSING
         holes = particles.has_holes(rows)
         prefix, other = np.flatnonzero(~holes), np.flatnonzero(holes)
         parts = []
         if len(prefix):
-            terms = self._terms(np.where(observed, rows, 0)[prefix])
-            exact = LogProb.exact(np.where(observed[prefix], terms, 0.0).sum(axis=1))
-            parts.append((prefix, exact))
+            parts.append((prefix, LogProb.exact(self._row_log_prob(rows[prefix]))))
         if len(other):
             parts.append(
                 (other, particles.log_prob(self._process(), rows[other], other, seed=seed))
             )
         return particles.joined(parts, len(rows))
 
+    @torch.no_grad()
+    def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
+        """From one pass where all before d is observed and nothing after it."""
+        schema, network = self.schema_, self.network_
+        rows = rows.copy()
+        rows[:, d] = MISSING
+        rows = strings.settled(rows, schema.end)
+        asked = (rows[:, :d] != MISSING).all(axis=1) & (rows[:, d:] == MISSING).all(axis=1)
+        joint = np.empty((len(rows), int(schema.cards[d])))
+        left = np.flatnonzero(asked)
+        while len(left):
+            at, left = np.split(left, [rows_at_once(network, d + 1)])
+            x = torch.as_tensor(rows[at, :d]).to(network.start.device)
+            terms, last = network.log_probs_all(x)
+            joint[at] = (terms.double().sum(dim=1, keepdim=True) + last.double()).cpu().numpy()
+        if not asked.all():
+            joint[~asked] = super()._log_prob_each(rows[~asked], d, seed=seed)
+        return joint
+
     def _process(self) -> particles.Process:
         network, schema = self.network_, self.schema_
-        cached = sum(t[0].numel() for t in network.new_cache(1).tensors)
         return particles.Process(
             order=range(schema.D),
             cards=schema.cards,
             walk=lambda n: Walk(network, n),
-            numbers=cached + int(schema.cards.max()),
+            numbers=numbers_of(network),
             end=schema.end,
         )
 
-    @torch.no_grad()
     def _terms(self, rows: np.ndarray) -> np.ndarray:
-        """(n, D) float64 log mass of each code given those before it; 0 after an END."""
-        network = self.network_
-        device = network.start.device
-        parts = []
-        for x in torch.as_tensor(rows).split(self._inference_batch()):
-            x = x.to(device)
-            terms = network.heads.log_prob(network(x), x)
-            parts.append((terms * network.heads.reached(x)).double().cpu())
-        return torch.cat(parts).numpy()
+        """(n, D) float64 log mass of each code given those before it; 0 after an END, and where
+        codes are ``MISSING``."""
+        terms = np.zeros(rows.shape)
+        for at, part in self._parts(rows):
+            terms[at, : part.shape[1]] = part
+        return terms
 
-    def _inference_batch(self) -> int:
-        network = self.network_
-        tokens = network.n_tokens * 4 * network.d_model
-        variables = self.schema_.D * max(network.embed.embedding_dim, *network.heads.widths)
-        return max(1, BATCH_FLOATS // max(tokens, variables))
+    def _row_log_prob(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) log mass of the observed prefix of each row."""
+        value = np.zeros(len(rows))
+        for at, part in self._parts(rows):
+            value[at] = part.sum(axis=1)
+        return value
 
     @torch.no_grad()
+    def _parts(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Indices of some rows (B,), and float64 log masses (B, V) of their first V codes; there is
+        nothing in the other variables, or END after END."""
+        network = self.network_
+        counts = (rows != MISSING) & strings.reached(rows, self.schema_.end)
+        lengths = counts.sum(axis=1)
+        left = np.argsort(-lengths, kind="stable")  # rows as long go together
+        while len(left):
+            V = max(1, int(lengths[left[0]]))
+            at, left = np.split(left, [rows_at_once(network, V)])
+            x = torch.as_tensor(rows[at, :V]).to(network.start.device)
+            terms = network(x.clamp(min=0)).double().cpu().numpy()
+            yield at, np.where(counts[at, :V], terms, 0.0)
+
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         if given is None:
             given = np.full((n, self.schema_.D), MISSING)
-        given = self._without_holes(given, seed)
-        network, tempering = self.network_, self._tempering()
-        device = network.start.device
-        generator = torch_generator(seed, "transformer", "sample", device=device)
-        parts = []
-        for x in torch.as_tensor(given).split(self._inference_batch()):
-            x = x.to(device, copy=True)
-            cache = network.new_cache(len(x))
-            for d in range(self.schema_.D):
-                log_p = network.next_log_probs(d, x[:, d - 1] if d else None, cache)
-                drawn = tempering.draw(log_p, generator)
-                x[:, d] = torch.where(x[:, d] == MISSING, drawn, x[:, d])
-            parts.append(network.heads.settled(x).cpu())
-        return torch.cat(parts).numpy()
+        codes = self._without_holes(given, seed)
+        codes = codes.copy() if codes is given else codes
+        draw(self.network_, codes, self._tempering(), numpy_rng(seed, "transformer", "sample"))
+        return codes
 
     def _without_holes(self, given: np.ndarray, seed: int) -> np.ndarray:
         """Rows whose observed entries are a prefix: what is missing before the last of them drawn,
@@ -288,7 +321,7 @@ class TransformerLM(OnDevice, ScoresText):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(unpack_json(arrays["sizes"]))
-        load_weights(self.network_, arrays, self.device)
+        load_weights(self.network_, self.network_.of_before(arrays), self.device)
 
     @property
     def n_parameters_(self) -> int:
