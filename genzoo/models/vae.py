@@ -34,6 +34,7 @@ Tucker, Lawson, Gu & Maddison (2019), arXiv:1810.04152.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -45,7 +46,7 @@ from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Decoder, Proposal
 from genzoo.models.neural.importance import CHUNK_FLOATS, log_prior_ratio
-from genzoo.models.neural.latent import LatentFamily
+from genzoo.models.neural.latent import DECISION_ROWS, LatentFamily
 from genzoo.models.neural.modules import Drawn, load_weights, multiplications, n_weights, weights_of
 from genzoo.models.neural.training import Player, Recipe, fit_network
 from genzoo.parameters import Interval, check_integer
@@ -54,18 +55,29 @@ from genzoo.space.schema import Schema
 from genzoo.store import pack_json, unpack_json
 
 # b rises for this share of the training, but no longer than ten passes over the rows (or 100
-# steps): a decoder that may use z for free learns few rows by heart.
+# steps, which will do where the space is so small that nothing is learned by heart): a decoder that
+# may use z for free learns few rows by heart.
 WARM_UP, WARM_UP_PASSES, WARM_UP_STEPS = 0.2, 10, 100
 ROW_FLOATS = 2**14  # of a decoder, for a row in training; more of them take longer a step
 # Small networks: for few rows, which large ones learn by heart, and where the training is to be
 # short, in which large ones learn less.
 FEW_ROWS, SHORT_SECONDS, SHORT_STEPS = 2000, 120, 4000
-MANY_ROWS, MANY_VARIABLES = 10_000, 256  # that ask for larger ones, in pairs
+MANY_ROWS, FEW_VARIABLES, MANY_VARIABLES = 10_000, 32, 256  # that ask for larger ones
+# Where a space has few cells, nothing is learned by heart: weights decay no more than this, and a
+# training takes no more steps than these, or than so many for each cell. Tuned on 4,000 rows of 480
+# cells.
+LEAST_DECAY, FEWEST_CELL_STEPS, CELL_STEPS = 0.01, 2000, 4
 # A long training makes so many passes over the rows, unless that is more work than this; one output
 # of a decoder (its softmax and the way back) costs about as much as so many multiplications.
 PASSES, WORK, WORK_OF_OUTPUT = 150, 5e12, 50
 # Selection takes fewer draws than ``log_prob`` and more rows instead: rows differ more than draws.
-SELECTION_DRAWS, SELECTION_FLOATS, FEWEST_SELECTION_ROWS = 32, 2**25, 64
+SELECTION_DRAWS, SELECTION_FLOATS, SELECTION_ROWS = 32, 2**25, 64
+FEWEST_SELECTION_DRAWS, FEWEST_SELECTION_ROWS = 2, 16  # where even one draw is long
+# A step is to hold no more floats of the decoder than these. With a budget in seconds so many steps
+# are to fit, and an evaluation and the choice of an estimator are to take no larger share of it
+# each, where a core does so many multiplications a second; way there and back cost a step thrice.
+STEP_FLOATS, FEWEST_STEPS, EVALUATION_SHARE, SPEED, STEP_COST = 2**24, 50, 0.02, 5e9, 3
+SMALLEST_BATCH = 8  # rows, from which more draws a row are of use
 
 
 class VAE(LatentFamily):
@@ -87,18 +99,20 @@ class VAE(LatentFamily):
     Args:
         latent_dim: latent coordinates Z; None: 16 to 64, the more the more variables and rows.
         width: of the hidden layers; None: 128, 256 or 512. Small networks (128, and at most 32
-            latents) are for fewer than 2,000 training rows and for budgets below two minutes or of
-            at most 4,000 steps.
-        n_importance: K, draws a row in ``log_prob``, at least 2; None: 64 to 256, fewer for wide
-            rows. What it comes to is in ``n_importance_``.
-        estimator: ``"auto"`` (iwae, or ais where iwae has too few effective draws on validation
-            rows; decided once, in ``fit``), ``"iwae"``, ``"elbo"`` or ``"ais"``.
-        n_temperatures, n_chains: T and C of ais.
+            latents) are for fewer than 2,000 training rows, or 10,000 of at most 32 variables, and
+            for budgets below two minutes or of at most 4,000 steps.
+        n_importance: K, draws a row in ``log_prob``, at least 2; None: as many as a pilot run,
+            which is thrown away, finds the row to need, at most ``n_importance_``.
+        estimator: ``"auto"`` (iwae; where validation rows have too few effective draws in ``fit``,
+            ais for the rows that the pilot finds to have too few), ``"iwae"``, ``"elbo"`` or
+            ``"ais"``.
+        n_temperatures, n_chains: T and C of ais. Where ``"auto"`` came to it, rows for which 20
+            temperatures will do have no more.
         ais_start: of the annealing, ``"proposal"`` or ``"prior"``.
         device: ``"auto"`` (an accelerator where there is one), ``"cpu"``, ``"cuda"``, ...
 
     Attributes:
-        n_importance_: K of ``log_prob``.
+        n_importance_: K of ``log_prob``, or the most that a row has.
         estimator_: the estimator that ``log_prob`` uses.
     """
 
@@ -134,33 +148,36 @@ class VAE(LatentFamily):
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
-        plan = _plan(len(rows), rows.shape[1], fit.budget)
+        plan = _plan(self.schema_, len(rows), fit.budget)
         width = self.width or plan.width
         self._build(self.latent_dim or plan.latent_dim, width, plan.depth, seed=fit.seed)
         network = self.network_
         network.decoder.start_at_marginals(rows)
         network.proposal.learn_blank(rows)
-        k = plan.draws(network.decoder.floats_per_draw)
-        recipe = plan.recipe(len(rows), width, network.work(k))
-        longest = max(WARM_UP_STEPS, WARM_UP_PASSES * len(rows) // recipe.batch_size)
+        cost = _Cost(network.decoder.floats_per_draw, network.work(1), fit.budget.seconds)
+        batch_size, k = cost.step(plan)
+        n_selected, K = cost.selection(min(SELECTION_DRAWS, self.n_importance_))
+        n_deciding = cost.deciding(self.n_importance_)
+        chosen = fit.rng("vae", "selection").permutation(len(valid))
+        held_out = valid[np.sort(chosen[:n_selected])]
+        deciding = valid[np.sort(chosen[-n_deciding:])]
+        evaluation = len(held_out) * K / (STEP_COST * batch_size * k)  # in steps
+        recipe = plan.recipe(len(rows), width, batch_size, network.work(k), evaluation)
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            b = min(1.0, max(fit.reported / WARM_UP, fit.training.steps / longest))
+            b = min(1.0, max(fit.reported / WARM_UP, fit.training.steps / recipe.settling))
             return -network.training_bound(x, k, b, generator).mean()
 
-        K = min(SELECTION_DRAWS, self.n_importance_)
-        n_selection = SELECTION_FLOATS // (K * network.decoder.floats_per_draw)
-        chosen = fit.rng("vae", "selection").permutation(len(valid))
-        held_out = valid[np.sort(chosen[: max(FEWEST_SELECTION_ROWS, n_selection)])]
         fit_network(
             [Player(network, loss, outer=network.proposal.encoder.outer + network.decoder.outer)],
-            draw_batch=epochs(torch.as_tensor(rows), recipe.batch_size),
+            draw_batch=epochs(torch.as_tensor(rows.astype(self.schema_.code_type)), batch_size),
             evaluate=lambda: self._bound(held_out, "iwae", seed=fit.seed, K=K).value,
             recipe=recipe,
             fit=fit,
             device=self.device,
+            afterwards=len(deciding) * self.n_importance_ / (len(held_out) * K),
         )
-        fit.note(self._resolve_estimator(valid, fit.seed, len(valid)))
+        fit.note(self._resolve_estimator(deciding, fit.seed, len(valid)))
 
     def _build(self, latent_dim: int, width: int, depth: int, seed: int = 0) -> None:
         self.sizes_ = (int(latent_dim), int(width), int(depth))
@@ -231,8 +248,8 @@ class VAE(LatentFamily):
     def _likeliest(self, mean: np.ndarray) -> np.ndarray:
         """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
         decoder, heads, parts = self._observation, self._observation.heads, []
-        for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // (heads.D * heads.M))):
-            parts.append(heads.settled(decoder.log_table(z.to(self._device)).argmax(dim=-1)))
+        for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // heads.table_size)):
+            parts.append(heads.likeliest(decoder.log_tables(z.to(self._device))))
         return torch.cat(parts).cpu().numpy()
 
     # ---------------------------------------------------------------- state
@@ -296,45 +313,95 @@ class _Plan:
     batch_size: int
     most_draws: int  # k of narrow rows
     long: bool  # whether to train until the rows have nothing more to say
+    few_cells: int | None  # of the space, where it has no more of them than there are rows
 
-    def draws(self, floats_per_draw: int) -> int:
-        """k for a decoder in which a latent occupies so many floats: fewer where they are many."""
-        if not self.long:
-            return self.most_draws
-        return max(1, min(self.most_draws, ROW_FLOATS // floats_per_draw))
-
-    def recipe(self, n: int, width: int, work: float) -> Recipe:
-        """For n training rows of so much work each. The fewer, the more the weights decay."""
+    def recipe(self, n: int, width: int, batch_size: int, work: float, evaluation: float) -> Recipe:
+        """For n training rows of so much work each, and evaluations of so many steps each. The
+        fewer the rows, the more the weights decay."""
         passes = min(PASSES, WORK / (n * work))
-        steps = max(SHORT_STEPS, round(passes * n / self.batch_size)) if self.long else SHORT_STEPS
+        steps = max(SHORT_STEPS, round(passes * n / batch_size)) if self.long else SHORT_STEPS
+        warm_up, decay = WARM_UP_PASSES * n // batch_size, min(0.4, max(0.02, 400 / n))
+        if self.few_cells is not None:
+            steps = min(steps, max(FEWEST_CELL_STEPS, CELL_STEPS * self.few_cells))
+            warm_up, decay = 0, LEAST_DECAY
         return Recipe(
             steps=steps,
             most_steps=steps if self.long else None,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             muon_lr=None,
             adam_lr=min(0.01, 1.28 / width),
             betas=(0.9, 0.99) if self.long else (0.9, 0.95),
-            weight_decay=min(0.4, max(0.02, 400 / n)),
-            evaluate_every=max(50, steps // 100),
-            ema=0.999 if self.long else 0.99,
+            weight_decay=decay,
+            evaluate_every=max(50, min(100, math.ceil(10 * evaluation)), steps // 150),
+            patience=8,
+            settling=max(WARM_UP_STEPS, warm_up),
+            ema=0.999 if self.long and self.few_cells is None else 0.99,
         )
 
 
-def _plan(n: int, D: int, budget: Budget) -> _Plan:
-    """For n training rows of D variables."""
+@dataclass(frozen=True)
+class _Cost:
+    """What a draw costs, and how much of it a budget has room for.
+
+    Attributes:
+        floats: of the decoder, for a draw.
+        work: of a row and a draw in training, in multiplications.
+        seconds: of the budget; None without such a one.
+    """
+
+    floats: int
+    work: float
+    seconds: float | None
+
+    def _affordable(self, share: float) -> int:
+        """Draws in this share of the budget."""
+        if self.seconds is None:
+            return sys.maxsize
+        return int(share * self.seconds * SPEED / self.work)
+
+    def step(self, plan: _Plan) -> tuple[int, int]:
+        """Rows of a batch, and draws of each: fewer where they are large or long."""
+        most = plan.most_draws
+        if plan.long:
+            most = min(most, ROW_FLOATS // self.floats)
+        pairs = min(STEP_FLOATS // self.floats, self._affordable(1 / (FEWEST_STEPS * STEP_COST)))
+        k = max(1, min(most, pairs // SMALLEST_BATCH))
+        return max(1, min(plan.batch_size, pairs // k)), k
+
+    def selection(self, most_draws: int) -> tuple[int, int]:
+        """Validation rows that choose the weights, and draws of each."""
+        pairs = min(SELECTION_FLOATS // self.floats, self._affordable(EVALUATION_SHARE))
+        K = max(FEWEST_SELECTION_DRAWS, min(most_draws, pairs // SELECTION_ROWS))
+        return max(FEWEST_SELECTION_ROWS, pairs // K), K
+
+    def deciding(self, K: int) -> int:
+        """Validation rows that choose the estimator, with K draws of each."""
+        return max(1, min(DECISION_ROWS, self._affordable(EVALUATION_SHARE) // K))
+
+
+def _plan(schema: Schema, n: int, budget: Budget) -> _Plan:
+    """For n training rows."""
+    D = schema.D
     wide = n >= MANY_ROWS and D > MANY_VARIABLES
+    cells = math.prod(schema.cards.tolist())
+    few_cells = cells if cells <= n else None
     short = (
         n < FEW_ROWS
         or (budget.seconds is not None and budget.seconds < SHORT_SECONDS)
         or (budget.steps is not None and budget.steps <= SHORT_STEPS)
     )
     if short:
-        return _Plan(32 if wide else 16, 128, depth=1, batch_size=64, most_draws=4, long=False)
+        return _Plan(
+            latent_dim=32 if wide else 16, width=128, depth=1, batch_size=64, most_draws=4,
+            long=False, few_cells=few_cells,
+        )  # fmt: skip
+    large = n >= MANY_ROWS or D > FEW_VARIABLES
     return _Plan(
-        latent_dim=64 if wide else 16 if D <= 32 else 32,
-        width=512 if wide else 256,
-        depth=2,
+        latent_dim=64 if wide else 16 if D <= FEW_VARIABLES else 32,
+        width=512 if wide else 256 if large else 128,
+        depth=2 if large else 1,
         batch_size=64 if n < MANY_ROWS else 128 if n < 10 * MANY_ROWS else 256,
         most_draws=8,
         long=True,
+        few_cells=few_cells,
     )

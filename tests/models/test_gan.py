@@ -10,7 +10,8 @@ from scipy.stats import chi2
 import genzoo
 from genzoo import GAN, MISSING, Independent, Schema, Variable
 from genzoo.fitting import Budget
-from genzoo.models.gan.game import straight_through
+from genzoo.models.gan.calibration import Decoded
+from genzoo.models.gan.game import SMALLEST_BATCH, batch_size, straight_through
 from genzoo.models.neural.heads import Heads
 
 ALPHA = 1e-6  # false-alarm rate of each statistical check here
@@ -209,7 +210,7 @@ def test_seconds_budget_holds_for_all_parts_together_and_is_replayed(ticking) ->
     model.fit(rows, schema=schema, budget="2s", progress=lambda done, message: seen.append(done))
     record = model.training_
     assert record.stopped_by == "budget"
-    assert 1.9 < record.seconds < 2.1
+    assert 1.8 < record.seconds < 2.0  # the rest is for the choice of the estimator
     assert record.steps == sum(record.work[part] for part in PARTS)
     assert record.work["game/steps"] > record.work["proposal/steps"]
     assert dict(record.stops).keys() >= set(PARTS)
@@ -233,6 +234,57 @@ def test_calibration_ends_with_its_share_of_the_seconds(ticking) -> None:
     assert ("calibration/trials", model.training_.work["calibration/trials"]) in (
         model.training_.stops
     )
+
+
+def test_rows_of_a_batch_are_fewer_where_they_are_wide_or_time_is_short() -> None:
+    assert batch_size(1000, 1e6, None) == batch_size(1000, 1e6, 60.0) == 128
+    assert batch_size(200_000, 1e6, None) < 16
+    assert batch_size(1000, 1e9, None) == 128
+    assert batch_size(1000, 1e7, 6.0) < 128
+    assert batch_size(10**7, 1e12, 0.1) == SMALLEST_BATCH
+
+
+def test_a_wide_column_takes_as_much_as_its_own_codes(watched) -> None:
+    """Padded to the widest, one tensor of a step would have 2 GB here."""
+    schema = table(*[3] * 60, 2000)
+    with watched() as largest:
+        model = GAN(width=16).fit(some_rows(schema, 300), schema=schema, budget="3 steps")
+        model.sample(100)
+    # the widest is a batch, or the model's own rows, one-hot: the whole table of their codes
+    assert largest.n_bytes < 4 * 1024 * 2 * schema.cards.sum()
+
+
+def test_bound_of_pairs_is_the_bound_of_each() -> None:
+    for schema in SPACES.values():
+        model = GAN(latent_dim=2, width=8).fit(
+            some_rows(schema, 60), schema=schema, budget="3 steps"
+        )
+        generator, rows = model.generator_, torch.as_tensor(some_rows(schema, 7, seed=5))
+        outputs = generator.decoder(torch.randn(4, 2, generator=torch.Generator().manual_seed(0)))
+        each = generator.log_prob_at(outputs.unsqueeze(1), rows)
+        torch.testing.assert_close(generator.log_prob_of_pairs(outputs, rows), each)
+
+
+def test_decoded_draws_bound_the_mass_at_any_temperature_and_weight(small: GAN) -> None:
+    rows = some_rows(small.schema_, 6, seed=7)
+    noise = torch.Generator().manual_seed(0)
+    decoded = Decoded(torch.as_tensor(rows), small.generator_, small.proposal_, 20_000, noise)
+    kept = small.calibration_["temperature"], small.calibration_["marginal_weight"]
+    for e, s in ((0.3, 0.5), (0.01, 1.4), (0.3, 0.5)):
+        found = decoded.bound(e, s)
+        small.generator_.calibrate(s, e)
+        assert (abs(found.value - by_quadrature(small, rows)) < 6 * found.stderr + 1e-3).all()
+    small.generator_.calibrate(*kept)
+
+
+def test_marginals_that_earlier_versions_saved_are_read(small: GAN, tmp_path) -> None:
+    rows = some_rows(small.schema_, 20, seed=3)
+    before = small.log_prob(rows, seed=4).value
+    flat, cards = small.generator_.log_marginals.numpy(), small.schema_.cards
+    padded = np.full((len(cards), cards.max()), -np.inf)
+    padded[np.arange(cards.max()) < cards[:, None]] = flat
+    small._restore({**small._state(), "log_marginals": padded})
+    assert (small.log_prob(rows, seed=4).value == before).all()
 
 
 def test_everything_comes_back_from_disk(small: GAN, tmp_path) -> None:

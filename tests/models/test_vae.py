@@ -18,6 +18,7 @@ from scipy.stats import norm
 import genzoo
 from genzoo import MISSING, VAE, Independent, Schema, Variable
 from genzoo.fitting import Budget
+from genzoo.models.neural.coders import Decoder
 
 SIGMAS = 4.5
 
@@ -321,6 +322,44 @@ def test_a_budget_in_seconds_is_kept_and_replayed(ticking):
         assert again[-1].training_.work == record.work == {"steps": record.steps}
     values = [twin.log_prob(rows[:20], seed=1).value for twin in again]
     assert (values[0] == values[1]).all()
+
+
+@pytest.mark.parametrize("shape", ["a wide column", "a long string", "many columns"])
+def test_all_of_a_fit_of_large_rows_lies_within_its_seconds(shape, clock, monkeypatch):
+    """Time goes by in the decoder alone, by its outputs: 30 nanoseconds each."""
+    if shape == "a long string":
+        data = {"data": ["ab" * 400, *["ab", "b"] * 50]}
+    else:
+        cards = [3000, 2] if shape == "a wide column" else [2] * 1500
+        schema = Schema(
+            tuple(Variable(f"x{d}", cardinality=n) for d, n in enumerate(cards)), "table",
+            (len(cards),),
+        )  # fmt: skip
+        data = {"data": np.random.default_rng(0).integers(0, cards, (400, len(cards)))}
+        data["schema"] = schema
+    decode = Decoder.row_log_prob
+
+    def slowly(decoder, z, x):
+        clock.at += 3e-8 * z[..., 0].numel() * decoder.heads.n_outputs
+        return decode(decoder, z, x)
+
+    monkeypatch.setattr(Decoder, "row_log_prob", slowly)
+    record = VAE(width=8, latent_dim=2, device="cpu").fit(**data, budget="0.5s").training_
+    assert record.stopped_by == "budget"
+    assert 0.35 < record.seconds < 0.6
+    assert record.steps >= 20
+
+
+@pytest.mark.slow
+def test_a_small_table_is_soon_done():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 4, 3000)
+    rows = np.stack([a, np.where(rng.random(3000) < 0.7, a, rng.integers(0, 4, 3000))], axis=1)
+    model = VAE(device="cpu").fit(rows)
+    assert model.training_.steps <= 2000
+    counts = np.unique(rows, axis=0, return_counts=True)[1] / len(rows)
+    entropy = -(counts * np.log(counts)).sum()
+    assert model.log_prob(rows).mean().value > -entropy - 0.02
 
 
 @pytest.mark.slow

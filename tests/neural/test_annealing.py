@@ -198,3 +198,34 @@ def test_a_linear_gaussian_model_is_recovered_from_an_inflated_encoder(noise):
     )
     gap = bound.value - truth
     assert -0.1 < gap.mean() < 5 * gap.std(ddof=1) / math.sqrt(30) + 0.01
+
+
+def test_short_runs_are_kept_where_the_pilot_agrees_and_are_a_bound_as_well():
+    gradients = 0
+
+    def counted(z, x):
+        nonlocal gradients
+        gradients += z.shape[0] * z.shape[1]
+        return log_likelihood(z, x)
+
+    truth, spent = exact_of_rows(), {}
+    for try_short in (False, True):
+        gradients, found = 0, []
+        for seed in range(2):
+            model = LatentModel(near_the_posterior, counted, 4 * D)
+            how = Annealing(60, 4)
+            found.append(
+                annealed_bound(ROWS, model, annealing=how, seed=seed, try_short=try_short).value
+            )
+        spent[try_short] = gradients
+        excess = np.exp(np.stack(found) - truth)  # its expectation is one
+        assert abs(excess.mean() - 1) < 5 * excess.std(ddof=1) / math.sqrt(excess.size)
+    assert spent[True] < 0.75 * spent[False]
+
+
+def test_no_short_run_is_kept_where_chains_disagree():
+    far = LatentModel(lambda x: (torch.full((len(x), Z), 6.0), torch.full((len(x), Z), -3.0)),
+                      log_likelihood, 4 * D)  # fmt: skip
+    long = annealed_bound(ROWS[:5], far, annealing=Annealing(40, 4), seed=1)
+    tried = annealed_bound(ROWS[:5], far, annealing=Annealing(40, 4), seed=1, try_short=True)
+    assert (tried.value == long.value).mean() > 0.5

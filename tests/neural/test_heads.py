@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy import stats
 
-from genzoo.models.neural.heads import Heads
+from genzoo.models.neural.groups import N_COMPONENTS, grouped
+from genzoo.models.neural.heads import VALUE, Heads
 from genzoo.space import strings
-from genzoo.space.schema import Schema, Variable
+from genzoo.space.schema import MISSING, Schema, Variable
 
 MIXED = Schema(
     (
@@ -65,7 +66,7 @@ def test_leading_dimensions_broadcast() -> None:
 def test_mixture_equals_the_difference_of_logistic_distribution_functions() -> None:
     heads = Heads(LONG)
     outputs = outputs_for(heads, 1, 1.0).double()
-    log_weight, mean, log_scale, _ = heads.mixtures(outputs)
+    log_weight, mean, log_scale, _ = heads.mixtures[0].parameters_of(outputs)
     edges = np.concatenate([[-np.inf], (2 * np.arange(63) + 1) / 63 - 1, [np.inf]])
     cdf = stats.logistic.cdf(edges[:, None], mean[0, 0].numpy(), log_scale[0, 0].exp().numpy())
     mass = np.diff(cdf @ log_weight[0, 0].exp().numpy())
@@ -168,3 +169,98 @@ def test_the_end_rule_is_that_of_strings() -> None:
     without = Heads(LONG)
     assert (without.settled(x[:, :1]) == x[:, :1]).all()
     assert without.reached(x[:, :1]).all()
+
+
+# ------------------------------------------------------------------- cardinalities that differ much
+
+WIDE = Schema(
+    (
+        *(Variable(f"narrow {d}", cardinality=2 + d % 3) for d in range(30)),
+        Variable("wide", cardinality=3000),
+        Variable("wide, long, with holes", "ordinal", 2000, missing=True),
+        Variable("long", "ordinal", 40),
+    ),
+    "table",
+    (33,),
+)
+
+
+def test_tables_take_as_much_as_there_are_codes(watched) -> None:
+    heads, n = Heads(WIDE), 16
+    outputs, x = outputs_for(heads, n), rows_for(WIDE, n)
+    x[0, 30:] = VALUE
+    assert heads.table_size <= 2 * WIDE.cards.sum()
+    with watched() as largest:
+        heads.log_prob(outputs, x.clamp(min=0))
+        heads.sample(outputs, None)
+        heads.onehot(x, torch.zeros(heads.n_inputs))
+    assert largest.n_bytes <= 8 * n * 2 * WIDE.cards.sum()
+    with watched() as largest:
+        heads.completed(heads.log_tables(outputs), x, None)
+    assert largest.n_bytes <= 4 * n * N_COMPONENTS * 2 * WIDE.cards.sum()
+
+
+def test_groups_are_few_and_of_similar_cardinality() -> None:
+    assert [part.tolist() for part in grouped(np.full(9, 7))] == [list(range(9))]
+    cards = np.array([2, 3000, 5, 2, 2900, 3, 40])
+    parts = grouped(cards)
+    assert sorted(np.concatenate(parts).tolist()) == list(range(7))
+    assert sum(len(p) * cards[p].max() for p in parts) <= 2 * cards.sum()
+    assert len(parts) < 4
+
+
+def test_groups_come_back_in_the_order_of_the_schema() -> None:
+    heads = Heads(WIDE)
+    assert len(heads.groups) == 3
+    outputs, x = outputs_for(heads, 5), rows_for(WIDE, 5)
+    log_p, everything = heads.log_prob(outputs, x), heads.log_probs_all(outputs)
+    first = 0
+    for d, variable in enumerate(WIDE.variables):
+        alone = Heads(Schema((variable,), "table", (1,)))
+        own = outputs[:, first : first + heads.widths[d]]
+        torch.testing.assert_close(log_p[:, d : d + 1], alone.log_prob(own, x[:, d : d + 1]))
+        card = WIDE.cards[d]
+        torch.testing.assert_close(everything[:, d, :card], alone.log_probs_all(own)[:, 0])
+        first += heads.widths[d]
+
+
+def test_completions_keep_what_is_known_and_draw_from_the_tables() -> None:
+    heads = Heads(MIXED)
+    x = rows_for(MIXED, 40)
+    known = torch.rand(x.shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    wanted = rows_for(MIXED, 41)[1:]
+    tables = []
+    for group, codes in zip(heads.groups, heads.split(wanted), strict=True):
+        sure = torch.full((40, *group.legal.shape), -1e9)
+        tables.append(sure.scatter(-1, codes.unsqueeze(-1), 0.0))
+    found = heads.completed(tables, x.masked_fill(~known, MISSING), None)
+    assert torch.equal(found, torch.where(known, x, wanted))
+    assert torch.equal(heads.likeliest(tables), wanted)
+    # a value is never the missing mark, however sure that is
+    x[:, 1] = VALUE
+    tables[-1][:] = -1e9
+    for group, table in zip(heads.groups, tables, strict=True):
+        table.masked_fill_(group.marks, 0.0)
+    assert (heads.completed(tables, x, None)[:, 1] < 49).all()
+
+
+@pytest.mark.parametrize("schema", [MIXED, WIDE], ids=["mixed", "wide"])
+def test_gathered_columns_are_the_product_with_features(schema: Schema) -> None:
+    heads, x = Heads(schema), rows_for(schema, 12)
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(6, heads.n_inputs, generator=generator)
+    blank = torch.randn(heads.n_inputs, generator=generator)
+    for rows in (x, x.masked_fill(torch.rand(x.shape, generator=generator) < 0.3, MISSING)):
+        product = heads.onehot(rows, blank) @ weight.T
+        torch.testing.assert_close(
+            heads.projected(rows, weight, blank), product, atol=1e-4, rtol=1e-5
+        )
+
+
+def test_mean_features_are_those_of_what_is_there() -> None:
+    heads = Heads(MIXED)
+    x = rows_for(MIXED, 60)
+    x[:20, 1] = MISSING
+    here = (x >= 0)[:, heads.variable_of]
+    wanted = (heads.onehot(x.clamp(min=0)) * here).sum(dim=0) / here.sum(dim=0)
+    torch.testing.assert_close(torch.as_tensor(heads.mean_features(x.numpy())), wanted)

@@ -14,11 +14,16 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from genzoo.models.neural.importance import (
+    PILOT_DRAWS,
     Bound,
     LatentModel,
     default_draws,
+    draws_for,
     importance_bound,
+    importance_each,
     log_prior_ratio,
+    pilot,
+    remembered,
 )
 
 SIGMAS = 4.5
@@ -187,3 +192,92 @@ def test_memory_is_bounded_by_the_width():
 
 def test_wide_decoders_get_fewer_draws():
     assert default_draws(1) > default_draws(5000) > default_draws(10**9) >= 64
+
+
+# ------------------------------------------------------------------------- the pilot
+
+MODEL = LatentModel(propose, log_likelihood, BITS)
+
+
+def piloted(seed: int) -> Bound:
+    K = draws_for(pilot(ROWS, MODEL, K=PILOT_DRAWS, seed=seed), most=256)
+    return importance_bound(ROWS, MODEL, K=K, seed=seed)
+
+
+def test_with_draws_set_by_a_pilot_the_mean_weight_is_unbiased_and_the_value_a_bound():
+    """Over 40 seeds; a false alarm in fewer than one of 10,000 fresh sets of them."""
+    truth = exact()
+    gains = np.stack([piloted(seed).value for seed in range(40)]) - truth  # (40, n)
+    excess, loss = np.exp(gains).mean(axis=1) - 1, gains.mean(axis=1)  # rows are independent
+    assert abs(excess.mean()) < SIGMAS * excess.std(ddof=1) / np.sqrt(len(excess))
+    assert loss.mean() < SIGMAS * loss.std(ddof=1) / np.sqrt(len(loss))
+    assert loss.mean() > -0.02
+
+
+def test_stopping_on_the_draws_that_are_scored_would_be_seen():
+    """The test above has the power to tell: a row's larger of two values claims too much."""
+    truth = exact()
+    both = np.stack([np.maximum(piloted(s).value, piloted(s + 1000).value) for s in range(20)])
+    excess = np.exp(both - truth).mean(axis=1) - 1
+    assert excess.mean() > SIGMAS * excess.std(ddof=1) / np.sqrt(len(excess))
+
+
+def test_the_pilot_asks_for_draws_where_weights_disagree():
+    def shifted(x: Tensor) -> tuple[Tensor, Tensor]:
+        """Near the posterior of rows that begin with a 0, far from that of others."""
+        mean, log_sd = propose(x)
+        return mean + 1.5 * x[:, :1], log_sd
+
+    variance = pilot(ROWS, LatentModel(shifted, log_likelihood, BITS), K=PILOT_DRAWS, seed=0)
+    K = draws_for(variance, most=256)
+    far = ROWS[:, 0] == 1
+    assert np.median(K[far]) > np.median(K[~far])
+    assert set(K.tolist()) <= {32, 64, 128, 256}
+    assert draws_for(np.zeros(3), most=256).tolist() == [32, 32, 32]
+
+
+def test_equal_rows_have_one_pilot_and_one_proposal():
+    drawn, proposed = [], []
+
+    def watched(z: Tensor, x: Tensor) -> Tensor:
+        drawn.append(z.shape[0] * z.shape[1])
+        return log_likelihood(z, x)
+
+    def asked(x: Tensor) -> tuple[Tensor, Tensor]:
+        proposed.append(len(x))
+        return propose(x)
+
+    rows = np.tile(ROWS[:3], (50, 1))
+    model = remembered(rows, LatentModel(asked, watched, BITS))
+    variance = pilot(rows, model, K=PILOT_DRAWS, seed=0)
+    assert (variance == np.tile(variance[:3], 50)).all()
+    assert sum(drawn) == 3 * PILOT_DRAWS
+    found = importance_bound(rows, model, K=32, seed=0)
+    assert sum(proposed) == 3
+    assert (found.value == bound(rows, K=32).value).all()
+    assert len(np.unique(found.value)) == len(rows)  # what counts is drawn anew
+
+
+def test_draws_may_differ_from_row_to_row():
+    K = np.where(np.arange(len(ROWS)) % 3 == 0, 32, 64)
+    found, few, many = bound(K=K), bound(K=32), bound(K=64)
+    assert found.value == pytest.approx(np.where(K == 32, few.value, many.value), abs=1e-5)
+    assert found.K == 64
+
+
+def test_several_masses_of_a_row_from_the_same_draws():
+    """Those of the first bit's two values sum to what is left of the row without it."""
+
+    def each(z: Tensor, x: Tensor) -> Tensor:
+        return torch.stack(
+            [log_likelihood(z, torch.cat([torch.full_like(x[:, :1], bit), x[:, 1:]], dim=1))
+             for bit in (0, 1)], dim=-1
+        )  # fmt: skip
+
+    truth = exact()
+    found = importance_each(ROWS, LatentModel(propose, each, BITS), K=3200, seed=0)
+    assert found[ROWS[:, 0] == 0, 0] == pytest.approx(truth[ROWS[:, 0] == 0], abs=0.2)
+    assert found[ROWS[:, 0] == 1, 1] == pytest.approx(truth[ROWS[:, 0] == 1], abs=0.2)
+    assert np.mean(np.exp(found - np.stack([truth, truth], axis=1))[ROWS[:, 0] == 0, 0]) == (
+        pytest.approx(1, abs=0.02)
+    )

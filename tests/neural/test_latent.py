@@ -130,7 +130,7 @@ def test_auto_is_decided_once_and_says_why():
     assert model.estimator_ == note.split()[1].strip(";")
     lp = model.log_prob(data.test[:5])
     assert lp.estimator == model.estimator_
-    assert ((lp.ess >= 1) & (lp.ess <= 256)).all()
+    assert ((lp.ess >= 1) & (lp.ess <= model.n_importance_)).all()
     other = "ais" if model.estimator_ == "iwae" else "iwae"
     model.set_params(estimator=other, n_temperatures=5)
     assert model.log_prob(data.test[:5]).estimator == other
@@ -191,3 +191,104 @@ def test_nothing_observed_has_mass_one():
     assert lp.value[0] == 0
     assert lp.stderr[0] == 0
     assert lp.value[1] < 0
+
+
+# ------------------------------------------------------------------------- pilots and labels
+
+
+def draws_spent(model, rows, monkeypatch, **options):
+    """How many latents are decoded to score the rows."""
+    observation, spent = model._observation, 0
+    decode = observation.row_log_prob
+
+    def watched(z, x):
+        nonlocal spent
+        spent += z.shape[0] * z.shape[1]
+        return decode(z, x)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(observation, "row_log_prob", watched)
+        lp = model.log_prob(rows, **options)
+    return spent, lp
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_draws_go_where_the_pilot_finds_them_wanting(family, monkeypatch):
+    model, _ = mixed(family)
+    rows = model.sample(300, seed=5)
+    spent, lp = draws_spent(model, rows, monkeypatch)
+    assert spent == 512 * len(rows)  # what was asked for is what is drawn
+    model.set_params(n_importance=None)
+    fewer, piloted = draws_spent(model, rows, monkeypatch)
+    model.set_params(n_importance=512)
+    assert fewer < 0.8 * 256 * len(rows)
+    error = np.sqrt((lp.stderr**2 + piloted.stderr**2).sum()) / len(rows)
+    assert abs(piloted.value.mean() - lp.value.mean()) < SIGMAS * error + 0.02
+
+
+def test_a_row_has_its_value_whatever_stands_behind_it():
+    model, rows = mixed("vae")
+    model.set_params(n_importance=None)
+    few, many = (model.log_prob(part, seed=3).value for part in (rows[:40], rows))
+    model.set_params(n_importance=512)
+    np.testing.assert_allclose(few, many[:40], atol=1e-5)
+
+
+def test_rows_with_few_effective_draws_are_annealed_and_the_others_are_not(monkeypatch):
+    model, rows = mixed("vae")
+    model.set_params(n_importance=None, n_temperatures=10)
+    monkeypatch.setattr(model, "resolved_estimator_", "ais")
+    assert model.n_importance_ == 1024
+    names = {}
+    for fewest in (0.0, 300.0, 1e9):
+        monkeypatch.setattr(model, "limits", Limits(fewest_effective=fewest), raising=False)
+        lp = model.log_prob(rows, seed=1)
+        names[lp.estimator] = lp
+    model.set_params(n_importance=512, n_temperatures=100)
+    assert list(names) == ["iwae", "iwae+ais", "ais"]
+    both = names["iwae+ais"]
+    annealed = np.isclose(both.value, names["ais"].value, atol=1e-4)
+    sampled = np.isclose(both.value, names["iwae"].value, atol=1e-4)
+    assert (annealed | sampled).all()
+    assert annealed.any()
+    assert sampled.any()
+    assert (both.ess[annealed & ~sampled] <= 8).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("d", range(3))
+def test_all_labels_come_from_one_pass_and_are_the_joint(family, d, monkeypatch):
+    model, rows = mixed(family)
+    card = int(model.schema_.cards[d])
+    rest = rows[rows[:, d] == 0][:30]
+    observation, passes = model._observation, []
+    decode = observation.row_log_prob_each
+    monkeypatch.setattr(
+        observation,
+        "row_log_prob_each",
+        lambda z, x, d: passes.append(z.shape[0] * z.shape[1]) or decode(z, x, d),
+    )
+    model.set_params(n_importance=4096)
+    found = model._log_prob_each(rest, d, seed=1)
+    assert sum(passes) == 4096 * len(rest)  # whatever the number of labels
+    wanted, error = np.empty((len(rest), card)), np.empty((len(rest), card))
+    for code in range(card):
+        rest[:, d] = code
+        lp = model.log_prob(rest, seed=2)
+        wanted[:, code], error[:, code] = lp.value, lp.stderr
+    model.set_params(n_importance=512)
+    assert np.median(np.abs(found - wanted)) < 0.02 + SIGMAS * np.median(error)
+    shares, told = (np.exp(j - logsumexp(j, axis=1, keepdims=True)) for j in (wanted, found))
+    np.testing.assert_allclose(told, shares, atol=0.1)
+    assert np.abs(told - shares).mean() < 0.01
+
+
+def test_samples_are_drawn_in_parts_of_bounded_size(monkeypatch):
+    model, _ = mixed("vae")
+    floats, asked, prior = model._observation.floats_per_draw, [], model._prior
+    monkeypatch.setattr(
+        model, "_prior", lambda n, generator: asked.append(n) or prior(n, generator)
+    )
+    model.sample(30_000, seed=1)
+    assert sum(asked) == 30_000
+    assert max(asked) * floats <= 2**22

@@ -54,6 +54,7 @@ class Regression:
         loss: Callable[..., Tensor] | None = None,
         seed: int = 0,
         progress: Callable[[float, str], None] = lambda fraction, message: None,
+        afterwards: float = 0.0,
         **recipe: Any,
     ) -> Training:
         player = Player(self.net, loss or self.loss, outer=[self.net[0], self.net[-1]])
@@ -61,6 +62,7 @@ class Regression:
         fit_network(
             [player], draw_batch=epochs(self.train, 64), evaluate=self.values,
             recipe=Recipe(**{"evaluate_every": 20, **recipe}), fit=fit, device="cpu",
+            afterwards=afterwards,
         )  # fmt: skip
         return fit.training
 
@@ -124,9 +126,39 @@ class Ramp:
         fit_network(
             [Player(net, lambda batch, generator: net(batch).square().mean())],
             draw_batch=epochs(torch.ones(4, 1), 2), evaluate=evaluate,
-            recipe=Recipe(muon_lr=None, patience=None, **recipe), fit=fit, device="cpu",
+            recipe=Recipe(**{"muon_lr": None, "patience": None, **recipe}), fit=fit, device="cpu",
         )  # fmt: skip
         return fit.training
+
+
+def test_a_run_ends_once_as_many_steps_again_gain_nothing_to_speak_of() -> None:
+    def saturating(done: float) -> float:
+        return 1.0 - math.exp(-20 * done) + 0.001 * done  # a new best at each evaluation
+
+    record = Ramp(saturating).fit(steps=400, patience=10)
+    assert record.stopped_by == "converged"
+    assert record.converged
+    # from step 107 to 214 it gains 0.005 nats; a third of the whole is the cooling down
+    assert 200 < record.steps < 350
+    noisy = Ramp(saturating, noise=0.2).fit(steps=400, patience=10)
+    assert noisy.stopped_by == "converged"
+
+
+def test_a_slow_but_steady_gain_does_not_end_a_run() -> None:
+    def by_doubling(done: float) -> float:
+        return 0.02 * math.log2(1 + 400 * done)  # twice what is worth training for
+
+    assert Ramp(by_doubling).fit(steps=400, patience=10).steps == 400
+    assert Ramp(by_doubling, noise=0.02).fit(steps=400, patience=10).steps == 400
+
+
+def test_no_plateau_is_seen_before_the_loss_has_settled() -> None:
+    def late(done: float) -> float:
+        return 0.01 * done + max(0.0, min(done, 0.6) - 0.3)
+
+    assert Ramp(late).fit(steps=400, patience=10).steps < 120
+    assert Ramp(late).fit(steps=400, patience=10, settling=150).steps == 400
+    assert Ramp(late).fit(steps=400, patience=10, warmup=0.4).steps == 400
 
 
 @pytest.mark.parametrize("level", [-2.0, -100.0])
@@ -194,6 +226,37 @@ def test_a_budget_in_seconds_is_used_up_and_kept(monkeypatch) -> None:
     assert n_evaluations >= 18  # and no longer from one to the next than a twentieth of it
     assert record.curve[-1].step == record.steps
     assert [p.seconds for p in record.curve] == sorted(p.seconds for p in record.curve)
+
+
+def test_what_comes_afterwards_has_its_time(monkeypatch) -> None:
+    task = Timed(monkeypatch)
+    task.fit(Budget(seconds=10.0), patience=None, afterwards=40.0)
+    assert 7.9 <= task.time < 8.02  # 40 evaluations of 0.05 seconds are left
+
+
+def test_no_step_is_begun_that_does_not_fit(monkeypatch) -> None:
+    task = Timed(monkeypatch)
+
+    def long(batch: Tensor, generator: torch.Generator) -> Tensor:
+        task.time += 0.6
+        return task.loss(batch, generator)
+
+    task.fit(Budget(seconds=5.0), loss=long, patience=None)
+    assert 4.3 < task.time <= 5.0
+
+
+def test_long_evaluations_leave_most_of_the_time_to_training(monkeypatch) -> None:
+    task = Timed(monkeypatch)
+    values = task.values
+
+    def long() -> np.ndarray:
+        task.time += 0.95
+        return values()
+
+    monkeypatch.setattr(task, "values", long)
+    record = task.fit(Budget(seconds=20.0), patience=None)
+    assert len(record.curve) <= 7
+    assert record.steps > 1200  # 0.01 seconds each
 
 
 def test_a_budget_that_is_over_at_once_allows_one_step(monkeypatch) -> None:
@@ -358,6 +421,8 @@ def test_epochs_visit_every_row_once() -> None:
         batch = torch.cat([draw(generator), draw(generator)])
         assert sorted(batch.flatten().tolist()) == list(range(10))
     assert len(epochs(torch.zeros(3, 1), 64)(generator)) == 3
+    small = epochs(torch.zeros(3, 1, dtype=torch.int8), 2)(generator)
+    assert small.dtype == torch.int64  # whatever the codes lie in
 
 
 def test_windows_begin_anywhere_and_stay_within_a_stretch() -> None:

@@ -11,14 +11,25 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from genzoo.fitting import Fit
-from genzoo.models.neural.importance import Bound
+from genzoo.models.gan.networks import Generator
+from genzoo.models.neural.coders import Proposal
+from genzoo.models.neural.importance import (
+    Bound,
+    log_mixture,
+    log_prior_ratio,
+    prior_draws,
+    summarised,
+)
 
 LEAST_MARGINAL = 1e-3
 MARGINALS = (1.0, 0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)  # in the order of trial
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)  # a factor of about 1.4 apart
 MUCH_MARGINAL = 0.1  # beyond, the reader of a report is told
+CHUNK_FLOATS = 2**22  # that the heads hold at once
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,47 @@ class Calibration:
         return notes
 
 
+class Decoded:
+    """Importance draws of rows, decoded once, for their bound at any temperature and weight.
+
+    The decoder is the same for all of these, and so is the proposal: what is left for a new weight
+    is a sum over the variables, and for a new temperature the masses of the rows' codes.
+
+    Args:
+        rows: (n, D) complete codes, on the networks' device.
+        K: draws a row.
+        noise: a generator, on the device too.
+    """
+
+    @torch.no_grad()
+    def __init__(
+        self, rows: Tensor, generator: Generator, proposal: Proposal, K: int, noise: torch.Generator
+    ) -> None:
+        self.rows, self.generator = rows, generator
+        self.from_prior = prior_draws(K)
+        mean, log_sd = proposal(rows)  # (n, Z)
+        z = torch.randn((K, *mean.shape), generator=noise, device=mean.device)
+        z = torch.where(self.from_prior.to(z.device)[:, None, None], z, mean + log_sd.exp() * z)
+        ratio = log_prior_ratio(z, mean, log_sd).double()
+        self.log_ratio = -log_mixture(ratio, self.from_prior)  # (K, n)
+        self.chunk = max(1, CHUNK_FLOATS // (len(rows) * generator.floats_per_draw))
+        self.outputs = [generator.decoder(part) for part in z.split(self.chunk)]
+        self.here = generator.heads.reached(rows)
+        self.own: dict[float, list[Tensor]] = {}
+
+    @torch.no_grad()
+    def bound(self, e: float, s: float) -> Bound:
+        """At marginal weight e and temperature s."""
+        generator, rows = self.generator, self.rows
+        generator.calibrate(s, e)
+        if s not in self.own:
+            own = (generator.heads.log_prob(generator.sharpened(o), rows) for o in self.outputs)
+            self.own[s] = list(own)
+        log_p = torch.cat([(generator.mixed(o, rows) * self.here).sum(-1) for o in self.own[s]])
+        log_w = (log_p.double() + self.log_ratio).cpu().numpy()
+        return summarised(log_w, self.from_prior.numpy())
+
+
 def calibrated(bound: Callable[[float, float], Bound], n: int, fit: Fit) -> Calibration:
     """The best s for each e on one half of the rows, the best e on the other half.
 
@@ -69,8 +121,10 @@ def calibrated(bound: Callable[[float, float], Bound], n: int, fit: Fit) -> Cali
     at = TEMPERATURES.index(1.0)
     before = bound(LEAST_MARGINAL, 1.0)
     best = (1.0, LEAST_MARGINAL, before)
+    seconds = 0.0  # of the last trial
     for e in MARGINALS:
-        if fit.training.work and not fit.goes_on("trials"):
+        began = fit.clock.spent
+        if fit.training.work and not fit.goes_on("trials", expected=seconds):
             break
         if e < 1.0:
             at, found = _climb(partial(bound, e), at, half)
@@ -79,6 +133,7 @@ def calibrated(bound: Callable[[float, float], Bound], n: int, fit: Fit) -> Cali
         if found.value[other].mean() > best[2].value[other].mean():
             best = (TEMPERATURES[at], e, found)
         fit.did("trials")
+        seconds = fit.clock.spent - began
     s, e, after = best
     return Calibration(
         temperature=s,

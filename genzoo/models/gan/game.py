@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,23 +14,29 @@ from torch import Tensor
 from genzoo.models.gan.networks import FIRST_MARGINAL, Generator
 from genzoo.models.neural.coders import Encoder
 from genzoo.models.neural.draws import gumbelled, uniform
-from genzoo.models.neural.heads import N_COMPONENTS, Heads
+from genzoo.models.neural.groups import N_COMPONENTS
+from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.modules import multiplications
 from genzoo.models.neural.training import Recipe
 
-BATCH_SIZE = 128
 # Momentum hurts both players, and Muon costs more than it brings in networks this small.
 RECIPE = Recipe(
-    steps=3000, batch_size=BATCH_SIZE, muon_lr=None, adam_lr=0.003, betas=(0.0, 0.99),
+    steps=3000, batch_size=128, muon_lr=None, adam_lr=0.003, betas=(0.0, 0.99),
     weight_decay=0.0, clip=10.0, patience=None, ema=0.99,
 )  # fmt: skip
 # Without a budget the game takes no more work than this, in multiplications: fewer steps where the
 # networks are convolutions over many pixels. A row passes the critic forwards and backwards twice,
-# and once more for the penalty and the way back from it; the generator half as often.
-WORK, CRITIC_PASSES, GENERATOR_PASSES = 3e12, 8, 4
+# and once more for the penalty and the way back from it; the generator half as often. Its features
+# are drawn twice, each for about as much as so many multiplications.
+WORK, CRITIC_PASSES, GENERATOR_PASSES, FEATURE_WORK = 3e12, 8, 4, 200
+# Batches are smaller where rows are wide, or so few steps would not fit into the time: a core does
+# about so many multiplications a second in networks of this size.
+BATCH_FLOATS, SMALLEST_BATCH = 2**21, 8
+FEWEST_STEPS, SPEED = 50, 5e9
 # Checkpoints are compared by a bound from draws of the prior, as many as so many floats allow, at
 # the best of these temperatures: cheap, loose, and the same draws each time.
 FEWEST_DRAWS, MOST_DRAWS, DRAWN_FLOATS = 64, 1024, 2**20
+WIDE_FLOATS, FEWEST_WIDE_DRAWS = 2**22, 16  # of their tables
 TEMPERATURES = (1.0, 0.5)
 
 
@@ -58,21 +63,30 @@ class Game:
         between = torch.lerp(real, drawn, at).requires_grad_()
         (slope,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
         norm = (slope.square().sum(dim=1) + 1e-12).sqrt()  # a root has no slope at 0
-        gap = self.critic(drawn).mean() - self.critic(real).mean()
-        return gap + self.penalty * (norm - 1).square().mean()
+        of_drawn, of_real = self.critic(torch.cat([drawn, real])).chunk(2)
+        return of_drawn.mean() - of_real.mean() + self.penalty * (norm - 1).square().mean()
 
     def generator_loss(self, x: Tensor, noise: torch.Generator) -> Tensor:
         return -self.critic(self.draw(len(x), noise)).mean()
 
-    def recipe(self) -> Recipe:
-        """How to train, before the critic has left the CPU."""
-        decoder = self.generator.decoder
-        features = torch.zeros((1, self.generator.heads.n_inputs))
-        work = CRITIC_PASSES * multiplications(self.critic, features)
+    def recipe(self, seconds: float | None) -> Recipe:
+        """How to train in the seconds that are left to it (None: any), before the critic has left
+        the CPU."""
+        decoder, n_inputs = self.generator.decoder, self.generator.heads.n_inputs
+        work = CRITIC_PASSES * multiplications(self.critic, torch.zeros((1, n_inputs)))
         z = torch.zeros((1, self.latent_dim), device=decoder.bias.device)
-        work += GENERATOR_PASSES * multiplications(decoder, z)
-        affordable = max(1, round(WORK / (BATCH_SIZE * work)))
-        return dataclasses.replace(RECIPE, steps=min(RECIPE.steps, affordable))
+        work += GENERATOR_PASSES * multiplications(decoder, z) + FEATURE_WORK * n_inputs
+        batch = batch_size(n_inputs, work, seconds)
+        affordable = max(1, round(WORK / (batch * work)))
+        return replace(RECIPE, steps=min(RECIPE.steps, affordable), batch_size=batch)
+
+
+def batch_size(n_features: int, work: float, seconds: float | None) -> int:
+    """Rows to a batch, of so many features and so many multiplications each."""
+    most = min(RECIPE.batch_size, BATCH_FLOATS // n_features)
+    if seconds is not None:
+        most = min(most, int(seconds * SPEED / (FEWEST_STEPS * work)))
+    return max(SMALLEST_BATCH, most)
 
 
 def prior_bound(
@@ -81,14 +95,15 @@ def prior_bound(
     """The bound of rows (n, D) with draws from the prior, the same for all rows and each time:
     (n,) nats, at the temperature that is best on average."""
     K = max(FEWEST_DRAWS, min(MOST_DRAWS, DRAWN_FLOATS // rows.numel()))
+    K = min(K, max(FEWEST_WIDE_DRAWS, WIDE_FLOATS // generator.heads.table_size))
     z = torch.randn((K, latent_dim), generator=noise, device=noise.device)
 
     def bound() -> np.ndarray:
         bounds = []
-        outputs = generator.decoder(z).unsqueeze(1)
+        outputs = generator.decoder(z)
         for s in TEMPERATURES:
             generator.calibrate(s, FIRST_MARGINAL)
-            log_p = generator.log_prob_at(outputs, rows)  # (K, n)
+            log_p = generator.log_prob_of_pairs(outputs, rows)  # (K, n)
             bounds.append((log_p.logsumexp(dim=0) - math.log(K)).double().cpu().numpy())
         generator.calibrate(1.0, FIRST_MARGINAL)
         return max(bounds, key=np.mean)
@@ -103,30 +118,33 @@ def straight_through(heads: Heads, outputs: Tensor, noise: torch.Generator) -> T
     softmax of logits with Gumbel noise for codes, the logistic draw itself for long ordinals, a
     sigmoid with logistic noise for their missing marks. Places after an END pass no gradient.
     """
-    x = torch.empty((len(outputs), heads.D), dtype=torch.int64, device=outputs.device)
-    soft = []
+    codes, hot, values, marks = [], [], [], []
 
-    def hot(logits: Tensor) -> tuple[Tensor, Tensor]:
+    def drawn(logits: Tensor) -> tuple[Tensor, Tensor]:
         noisy = gumbelled(logits, noise)
         return noisy.argmax(dim=-1), noisy.softmax(dim=-1)
 
-    if heads.n_categorical:
-        x[:, heads.categorical], relaxed = hot(heads.logits(outputs))  # (B, Dc), (B, Dc, m)
-        if heads.end is not None:
-            relaxed = relaxed * heads.reached(x).unsqueeze(-1)
-        soft.append(relaxed[:, heads.legal])
-    if heads.n_logistic:
-        log_weight, mean, log_scale, mark = heads.mixtures(outputs)
-        component, relaxed = hot(log_weight)
+    for group in heads.softmaxes:
+        code, relaxed = drawn(group.logits(outputs))  # (B, G), (B, G, m)
+        codes.append(code)
+        hot.append(relaxed)
+    for mixtures in heads.mixtures:
+        log_weight, mean, log_scale, mark = mixtures.parameters_of(outputs)
+        component, relaxed = drawn(log_weight)
         chosen = F.one_hot(component, N_COMPONENTS) + relaxed - relaxed.detach()
         scale = (chosen * log_scale).sum(dim=-1).exp()
         at = (chosen * mean).sum(dim=-1) + scale * torch.logit(uniform(mark.shape, noise, mark))
         at = at.clamp(-1, 1)
         noisy_mark = mark + torch.logit(uniform(mark.shape, noise, mark))
-        is_mark = (noisy_mark > 0) & heads.marked
-        code = torch.round((at.detach() + 1) / 2 * (heads.n_values - 1)).long()
-        x[:, heads.logistic] = torch.where(is_mark, heads.n_values, code)
-        soft.append(at.masked_fill(is_mark, 0.0))
-        soft.append(torch.sigmoid(noisy_mark)[:, heads.marked])
-    relaxed = torch.cat(soft, dim=-1)
+        is_mark = (noisy_mark > 0) & mixtures.marked
+        code = torch.round((at.detach() + 1) / 2 * (mixtures.n_values - 1)).long()
+        codes.append(torch.where(is_mark, mixtures.n_values, code))
+        values.append(at.masked_fill(is_mark, 0.0))
+        marks.append(torch.sigmoid(noisy_mark)[:, mixtures.marked])
+    x = heads.joined(codes)
+    if heads.end is not None:
+        reached = heads.split(heads.reached(x))[: len(hot)]
+        hot = [part * r.unsqueeze(-1) for part, r in zip(hot, reached, strict=True)]
+    hot = [group.features(part) for part, group in zip(hot, heads.softmaxes, strict=True)]
+    relaxed = heads.joined_features([*hot, *values, *marks])
     return heads.onehot(heads.settled(x)) + (relaxed - relaxed.detach())

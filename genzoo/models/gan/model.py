@@ -49,31 +49,40 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.fitting import Fit
-from genzoo.models.gan.calibration import calibrated
-from genzoo.models.gan.game import BATCH_SIZE, Game, prior_bound
-from genzoo.models.gan.networks import Generator, as_seen
+from genzoo.models.gan.calibration import Decoded, calibrated
+from genzoo.models.gan.game import FEATURE_WORK, Game, batch_size, prior_bound
+from genzoo.models.gan.networks import Generator, as_seen, of_all_codes
 from genzoo.models.independent import Independent
 from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Encoder, Proposal
-from genzoo.models.neural.importance import MOST_DRAWS, Bound, log_prior_ratio
+from genzoo.models.neural.importance import MOST_DRAWS, log_prior_ratio
 from genzoo.models.neural.latent import LatentFamily
-from genzoo.models.neural.modules import Drawn, load_weights, n_weights, pick_device, weights_of
+from genzoo.models.neural.modules import (
+    Drawn,
+    load_weights,
+    multiplications,
+    n_weights,
+    pick_device,
+    weights_of,
+)
 from genzoo.models.neural.training import Player, Recipe, fit_network
 from genzoo.parameters import POSITIVE, Interval
 from genzoo.seeding import derive, torch_generator
 from genzoo.store import pack_json, unpack_json
 
-# By these shares of the budget the parts are over; the last is the proposal's once more. Only a
-# budget in seconds has a share for calibration. A longer game makes a better generator, a longer
-# proposal a tighter bound.
-GAME, FIRST_PROPOSAL, CALIBRATION = 0.6, 0.7, 0.82
-PROPOSAL_RECIPE = Recipe(
-    steps=750, batch_size=BATCH_SIZE, muon_lr=None, weight_decay=0.0, patience=None
-)
-PROPOSAL_ROWS = 1024  # of the model's own that tell the best proposal
+# By these shares of the budget the parts are over; the estimator is chosen in the rest. Steps are
+# for game and proposals alone. A longer game makes a better generator, a longer proposal a tighter
+# bound.
+GAME, FIRST_PROPOSAL, CALIBRATION, PROPOSAL = 0.6, 0.7, 0.8, 0.92
+PROPOSAL_RECIPE = Recipe(steps=750, muon_lr=None, weight_decay=0.0, patience=4)
+LEARNING_PASSES = 3  # through the encoder, forwards and backwards
+# Rows of the model's own that tell the best proposal: fewer where they have more features.
+PROPOSAL_ROWS, FEWEST_PROPOSAL_ROWS, PROPOSAL_FLOATS = 1024, 32, 2**23
 MOST_VALID_ROWS = 128  # more of them choose better, and take longer each time
-# A bound from few draws is loose for a sharp model, and would blur it: as many as time allows.
-CALIBRATION_FLOATS, FEWEST_CALIBRATION_DRAWS = 2**25, 32
+# A bound from few draws is loose for a sharp model, and would blur it: as many as so many floats
+# (a second, and in all) of decoded outputs allow; of wide rows fewer than ``MOST_VALID_ROWS``.
+CALIBRATION_FLOATS, FLOATS_PER_SECOND = 2**24, 2**20
+FEWEST_CALIBRATION_DRAWS, FEWEST_WIDE_DRAWS, FEWEST_CALIBRATION_ROWS = 32, 8, 8
 
 
 class GAN(LatentFamily):
@@ -137,13 +146,13 @@ class GAN(LatentFamily):
         chosen = fit.rng("gan", "valid").permutation(len(valid))[:MOST_VALID_ROWS]
         held_out = valid[chosen]
         marginals = Independent().fit(rows, schema=self.schema_).log_table_
-        self._build(marginals, self.latent_dim, self.width, fit.seed)
+        self._build(of_all_codes(self.schema_, marginals), self.latent_dim, self.width, fit.seed)
         self.generator_.start_at_marginals(rows)
         self.proposal_.learn_blank(rows)
         self._play(rows, held_out, fit)
         self._learn_proposal(0, FIRST_PROPOSAL, fit)
         self._calibrate(held_out, fit)
-        self._learn_proposal(1, 1.0, fit)
+        self._learn_proposal(1, 1.0 if fit.budget.seconds is None else PROPOSAL, fit)
         fit.note(self._resolve_estimator(held_out, fit.seed, len(valid)))
 
     def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
@@ -161,6 +170,7 @@ class GAN(LatentFamily):
         with Drawn(fit.torch_rng("gan", "critic")):
             critic = Encoder(as_seen(self.schema_), 1, self.width)
         game = Game(generator, critic, self.latent_dim, float(self.penalty))
+        recipe = game.recipe(_share(fit, GAME))
         noise = fit.torch_rng("gan", "selection", device=self._device)
         held_out = torch.as_tensor(valid).to(self._device)
         fit_network(
@@ -168,9 +178,9 @@ class GAN(LatentFamily):
                 Player(critic, game.critic_loss, repeats=self.critic_steps),
                 Player(generator.decoder, game.generator_loss),
             ],
-            draw_batch=epochs(torch.as_tensor(rows), BATCH_SIZE),
+            draw_batch=epochs(torch.as_tensor(rows), recipe.batch_size),
             evaluate=prior_bound(held_out, generator, self.latent_dim, noise),
-            recipe=game.recipe(),
+            recipe=recipe,
             fit=part,
             device=self.device,
         )
@@ -188,15 +198,19 @@ class GAN(LatentFamily):
 
     def _calibrate(self, valid: np.ndarray, fit: Fit) -> None:
         """Part 2: temperature and marginal weight."""
-        part, generator = fit.part("calibration", CALIBRATION), self.generator_
-        draws = CALIBRATION_FLOATS // (generator.floats_per_draw * len(valid))
-        K = max(FEWEST_CALIBRATION_DRAWS, min(MOST_DRAWS, draws))
-
-        def bound(e: float, s: float) -> Bound:
-            generator.calibrate(s, e)
-            return self._bound(valid, "iwae", seed=fit.seed, K=K)
-
-        found = calibrated(bound, len(valid), part)
+        generator = self.generator_
+        part = fit.part("calibration", CALIBRATION)
+        seconds = fit.budget.seconds or math.inf
+        floats = min(CALIBRATION_FLOATS, seconds * FLOATS_PER_SECOND)
+        pairs = int(floats) // generator.heads.n_outputs
+        K = max(FEWEST_CALIBRATION_DRAWS, min(MOST_DRAWS, pairs // len(valid)))
+        rows = valid[: max(FEWEST_CALIBRATION_ROWS, pairs // K)]
+        K = min(K, max(FEWEST_WIDE_DRAWS, pairs // len(rows)))
+        noise = fit.torch_rng("gan", "calibration", device=self._device)
+        decoded = Decoded(
+            torch.as_tensor(rows).to(self._device), generator, self.proposal_, K, noise
+        )
+        found = calibrated(decoded.bound, len(rows), part)
         fit.take("calibration", part)
         generator.calibrate(found.temperature, found.marginal_weight)
         self.calibration_: dict[str, float] = asdict(found)
@@ -208,8 +222,11 @@ class GAN(LatentFamily):
         name = ("first proposal", "proposal")[turn]
         part = fit.part(name, share, seed=derive(fit.seed, "gan", "proposal", turn))
         noise = fit.torch_rng("gan", "pairs", turn, device=self._device)
-        z_held = self._prior(PROPOSAL_ROWS, noise)
+        n_inputs = self.generator_.heads.n_inputs
+        n_held = min(PROPOSAL_ROWS, max(FEWEST_PROPOSAL_ROWS, PROPOSAL_FLOATS // n_inputs))
+        z_held = self._prior(n_held, noise)
         x_held = self.generator_.sample(z_held, noise)
+        size = self._proposal_batch(_share(fit, PROPOSAL - CALIBRATION))
 
         def log_q(z: Tensor, x: Tensor) -> Tensor:
             mean, log_sd = self.proposal_(x)
@@ -221,13 +238,22 @@ class GAN(LatentFamily):
 
         fit_network(
             [Player(self.proposal_, loss)],
-            draw_batch=lambda source: torch.randn((BATCH_SIZE, self.sizes_[0]), generator=source),
+            draw_batch=lambda source: torch.randn((size, self.sizes_[0]), generator=source),
             evaluate=lambda: log_q(z_held, x_held).double().cpu().numpy(),
             recipe=PROPOSAL_RECIPE,
             fit=part,
             device=self.device,
         )
         fit.take(name, part)
+
+    def _proposal_batch(self, seconds: float | None) -> int:
+        """Draws to a batch for the proposal, in so many seconds."""
+        generator, n_inputs = self.generator_, self.generator_.heads.n_inputs
+        z = torch.zeros((1, self.sizes_[0]), device=self._device)
+        x = torch.zeros((1, self.schema_.D), dtype=torch.int64, device=self._device)
+        work = multiplications(generator.decoder, z) + FEATURE_WORK * n_inputs
+        work += LEARNING_PASSES * multiplications(self.proposal_, x)
+        return batch_size(n_inputs, work, seconds)
 
     # ---------------------------------------------------------------- the model and its proposal
 
@@ -257,7 +283,10 @@ class GAN(LatentFamily):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         latent_dim, width = (int(size) for size in arrays["sizes"])
-        self._build(arrays["log_marginals"], latent_dim, width)
+        marginals = arrays["log_marginals"]
+        if marginals.ndim == 2:  # as earlier versions saved them
+            marginals = of_all_codes(self.schema_, marginals)
+        self._build(marginals, latent_dim, width)
         for name, module in self._trained().items():
             load_weights(module, arrays, self.device, f"{name}.")
         self.calibration_ = unpack_json(arrays["calibration"])
@@ -275,3 +304,8 @@ class GAN(LatentFamily):
         only tightens the bound."""
         marginals = int((self.schema_.cards - 1).sum())
         return n_weights(self.generator_.decoder) + marginals + 2
+
+
+def _share(fit: Fit, share: float) -> float | None:
+    """Seconds that a share of the caller's budget comes to; None without a budget in seconds."""
+    return None if fit.budget.seconds is None else share * fit.budget.seconds

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.models.neural.coders import Decoder
-from genzoo.models.neural.heads import N_COMPONENTS, Heads
+from genzoo.models.neural.groups import N_COMPONENTS, Softmaxes
+from genzoo.models.neural.heads import Heads
 from genzoo.space.schema import Schema
 
 # Rows of up to so many variables are read flat. On 8 x 8 digits a convolutional critic's step took
@@ -23,7 +24,10 @@ class Generator(nn.Module):
     """The decoder with its calibrated observation model: p(x | z).
 
     Args:
-        log_marginals: (D, M) of the training rows; -inf beyond a variable's own codes.
+        log_marginals: of the training rows, for each of all codes, variable after variable.
+
+    Attributes:
+        floats_per_draw: about how many floats one latent occupies on its way through.
     """
 
     log_marginals: Tensor
@@ -39,14 +43,15 @@ class Generator(nn.Module):
         self.heads = Heads(schema)
         # where the marginal's draw replaces an END, the codes that follow must be there
         self.unstopped = Heads(dataclasses.replace(schema, end=None))
-        C, index = N_COMPONENTS, self.heads.logistic_index
+        C = N_COMPONENTS
         is_scale = torch.zeros(self.heads.n_outputs, dtype=torch.bool)
-        is_scale[index[:, 2 * C : 3 * C]] = True
-        is_logit = ~is_scale
-        is_logit[index[:, C : 2 * C]] = False  # means
+        is_mean = torch.zeros_like(is_scale)
+        for mixtures in self.heads.mixtures:
+            is_mean[mixtures.index[:, C : 2 * C]] = True
+            is_scale[mixtures.index[:, 2 * C : 3 * C]] = True
         self.register_buffer("log_marginals", torch.as_tensor(log_marginals), persistent=False)
         self.register_buffer("is_scale", is_scale, persistent=False)
-        self.register_buffer("is_logit", is_logit, persistent=False)
+        self.register_buffer("is_logit", ~is_scale & ~is_mean, persistent=False)
         self.calibrate(1.0, FIRST_MARGINAL)
 
     @torch.no_grad()
@@ -73,13 +78,15 @@ class Generator(nn.Module):
     def log_prob_at(self, outputs: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats, from outputs (..., n_outputs) and codes x (..., D)."""
         own = self.sharpened(outputs)
-        each = torch.arange(self.heads.D, device=x.device)
 
         def terms_of(codes: Tensor) -> Tensor:
-            marginal = self.log_marginals[each, codes].to(outputs.dtype)
-            return self._mixed(self.heads.log_prob(own, codes), marginal)
+            return self.mixed(self.heads.log_prob(own, codes), codes)
 
         return self.heads.total(terms_of, x)
+
+    def mixed(self, own: Tensor, x: Tensor) -> Tensor:
+        """(..., D) log masses of codes x (..., D), from those that the heads give them."""
+        return self._mixed(own, self.log_marginals[self.heads.code_index(x)])
 
     def _mixed(self, own: Tensor, marginal: Tensor) -> Tensor:
         """Log masses of the heads' own distribution and the marginal, mixed.
@@ -87,23 +94,59 @@ class Generator(nn.Module):
         Summed as masses, which is several times faster than ``logaddexp``: the marginal's share
         keeps the sum above 0.
         """
-        return torch.log((1 - self.e) * own.exp() + self.e * marginal.exp())
+        return torch.log((1 - self.e) * own.exp() + self.e * marginal.to(own.dtype).exp())
 
-    def log_table(self, z: Tensor) -> Tensor:
-        """(N, D, M) log mass of every code given z (N, Z)."""
-        own = self.heads.log_probs_all(self.sharpened(self.decoder(z)))
-        return self._mixed(own, self.log_marginals.to(own.dtype))
+    def log_tables(self, z: Tensor) -> list[Tensor]:
+        """Log mass of every code given z (N, Z), as a ragged table of ``heads``."""
+        tables = self.heads.log_tables(self.sharpened(self.decoder(z)))
+        marginals = self.heads.ragged(self.log_marginals)
+        return [self._mixed(*pair) for pair in zip(tables, marginals, strict=True)]
+
+    def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """(K, n) log p(x | z) of rows x (n, D), which are complete, each at all K latents, from
+        their outputs (K, n_outputs).
+
+        There are many pairs to each latent: softmaxes are tables of all codes, worked out once, of
+        which a product with one-hot codes adds up those of a row.
+        """
+        heads, own = self.heads, self.sharpened(outputs)
+        marginals, reached = heads.ragged(self.log_marginals), heads.split(heads.reached(x).float())
+        total = torch.zeros((len(outputs), len(x)), device=x.device)
+        for group, marginal, codes, here in zip(
+            heads.groups, marginals, heads.split(x), reached, strict=True
+        ):
+            if isinstance(group, Softmaxes):
+                table = self._mixed(group.log_table(own), marginal).masked_fill(~group.legal, 0.0)
+                hot = torch.zeros((len(x), *group.legal.shape), device=x.device)
+                hot.scatter_(-1, codes.unsqueeze(-1), here.unsqueeze(-1))
+                total += table.flatten(start_dim=1) @ hot.flatten(start_dim=1).T
+            else:
+                at = marginal.expand(len(x), -1, -1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
+                total += (self._mixed(group.log_prob(own.unsqueeze(1), codes), at) * here).sum(-1)
+        return total
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""
         return self.log_prob_at(self.decoder(z), x)
 
+    def row_log_prob_each(self, z: Tensor, x: Tensor, d: int) -> Tensor:
+        """As ``Decoder.row_log_prob_each``."""
+        outputs = self.decoder(z)
+        own = self.heads.log_probs_of(self.sharpened(outputs), d)
+        first = int(self.heads.schema.cards[:d].sum())
+        mixed = self._mixed(own, self.log_marginals[first : first + own.shape[-1]])
+        return self.log_prob_at(outputs, x).unsqueeze(-1) + mixed
+
     @torch.no_grad()
     def sample(self, z: Tensor, noise: torch.Generator) -> Tensor:
         """(B, D) codes from p(x | z) for z (B, Z)."""
         x = self.unstopped.sample(self.sharpened(self.decoder(z)), noise)
-        p = self.log_marginals.exp()
-        from_marginal = torch.multinomial(p, len(z), replacement=True, generator=noise).T  # (B, D)
+        from_marginal = self.heads.joined(
+            [
+                torch.multinomial(p.exp(), len(z), replacement=True, generator=noise).T  # (B, G)
+                for p in self.heads.ragged(self.log_marginals)
+            ]
+        )
         u = torch.rand(x.shape, generator=noise, device=x.device, dtype=torch.float64)
         return self.heads.settled(torch.where(u < self.e, from_marginal, x))
 
@@ -113,3 +156,8 @@ def as_seen(schema: Schema) -> Schema:
     if schema.D > LONGEST_FLAT:
         return schema
     return dataclasses.replace(schema, layout="table", event_shape=(schema.D,), end=None)
+
+
+def of_all_codes(schema: Schema, table: np.ndarray) -> np.ndarray:
+    """The numbers of a table (D, M) that belong to a code, variable after variable."""
+    return table[np.arange(table.shape[1]) < schema.cards[:, None]]

@@ -11,7 +11,8 @@ from torch import Tensor
 
 
 def epochs(rows: Tensor, batch_size: int) -> Callable[[torch.Generator], Tensor]:
-    """Batches of rows (n, D), shuffled anew each epoch; a batch may span two epochs."""
+    """Batches of rows (n, D), shuffled anew each epoch; a batch may span two epochs. Codes, of
+    whatever integer type, come as int64."""
     size = min(batch_size, len(rows))
     order = torch.empty(0, dtype=torch.int64)
 
@@ -20,7 +21,8 @@ def epochs(rows: Tensor, batch_size: int) -> Callable[[torch.Generator], Tensor]
         if len(order) < size:
             order = torch.cat([order, torch.randperm(len(rows), generator=generator)])
         chosen, order = order[:size], order[size:]
-        return rows[chosen]
+        batch = rows[chosen]
+        return batch if batch.is_floating_point() else batch.long()
 
     return draw_batch
 

@@ -7,7 +7,9 @@ the outputs that ``Heads`` reads. Shared by the VAE and the GAN.
 - Images: strided convolutions until at most 7 pixels a side remain, and the way back (Radford, Metz
   & Chintala 2016).
 - Sequences: encoded by residual convolutions over the steps; decoded to a vector for each step,
-  which one output layer for all steps turns into logits.
+  which one output layer for all steps turns into logits. Of more than 4,096 steps, stretches of
+  neighbours are read and written as one (their features' mean; the same logits, up to a bias for
+  each step): weights for each step at each unit would be more than the data.
 - Tables, layouts whose variables differ in kind, and images of at most 2,048 outputs (a binary one
   of 28 x 28 pixels has 1,568): hidden layers over all variables at once, all but the first
   residual. On a CPU, convolutions over so few pixels cost more than they bring.
@@ -34,6 +36,10 @@ LARGEST_FLAT = 2048  # outputs; images of so many at most are read as tables
 # More of these see further, and take longer: a kernel's steps, and residual convolutions.
 KERNEL, N_BLOCKS = 5, 2
 LARGEST_LOG_SD = 5.0  # of a proposal, in size: no row's weights overflow
+# From so many features a variable on, the first layer of a table gathers its columns of the codes
+# that a row has; for fewer the product with one-hot features is faster.
+GATHERED = 16
+LONGEST_SEQUENCE, MOST_STRETCHES = 4096, 1024
 STEP_SHARE, PIXEL_SHARE = 4, 8  # a step has width / 4 channels; a pixel width / 8, then doubled
 
 
@@ -52,10 +58,10 @@ class Encoder(nn.Module):
 
     def __init__(self, schema: Schema, n_out: int, width: int, depth: int = 1) -> None:
         super().__init__()
-        heads = Heads(schema)
+        self.heads = heads = Heads(schema)
         self.event_shape, self.layout = schema.event_shape, layout_of(schema)
         self.n_features = heads.n_inputs // schema.D  # of a variable, where all are alike
-        self.by_variable = heads.n_categorical > 0  # else feature by feature
+        self.by_variable = heads.n_hot > 0  # else feature by feature
         share = PIXEL_SHARE if self.layout == "image" else STEP_SHARE
         channels = max(8, width // share)
         body: list[nn.Module]
@@ -69,20 +75,36 @@ class Encoder(nn.Module):
             body.append(nn.Flatten())
         elif self.layout == "sequence":
             T, C = _sequence_shape(schema)
-            body = [nn.Conv1d(C * self.n_features, channels, 1), _Positions(channels, T)]
+            n, length = _stretches(T)
+            body = [nn.Conv1d(C * self.n_features, channels, 1), _Positions(channels, n)]
             body += [_Convolution(channels) for _ in range(N_BLOCKS)]
-            n_flat = channels * T
+            n_flat = channels * n
             body.append(nn.Flatten())
+            if length > 1:
+                body.insert(0, nn.AvgPool1d(length, ceil_mode=True))
         else:
             n_flat, body = heads.n_inputs, []
         first, last = nn.Linear(n_flat, width), nn.Linear(width, n_out)
         hidden = [_Hidden(width) for _ in range(depth)]
         self.body = nn.Sequential(*body, first, nn.SiLU(), *hidden, last)
         # for the optimiser: the layers that read features and write the vector
-        self.outer: list[nn.Module] = [self.body[0], last]
+        reading = next(layer for layer in self.body if list(layer.parameters()))
+        self.outer: list[nn.Module] = [reading, last]
 
     def forward(self, features: Tensor) -> Tensor:
         return self.body(self._arranged(features))
+
+    def of_codes(self, x: Tensor, blank: Tensor) -> Tensor:
+        """The same for codes x (B, D); where one is below 0, its features are those of ``blank``
+        (n_inputs,)."""
+        if self.layout != "table" or self.n_features < GATHERED:
+            return self(self.heads.onehot(x, blank))
+        first, *others = self.body
+        assert isinstance(first, nn.Linear)
+        h = self.heads.projected(x, first.weight, blank) + first.bias
+        for layer in others:
+            h = layer(h)
+        return h
 
     def _arranged(self, features: Tensor) -> Tensor:
         """(B, n_inputs) -> (B, C * F, H, W) for images, (B, C * F, T) for sequences."""
@@ -110,20 +132,13 @@ class Proposal(nn.Module):
         self.encoder = Encoder(schema, 2 * latent_dim, width)
         self.register_buffer("blank", torch.zeros(self.heads.n_inputs))
 
-    @torch.no_grad()
     def learn_blank(self, rows: np.ndarray) -> None:
         """Let the mean features of ``rows`` (n, D) stand for entries that are ``MISSING``."""
-        total = torch.zeros_like(self.blank)
-        count = torch.zeros_like(self.blank)
-        for x in torch.as_tensor(rows).split(4096):
-            here = (x >= 0).float()[:, self.heads.variable_of]
-            total += (self.heads.onehot(x.clamp(min=0)) * here).sum(dim=0)
-            count += here.sum(dim=0)
-        self.blank.copy_(total / count.clamp(min=1.0))
+        self.blank.copy_(torch.as_tensor(self.heads.mean_features(rows)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation (B, Z) for codes x (B, D)."""
-        mean, raw = self.encoder(self.heads.onehot(x, self.blank)).chunk(2, dim=-1)
+        mean, raw = self.encoder.of_codes(x, self.blank).chunk(2, dim=-1)
         return mean, LARGEST_LOG_SD * torch.tanh(raw / LARGEST_LOG_SD)
 
 
@@ -157,15 +172,16 @@ class Decoder(nn.Module):
                 body += [_Doubled(deep, deep // 2, side), nn.SiLU()]
                 deep //= 2
             last = nn.Conv2d(deep, C * per_variable, 3, padding=1, bias=False)
-            self.floats_per_draw = 4 * n_outputs + 4 * channels * math.prod(sides[0])
+            self.floats_per_draw = self.heads.floats + 4 * channels * math.prod(sides[0])
         elif self.layout == "sequence":
             T, C = _sequence_shape(schema)
-            body += [nn.Linear(width, T * channels), nn.SiLU(), nn.Unflatten(1, (T, channels))]
+            n, self.length = _stretches(T)
+            body += [nn.Linear(width, n * channels), nn.SiLU(), nn.Unflatten(1, (n, channels))]
             last = nn.Linear(channels, C * per_variable, bias=False)
-            self.floats_per_draw = 4 * n_outputs + 4 * channels * T
+            self.floats_per_draw = self.heads.floats + 4 * channels * n
         else:
             last = nn.Linear(width, n_outputs, bias=False)
-            self.floats_per_draw = 4 * n_outputs + 4 * width
+            self.floats_per_draw = self.heads.floats + 4 * width
         self.body = nn.Sequential(*body, last)
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
@@ -179,6 +195,8 @@ class Decoder(nn.Module):
         out = self.body(z.reshape(-1, z.shape[-1]))
         if self.layout == "image":
             out = out.view(len(out), *self.arranged).movedim(2, -1)  # (N, C, H, W, F)
+        elif self.layout == "sequence" and self.length > 1:
+            out = out.repeat_interleave(self.length, dim=1)[:, : self.heads.schema.event_shape[0]]
         return out.reshape(*z.shape[:-1], -1) + self.bias
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
@@ -188,9 +206,18 @@ class Decoder(nn.Module):
         """
         return self.heads.row_log_prob(self(z), x)
 
-    def log_table(self, z: Tensor) -> Tensor:
-        """(N, D, M) log mass of every code given z (N, Z)."""
-        return self.heads.log_probs_all(self(z))
+    def row_log_prob_each(self, z: Tensor, x: Tensor, d: int) -> Tensor:
+        """(..., M) log p(x with each of the M codes of variable d | z) in nats.
+
+        Codes x (..., D) are ``MISSING`` there, and of rows without END.
+        """
+        outputs = self(z)
+        rest = self.heads.row_log_prob(outputs, x)
+        return rest.unsqueeze(-1) + self.heads.log_probs_of(outputs, d)
+
+    def log_tables(self, z: Tensor) -> list[Tensor]:
+        """Log mass of every code given z (N, Z), as a ragged table of ``heads``."""
+        return self.heads.log_tables(self(z))
 
     def sample(self, z: Tensor, generator: torch.Generator) -> Tensor:
         """(N, D) codes from p(x | z) for z (N, Z)."""
@@ -255,3 +282,9 @@ def _sequence_shape(schema: Schema) -> tuple[int, int]:
     """Steps and channels."""
     T, *channels = schema.event_shape
     return T, math.prod(channels)
+
+
+def _stretches(T: int) -> tuple[int, int]:
+    """Into how many stretches T steps are cut, and how long each is, the last perhaps shorter."""
+    length = 1 if T <= LONGEST_SEQUENCE else -(-T // MOST_STRETCHES)
+    return -(-T // length), length

@@ -22,25 +22,31 @@ Salimans, Karpathy, Chen & Kingma (2017), PixelCNN++, arXiv:1701.05517.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.models.neural.draws import categorical, gumbelled, uniform
-from genzoo.space.marginals import smoothed
+from genzoo.models.neural.draws import gumbelled
+from genzoo.models.neural.groups import (
+    LARGEST_SCALE,
+    N_COMPONENTS,
+    SMALLEST_SCALE,
+    START_SCALE,
+    Group,
+    Mixtures,
+    Place,
+    Softmaxes,
+    grouped,
+)
+from genzoo.space.marginals import smoothed_all
 from genzoo.space.schema import Schema, Variable
 
 # A softmax can have any shape, and learns each code by itself; a mixture has few numbers, however
 # many codes there are, and neighbours learn from each other.
 LONGEST_CATEGORICAL = 32
-N_COMPONENTS = 5
-# Scales lie between this share of a cell and this multiple of half the axis: beyond either bound
-# they would change no mass, only the size of the gradients.
-SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
-START_SCALE = 0.3  # at output 0
 PSEUDO_COUNT = 0.5  # where a marginal is one of two
 VALUE = -2  # in a query beside MISSING: any value of the variable, but not its missing mark
 NO_MASS = -1e30  # a log mass of nothing, with gradients that are finite
@@ -54,101 +60,136 @@ def is_long(variable: Variable) -> bool:
 class Heads(nn.Module):
     """The layout of a network's outputs, variable after variable; it has no parameters.
 
+    Tables of all codes are ragged: a tensor (..., G, m) for each group of G variables of about the
+    same cardinality, m the largest of them (``neural/groups.py``).
+
     Attributes:
+        softmaxes, mixtures: the groups of the two kinds.
+        groups: all of them, in the order of ragged tables.
         categorical, logistic: which variables have a softmax, (Dc,), and a mixture, (Dl,).
-        legal: (Dc, m) which logits are codes of the variable's own.
-        n_values, marked: (Dl,) how many values a mixture is cut into; whether it has a mark.
-        logistic_index: (Dl, 3 C + 1) which outputs are its weights, means, scales and mark.
         variable_of: (n_inputs,) which variable a feature belongs to.
         n_outputs: how many numbers the network must emit for a row.
-        n_inputs: how many features ``onehot`` makes of a row.
+        n_inputs: how many features ``onehot`` makes of a row, the first ``n_hot`` of them one-hot.
         widths: how many of the outputs belong to each of the D variables, in order.
+        table_size: how many numbers the tables of a row hold.
+        floats: about how many ``log_prob`` holds for a row.
         M: the largest cardinality.
     """
 
     categorical: Tensor
     logistic: Tensor
-    legal: Tensor
-    _logit_index: Tensor
-    logistic_index: Tensor
-    n_values: Tensor
-    marked: Tensor
-    _order: Tensor
-    _marks: Tensor
     variable_of: Tensor
-    _lowest_log_scale: Tensor
-    _spread: Tensor
+    _order: Tensor
+    _feature_order: Tensor
+    _first_feature: Tensor
+    _first_code: Tensor
+    _last_value: Tensor
+    _marked: Tensor
+    _marks: Tensor
 
     def __init__(self, schema: Schema) -> None:
         super().__init__()
         cards, end = schema.cards, schema.end
         long = np.array([is_long(v) for v in schema.variables])
         marked = np.array([v.missing for v in schema.variables])
+        n_values = np.array([v.n_values for v in schema.variables])
         widths = np.where(long, 3 * N_COMPONENTS + marked, cards)
         starts = np.cumsum(widths) - widths
         self.schema, self.D, self.M, self.end = schema, schema.D, int(cards.max()), end
         self.widths: list[int] = widths.tolist()
         self.n_outputs = int(widths.sum())
 
-        categorical, logistic = np.flatnonzero(~long), np.flatnonzero(long)
-        self.n_categorical, self.n_logistic = len(categorical), len(logistic)
-        m = int(cards[categorical].max()) if len(categorical) else 0
-        legal = np.arange(m) < cards[categorical, None]  # (Dc, m)
-        self._one_width = self.n_logistic == 0 and bool(legal.all())
-        reach = np.arange(3 * N_COMPONENTS + 1)
-        # a variable without a mark has no output for it: let the index fall on its first one
-        reach = np.where(marked[logistic, None] | (reach < 3 * N_COMPONENTS), reach, 0)
-        n_values = np.array([v.n_values for v in schema.variables])
-        self.n_inputs = int(legal.sum()) + len(logistic) + int(marked[logistic].sum())
+        def places(own: np.ndarray) -> list[Place]:
+            parts = [own[part] for part in grouped(cards[own])]
+            return [Place(p, starts[p], cards[p], n_values[p], marked[p]) for p in parts]
 
+        categorical, logistic = np.flatnonzero(~long), np.flatnonzero(long)
+        hot, cut = places(categorical), places(logistic)
+        self.softmaxes = [Softmaxes(place) for place in hot]
+        self.mixtures = [Mixtures(place) for place in cut]
+        self.groups: list[Group] = [*self.softmaxes, *self.mixtures]
+        self._held = nn.ModuleList(self.groups)  # so that they move to a device
+        self.table_size = sum(group.size for group in self.groups)
+        # a softmax holds its logits, where they are padded or not, three times over
+        self.floats = self.n_outputs + 3 * (
+            sum(group.size for group in self.softmaxes) + int(widths[logistic].sum())
+        )
+        # features in the order of the groups: codes, values, marks, each by variable
+        features = np.concatenate(
+            [
+                *(np.repeat(place.variables, place.cards) for place in hot),
+                *(schema.D + place.variables for place in cut),
+                *(2 * schema.D + place.variables[place.marked] for place in cut),
+            ]
+        )
+        self.n_inputs, self.n_hot = len(features), int(cards[categorical].sum())
         for name, value in {
             "categorical": categorical,
             "logistic": logistic,
-            "legal": legal,
-            "_logit_index": np.where(legal, starts[categorical, None] + np.arange(m), 0),
-            "logistic_index": starts[logistic, None] + reach,
-            "n_values": n_values[logistic],
-            "marked": marked[logistic],
-            "_order": np.argsort(np.concatenate([categorical, logistic])),  # back to schema order
-            "_lowest_log_scale": np.log(
-                SMALLEST_SCALE * 2 / (n_values[logistic, None] - 1), dtype=np.float32
-            ),  # (Dl, 1)
-            "variable_of": np.concatenate(
-                [np.repeat(categorical, legal.sum(axis=1)), logistic, logistic[marked[logistic]]]
-            ),
+            "variable_of": np.sort(features) % schema.D,
+            "_order": np.argsort(np.concatenate([p.variables for p in (*hot, *cut)])),
+            "_feature_order": np.argsort(features, kind="stable"),
+            "_first_feature": np.cumsum(cards[categorical]) - cards[categorical],  # (Dc,)
+            "_first_code": np.cumsum(cards) - cards,  # (D,)
+            "_last_value": n_values[logistic] - 1,
+            "_marked": marked[logistic],
             "_marks": np.where(marked, cards - 1, 0),  # (D,) the mark's code, where there is one
-            "_spread": np.linspace(-0.8, 0.8, N_COMPONENTS).astype(np.float32),
         }.items():
             self.register_buffer(name, torch.as_tensor(value), persistent=False)
 
-    # ---------------------------------------------------------------- the two kinds of parameters
+    # ---------------------------------------------------------------- groups and the schema's order
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """(..., Dc, m) logits of the categorical variables, -inf beyond a variable's own codes."""
-        if self._one_width:
-            return outputs.unflatten(-1, (self.D, self.M))
-        logits = outputs[..., self._logit_index]
-        return logits.masked_fill(~self.legal, -math.inf)
+    def split(self, x: Tensor) -> list[Tensor]:
+        """The columns (..., G) of each group, of x (..., D)."""
+        if len(self.groups) == 1:
+            return [x]
+        return [x.index_select(-1, group.variables) for group in self.groups]
 
-    def mixtures(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Log weights, means, log scales (..., Dl, C) and the logit of "missing" (..., Dl).
+    def joined(self, parts: Sequence[Tensor]) -> Tensor:
+        """(..., D) in the order of the schema, from (..., G) of each group."""
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat(list(parts), dim=-1).index_select(-1, self._order)
 
-        The axis puts the first code at -1 and the last at 1.
-        """
-        raw = outputs[..., self.logistic_index]  # (..., Dl, 3 C + 1)
-        weight, mean, scale, mark = raw.split([N_COMPONENTS] * 3 + [1], dim=-1)
-        low, high = self._lowest_log_scale, math.log(LARGEST_SCALE)
-        start = torch.logit((math.log(START_SCALE) - low) / (high - low))
-        log_scale = low + (high - low) * torch.sigmoid(start + scale / 2)
-        return weight.log_softmax(dim=-1), mean + self._spread, log_scale, mark.squeeze(-1)
+    def joined_features(self, parts: Sequence[Tensor]) -> Tensor:
+        """(..., n_inputs) in the order of ``onehot``, from the codes of each of ``softmaxes``, then
+        the values, then the marks of each of ``mixtures``."""
+        if len(self.softmaxes) <= 1 and len(self.mixtures) <= 1:
+            return torch.cat(list(parts), dim=-1)
+        return torch.cat(list(parts), dim=-1).index_select(-1, self._feature_order)
+
+    def code_index(self, x: Tensor) -> Tensor:
+        """(..., D) where codes x lie among all codes, variable after variable."""
+        return x + self._first_code
+
+    def ragged(self, numbers: Tensor) -> list[Tensor]:
+        """A ragged table (G, m) of a number for each of all codes, -inf beyond a variable's own."""
+        tables = []
+        for group in self.groups:
+            at = self._first_code[group.variables].unsqueeze(-1) + torch.arange(
+                group.legal.shape[-1], device=numbers.device
+            )
+            own = numbers[at.clamp(max=len(numbers) - 1)]
+            tables.append(own.masked_fill(~group.legal, -math.inf))
+        return tables
+
+    def _at_codes(self, tables: Sequence[Tensor], x: Tensor) -> Tensor:
+        """(..., D) the entries of ragged tables at codes x (..., D)."""
+        pairs = zip(tables, self.split(x), strict=True)
+        return self.joined([t.gather(-1, c.unsqueeze(-1)).squeeze(-1) for t, c in pairs])
 
     def marginal_outputs(self, rows: np.ndarray) -> np.ndarray:
         """(n_outputs,) float32 outputs whose distribution is near the marginals of ``rows`` (n, D):
         what to start the output layer's biases at."""
-        reached = self.schema.reached(rows)
+        variables, reached = self.schema.variables, self.schema.reached(rows)
+        seen = [rows[reached[:, d] & (rows[:, d] >= 0), d] for d in range(self.D)]
+        short = [d for d, variable in enumerate(variables) if not is_long(variable)]
+        counts = [np.bincount(seen[d], minlength=variables[d].cardinality) for d in short]
+        masses = smoothed_all(counts, [variables[d] for d in short], of_two=PSEUDO_COUNT)
+        logs = dict(zip(short, map(np.log, masses), strict=True))
         parts = [
-            _marginal_outputs(variable, rows[reached[:, d] & (rows[:, d] >= 0), d])
-            for d, variable in enumerate(self.schema.variables)
+            logs[d] if d in logs else _long_outputs(variable, seen[d])
+            for d, variable in enumerate(variables)
         ]
         return np.concatenate(parts).astype(np.float32)
 
@@ -174,18 +215,8 @@ class Heads(nn.Module):
             outputs: (..., n_outputs).
             x: (..., D) int64 codes; leading dimensions broadcast against those of ``outputs``.
         """
-        parts = []
-        if self.n_categorical:
-            logits = self.logits(outputs)
-            code = (x if self._one_width else x[..., self.categorical]).unsqueeze(-1)
-            code = code.expand(*torch.broadcast_shapes(logits.shape[:-1], code.shape[:-1]), 1)
-            logits = logits.expand(*code.shape[:-1], -1)
-            parts.append(logits.gather(-1, code).squeeze(-1) - logits.logsumexp(dim=-1))
-        if self.n_logistic:
-            parts.append(self._logistic_log_prob(self.mixtures(outputs), x[..., self.logistic]))
-        if len(parts) == 1:
-            return parts[0]
-        return torch.cat(parts, dim=-1)[..., self._order]
+        pairs = zip(self.groups, self.split(x), strict=True)
+        return self.joined([group.log_prob(outputs, codes) for group, codes in pairs])
 
     def row_log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """(...) log mass of rows whose variables are independent given ``outputs``.
@@ -227,101 +258,72 @@ class Heads(nn.Module):
             ended = torch.where(symbol, nothing, may_end)
         return torch.logaddexp(running, ended)
 
-    def completed(self, log_table: Tensor, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """(N, D) rows x with what is ``MISSING`` or ``VALUE`` drawn, given log masses of all codes
-        (N, D, M), variables independent; in strings the first END ends the row."""
+    def log_tables(self, outputs: Tensor) -> list[Tensor]:
+        """Log masses of all codes, as a ragged table."""
+        return [group.log_table(outputs) for group in self.groups]
+
+    def log_probs_all(self, outputs: Tensor) -> Tensor:
+        """(..., D, M) log mass of every code; -inf beyond a variable's cardinality. For few rows,
+        or variables of about the same cardinality: every one is padded to the widest."""
+        tables = [
+            F.pad(table, (0, self.M - table.shape[-1]), value=-math.inf)
+            for table in self.log_tables(outputs)
+        ]
+        return tables[0] if len(tables) == 1 else torch.cat(tables, dim=-2)[..., self._order, :]
+
+    def completed(
+        self, log_tables: Sequence[Tensor], x: Tensor, generator: torch.Generator | None
+    ) -> Tensor:
+        """(N, D) rows x with what is ``MISSING`` or ``VALUE`` drawn, given log masses of all codes,
+        a ragged table of N rows, variables independent; in strings the first END ends the row."""
         hidden = x < 0
-        marks = torch.arange(self.M, device=x.device) == self._marks.unsqueeze(-1)  # (D, M)
-        scores = log_table.masked_fill((x == VALUE).unsqueeze(-1) & marks, -math.inf)
         if self.end is not None:
-            scores = scores.clone()
             symbol = ~hidden & (x != self.end)
             later = symbol.flip(-1).cumsum(-1).flip(-1) > 0  # a symbol at or after this position
-            scores[..., self.end] = scores[..., self.end].masked_fill(later, -math.inf)
-            scores[..., self.end] += self._log_ending(log_table, x)
-        drawn = gumbelled(scores, generator).argmax(dim=-1)
-        return self.settled(torch.where(hidden, drawn, x))
+            ending = self._log_ending(log_tables, x, later).masked_fill(later, -math.inf)
+            endings = self.split(ending)
+        parts = []
+        for i, (group, codes) in enumerate(zip(self.groups, self.split(x), strict=True)):
+            barred = (codes == VALUE).unsqueeze(-1) & group.marks
+            scores = log_tables[i].masked_fill(barred, -math.inf)
+            if self.end is not None:
+                scores[..., self.end] += endings[i]
+            parts.append(gumbelled(scores, generator).argmax(dim=-1))
+        return self.settled(torch.where(hidden, self.joined(parts), x))
 
-    def _log_ending(self, log_table: Tensor, x: Tensor) -> Tensor:
+    def _log_ending(self, log_tables: Sequence[Tensor], x: Tensor, later: Tensor) -> Tensor:
         """(N, D) by how much END at a hidden position is likelier for what is observed after it
         than another symbol there is: the log of 1 over the mass of the rest, given going on."""
         assert self.end is not None
-        stop = log_table[..., self.end]
+        stop = self.joined([table[..., self.end] for table in log_tables])
         go_on = _log_complement(stop)
+        own = self._at_codes(log_tables, x.clamp(min=0))
         rest = torch.zeros_like(stop[..., 0])
         parts = []
         for d in range(self.D - 1, -1, -1):
             parts.append(-rest)
             seen = x[..., d]
-            own = log_table[..., d, :].gather(-1, seen.clamp(min=0).unsqueeze(-1)).squeeze(-1)
             after = torch.logaddexp(stop[..., d], go_on[..., d] + rest)
-            later_symbol = ((x[..., d:] >= 0) & (x[..., d:] != self.end)).any(dim=-1)
-            after = torch.where(later_symbol, go_on[..., d] + rest, after)
-            rest = torch.where(seen == self.end, stop[..., d], own + rest)
+            after = torch.where(later[..., d], go_on[..., d] + rest, after)
+            rest = torch.where(seen == self.end, stop[..., d], own[..., d] + rest)
             rest = torch.where(seen < 0, after, rest)
         return torch.stack(parts[::-1], dim=-1)
 
-    def log_probs_all(self, outputs: Tensor) -> Tensor:
-        """(..., D, M) log mass of every code; -inf beyond a variable's cardinality."""
-        lead = outputs.shape[:-1]
-        parts = []
-        if self.n_categorical:
-            logits = self.logits(outputs).log_softmax(dim=-1)
-            parts.append(F.pad(logits, (0, self.M - logits.shape[-1]), value=-math.inf))
-        if self.n_logistic:
-            cards = self.n_values + self.marked
-            code = torch.arange(self.M, device=outputs.device).unsqueeze(-1)  # (M, 1)
-            legal = code < cards  # (M, Dl)
-            weight, mean, log_scale, mark = (t.unsqueeze(len(lead)) for t in self.mixtures(outputs))
-            terms = self._logistic_log_prob(
-                (weight, mean, log_scale, mark), torch.minimum(code, cards - 1)
-            )  # (..., M, Dl)
-            parts.append(terms.masked_fill(~legal, -math.inf).transpose(-1, -2))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-2)[..., self._order, :]
+    def likeliest(self, log_tables: Sequence[Tensor]) -> Tensor:
+        """(..., D) each variable's likeliest code in a ragged table; END..END after an END."""
+        return self.settled(self.joined([table.argmax(dim=-1) for table in log_tables]))
 
-    def _logistic_log_prob(
-        self, mixtures: tuple[Tensor, Tensor, Tensor, Tensor], x: Tensor
-    ) -> Tensor:
-        """(..., Dl) log mass of codes ``x`` (..., Dl)."""
-        log_weight, mean, log_scale, mark = mixtures
-        last = self.n_values - 1  # (Dl,)
-        is_mark = x > last
-        code = torch.minimum(x, last)
-        half = (1 / last).unsqueeze(-1)  # half a cell, (Dl, 1)
-        at = (2 * code / last - 1).unsqueeze(-1)  # (..., Dl, 1)
-        inverse = torch.exp(-log_scale)
-        below = F.logsigmoid((at + half - mean) * inverse)  # log sigma(a)
-        above = F.logsigmoid((mean - at + half) * inverse)  # log sigma(-b)
-        narrow = torch.log(-torch.expm1(-2 * half * inverse))  # log(1 - exp(b - a))
-        first_cell, last_cell = (code == 0).unsqueeze(-1), (code == last).unsqueeze(-1)
-        mass = (
-            below.masked_fill(last_cell, 0.0)
-            + above.masked_fill(first_cell, 0.0)
-            + narrow.masked_fill(first_cell | last_cell, 0.0)
-        )
-        value = (log_weight + mass).logsumexp(dim=-1)
-        marked = torch.where(is_mark, F.logsigmoid(mark), F.logsigmoid(-mark) + value)
-        return torch.where(self.marked, marked, value)
+    def log_probs_of(self, outputs: Tensor, d: int) -> Tensor:
+        """(..., M) log mass of each of the M codes of variable d."""
+        one = Heads(Schema((self.schema.variables[d],), "table", (1,))).to(outputs.device)
+        first = sum(self.widths[:d])
+        return one.log_probs_all(outputs[..., first : first + self.widths[d]]).squeeze(-2)
 
     # ---------------------------------------------------------------- samples and features
 
     def sample(self, outputs: Tensor, generator: torch.Generator | None) -> Tensor:
         """(..., D) int64 codes, drawn independently given ``outputs``; END..END after an END."""
-        parts = []
-        if self.n_categorical:
-            parts.append(categorical(self.logits(outputs).softmax(dim=-1), generator))
-        if self.n_logistic:
-            log_weight, mean, log_scale, mark = self.mixtures(outputs)
-            chosen = categorical(log_weight.exp(), generator).unsqueeze(-1)
-            noise, level = uniform((2, *mark.shape), generator, like=mark)
-            at = mean.gather(-1, chosen).squeeze(-1)
-            at = at + torch.logit(noise) * log_scale.gather(-1, chosen).squeeze(-1).exp()
-            last = self.n_values - 1
-            code = torch.minimum(torch.round((at + 1) / 2 * last).clamp(min=0), last).long()
-            is_mark = self.marked & (level < torch.sigmoid(mark))
-            parts.append(torch.where(is_mark, self.n_values, code))
-        x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)[..., self._order]
-        return self.settled(x)
+        return self.settled(self.joined([g.sample(outputs, generator) for g in self.groups]))
 
     def onehot(self, x: Tensor, blank: Tensor | None = None) -> Tensor:
         """(..., n_inputs) features of rows: one-hot codes, then the long ordinals' scaled values
@@ -332,16 +334,53 @@ class Heads(nn.Module):
         if blank is not None and bool((x < 0).any()):
             hidden = (x < 0)[..., self.variable_of]
             return torch.where(hidden, blank, self.onehot(x.clamp(min=0)))
-        parts = []
-        if self.n_categorical:
-            hot = F.one_hot(x[..., self.categorical], self.legal.shape[-1])
-            parts.append(hot[..., self.legal].float())
-        if self.n_logistic:
-            code = x[..., self.logistic]
-            is_mark = code >= self.n_values
-            parts.append((2 * code / (self.n_values - 1) - 1).masked_fill(is_mark, 0.0))
-            parts.append(is_mark[..., self.marked].float())
-        return torch.cat(parts, dim=-1)
+        hot = torch.zeros((*x.shape[:-1], self.n_hot), device=x.device)
+        hot.scatter_(-1, x[..., self.categorical] + self._first_feature, 1.0)
+        return hot if not len(self.logistic) else torch.cat([hot, self._numbers(x)], dim=-1)
+
+    def _numbers(self, x: Tensor) -> Tensor:
+        """(..., n_inputs - n_hot) the features that are not one-hot."""
+        code = x[..., self.logistic]
+        is_mark = code > self._last_value
+        value = (2 * code / self._last_value - 1).masked_fill(is_mark, 0.0)
+        return torch.cat([value, is_mark[..., self._marked].float()], dim=-1)
+
+    def projected(self, x: Tensor, weight: Tensor, blank: Tensor) -> Tensor:
+        """(N, n_out) what ``onehot(x, blank) @ weight.T`` is, for rows x (N, D) and a weight
+        (n_out, n_inputs), without the features that are one-hot: columns of the weight are
+        gathered."""
+        n, hidden = self.n_hot, x < 0
+        columns = weight[:, :n].T
+        codes = x[:, self.categorical]
+        at = codes + self._first_feature
+        numbers = self._numbers(x.clamp(min=0))
+        if bool(hidden.any()):
+            # what is hidden has a column too, the mean of its codes'
+            owner = torch.arange(len(self.categorical), device=x.device)
+            sizes = torch.diff(self._first_feature, append=torch.tensor([n], device=x.device))
+            means = columns.new_zeros((len(owner), columns.shape[1])).index_add(
+                0, owner.repeat_interleave(sizes), columns * blank[:n, None]
+            )
+            columns = torch.cat([columns, means])
+            at = torch.where(codes < 0, n + owner, at)
+            numbers = torch.where(hidden[:, self.variable_of[n:]], blank[n:], numbers)
+        gathered = F.embedding_bag(at, columns.contiguous(), mode="sum")
+        return gathered + numbers @ weight[:, n:].T
+
+    def mean_features(self, rows: np.ndarray) -> np.ndarray:
+        """(n_inputs,) float32 means of the features of rows (n, D), over entries that are not
+        ``MISSING``; 0 where all are."""
+        codes, values, marks = [], [], []
+        for variable, column in zip(self.schema.variables, rows.T, strict=True):
+            counts = np.bincount(column[column >= 0], minlength=variable.cardinality)
+            shares = counts / max(1, counts.sum())
+            if not is_long(variable):
+                codes.append(shares)
+                continue
+            n = variable.n_values
+            values.append(shares[:n] @ (2 * np.arange(n) / (n - 1) - 1))
+            marks.append(shares[n:])
+        return np.concatenate([*codes, values, *marks]).astype(np.float32)
 
 
 def _log_complement(log_mass: Tensor) -> Tensor:
@@ -349,10 +388,8 @@ def _log_complement(log_mass: Tensor) -> Tensor:
     return torch.log(-torch.expm1(log_mass.clamp(max=-1e-7)))
 
 
-def _marginal_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:
-    if not is_long(variable):
-        counts = np.bincount(seen, minlength=variable.cardinality)
-        return np.log(smoothed(counts, variable, of_two=PSEUDO_COUNT))
+def _long_outputs(variable: Variable, seen: np.ndarray) -> np.ndarray:
+    """``Heads.marginal_outputs`` of a long ordinal, of which these codes were seen."""
     C, n = N_COMPONENTS, variable.n_values
     outputs = np.zeros(3 * C + variable.missing)
     values = seen[seen < n]

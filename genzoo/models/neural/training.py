@@ -7,14 +7,19 @@ step, make an adversarial one. The loop brings:
 - warm-up, then linear decay to zero, over the steps or over the wall clock of the budget; a replay
   decays over the steps that were recorded, and does as many;
 - gradient clipping, and optionally an exponential moving average of the weights;
-- validation, the best checkpoint (the one that is returned), and early stopping: on a plateau it
-  goes back to the best checkpoint and cools the learning rate down to zero from there, so that an
-  early stop is annealed too, then ends;
+- validation, the best checkpoint (the one that is returned), and an end where more training is not
+  worth its time: once to double the steps brought nothing (``fitting.converged``, row by row, on
+  average over the last quarter of the steps before and after), the learning rate is cooled down to
+  zero over a share of the steps so far, and the run ends. A rate that is held and then cooled down
+  loses little to one that was planned for that length (Hu et al. 2024; Hägele et al. 2024), so the
+  length need not be known before;
 - divergence: a loss or gradient that is not finite sends it back to the best checkpoint with a
   smaller learning rate; the third time it raises ``DivergedError``. A model with non-finite weights
   is never returned.
 
-Jordan et al. (2024), Muon: an optimizer for hidden layers, kellerjordan.github.io/posts/muon.
+Jordan et al. (2024), Muon: an optimizer for hidden layers, kellerjordan.github.io/posts/muon. Hu et
+al. (2024), MiniCPM, arXiv:2404.06395. Hägele et al. (2024), Scaling laws and compute-optimal
+training beyond fixed training durations, arXiv:2405.18392.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from genzoo.fitting import LAST_PART, Fit, StoppedBy, converged
+from genzoo.fitting import LAST_PART, Fit, StoppedBy, converged, gain
 from genzoo.models.neural.modules import Dropout, fabric_on
 from genzoo.models.neural.muon import Muon
 
@@ -37,12 +42,12 @@ from genzoo.models.neural.muon import Muon
 # it takes the noise of an evaluation for a plateau.
 MOST_DIVERGENCES = 3
 AFTER_DIVERGENCE = 0.3  # what is left of the learning rate
-PLATEAU = 0.25  # of the steps up to the best checkpoint
-COOL_DOWN = 0.5  # of the steps up to the best checkpoint
+NO_NEW_BEST = 0.25  # of the steps up to the best checkpoint: even the smallest gain is missing
+COOL_DOWN = 0.5  # of the steps up to where it begins
 SHORTEST_COOL_DOWN = 50
 # With a budget in seconds: evaluations take this share of the time, but are at least so many, for
-# the best checkpoint is chosen among them.
-EVALUATION_SHARE, FEWEST_EVALUATIONS = 0.1, 20
+# the best checkpoint is chosen among them; where they are long, the latter share.
+EVALUATION_SHARE, FEWEST_EVALUATIONS, LARGEST_EVALUATION_SHARE = 0.1, 20, 0.3
 FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
 
 
@@ -96,7 +101,10 @@ class Recipe:
         evaluate_every: steps from one validation to the next. With a budget in seconds evaluations
             are spaced out to take at most a tenth of the time, and come at least twenty times.
         patience: evaluations without a new best that make a plateau, if they also take a quarter of
-            the steps up to the best one; None never stops early.
+            the steps up to the best one; or evaluations in the second half of the steps that, on
+            average, gained nothing to speak of. None never stops early.
+        settling: steps, at first, in which the loss itself changes: nothing that happens there
+            tells a plateau, no more than while the learning rate rises.
         ema: decay of the moving average of the weights; 0 for none.
     """
 
@@ -111,6 +119,7 @@ class Recipe:
     clip: float = 1.0
     evaluate_every: int = 50
     patience: int | None = 10
+    settling: int = 0
     ema: float = 0.0
 
 
@@ -122,6 +131,7 @@ def fit_network(
     recipe: Recipe,
     fit: Fit,
     device: str = "auto",
+    afterwards: float = 0.0,
 ) -> None:
     """Train the players' modules in place; they end with the weights of the best evaluation.
 
@@ -138,6 +148,8 @@ def fit_network(
         fit: the same seed, step budget or replay, and machine give the same weights, bit for bit.
             With a budget of 0 steps nothing is done; any other allows one, however short.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ...
+        afterwards: what the caller will do then, in evaluations: of a budget in seconds that much
+            is left.
 
     Raises:
         DivergedError: see the module.
@@ -146,7 +158,7 @@ def fit_network(
     if fit.budget.steps == 0:
         fit.stop("steps")
         return
-    _Loop(players, draw_batch, evaluate, recipe, fit, device).run()
+    _Loop(players, draw_batch, evaluate, recipe, fit, device, afterwards).run()
 
 
 def _give_source(players: Sequence[Player], source: torch.Generator | None) -> None:
@@ -171,9 +183,10 @@ class _Loop:
         recipe: Recipe,
         fit: Fit,
         device: str,
+        afterwards: float,
     ) -> None:
         self.players, self.draw_batch, self.evaluate = players, draw_batch, evaluate
-        self.recipe, self.fit = recipe, fit
+        self.recipe, self.fit, self.afterwards = recipe, fit, afterwards
         self._schedule()
         self.fabric = fabric_on(device)
         for player in players:
@@ -189,7 +202,7 @@ class _Loop:
         self.divergences = 0
         self.damping = 1.0  # of the learning rate, after a divergence
         self.cooling: tuple[int, int, float] | None = None  # from step, for steps, from factor
-        self.evaluation_seconds = 0.0
+        self.evaluation_seconds, self.step_seconds = 0.0, 0.0
         self.train_sum, self.train_count = 0.0, 0
 
     def _schedule(self) -> None:
@@ -252,10 +265,15 @@ class _Loop:
         """Share of the budget that is used up, in [0, 1]."""
         if self.steps is not None:
             return min(1.0, self.step / self.steps)
-        # what the last evaluation will take is not there to train in
-        seconds = self.fit.clock.ends - self.fit.clock.began - self.evaluation_seconds
+        seconds = self.fit.clock.ends - self.fit.clock.began - self._closing
         done = self.fit.clock.spent / max(1e-9, seconds)
         return min(1.0, max(done, self.step / (self.recipe.most_steps or math.inf)))
+
+    @property
+    def _closing(self) -> float:
+        """Seconds for the last evaluation and what comes afterwards: they are not there to train
+        in."""
+        return (1 + self.afterwards) * self.evaluation_seconds
 
     def _factor(self) -> float:
         """Of the learning rate, at this step."""
@@ -273,10 +291,12 @@ class _Loop:
         self._train_mode(True)
         self.best, self.best_step, self.since_best, self.late = -math.inf, 0, 0, 0
         self.best_values = self.values_before = np.array([-math.inf])
+        # step and values of each evaluation after warm-up and settling
+        self.settled: list[tuple[int, np.ndarray]] = []
         self.checkpoint = self._copy()
         self._evaluate()
         while (ended := self._ended()) is None:
-            factor = self._factor()
+            factor, began = self._factor(), self.fit.clock.spent
             try:
                 value = self._turns(factor)
             except FloatingPointError:
@@ -288,6 +308,7 @@ class _Loop:
                 # short memory at first, or the average would remember the initial weights
                 decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
                 torch._foreach_lerp_(self.average, [p.detach() for p in self.weights], 1 - decay)
+            self.step_seconds = self.fit.clock.spent - began
             if self._time_to_evaluate():
                 self._evaluate()
                 self._watch_plateau(factor)
@@ -301,6 +322,8 @@ class _Loop:
         self._train_mode(False)
         _give_source(self.players, None)
         record.stopped_by = ended
+        late = gain(self.values_before, self.best_values)
+        record.late_gain = late if self.late and np.isfinite(late).all() else None
         record.converged = ended == "converged" or (
             self.late >= FEWEST_LATE and converged(self.values_before, self.best_values)
         )
@@ -311,7 +334,8 @@ class _Loop:
             return "converged"
         if self.timed and self.step == self.recipe.most_steps:
             return "steps"
-        if self.step and not self.fit.may("steps", expected=self.evaluation_seconds):
+        expected = self.step_seconds + self._closing
+        if self.step and not self.fit.may("steps", expected=expected):
             return "budget" if self.timed or self.fit.budget.steps is not None else "steps"
         return "steps" if self.steps is not None and self.step >= self.steps else None
 
@@ -321,9 +345,11 @@ class _Loop:
             return regular
         clock = self.fit.clock
         since = clock.spent - self.fit.training.curve[-1].seconds
-        return since > (clock.ends - clock.began) / FEWEST_EVALUATIONS or (
-            regular and since > self.evaluation_seconds / EVALUATION_SHARE
+        longest = max(
+            (clock.ends - clock.began) / FEWEST_EVALUATIONS,
+            self.evaluation_seconds / LARGEST_EVALUATION_SHARE,
         )
+        return since > longest or (regular and since > self.evaluation_seconds / EVALUATION_SHARE)
 
     def _turns(self, factor: float) -> float:
         """One step of every player; the first one's mean loss."""
@@ -372,6 +398,9 @@ class _Loop:
             self.best_values, self.since_best = values, 0
         else:
             self.since_best += 1
+        self.values = values
+        if self.step > self.recipe.settling and self._done() >= self.recipe.warmup:
+            self.settled.append((self.step, values))
         if self.step == 0 or self._done() <= 1 - LAST_PART:
             self.values_before = self.best_values
         else:
@@ -386,13 +415,31 @@ class _Loop:
         self.fit.point(train, value if math.isfinite(value) else None)
 
     def _watch_plateau(self, factor: float) -> None:
-        if self.patience is None or self.cooling is not None:
+        if self.cooling is not None or not self._on_plateau():
             return
-        long_ago = self.step - self.best_step >= PLATEAU * self.best_step
-        if self.since_best >= self.patience and long_ago:
+        # on from here, unless it was better before by more than noise
+        if not converged(self.values, self.best_values):
             self._go_back()
-            length = max(SHORTEST_COOL_DOWN, round(COOL_DOWN * self.best_step))
-            self.cooling = (self.step, length, factor)
+            length = COOL_DOWN * self.best_step
+        else:
+            length = COOL_DOWN * self.step
+        self.cooling = (self.step, max(SHORTEST_COOL_DOWN, round(length)), factor)
+
+    def _on_plateau(self) -> bool:
+        """Whether more steps are not worth taking."""
+        if self.patience is None:
+            return False
+        none_since = self.step - self.best_step >= NO_NEW_BEST * self.best_step
+        if self.since_best >= self.patience and none_since:
+            return True
+        # means, or the one lucky evaluation of many would be what later ones are held against
+        before, now = (
+            [values for step, values in self.settled if 0.75 * end < step <= end]
+            for end in (self.step / 2, self.step)
+        )
+        if len(now) < self.patience / 2 or len(before) < self.patience / 4:
+            return False
+        return converged(np.mean(before, axis=0), np.mean(now, axis=0))
 
     def _recover(self) -> None:
         self.divergences += 1
