@@ -17,6 +17,8 @@ from genzoo import (
     TransformerLM,
     Unsupported,
 )
+from genzoo.model import GenerativeModel
+from genzoo.space import forms
 
 
 def people(n=400, seed=0):
@@ -188,3 +190,42 @@ def test_bad_questions_are_refused(network):
     other[1, 3] = 1 - other[1, 3]
     with pytest.raises(ValueError, match="row 1 contradicts given in variable 'label'"):
         network.conditional_log_prob(rows, other)
+
+
+# ------------------------------------------------------------------------- all labels at once
+
+
+def with_holes(frame, seed):
+    rng = np.random.default_rng(seed)
+    return frame.mask(rng.random(frame.shape) < 0.15)
+
+
+@pytest.mark.parametrize("key", ["independent", "mixture", "hmm", "bayesian_network", "ngram"])
+@pytest.mark.parametrize("form", ["table", "strings"])
+def test_one_pass_says_of_all_codes_what_a_pass_for_each_says(key, form):
+    model = genzoo.make_model(key)
+    if form == "table":
+        train, test = people(), with_holes(people(25, 3), 4)
+        if key in ("bayesian_network", "ngram"):  # a pass for each of its many values takes long
+            train, test = train.drop(columns="income"), test.drop(columns="income")
+        model.fit(train, budget="20 steps")
+        rows = model.schema_.encode(forms.read(test), given=True)
+    else:
+        model.fit(["ab", "abab", "b", "ba", "", "aab"] * 20, budget="20 steps")
+        rows = model.schema_.encode(forms.read(["ab", "a", "bab"]))
+    for d in range(model.schema_.D):
+        wanted = GenerativeModel._log_prob_each(model, rows, d, seed=0)
+        found = model._log_prob_each(rows, d, seed=0)
+        assert found.shape == (len(rows), model.schema_.cards[d])
+        np.testing.assert_allclose(np.exp(found), np.exp(wanted), rtol=1e-8, atol=1e-300)
+
+
+@pytest.mark.parametrize("key", ["independent", "mixture", "hmm"])
+def test_labels_are_told_without_a_pass_for_each(key, monkeypatch):
+    model = genzoo.make_model(key).fit(people(), budget="5 steps")
+    passes = []
+    monkeypatch.setattr(
+        type(model), "_log_prob_of", lambda self, rows, seed: passes.append(len(rows))
+    )
+    genzoo.classify(model, people(20, 1), "income")
+    assert not passes

@@ -264,11 +264,8 @@ def _judge_samples(
 
 def _tell_labels(model: GenerativeModel, dataset: Dataset, outcome: Outcome, seed: int) -> None:
     """The likelihood stands without it."""
-    seconds = (outcome.record.evaluate_seconds or 0.0) / len(dataset.test)
     found, left_out = attempt(
-        lambda: labels.tell(model, dataset, seed=seed, seconds_per_row=seconds),
-        "label",
-        outcome.notes,
+        lambda: labels.tell(model, dataset, seed=seed), "label", outcome.notes
     )
     label, arrays = found or (LabelRecord(left_out), {})
     outcome.put(label=label)

@@ -7,6 +7,8 @@ the accuracy, which stands beside it with the area under the ROC curve and a lin
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from genzoo.datasets.dataset import Dataset
@@ -19,15 +21,13 @@ from genzoo.values import LogProb, Score, Unsupported
 
 MOST_ROWS = {"valid": 1000, "test": 2000}
 MOST_SECONDS = 120.0  # for a part; a family that would take longer is not asked
+TIMED_ROWS = 32  # that tell how long all rows would take
 
 
 def tell(
-    model: GenerativeModel, dataset: Dataset, *, seed: int, seconds_per_row: float
+    model: GenerativeModel, dataset: Dataset, *, seed: int
 ) -> tuple[LabelRecord, dict[str, np.ndarray]]:
     """A record of how the model tells the label of validation and test rows, and arrays of these.
-
-    Args:
-        seconds_per_row: what the log mass of a row takes.
 
     Returns:
         The record, and of test rows the arrays ``label_log_prob``, ``label_no_skill``,
@@ -36,24 +36,26 @@ def tell(
     Raises:
         Unsupported: where no row of a part has a label, or asking would take too long.
     """
-    valid, _ = _tell_part(model, dataset, "valid", seed, seconds_per_row)
-    test, arrays = _tell_part(model, dataset, "test", seed, seconds_per_row)
+    valid, _ = _tell_part(model, dataset, "valid", seed)
+    test, arrays = _tell_part(model, dataset, "test", seed)
     return LabelRecord(None, valid, test), arrays
 
 
 def _tell_part(
-    model: GenerativeModel, dataset: Dataset, part: str, seed: int, seconds_per_row: float
+    model: GenerativeModel, dataset: Dataset, part: str, seed: int
 ) -> tuple[LabelPart, dict[str, np.ndarray]]:
     d = dataset.schema.D - 1
     n_labels = dataset.schema.variables[d].n_values
     chosen = labelled_rows(dataset, part, MOST_ROWS[part])
-    seconds = seconds_per_row * n_labels * len(chosen)
+    rows = getattr(dataset, part)[chosen]
+    start = time.perf_counter()
+    label_log_probs(model, rows[:TIMED_ROWS], d, seed=seed)
+    seconds = (time.perf_counter() - start) * len(rows) / min(TIMED_ROWS, len(rows))
     if seconds > MOST_SECONDS:
         raise Unsupported(
-            f"{len(chosen)} rows with {n_labels} labels each would take about {seconds:.0f} s "
+            f"{len(rows)} rows with {n_labels} labels each would take about {seconds:.0f} s "
             f"(at most {MOST_SECONDS:.0f} s are spent, and no family is judged on fewer rows)"
         )
-    rows = getattr(dataset, part)[chosen]
     groups = None if dataset.groups is None else dataset.groups[part][chosen]
     log_shares = label_log_probs(model, rows, d, seed=seed)
     truth = rows[:, d]

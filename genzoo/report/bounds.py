@@ -14,6 +14,7 @@ ESTIMATORS = {
     "elbo": "evidence lower bound",
     "iwae": "importance-weighted bound",
     "ais": "annealed importance sampling",
+    "iwae+ais": "importance-weighted bound, annealed where too few draws count",
     "smc": "sequential Monte Carlo",
 }
 FEW_DRAWS = 2.0  # with fewer, a single draw decides the value of a row

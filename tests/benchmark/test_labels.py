@@ -6,6 +6,8 @@ if it is 95 % in truth, in fewer than one of 1,000 seeds.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -35,7 +37,7 @@ def data():
 
 def test_the_score_is_bayes_rule_on_the_joint(data):
     model = BayesianNetwork().fit(data)
-    found, arrays = labels.tell(model, data, seed=0, seconds_per_row=0.0)
+    found, arrays = labels.tell(model, data, seed=0)
     rows = data.test
     joint = np.stack(
         [model.log_prob(np.c_[rows[:, :2], np.full(len(rows), y)]).value for y in range(3)], axis=1
@@ -54,8 +56,7 @@ def test_the_score_is_bayes_rule_on_the_joint(data):
 
 
 def test_without_skill(data):
-    found, _ = labels.tell(Independent(pseudo_count=1.0).fit(data), data, seed=0,
-                           seconds_per_row=0.0)  # fmt: skip
+    found, _ = labels.tell(Independent(pseudo_count=1.0).fit(data), data, seed=0)
     test = found.test
     assert test.log_prob == pytest.approx(test.no_skill_log_prob, abs=1e-3)
     assert test.accuracy.value == test.majority
@@ -66,15 +67,26 @@ def test_which_rows_are_asked_depends_on_the_data_alone(data, monkeypatch):
     monkeypatch.setattr(labels, "MOST_ROWS", {"valid": 50, "test": 60})
     asked = []
     for model in (Independent(), BayesianNetwork()):
-        found, _arrays = labels.tell(model.fit(data), data, seed=3, seconds_per_row=0.0)
+        found, _arrays = labels.tell(model.fit(data), data, seed=3)
         assert (found.valid.n, found.test.n) == (50, 60)
         asked.append(labels.labelled_rows(data, "test", 60))
     assert (asked[0] == asked[1]).all()
 
 
-def test_a_family_that_would_take_too_long_is_not_judged_on_fewer_rows(data):
-    with pytest.raises(Unsupported, match="300 rows with 3 labels each would take about 900 s"):
-        labels.tell(Independent().fit(data), data, seed=0, seconds_per_row=1.0)
+def test_a_family_that_would_take_too_long_is_not_judged_on_fewer_rows(data, monkeypatch):
+    model, asked, ticks = Independent().fit(data), [], itertools.count()
+    told = labels.label_log_probs
+
+    def watched(model, rows, d, *, seed):
+        asked.append(len(rows))
+        return told(model, rows, d, seed=seed)
+
+    monkeypatch.setattr(labels, "label_log_probs", watched)
+    # 16 s pass between two looks at the clock, in which so many rows were told
+    monkeypatch.setattr(labels.time, "perf_counter", lambda: 16.0 * next(ticks))
+    with pytest.raises(Unsupported, match="300 rows with 3 labels each would take about 150 s"):
+        labels.tell(model, data, seed=0)
+    assert asked == [32]
 
 
 @pytest.mark.usefixtures("cells_run_here")
@@ -98,7 +110,7 @@ def test_rows_without_a_label_or_with_holes_are_not_asked():
     test[:5, 2], test[5:9, 0] = 2, genzoo.MISSING
     data = Dataset("t", schema, rows[:30], rows[30:60], test, label="y")
     assert labels.labelled_rows(data, "test", 100).tolist() == list(range(9, 30))
-    found, _ = labels.tell(Independent().fit(data), data, seed=0, seconds_per_row=0.0)
+    found, _ = labels.tell(Independent().fit(data), data, seed=0)
     assert found.test.n == 21
 
 
