@@ -13,6 +13,7 @@ import numpy as np
 from genzoo.benchmark.code import code_of
 from genzoo.benchmark.entries import ModelEntry, fresh
 from genzoo.benchmark.profiles import PROFILES, Profile
+from genzoo.benchmark.suited import suited
 from genzoo.datasets import own
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own.show import as_text, of_frame
@@ -22,6 +23,8 @@ from genzoo.model import GenerativeModel, registered_key
 from genzoo.registry import load_dataset, make_model
 from genzoo.results.record import REFERENCES, TRUTH
 from genzoo.seeding import check_seed
+
+AUTO, DEFAULT = "auto", str(Budget())  # a budget that suits the data; each family's own
 
 
 class Labelled(NamedTuple):
@@ -171,25 +174,48 @@ def _check_labels(argument: str, labels: list[str]) -> None:
         )
 
 
-def read_budgets(budget: Any, labels: list[str], *, strict: bool) -> dict[str, Budget]:
-    found = _budgets(budget, labels, strict=strict)
-    if any(own.stops is not None for own in found.values()):
-        raise ValueError(
-            "budget: expected seconds, steps or None; got a Budget that repeats one fit's work: "
-            "that is for fit"
-        )
-    return found
+class Allowed(NamedTuple):
+    """What each fit on a data set may take, and whether that was chosen for its size."""
+
+    budget: Budget
+    suited: bool = False
 
 
-def _budgets(budget: Any, labels: list[str], *, strict: bool) -> dict[str, Budget]:
+def read_budgets(budget: Any, datasets: Sequence[Labelled], *, strict: bool) -> dict[str, Allowed]:
+    """The budget of each data set, by its label.
+
+    Where none is given, it is one that suits the data (``"auto"``) if they are one's own, and
+    each family's own default (``"default"``) if they have a key.
+    """
+    labels = [entry.label for entry in datasets]
     if not isinstance(budget, Mapping):
-        return dict.fromkeys(labels, Budget.parse(budget))
+        return {entry.label: _allowed(budget, entry) for entry in datasets}
     unknown = [name for name in budget if name not in labels]
     if unknown and strict:
         raise ValueError(
             f"budget: expected labels of data sets ({', '.join(labels)}); got {unknown[0]!r}"
         )
-    return {label: Budget.parse(budget.get(label)) for label in labels}
+    return {entry.label: _allowed(budget.get(entry.label), entry) for entry in datasets}
+
+
+def _allowed(budget: Any, entry: Labelled) -> Allowed:
+    if budget is None:
+        budget = AUTO if entry.key is None else DEFAULT
+    if budget == AUTO:
+        return Allowed(suited(entry.parts[0]), suited=True)
+    if budget == DEFAULT:
+        return Allowed(Budget())
+    if isinstance(budget, str) and not any(c.isdigit() for c in budget):
+        raise ValueError(
+            f'budget: expected "60s", "2000 steps", "{AUTO}", "{DEFAULT}" or None; got {budget!r}'
+        )
+    found = Budget.parse(budget)
+    if found.stops is not None:
+        raise ValueError(
+            "budget: expected seconds, steps or None; got a Budget that repeats one fit's work: "
+            "that is for fit"
+        )
+    return Allowed(found)
 
 
 def read_seeds(seeds: int | Sequence[int]) -> list[int]:

@@ -30,7 +30,7 @@ class ModelEntry:
 @dataclass(frozen=True)
 class DataEntry:
     """A data set of the plan, or fold ``fold`` of ``folds``; ``registry_key`` where a worker can
-    load it by that."""
+    load it by that, ``suited`` where the budget was chosen for its size."""
 
     label: str
     registry_key: str | None
@@ -38,6 +38,7 @@ class DataEntry:
     budget: Budget
     fold: int | None = None
     folds: int | None = None
+    suited: bool = False
 
 
 @dataclass(frozen=True)

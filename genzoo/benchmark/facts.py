@@ -95,6 +95,7 @@ def _data_facts(entry: DataEntry) -> DatasetFacts:
         target=dataset.label,
         truth=None if truth is None else TruthFacts(truth.digest, truth.modules),
         budget=str(entry.budget),
+        suited=entry.suited,
         entropy=None if entropy is None else Measured(entropy.value, entropy.stderr),
         marginals=marginals(dataset.train, cards) if schema.layout == "table" else None,
     )

@@ -65,9 +65,17 @@ def make_plan(
         raise ValueError("datasets: expected data sets, or a profile that names some; got none")
     model_entries = read_models(tuple(MODELS) if models is None else models)
     labelled = read_datasets(datasets, read_folds(folds))
-    budgets = read_budgets(budget, [entry.label for entry in labelled], strict=chosen is None)
+    allowed = read_budgets(budget, labelled, strict=chosen is None)
     data_entries = [
-        DataEntry(label, key, dataset, budgets[label], None if folds is None else i, folds)
+        DataEntry(
+            label,
+            key,
+            dataset,
+            allowed[label].budget,
+            None if folds is None else i,
+            folds,
+            allowed[label].suited,
+        )
         for label, key, parts, _ in labelled
         for i, dataset in enumerate(parts)
     ]

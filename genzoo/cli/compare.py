@@ -11,8 +11,8 @@ from typer import Argument, Option
 from genzoo import benchmark
 from genzoo.benchmark.run import Run
 from genzoo.cli.options import (
-    BudgetOption,
     EncodingOption,
+    FitsBudgetOption,
     HeaderOption,
     SchemaOption,
     check_file,
@@ -71,7 +71,7 @@ def compare(
     folds: Annotated[
         int | None, Option(metavar="K", help="Judge every row of a FILE once, in K folds.")
     ] = None,
-    budget: BudgetOption = None,
+    budget: FitsBudgetOption = None,
     profile: Annotated[
         str | None, Option(help='A named comparison: "quick" (some 15 minutes on two cores).')
     ] = None,
@@ -89,7 +89,9 @@ def compare(
 
     Of a file of your own it shows what each column is taken for, and writes that to
     OUT/schema_NAME.json: correct it there, and give it with --schema. 70 % of the rows are to train
-    on, 10 % to select on, 20 % to be judged on.
+    on, 10 % to select on, 20 % to be judged on. Without --budget each fit gets seconds by the size
+    of the file (20 s for 6,000 rows of 15 columns): a first answer in about two minutes on two
+    cores, and the report says which families were still improving.
 
     The same folder given again resumes: cells that are finished are not run again unless their
     code, data, budget or library versions changed, and what is new is added to the comparison.

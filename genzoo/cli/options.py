@@ -22,6 +22,15 @@ BudgetOption = Annotated[
     str | None,
     Option(help='What a fit may take: "60s" or "2000 steps".  [default: the family\'s own]'),
 ]
+FitsBudgetOption = Annotated[
+    str | None,
+    Option(
+        metavar="BUDGET",
+        help='What each fit may take: "60s", "2000 steps", "auto" (seconds that suit the size of '
+        'the data) or "default" (each family\'s own).  [default: auto for your own data, default '
+        "for data sets with a key]",
+    ),
+]
 EncodingOption = Annotated[
     str | None,
     Option(

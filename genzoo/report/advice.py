@@ -14,6 +14,7 @@ from genzoo.report.wording import (
     lead,
     learned,
     margin_of,
+    more_time,
     names,
     nats,
     number_of,
@@ -208,7 +209,7 @@ def _likelihood(run: RunRecord, dataset: str, decision: Decision) -> str:
             f"For scores of single rows, where a bound is loose by a different amount in each, "
             f"take {exact.model} ({nats(exact)}, exact)."
         )
-    words += _still_improving(fits)
+    words += more_time(run.facts(dataset), fits)
     if _has_ranges(run, dataset):
         words.append(
             "This holds for numbers within the range seen in training: one beyond it is scored as "
@@ -217,17 +218,6 @@ def _likelihood(run: RunRecord, dataset: str, decision: Decision) -> str:
             "lies."
         )
     return " ".join(words)
-
-
-def _still_improving(fits: list[Contender]) -> list[str]:
-    improving = [fit for fit in fits if fit.improving]
-    if not improving:
-        return []
-    verb = "was" if len(improving) == 1 else "were"
-    return [
-        f"{names(improving)} {verb} still improving when training stopped: a longer budget may "
-        f"change this."
-    ]
 
 
 def _has_ranges(run: RunRecord, dataset: str) -> bool:

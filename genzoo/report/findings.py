@@ -12,9 +12,9 @@ from genzoo.report.wording import (
     NATS,
     learned,
     margin_of,
+    more_time,
     of_all,
     shown,
-    still_improving,
     too_short,
 )
 from genzoo.results.advice import too_few
@@ -55,8 +55,8 @@ def finding(run: RunRecord, ranking: Ranking) -> Finding:
         sentences["truth"] = _against_truth(ranking, entry)
         sentences["no-skill"] = learned(choice) if choice.better is None else []
     sentences["below-baseline"] = _below_baseline(ranking)
-    improving = still_improving([e.model for e in ranking.entries if e.improving])
-    sentences["improving"] = [f"{words}." for words in improving]
+    fits = [e.fit for e in ranking.entries if e.fit is not None]
+    sentences["improving"] = more_time(ranking.dataset.facts, fits)
     value = with_error(entry.value, entry.stderr, entry.kind)
     return Finding(name, entry.model, value, verdict, style, sentences)
 
@@ -225,7 +225,7 @@ def _of_models(run: RunRecord, entries: list[Entry]) -> dict[str, list[str]]:
         ]
     found["improving"] = of_all(
         [f"{e.model} on {e.dataset}" for e in entries if e.improving],
-        "Still improving when training stopped: {}. More training would raise these values, so "
+        "Still improving when training stopped: {}. More training may raise these values, so "
         "their ranks belong to this budget.",
     )
     return found

@@ -6,6 +6,7 @@ import keyword
 import shlex
 from typing import Any
 
+from genzoo.report.wording import budget_of
 from genzoo.results.plan import DatasetFacts, ModelFacts
 from genzoo.results.record import TRUTH
 from genzoo.results.run import RunRecord
@@ -63,7 +64,8 @@ def _remark(run: RunRecord) -> str:
 
 
 def _budget(facts: DatasetFacts) -> str | None:
-    return None if facts.budget == "default" else facts.budget
+    """As ``compare`` must be told it; None where that is what it does anyway."""
+    return None if facts.key is not None and facts.budget == "default" else facts.budget
 
 
 def _sketch(run: RunRecord) -> str:
@@ -120,7 +122,7 @@ def _data_as_python(facts: DatasetFacts) -> str:
 
 
 def budgets(run: RunRecord) -> list[tuple[str, str]]:
-    return [(d.name, d.budget) for d in run.plan.datasets]
+    return [(d.name, budget_of(d)) for d in run.plan.datasets]
 
 
 def params(run: RunRecord) -> list[tuple[str, str, str]]:

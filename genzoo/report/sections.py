@@ -10,6 +10,7 @@ from genzoo.report import figures, findings, labels, samples
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.quality import quality
+from genzoo.report.wording import budget_of
 from genzoo.results import numbers
 from genzoo.results.choice import VERDICTS
 from genzoo.results.contender import Result
@@ -70,14 +71,13 @@ def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
     if facts.folds:
         rows += f" in the first of {facts.folds} folds"
     units = facts.units
-    budget = "each family's own default" if facts.budget == "default" else facts.budget
     pairs = [
         ("Rows", rows),
         ("Errors over", f"{units.n_test} {units.what} of test rows{of_fold}" if units else ""),
         ("Layout", f"{facts.layout}, {shape}" if "x" in shape else facts.layout),
         ("Variables", f"{facts.D}, of {values} values each"),
         ("Entropy of the truth", _entropy(facts.entropy) if facts.entropy else ""),
-        ("Budget of each fit", budget),
+        ("Budget of each fit", budget_of(facts)),
         ("Source", facts.source),
         ("Licence", facts.licence),
         ("Fingerprint", facts.fingerprint[:SHORT_FINGERPRINT]),

@@ -6,13 +6,15 @@ Nothing is called better that is not proven so, and nothing is called equal for 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from genzoo.fitting import LEAST_GAIN, Budget
 from genzoo.results.choice import LEAST, Against, Choice, is_faster
 from genzoo.results.contender import Contender, of_test_labels
 from genzoo.results.numbers import listing, number, seconds, with_error
-from genzoo.results.record import BASELINE
+from genzoo.results.plan import DatasetFacts
+from genzoo.results.record import BASELINE, Measured
 from genzoo.results.run import RunRecord
 from genzoo.results.statistics import FEWEST_UNITS, Difference
 
@@ -23,9 +25,41 @@ def of_all(found: Iterable[str], sentence: str) -> list[str]:
     return [sentence.format(names)] if names else []
 
 
-def still_improving(models: Collection[str]) -> list[str]:
-    verb = "was" if len(models) == 1 else "were"
-    return of_all(models, f"{{}} {verb} still improving when training stopped")
+def more_time(facts: DatasetFacts, fits: Sequence[Contender]) -> list[str]:
+    """What more training might bring to those that were still improving, in sentences: what they
+    gained last, by their learning curves. What they would gain is not known, and not said."""
+    improving = [fit for fit in fits if fit.improving]
+    if not improving:
+        return []
+    was, its = ("was", "its") if len(improving) == 1 else ("were", "their")
+    words = [f"{names(improving)} {was} still improving when training stopped."]
+    late = [(fit.model, fit.late_gain) for fit in improving]
+    gained = [
+        f"{model} gained {_of_late(found)}"
+        for model, found in late
+        if found is not None and found.value is not None and found.value >= LEAST_GAIN
+    ]
+    say = "" if facts.longer is None else f" ({facts.longer}, say)"
+    longer = f"a longer budget{say} may change this"
+    if not gained:
+        return [*words, f"{longer[0].upper()}{longer[1:]}; how much can't be told."]
+    return [
+        *words,
+        f"In the last quarter of {its} training {listing(gained)} nats a row on validation rows: "
+        f"{longer}, by how much can't be told.",
+    ]
+
+
+def _of_late(found: Measured) -> str:
+    value = found.value or 0.0
+    return NATS.about(value) if found.stderr is None else with_error(value, found.stderr)
+
+
+def budget_of(facts: DatasetFacts) -> str:
+    """What each fit on a data set may take, and what that was chosen for where nobody said it."""
+    if facts.budget == str(Budget()):
+        return "each family's own default"
+    return f"{facts.budget}, chosen for {facts.size}" if facts.suited else facts.budget
 
 
 def number_of(n: int, what: str) -> str:

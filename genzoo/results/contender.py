@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from genzoo.fitting import LAST_PART, Training
 from genzoo.results.record import CellRecord, LabelPart, Measured
 from genzoo.results.statistics import weakest
 from genzoo.values import Kind, LogProb, Score
@@ -111,6 +112,20 @@ class Contender:
     def improving(self) -> bool:
         """Whether training was still improving when the budget ended."""
         return any(r.training is not None and not r.training.converged for r in self.records)
+
+    @property
+    def late_gain(self) -> Measured | None:
+        """What validation rows gained in the last quarter of its training, mean nats a row over
+        folds; without an error where rows were not compared one by one. None where the learning
+        curves don't tell."""
+        found = [None if r.training is None else late_gain(r.training) for r in self.records]
+        gains = [g for g in found if g is not None]
+        if len(gains) < len(self.cells):
+            return None
+        values, errors = zip(*((g.value, g.stderr) for g in gains), strict=True)
+        known = [e for e in errors if e is not None]
+        error = math.hypot(*known) / len(gains) if len(known) == len(gains) else None
+        return Measured(sum(values) / len(gains), error)
 
     @property
     def alarming(self) -> bool:
@@ -220,6 +235,19 @@ def of_valid_labels(record: CellRecord) -> LabelPart | None:
 
 def of_test_labels(record: CellRecord) -> LabelPart | None:
     return None if record.label is None else record.label.test
+
+
+def late_gain(training: Training) -> Measured | None:
+    """What the last quarter of a training gained: row by row where that was measured, else by the
+    best points of the learning curve; None where it has none on both sides."""
+    if training.late_gain is not None:
+        return Measured(*training.late_gain)
+    points = [(p.seconds, p.valid) for p in training.curve if p.valid is not None]
+    since = (1 - LAST_PART) * points[-1][0] if points else 0.0
+    before = [valid for seconds, valid in points if seconds <= since]
+    if not before or len(before) == len(points):
+        return None
+    return Measured(max(valid for _, valid in points) - max(before), None)
 
 
 def whole(cells: Sequence[Result], n_folds: int) -> list[Contender]:

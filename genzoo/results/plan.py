@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from genzoo.fitting import Budget
+from genzoo.results.numbers import number
 from genzoo.results.record import FORMAT, Measured, read_file
 from genzoo.results.typed import Typed, added_later
 from genzoo.space.infer import Layout
+
+MORE = 3  # times a budget that was too short is what a longer one may be
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class DatasetFacts(Typed):
         target: the column that is the label.
         entropy: of the truth, in nats.
         marginals: per variable, the share of training rows that hold each code; of tables.
+        budget: of each fit; ``suited``: whether it was chosen for the size of the data.
     """
 
     name: str
@@ -116,6 +121,27 @@ class DatasetFacts(Typed):
     budget: str = "default"
     entropy: Measured | None = None
     marginals: tuple[tuple[float, ...], ...] | None = None
+    suited: bool = added_later(False)
+
+    @property
+    def size(self) -> str:
+        """``6,000 rows x 15 columns``, of all parts together."""
+        rows = number(self.n_train + self.n_valid + self.n_test, 0)
+        if self.layout == "table":
+            return f"{rows} rows x {self.D} columns"
+        if self.layout == "sequence":
+            return f"{rows} strings of at most {self.D} symbols"
+        return f"{rows} images of {' x '.join(map(str, self.event_shape))}"
+
+    @property
+    def longer(self) -> str | None:
+        """A budget of ``MORE`` times as much; None where there was no limit."""
+        if self.budget == str(Budget()):
+            return None
+        given = Budget.parse(self.budget)
+        if given.seconds is not None:
+            return str(Budget(seconds=MORE * given.seconds))
+        return str(Budget(steps=MORE * (given.steps or 1)))
 
     @property
     def n_folds(self) -> int:

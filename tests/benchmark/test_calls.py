@@ -32,9 +32,13 @@ def compare(models, datasets, out, **more):
 
 
 def said(capsys) -> list[str]:
-    """What a call said before its first cell."""
-    lines = capsys.readouterr().err.splitlines()
-    return [line for line in lines if not line.startswith("[")]
+    """What a call said of earlier ones before its first cell."""
+    return of_earlier(capsys.readouterr().err)
+
+
+def of_earlier(said: str) -> list[str]:
+    """What is neither of a cell that ended nor of what the fits may take."""
+    return [line for line in said.splitlines() if not line.startswith(("[", "each fit on"))]
 
 
 def today() -> str:
@@ -261,8 +265,7 @@ def test_code_that_changed_is_not_hidden(package, tmp_path):
 
     def call(models: str) -> tuple[dict[str, str], list[str]]:
         done = in_copy(package, "-c", CALL, models, str(out))
-        lines = [line for line in done.stderr.splitlines() if not line.startswith("[")]
-        return dict(pair.split(":") for pair in done.stdout.split()), lines
+        return dict(pair.split(":") for pair in done.stdout.split()), of_earlier(done.stderr)
 
     first, _ = call("independent,ngram,mixture")
     edit(package, "models/ngram/model.py")
