@@ -346,3 +346,18 @@ def test_digits_beat_independent_pixels() -> None:
     model = GAN().fit(data, budget="1500 steps")
     independent = Independent().fit(data).log_prob(data.test).mean()
     assert model.log_prob(data.test).mean().value > independent.value + 4
+
+
+def test_strings_of_which_one_is_long_are_scored_as_far_as_they_go() -> None:
+    variables = tuple(Variable(d, cardinality=4) for d in range(600))
+    schema = Schema(variables, "sequence", (600,), end=3)
+    rows = np.full((40, 600), 3)
+    rows[:, :5] = np.random.default_rng(0).integers(0, 3, (40, 5))
+    model = GAN(width=8).fit(rows, schema=schema, budget="3 steps")
+    generator, z = model.generator_, torch.randn(2, 1, 16, generator=torch.manual_seed(1))
+    for s, e in ((1.0, 0.1), (0.5, 0.3)):
+        generator.calibrate(s, e)
+        x = torch.as_tensor(rows)
+        whole = generator.log_prob_at(generator.decoder(z), x)
+        assert generator.decoder.as_far_as(z, x)[2].shape == (40, 8)
+        torch.testing.assert_close(generator.row_log_prob(z, x), whole)

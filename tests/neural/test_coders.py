@@ -142,3 +142,20 @@ def test_multiplications_are_those_of_dense_and_convolutional_layers():
         elif isinstance(layer, torch.nn.Linear):
             expected += layer.weight.numel()
     assert multiplications(encoder, torch.zeros(1, heads.n_inputs)) == expected
+
+
+@pytest.mark.parametrize("D", [40, 5000])  # the longer ones are decoded in stretches
+def test_strings_are_decoded_as_far_as_they_go(D):
+    of = schema("sequence", (D,), 4, end=3)
+    torch.manual_seed(0)
+    decoder, z = Decoder(of, 3, 16), torch.randn(2, 3, 3)
+    torch.nn.init.normal_(decoder.bias)
+    x = torch.full((3, D), 3)
+    x[0, :4], x[1, :9] = torch.tensor([0, 1, 2, -1]), 1
+    whole = decoder.heads.row_log_prob(decoder(z), x)
+    heads, outputs, codes = decoder.as_far_as(z, x)
+    assert heads.D == codes.shape[-1] == 16
+    assert outputs.shape == (2, 3, 16 * 4)
+    torch.testing.assert_close(decoder.row_log_prob(z, x), whole)
+    x[2] = 0  # it never ends
+    assert decoder.as_far_as(z, x)[0] is decoder.heads

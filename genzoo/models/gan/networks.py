@@ -71,18 +71,20 @@ class Generator(nn.Module):
         """
         if self.s == 1.0:
             return outputs
-        return torch.where(
-            self.is_logit, self.s * outputs, outputs - math.log(self.s) * self.is_scale
-        )
+        n = outputs.shape[-1]  # of long strings perhaps but the first
+        is_logit, is_scale = self.is_logit[:n], self.is_scale[:n]
+        return torch.where(is_logit, self.s * outputs, outputs - math.log(self.s) * is_scale)
 
-    def log_prob_at(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """(...) log p(x | z) in nats, from outputs (..., n_outputs) and codes x (..., D)."""
-        own = self.sharpened(outputs)
+    def log_prob_at(self, outputs: Tensor, x: Tensor, heads: Heads | None = None) -> Tensor:
+        """(...) log p(x | z) in nats, from outputs (..., n_outputs) and codes x (..., D); by heads
+        of the first variables where these are but theirs."""
+        own, heads = self.sharpened(outputs), heads or self.heads
 
         def terms_of(codes: Tensor) -> Tensor:
-            return self.mixed(self.heads.log_prob(own, codes), codes)
+            marginal = self.log_marginals[heads.code_index(codes)]
+            return self._mixed(heads.log_prob(own, codes), marginal)
 
-        return self.heads.total(terms_of, x)
+        return heads.total(terms_of, x)
 
     def mixed(self, own: Tensor, x: Tensor) -> Tensor:
         """(..., D) log masses of codes x (..., D), from those that the heads give them."""
@@ -127,7 +129,8 @@ class Generator(nn.Module):
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""
-        return self.log_prob_at(self.decoder(z), x)
+        heads, outputs, x = self.decoder.as_far_as(z, x)
+        return self.log_prob_at(outputs, x, None if heads is self.decoder.heads else heads)
 
     def row_log_prob_each(self, z: Tensor, x: Tensor, d: int) -> Tensor:
         """As ``Decoder.row_log_prob_each``."""

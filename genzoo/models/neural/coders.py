@@ -21,6 +21,7 @@ Radford, Metz & Chintala (2016), DCGAN, arXiv:1511.06434.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -185,6 +186,7 @@ class Decoder(nn.Module):
         self.body = nn.Sequential(*body, last)
         self.bias = nn.Parameter(torch.zeros(n_outputs))
         self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
+        self._shorter: dict[int, Heads] = {}  # those of the first steps of strings, by their number
 
     @torch.no_grad()
     def start_at_marginals(self, rows: np.ndarray) -> None:
@@ -195,16 +197,54 @@ class Decoder(nn.Module):
         out = self.body(z.reshape(-1, z.shape[-1]))
         if self.layout == "image":
             out = out.view(len(out), *self.arranged).movedim(2, -1)  # (N, C, H, W, F)
-        elif self.layout == "sequence" and self.length > 1:
-            out = out.repeat_interleave(self.length, dim=1)[:, : self.heads.schema.event_shape[0]]
+        elif self.layout == "sequence":
+            out = self._stretched(out, self.heads.schema.event_shape[0])
         return out.reshape(*z.shape[:-1], -1) + self.bias
+
+    def _stretched(self, out: Tensor, steps: int) -> Tensor:
+        """(N, steps, F) from what stretches of steps share."""
+        return out if self.length == 1 else out.repeat_interleave(self.length, dim=1)[:, :steps]
+
+    def as_far_as(self, z: Tensor, x: Tensor) -> tuple[Heads, Tensor, Tensor]:
+        """Heads, outputs for latents z and codes x, all as far as any of these strings goes: where
+        one of many is long, the others are decoded in no time. Else all of them as they are."""
+        steps = self._steps(x)
+        if steps == self.heads.D:
+            return self.heads, self(z), x
+        if steps not in self._shorter:
+            schema = self.heads.schema
+            short = dataclasses.replace(
+                schema, variables=schema.variables[:steps], event_shape=(steps,)
+            )
+            self._shorter[steps] = Heads(short)
+        heads = self._shorter[steps].to(z.device)
+        *before, wide, act, _, last = self.body
+        assert isinstance(wide, nn.Linear)
+        assert isinstance(last, nn.Linear)
+        n = -(-steps // self.length)
+        h = nn.Sequential(*before)(z.reshape(-1, z.shape[-1]))
+        rows = n * last.in_features
+        h = act(F.linear(h, wide.weight[:rows], wide.bias[:rows])).unflatten(1, (n, -1))
+        out = self._stretched(last(h), steps).reshape(*z.shape[:-1], -1)
+        return heads, out + self.bias[: out.shape[-1]], x[..., :steps]
+
+    def _steps(self, x: Tensor) -> int:
+        """How many steps of strings x (..., D) to look at: a power of two, if it saves half."""
+        D, end = self.heads.D, self.heads.end
+        if end is None or self.layout != "sequence":
+            return D
+        open_ = (x != end).flatten(end_dim=-2).any(dim=0).nonzero()
+        longest = int(open_.max()) + 2 if len(open_) else 1  # with its END
+        steps = 1 << (longest - 1).bit_length()
+        return steps if 2 * steps <= D else D
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast.
 
         In strings the product stops at the first END, for each latent by itself.
         """
-        return self.heads.row_log_prob(self(z), x)
+        heads, outputs, x = self.as_far_as(z, x)
+        return heads.row_log_prob(outputs, x)
 
     def row_log_prob_each(self, z: Tensor, x: Tensor, d: int) -> Tensor:
         """(..., M) log p(x with each of the M codes of variable d | z) in nats.

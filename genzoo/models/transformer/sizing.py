@@ -31,8 +31,8 @@ FEWEST_STEPS, SHORTEST_FIT = 500, 3000
 MOST_TOKENS = 2048  # a batch: larger ones are steadier, and leave fewer steps
 MOST_OUTPUTS = 2**24  # of a batch
 # Rows a batch, and steps a pass. On validation rows of a table of 4,000 rows and three columns
-# batches of 32 did as well as of 16 (-4.370 and -4.376 nats), and a step takes as long; few rows want
-# more steps a pass instead.
+# batches of 32 did as well as of 16 (-4.370 and -4.376 nats), and a step takes as long; few rows
+# want more steps a pass instead.
 SMALLEST_BATCH, MOST_STEPS_A_PASS, STEADY_BATCH, STEPS_A_PASS = 16, 100, 32, 300
 WIDEST_SINGLE = 128  # columns
 # Tokens that a token attends to, where a row has more; and of a piece that is trained on at once.
