@@ -515,3 +515,15 @@ def test_one_long_string_is_no_burden_to_the_others() -> None:
     assert max(steps for chosen, steps in blocks if 0 not in chosen) <= 12
     one_by_one = [model.log_prob(row[None]).value[0] for row in padded[:20]]
     np.testing.assert_allclose(model.log_prob(padded).value[:20], one_by_one, atol=1e-9)
+
+
+def test_what_a_state_has_beside_a_barred_code_is_drawn_however_little_it_is() -> None:
+    S = 300
+    masses = np.full((4, S), 0.25)
+    masses[:, -1] = [1e-18, 2e-18, 1e-18, 1.0]
+    shape = Shape(np.array([[0]]), np.array([0]), np.array([4]), 1)
+    chain = Chain(shape, np.eye(S)[-1], np.full((1, S, S), 1 / S), masses)
+    given = np.full((4000, 1), MISSING)
+    drawn = chain.complete(given, np.array([3]), np.random.default_rng(0))
+    shares = np.bincount(drawn[:, 0], minlength=4) / 4000
+    assert shares == pytest.approx([0.25, 0.5, 0.25, 0.0], abs=0.04)

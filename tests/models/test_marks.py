@@ -131,3 +131,22 @@ def test_a_mark_that_makes_elimination_too_large_is_avoided_by_drawing_anew():
     model.fit(rows, schema=schema)
     given = np.full(7, MISSING)
     assert (model.sample(500, given=given, seed=0)[:, 6] < 2).all()
+
+
+def test_values_that_a_component_hardly_has_are_drawn_as_its_conditional_says():
+    """Where all columns say that a value is missing, what fills it in is told by masses that are
+    lost in one less the mark's."""
+    rng = np.random.default_rng(0)
+    missing, code = rng.integers(0, 2, 600), rng.integers(0, 5, 600)
+    rows = np.stack([np.where(missing, 5, code), *[missing] * 60], axis=1)
+    value = Variable("value", "nominal", 6, missing=True)
+    others = [Variable(f"x{j}", "nominal", 2) for j in range(60)]
+    model = Mixture(n_components=64, pseudo_count=1e-9, n_restarts=1)
+    model.fit(rows, schema=Schema((value, *others), "table", (61,)))
+    given = np.array([MISSING, *[1] * 60])
+    every = np.tile(given, (5, 1))
+    every[:, 0] = np.arange(5)
+    log_mass = model.log_prob(every).value
+    masses = np.exp(log_mass - np.logaddexp.reduce(log_mass))
+    drawn = np.bincount(model.sample(4000, given=given, seed=1)[:, 0], minlength=5)
+    assert stats.chisquare(drawn, 4000 * masses).pvalue > 1e-6

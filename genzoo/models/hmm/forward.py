@@ -200,9 +200,11 @@ class Chain:
         if len(tables):
             allowed, logs = allowed.copy(), logs.copy()
             allowed[first[tables] + barred[tables]] = 0.0
+            left = np.add.reduceat(allowed, first[:-1])
+            # draws go along one sum of all tables, in which a state with little left is lost
+            allowed /= np.where(left > 0, left, 1.0)[self.shape.table]
             with np.errstate(divide="ignore"):  # an open entry says that it isn't the barred code
-                left = np.log(np.add.reduceat(allowed, first[:-1])[tables])
-            logs[first[tables + 1] + tables] = left
+                logs[first[tables + 1] + tables] = np.log(left[tables])
         rows = given.copy()
         for b in self._blocks(len(given)):
             self._fill(rows[b], self._posterior_path(given[b], logs, rng), allowed, rng)

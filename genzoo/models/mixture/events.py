@@ -124,8 +124,15 @@ class Space:
         """(D, K) nats of "it is not b"; 0 where there is no b."""
         result = np.zeros((self.D, theta.shape[1]))
         has = self.barred >= 0
+        at = (self.first[:-1] + self.barred)[has]
+        masses = np.minimum(theta[at], 1.0)
         with np.errstate(divide="ignore"):
-            result[has] = np.log1p(-np.minimum(theta[(self.first[:-1] + self.barred)[has]], 1.0))
+            result[has] = np.log1p(-masses)
+            if (masses > 0.5).any():  # 1 - b rounds away what the others have
+                others = theta.copy()
+                others[at] = 0.0
+                rest = np.log(np.add.reduceat(others, self.first[:-1])[has])
+                result[has] = np.where(masses > 0.5, rest, result[has])
         return np.maximum(result, IMPOSSIBLE)
 
     def expected(self, events: np.ndarray, masses: np.ndarray, theta: np.ndarray) -> np.ndarray:

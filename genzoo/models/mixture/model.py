@@ -196,6 +196,7 @@ class Mixture(GenerativeModel):
         masses = self.products_.theta[first:end].T.copy()  # (K, M)
         if barred >= 0:
             masses[:, barred] = 0.0
+            masses /= masses.sum(axis=1, keepdims=True)  # what is left may be little
         begins = k * (end - first)
         uniform = rng.random(len(k))
         return draws.located_within(masses.ravel(), begins, begins + end - first, uniform) - begins
