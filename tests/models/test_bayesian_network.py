@@ -18,6 +18,7 @@ from genzoo.datasets import bif
 from genzoo.fitting import Budget, Fit
 from genzoo.model import GenerativeModel
 from genzoo.models.bayesian_network import inference, trees
+from genzoo.models.bayesian_network.completion import Completions
 from genzoo.models.bayesian_network.counting import Indicators, LogRising, Rows
 from genzoo.models.bayesian_network.inference import Network
 from genzoo.models.bayesian_network.limits import Limits
@@ -640,6 +641,24 @@ def test_trees_are_grown_within_a_budget_of_which_each_count_takes_its_time(cloc
     tree = BayesianNetwork(structure="chow_liu").fit(rows[:1200], schema=schema)
     assert model.kind_ == "trees"
     assert model.score(rows[1200:]) > tree.score(rows[1200:]) + 0.5
+
+
+@pytest.mark.parametrize("seconds", [4.0, 6.0])
+def test_rows_are_completed_once_more_only_where_there_is_time(seconds, clock, monkeypatch):
+    redraw = Completions.redraw
+
+    def slow(self, rows, completed, rng):
+        clock.at += seconds
+        return redraw(self, rows, completed, rng)
+
+    monkeypatch.setattr(Completions, "redraw", slow)
+    schema, rows = mixed_table()
+    rows = np.where(np.random.default_rng(1).random(rows.shape) < 0.2, MISSING, rows)
+    model = BayesianNetwork().fit(rows, schema=schema, budget="10s")
+    assert clock.at <= 10
+    assert model.training_.stopped_by == "budget"
+    again = BayesianNetwork().fit(rows, schema=schema, budget=Budget.replay(model.training_, "10s"))
+    np.testing.assert_array_equal(again.log_prob(rows).value, model.log_prob(rows).value)
 
 
 def test_many_patterns_of_holes_are_planned_once(monkeypatch):

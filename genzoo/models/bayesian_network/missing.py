@@ -35,8 +35,9 @@ ROWS_AT_ONCE = 1024  # that are filled in together at the start: memory against 
 class Rounds:
     """Learning the best network on rows with holes.
 
-    The units of work are ``"rounds"`` in the part ``"start"``, ``"search rounds"`` and
-    ``"count rounds"``; each round of a search is a part of its own.
+    The units of work are ``"rounds"`` in the part ``"start"``, ``"search rounds"``,
+    ``"completions"`` by what they found, and ``"count rounds"``; each round of a search is a part
+    of its own.
 
     Args:
         settings: what to look for; averages are left out.
@@ -61,6 +62,7 @@ class Rounds:
         self.unseen = np.flatnonzero((rows == MISSING).all(axis=0) & (self.schema.end is None))
         self.rng = fit.rng("bayesian_network", "completions")
         self.fit = fit
+        self.completing = 0.0  # seconds that it took to complete all rows
 
     def run(self) -> Candidate:
         found, completed = self._by_trees()
@@ -73,6 +75,10 @@ class Rounds:
                 valid = completed[self.n :] if len(completed) > self.n else None
                 found = search.learn(self.settings, completed[: self.n], valid, own, self.fit)
             self.fit.did("search rounds")
+            if not self.fit.goes_on("completions", expected=self.completing):
+                best = found if best_value is None else best
+                break
+            self.fit.did("completions")
             completed, value = self._completed(found, completed)
             # without values there is no telling; the later one stands on better completions
             if value is None or best_value is None or value > best_value:
@@ -117,11 +123,13 @@ class Rounds:
 
         The latter is None without validation rows, and where it takes too much to compute.
         """
+        began = self.fit.clock.spent
         coarsening, valid = found.coarsening, self.rows[self.n :]
         bins = coarsening.to_bins(self.rows)
         completions = self._completions(found)
         drawn = self._redrawn(completions, bins, coarsening.to_bins(completed))
         codes = np.where(self.rows == MISSING, coarsening.to_codes(drawn, self.rng), self.rows)
+        self.completing = self.fit.clock.spent - began
         if not completions.exact or len(valid) == 0:
             return codes, None
         value = completions.log_prob_observed(bins[self.n :]) + coarsening.log_shares(valid)
@@ -132,7 +140,7 @@ class Rounds:
         bins = found.coarsening.to_bins(self.rows[: self.n])
         drawn = found.coarsening.to_bins(completed[: self.n])
         clock = self.fit.clock.part(COUNT_SHARE)
-        expected = 0.0
+        expected = self.completing
         for k in range(1, COUNT_ROUNDS + 1):
             if not self.fit.goes_on("count rounds", clock=clock, expected=expected):
                 break
