@@ -76,8 +76,8 @@ class Budget:
             raise ValueError(f"budget: expected seconds or steps; got both, {self!r}")
 
     @classmethod
-    def parse(cls, budget: str | Budget | None) -> Budget:
-        """``"60s"``, ``"2000 steps"`` or None.
+    def parse(cls, budget: str | Budget | None, *, or_else: str = " or None") -> Budget:
+        """``"60s"``, ``"2000 steps"`` or None; ``or_else`` says what else the caller takes.
 
         Raises:
             ValueError: for any other text, and for a limit that is not positive.
@@ -89,7 +89,7 @@ class Budget:
             return budget
         match = _FORM.fullmatch(budget) if isinstance(budget, str) else None
         if match is None:
-            raise ValueError(f'budget: expected "60s", "2000 steps" or None; got {budget!r}')
+            raise ValueError(f'budget: expected "60s", "2000 steps"{or_else}; got {budget!r}')
         number, unit = float(match[1]), match[2].lower()
         if number <= 0:
             raise ValueError(f"budget: expected a positive number; got {budget!r}")

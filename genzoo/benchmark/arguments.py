@@ -205,11 +205,7 @@ def _allowed(budget: Any, entry: Labelled) -> Allowed:
         return Allowed(suited(entry.parts[0]), suited=True)
     if budget == DEFAULT:
         return Allowed(Budget())
-    if isinstance(budget, str) and not any(c.isdigit() for c in budget):
-        raise ValueError(
-            f'budget: expected "60s", "2000 steps", "{AUTO}", "{DEFAULT}" or None; got {budget!r}'
-        )
-    found = Budget.parse(budget)
+    found = Budget.parse(budget, or_else=f', "{AUTO}", "{DEFAULT}" or None')
     if found.stops is not None:
         raise ValueError(
             "budget: expected seconds, steps or None; got a Budget that repeats one fit's work: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from genzoo.report.wording import budget_of
@@ -16,7 +17,7 @@ def command(run: RunRecord) -> str:
     """A command line that repeats the comparison, or Python where no command line can."""
     plan = run.plan
     words = ["genzoo", "compare"]
-    budgets = {_budget(d) for d in plan.datasets}
+    budgets = _asked(plan.datasets)
     folds = {d.folds for d in plan.datasets}
     files = [d.file for d in plan.datasets if d.file]
     if plan.profile:
@@ -66,6 +67,15 @@ def _remark(run: RunRecord) -> str:
 def _budget(facts: DatasetFacts) -> str | None:
     """As ``compare`` must be told it; None where that is what it does anyway."""
     return None if facts.key is not None and facts.budget == "default" else facts.budget
+
+
+def _asked(datasets: Sequence[DatasetFacts]) -> set[str | None]:
+    """The budgets that ``compare`` must be told. Where they differ, those that it chooses for data
+    of one's own are none of them: it chooses the same again."""
+    found = {_budget(d) for d in datasets}
+    if len(found) == 1:
+        return found
+    return {None if d.suited and d.key is None else _budget(d) for d in datasets}
 
 
 def _sketch(run: RunRecord) -> str:

@@ -239,7 +239,7 @@ def of_test_labels(record: CellRecord) -> LabelPart | None:
 
 def late_gain(training: Training) -> Measured | None:
     """What the last quarter of a training gained: row by row where that was measured, else by the
-    best points of the learning curve; None where it has none on both sides."""
+    best points of the learning curve; None where it has none on both sides, or no finite one."""
     if training.late_gain is not None:
         return Measured(*training.late_gain)
     points = [(p.seconds, p.valid) for p in training.curve if p.valid is not None]
@@ -247,7 +247,8 @@ def late_gain(training: Training) -> Measured | None:
     before = [valid for seconds, valid in points if seconds <= since]
     if not before or len(before) == len(points):
         return None
-    return Measured(max(valid for _, valid in points) - max(before), None)
+    gained = max(valid for _, valid in points) - max(before)
+    return Measured(gained, None) if math.isfinite(gained) else None
 
 
 def whole(cells: Sequence[Result], n_folds: int) -> list[Contender]:

@@ -60,8 +60,9 @@ def test_none_suits_data_of_ones_own_and_leaves_keys_alone(coin):
     }
     assert budgets({"coin": coin}, "7s") == {"coin": ("7s", False)}
     assert budgets({"coin": coin}, Budget()) == {"coin": ("default", False)}
-    with pytest.raises(ValueError, match='budget: expected "60s", "2000 steps", "auto", "default"'):
-        budgets({"coin": coin}, "much")
+    for wrong in ("much", "60", 60):
+        with pytest.raises(ValueError, match='expected "60s", "2000 steps", "auto", "default" or'):
+            budgets({"coin": coin}, wrong)
 
 
 def test_it_follows_from_the_data_alone(coin):
@@ -101,6 +102,20 @@ def test_the_families_own_default_is_repeated_as_such(tmp_path):
     arguments = {"progress": False, "n_jobs": 1, "out": tmp_path / "run", "budget": "default"}
     genzoo.compare(["independent"], {"mine": rows}, **arguments)
     assert "budget='default'" in command(read_run(tmp_path / "run"))
+
+
+@pytest.mark.usefixtures("cells_run_here")
+def test_different_budgets_that_were_chosen_are_repeated_by_a_command_line(tmp_path):
+    """The same budgets are chosen again; those that were given must be given again."""
+    file = tmp_path / "mine.txt"
+    file.write_text("\n".join(["ab", "b", "abb"] * 30))
+    data, arguments = [str(file), "iris"], {"progress": False, "n_jobs": 1, "out": tmp_path / "run"}
+    genzoo.compare(["independent"], data, **arguments)
+    words = command(read_run(tmp_path / "run"))
+    assert words.startswith("genzoo compare")
+    assert "--budget" not in words
+    genzoo.compare(["independent"], data, budget={"mine": "10s"}, **arguments)
+    assert "budget={'mine': '10s', 'iris': None}" in command(read_run(tmp_path / "run"))
 
 
 class Ticking(Independent):

@@ -61,6 +61,7 @@ def test_the_last_quarter_is_read_off_the_curve_or_off_the_rows():
     assert late_gain(training(-9, -5, -4, -3.5, -3.6)).value == 0
     assert late_gain(training(-9, -5, late_gain=(0.25, 0.5))).stderr == 0.5
     assert late_gain(training(-9)) is None
+    assert late_gain(training(-math.inf, -math.inf, -math.inf, -math.inf, -3)) is None
     assert late_gain(Training()) is None
 
 
