@@ -179,7 +179,7 @@ class GAN(LatentFamily):
                 Player(generator.decoder, game.generator_loss),
             ],
             draw_batch=epochs(torch.as_tensor(rows), recipe.batch_size),
-            evaluate=prior_bound(held_out, generator, self.latent_dim, noise),
+            evaluate=prior_bound(held_out, generator, self.latent_dim, noise, fit.budget.seconds),
             recipe=recipe,
             fit=part,
             device=self.device,

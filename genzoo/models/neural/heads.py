@@ -181,8 +181,11 @@ class Heads(nn.Module):
     def marginal_outputs(self, rows: np.ndarray) -> np.ndarray:
         """(n_outputs,) float32 outputs whose distribution is near the marginals of ``rows`` (n, D):
         what to start the output layer's biases at."""
-        variables, reached = self.schema.variables, self.schema.reached(rows)
-        seen = [rows[reached[:, d] & (rows[:, d] >= 0), d] for d in range(self.D)]
+        variables = self.schema.variables
+        # variable after variable, what is not reached as what is not known
+        known = np.where(self.schema.reached(rows), rows, -1).astype(self.schema.code_type)
+        columns = np.ascontiguousarray(known.T)
+        seen = [own[own >= 0].astype(np.int64) for own in columns]  # to be doubled below
         short = [d for d, variable in enumerate(variables) if not is_long(variable)]
         counts = [np.bincount(seen[d], minlength=variables[d].cardinality) for d in short]
         masses = smoothed_all(counts, [variables[d] for d in short], of_two=PSEUDO_COUNT)
