@@ -100,6 +100,22 @@ def test_sums_to_one(fitted) -> None:
     assert np.exp(lp.value).sum() == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.parametrize("group", [1, 2, 3])
+@pytest.mark.parametrize("cards", [(1, 2), (2, 2, 2)])
+def test_tokens_of_a_long_sequence_need_not_be_whole_steps(cards, group, monkeypatch) -> None:
+    """Nor alike: then no weights are shared, and neither a window nor a cut would do."""
+    monkeypatch.setattr(sizing, "WINDOW", 2)
+    monkeypatch.setattr(sizing, "LONGEST_PIECE", 3)
+    T, C = 12 // len(cards), len(cards)
+    variables = tuple(Variable(f"{t}{c}", cardinality=cards[c]) for t in range(T) for c in range(C))
+    schema = Schema(variables, "sequence", (T, C))
+    rows = np.random.default_rng(0).integers(0, schema.cards, (80, T * C))
+    model = TransformerLM(**TINY, group_size=group).fit(rows, schema=schema, budget="5 steps")
+    alike = schema.alike(np.arange(T * C) % group)
+    assert (model.network_.window is not None) == alike
+    assert np.exp(model.log_prob(schema.enumerate()).value).sum() == pytest.approx(1, abs=1e-4)
+
+
 @pytest.mark.parametrize("fitted", [table, strings, windowed, windowed_steps])
 @pytest.mark.parametrize("apart", [False, True])
 def test_samples_follow_log_prob(fitted, apart, monkeypatch) -> None:

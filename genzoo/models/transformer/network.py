@@ -195,9 +195,8 @@ class Autoregressive(nn.Module):
         known = min(self.D, outputs.n_biased)
         heads = self.heads
         if known < self.D:
-            steps, *channels = schema.event_shape
-            shape = (known * steps // self.D, *channels)
-            heads = Heads(replace(schema, variables=schema.variables[:known], event_shape=shape))
+            # they need not be whole steps
+            heads = Heads(replace(schema, variables=schema.variables[:known], event_shape=(known,)))
         parts = np.split(heads.marginal_outputs(rows[:, :known]), np.cumsum(heads.widths)[:-1])
         for d in range(outputs.n_owners if known < self.D else 0):
             counts = np.arange(d, self.D, outputs.n_owners) < lengths[:, None]

@@ -121,10 +121,13 @@ class Sizing:
         )
         return Plan(sizes, recipe, length, pieces_a_row, n_valid)
 
-    @property
+    @cached_property
     def _shares_weights(self) -> bool:
-        """The positions of a sequence share all weights: fewer rows will do, and less dropout."""
-        return self.schema.layout == "sequence"
+        """The positions of a sequence share all weights, if its tokens are alike: fewer rows will
+        do, and less dropout; only then may a row be cut, and a window slide over it."""
+        group = int(self.group_size or default_group_size(self.schema))
+        alike = self.schema.layout == "sequence"
+        return alike and self.schema.alike(np.arange(self.schema.D) % group)
 
     def _chosen(self, n: int, variables: float, seconds: float) -> dict[str, Any]:
         """The largest network that n pieces and so much time pay for, and memory holds."""
