@@ -248,7 +248,7 @@ class VAE(LatentFamily):
     def _likeliest(self, mean: np.ndarray) -> np.ndarray:
         """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
         decoder, heads, parts = self._observation, self._observation.heads, []
-        for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // heads.table_size)):
+        for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // heads.table_floats)):
             parts.append(heads.likeliest(decoder.log_tables(z.to(self._device))))
         return torch.cat(parts).cpu().numpy()
 

@@ -15,6 +15,7 @@ from scipy.stats import chi2
 
 import genzoo
 from genzoo import GAN, MISSING, VAE, Schema, Variable
+from genzoo.models.neural.importance import CHUNK_FLOATS
 from genzoo.models.neural.latent import Limits
 
 SIGMAS = 5.0
@@ -292,3 +293,16 @@ def test_samples_are_drawn_in_parts_of_bounded_size(monkeypatch):
     model.sample(30_000, seed=1)
     assert sum(asked) == 30_000
     assert max(asked) * floats <= 2**22
+
+
+def test_long_columns_are_told_and_filled_in_within_bounds(watched):
+    """A mixture holds more numbers on the way to a table of its cells than the table has."""
+    schema = Schema((Variable("a", cardinality=3), Variable("b", "ordinal", 2000)), "table", (2,))
+    rows = np.random.default_rng(0).integers(0, schema.cards, (100, 2))
+    model = VAE(latent_dim=2, width=8, device="cpu").fit(rows, schema=schema, budget="1 steps")
+    model.set_params(n_importance=16)
+    with watched() as largest:
+        model._log_prob_each(rows[:6], 1, seed=0)
+        model.sample(len(rows), given=np.array([0, MISSING]), seed=0)
+        model.reconstruct(rows)
+    assert largest.n_bytes <= 4 * CHUNK_FLOATS // 8

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from genzoo.models.neural.draws import categorical, uniform
 
 N_COMPONENTS = 5
+CELL_FLOATS = 8 * N_COMPONENTS  # that a mixture holds on the way to the mass of one cell
 # Scales lie between this share of a cell and this multiple of half the axis: beyond either bound
 # they would change no mass, only the size of the gradients.
 SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
@@ -74,6 +75,7 @@ class Group(nn.Module):
         legal: (G, m) which entries of a table are codes of the variable's own.
         marks: (G, m) which of them are its missing mark.
         size: of a table, G m.
+        floats: about how many ``log_table`` holds for a row.
     """
 
     variables: Tensor
@@ -86,7 +88,7 @@ class Group(nn.Module):
         self._hold("variables", place.variables)
         self._hold("legal", code < cards)
         self._hold("marks", place.marked[:, None] & (code == cards - 1))
-        self.size = self.legal.numel()
+        self.size = self.floats = self.legal.numel()
 
     def _hold(self, name: str, value: np.ndarray) -> None:
         self.register_buffer(name, torch.as_tensor(value), persistent=False)
@@ -164,6 +166,7 @@ class Mixtures(Group):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
+        self.floats = CELL_FLOATS * self.size
         reach = np.arange(3 * N_COMPONENTS + 1)
         # a variable without a mark has no output for it: let the index fall on its first one
         reach = np.where(place.marked[:, None] | (reach < 3 * N_COMPONENTS), reach, 0)

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from genzoo.models.neural.draws import gumbelled
 from genzoo.models.neural.groups import (
+    CELL_FLOATS,
     LARGEST_SCALE,
     N_COMPONENTS,
     SMALLEST_SCALE,
@@ -72,6 +73,7 @@ class Heads(nn.Module):
         n_inputs: how many features ``onehot`` makes of a row, the first ``n_hot`` of them one-hot.
         widths: how many of the outputs belong to each of the D variables, in order.
         table_size: how many numbers the tables of a row hold.
+        table_floats: about how many are held on the way to them.
         floats: about how many ``log_prob`` holds for a row.
         M: the largest cardinality.
     """
@@ -110,6 +112,7 @@ class Heads(nn.Module):
         self.groups: list[Group] = [*self.softmaxes, *self.mixtures]
         self._held = nn.ModuleList(self.groups)  # so that they move to a device
         self.table_size = sum(group.size for group in self.groups)
+        self.table_floats = sum(group.floats for group in self.groups)
         # a softmax holds its logits, where they are padded or not, three times over
         self.floats = self.n_outputs + 3 * (
             sum(group.size for group in self.softmaxes) + int(widths[logistic].sum())
@@ -321,6 +324,11 @@ class Heads(nn.Module):
         one = Heads(Schema((self.schema.variables[d],), "table", (1,))).to(outputs.device)
         first = sum(self.widths[:d])
         return one.log_probs_all(outputs[..., first : first + self.widths[d]]).squeeze(-2)
+
+    def floats_of(self, d: int) -> int:
+        """About how many numbers ``log_probs_of`` holds for a row beyond ``floats``."""
+        variable = self.schema.variables[d]
+        return CELL_FLOATS * variable.cardinality if is_long(variable) else 0
 
     # ---------------------------------------------------------------- samples and features
 

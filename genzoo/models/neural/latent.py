@@ -341,7 +341,7 @@ class LatentFamily(OnDevice):
             return rows
         marked = np.array([v.missing and v.n_values > 0 for v in self.schema_.variables])
         heads, draw = observation.heads, derive(seed, "posterior")
-        size, ess = max(1, CHUNK_FLOATS // heads.table_size), np.empty(n)
+        size, ess = max(1, CHUNK_FLOATS // heads.table_floats), np.empty(n)
         for here in _blocks(np.arange(n)):
             queried = np.where((given[here] == MISSING) & marked, VALUE, given[here])
             model = remembered(queried, self._latent_model(queried))
@@ -362,6 +362,7 @@ class LatentFamily(OnDevice):
         if self.schema_.end is not None or self.estimator == "ais":
             return super()._log_prob_each(rows, d, seed=seed)
         observation = self._observation
+        floats = observation.floats_per_draw + observation.heads.floats_of(d)
 
         def each(z: Tensor, x: Tensor) -> Tensor:
             return observation.row_log_prob_each(z, x, d)
@@ -376,10 +377,10 @@ class LatentFamily(OnDevice):
             # a label that the draws were not made for needs more of them than the rest of the row
             K = self.n_importance_
             kind = "elbo" if self.estimator == "elbo" else "iwae"
+            label = replace(model, log_likelihood=each, floats_per_draw=floats)
             joint[here] = importance_each(
-                rest, replace(model, log_likelihood=each), K=K, seed=seed, estimator=kind,
-                positions=here,
-            )  # fmt: skip
+                rest, label, K=K, seed=seed, estimator=kind, positions=here
+            )
         return joint
 
 
