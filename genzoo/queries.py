@@ -43,7 +43,7 @@ def impute(model: GenerativeModel, data: Data, *, seed: int = 0) -> Any:
     >>> genzoo.impute(model, pd.DataFrame({"age": [30, None], "city": [None, "O"]}), seed=1)
        age city
     0   30    R
-    1   60    O
+    1   61    O
     """
     schema, seed = _schema_of(model, "impute"), check_seed(seed)
     form = forms.read(data)

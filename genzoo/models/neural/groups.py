@@ -33,7 +33,7 @@ def grouped(cards: np.ndarray) -> list[np.ndarray]:
     """Positions in ``cards`` (n,), a group for each array: few groups, of similar cardinality.
 
     >>> grouped(np.array([2, 9, 3, 1000, 2]))
-    [array([0, 2, 4]), array([1]), array([3])]
+    [array([0, 1, 2, 4]), array([3])]
     """
     if not len(cards):
         return []
