@@ -16,6 +16,7 @@ from genzoo import MISSING, Mixture, Schema, Variable, load_model
 from genzoo.models.mixture.em import GROUP, Near, grow, single, step
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products, union
+from genzoo.models.mixture.search import Search, _Climb
 
 
 def codes(*cards: int, layout: str = "table", end: int | None = None) -> Schema:
@@ -439,3 +440,12 @@ def test_draws_take_no_table_of_rows_by_codes() -> None:
     assert peak < 10 * drawn.nbytes + 2**22
     expected = np.exp(model.log_prob(np.stack([np.full(3, MISSING), np.arange(3)], axis=1)).value)
     assert stats.chisquare(np.bincount(drawn[:, 1]), 20_000 * expected).pvalue > 1e-6
+
+
+def test_a_climb_without_room_for_its_first_size_counts_as_none(monkeypatch) -> None:
+    one = Products(np.zeros(1), np.full((2, 1), 0.5))
+    monkeypatch.setattr(Search, "_goes_on", lambda self, K: K == 1)
+    monkeypatch.setattr(Search, "_begun", lambda *_: _Climb(4.0, 1, {1: one}))
+    monkeypatch.setattr(Search, "_sizes", lambda self: iter([4]))
+    search = object.__new__(Search)
+    assert search._tried(4.0, 2, 4, _Climb(4.0, 0), []) == []

@@ -290,7 +290,8 @@ class Search:
             if self._goes_on(1):
                 climb = self._begun(strength, start, first)
                 self._reach(climb, trial)
-                climbs.append(climb)
+                if trial == 1 or climb.top.K > 1:  # else a replay, stopped here, doesn't begin it
+                    climbs.append(climb)
         return climbs
 
     def _reached(self, climbs: list[_Climb], trial: int) -> float:
