@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ from genzoo.benchmark.machine import machine, peak_memory_mb, reset_peak_memory
 from genzoo.datasets.dataset import Dataset
 from genzoo.metrics import Context
 from genzoo.metrics.likelihood import test_groups
-from genzoo.model import GenerativeModel
+from genzoo.model import GenerativeModel, registered_key
 from genzoo.protocols import Calibrates
+from genzoo.registry import make_model
 from genzoo.results.record import COPYCAT, CellRecord, LabelRecord
 from genzoo.seeding import numpy_rng
 from genzoo.store import versions
@@ -199,10 +202,21 @@ def _fit_and_judge(
         outcome.put(save_error=error)
 
 
+@cache
+def load_libraries(family: str | None) -> None:
+    """Import, once a process, what the fits of a family of ours import: the seconds of a budget are
+    for training, and the first fit in a worker must not have fewer of them than those after it."""
+    if family is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a fit of one step has little to be told
+            make_model(family).fit(["ab", "a"] * 5, budget="1 steps")
+
+
 def _fitted(
     cell: Cell, template: GenerativeModel, outcome: Outcome, progress: Progress
 ) -> GenerativeModel:
     model = fresh(template)
+    load_libraries(registered_key(type(model)))
     start = time.perf_counter()
     model.fit(
         cell.data.dataset,

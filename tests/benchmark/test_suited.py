@@ -145,3 +145,13 @@ def test_what_follows_a_fit_is_no_part_of_its_time(coin, monkeypatch):
     assert record.status == "ok"
     assert (record.train_seconds, record.evaluate_seconds, record.sample_seconds) == (3, 1, 7)
     assert record.validation.seconds >= 1
+
+
+def test_the_first_fit_of_a_worker_has_as_much_time_as_the_next(coin, monkeypatch):
+    """Its libraries are imported before its time begins, once for each family of ours."""
+    made = []
+    monkeypatch.setattr(cells, "make_model", lambda key: made.append(key) or genzoo.make_model(key))
+    cells.load_libraries.cache_clear()
+    for cell in make_plan(["independent", Ticking()], [coin], 2, "1s", None).cells:
+        cells.run_cell(cell, lambda done, message: None)
+    assert made == ["independent"]
