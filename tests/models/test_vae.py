@@ -359,6 +359,7 @@ def test_a_small_table_is_soon_done():
     assert model.training_.steps <= 2000
     counts = np.unique(rows, axis=0, return_counts=True)[1] / len(rows)
     entropy = -(counts * np.log(counts)).sum()
+    model.set_params(n_importance=1024)  # it is the fit that is asked, not how loose a bound is
     assert model.log_prob(rows).mean().value > -entropy - 0.02
 
 
