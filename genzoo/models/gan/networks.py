@@ -81,14 +81,13 @@ class Generator(nn.Module):
         own, heads = self.sharpened(outputs), heads or self.heads
 
         def terms_of(codes: Tensor) -> Tensor:
-            marginal = self.log_marginals[heads.code_index(codes)]
-            return self._mixed(heads.log_prob(own, codes), marginal)
+            return self.mixed(heads.log_prob(own, codes), codes, heads)
 
         return heads.total(terms_of, x)
 
-    def mixed(self, own: Tensor, x: Tensor) -> Tensor:
+    def mixed(self, own: Tensor, x: Tensor, heads: Heads | None = None) -> Tensor:
         """(..., D) log masses of codes x (..., D), from those that the heads give them."""
-        return self._mixed(own, self.log_marginals[self.heads.code_index(x)])
+        return self._mixed(own, self.log_marginals[(heads or self.heads).code_index(x)])
 
     def _mixed(self, own: Tensor, marginal: Tensor) -> Tensor:
         """Log masses of the heads' own distribution and the marginal, mixed.
