@@ -361,3 +361,14 @@ def test_strings_of_which_one_is_long_are_scored_as_far_as_they_go() -> None:
         whole = generator.log_prob_at(generator.decoder(z), x)
         assert generator.decoder.as_far_as(z, x)[2].shape == (40, 8)
         torch.testing.assert_close(generator.row_log_prob(z, x), whole)
+
+
+def test_record_tells_what_the_game_gained_at_last() -> None:
+    schema = table(3, 4)
+    rows = some_rows(schema, 300)
+    record = GAN(width=8).fit(rows, schema=schema, budget="400 steps").training_
+    assert record.late_gain is not None
+    gained = record.late_gain[0]
+    points = [(p.step, p.valid) for p in record.curve if p.valid is not None]
+    before = max(valid for step, valid in points if step <= 0.75 * points[-1][0])
+    assert gained == pytest.approx(max(valid for _, valid in points) - before, abs=1e-6)

@@ -188,6 +188,7 @@ class GAN(LatentFamily):
         record = fit.training
         record.curve, record.notes = part.training.curve, part.training.notes
         record.converged, record.stopped_by = part.training.converged, part.training.stopped_by
+        record.late_gain = part.training.late_gain
         first, *later = (p.valid for p in record.curve if p.valid is not None)
         if first >= max(later, default=first):
             record.converged = False
