@@ -13,7 +13,6 @@ import os
 import reprlib
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
@@ -66,17 +65,32 @@ def versions() -> dict[str, str]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write, fsync, rename: a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # not by tempfile: its files are for their owner's eyes alone, results are to be shared
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
+    draft = _draft_of(path)
     try:
-        with temporary.open("xb") as file:
+        with draft.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(draft, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
+
+
+def _draft_of(path: Path) -> Path:
+    """Where to write what is to take the path's place."""
+    # not by tempfile: its files are for their owner's eyes alone, results are to be shared
+    return path.parent / f".{path.name}.{secrets.token_hex(8)}.draft"
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what writers left in the folder that were killed; for a caller who knows that nobody
+    writes there now."""
+    for draft in folder.glob(".*.????????????????.draft"):
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink()
 
 
 def sha256(content: bytes) -> str:
@@ -218,10 +232,10 @@ def give_back(folder: Path, form: str) -> None:
 def replaced(folder: Path) -> Iterator[Path]:
     """A draft of a folder to write to, which takes its place as a whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    draft = _draft_of(folder)
     try:
+        draft.mkdir()
         yield draft
-        draft.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(draft, folder)

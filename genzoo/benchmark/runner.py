@@ -36,7 +36,7 @@ from genzoo.results.numbers import ascii_marks
 from genzoo.results.plan import Plan, read_plan
 from genzoo.results.record import CellRecord, read_record
 from genzoo.results.run import record_file
-from genzoo.store import check_place, write_atomically
+from genzoo.store import check_place, clear_drafts, write_atomically
 
 
 def compare(
@@ -126,6 +126,9 @@ def _run(
     folder: Path, comparison: Comparison, n_workers: int, save_models: bool, progress: bool
 ) -> Run:
     """Everything that needs the folder for itself."""
+    with locks.files(folder):
+        for place in (folder, *(folder / name for name in ("cells", "datasets", "models"))):
+            clear_drafts(place)
     for entry in comparison.datasets:
         if isinstance(entry.dataset, OwnDataset):
             entry.dataset.schema_place(folder)  # refuses to write over corrections

@@ -26,6 +26,7 @@ from genzoo.benchmark.plan import make_plan
 from genzoo.metrics.sides import Comparison
 from genzoo.metrics.variation import variation_of_marginals
 from genzoo.seeding import numpy_rng
+from genzoo.store import write_atomically
 
 pytestmark = pytest.mark.usefixtures("cells_run_here")
 
@@ -519,7 +520,30 @@ def test_a_kill_keeps_the_finished_cells_and_leaves_no_worker(sent, tmp_path):
         time.sleep(0.1)
     assert not any(map(alive, workers))
     assert list(genzoo.load_run(run).table().model) == ["fast"]
-    assert not [p for p in (run / "cells").iterdir() if p.name.startswith(".")]
+
+
+def test_what_a_killed_writer_left_is_cleared_by_the_next_call(coin, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        """Like a kill: nothing is tidied up after it."""
+
+    def kill(*_, **__):
+        raise Killed
+
+    compare(["independent"], [coin], tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", kill)
+        patch.setattr(Path, "unlink", kill)
+        patch.setattr("shutil.rmtree", kill)
+        for write in (
+            lambda: write_atomically(tmp_path / "cells" / "a.json", b"{}"),
+            lambda: genzoo.Independent().fit(["a", "b"]).save(tmp_path / "models" / "a"),
+        ):
+            with pytest.raises(Killed):
+                write()
+    left = [*tmp_path.glob("*/.*")]
+    assert len(left) == 2
+    compare(["independent"], [coin], tmp_path)
+    assert not [path for path in left if path.exists()]
 
 
 def children(pid: int) -> list[int]:
