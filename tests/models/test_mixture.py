@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from genzoo import MISSING, Mixture, Schema, Variable, load_model
+from genzoo import MISSING, Mixture, Schema, Variable, load_dataset, load_model
 from genzoo.models.mixture.em import GROUP, Near, grow, single, step
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products, union
@@ -425,6 +425,22 @@ def test_growth_ends_where_a_size_gains_little() -> None:
     assert model.training_.stopped_by == "converged"
     assert 3 <= model.n_components_ <= 512
     assert model.training_.work["climbs"] == 2
+
+
+def test_the_prior_is_as_strong_as_few_wide_rows_need() -> None:
+    """Where weak priors learn rows by heart at once, none above one product gains: stronger ones
+    are to be tried all the same."""
+    text = load_dataset("tinyshakespeare")
+    valid = text.valid[:300]
+    value = {
+        weight: Mixture(n_restarts=2, pseudo_count=weight)
+        .fit(text.train[:2000], valid=valid, schema=text.schema)
+        .log_prob(valid)
+        .value.mean()
+        for weight in (None, 4.0, 256.0)
+    }
+    assert value[256.0] > value[4.0] + 1
+    assert value[None] >= value[256.0]
 
 
 def test_draws_take_no_table_of_rows_by_codes() -> None:

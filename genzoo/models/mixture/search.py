@@ -16,7 +16,10 @@ What is done next is what still pays, by what the validation rows gained, each a
                   last gain; gains of sizes fall about as they fell before
     the prior     each weight is tried in a pair of climbs, up to the size before the best one,
                   where a climb takes a quarter of the time
-    the pair      of the best weight grows on, as far as the two, united, gain by it
+    the pair      of the best weight grows on, as far as the two, united, gain by it; where their
+                  last size lost, since they learned rows by heart, the next weight is tried up to
+                  that size, and goes on in their place if it does better (tinyshakespeare: from 16
+                  components of the weight 16, -206.4 nats, to 256 of the weight 256, -203.1)
     more starts   join at that size, while those that are left are to gain more, all together: the
                   m-th adds about as 1 / (m (m - 1))
 """
@@ -118,6 +121,7 @@ class Search:
         self._rise([first])
         best = self._strongest(first)
         self._rise(best)
+        best = self._stronger(best, first)
         # of the sizes that take long, others go only as far as paid
         size = max(self._best_size(best), self._largest_cheap(best))
         while len(best) < asked.n_restarts and self._wants_more(best) and self._goes_on(1):
@@ -282,6 +286,21 @@ class Search:
                 break
         return best
 
+    def _stronger(self, best: list[_Climb], first: _Climb) -> list[_Climb]:
+        """The climbs, or those of a stronger prior that got further where these overfitted."""
+        if self.settings.pseudo_count is not None or self.settings.n_components is not None:
+            return best
+        for strength in STRENGTHS[STRENGTHS.index(best[0].strength) + 1 :]:
+            size = max(self._sizes_of(best))
+            if self._best_size(best) == size or not self._goes_on(1):
+                break
+            tried = self._tried(strength, len(best), size, first, [])
+            if self._reached(tried, size) <= self._reached(best, size):
+                break
+            self._rise(tried)
+            best = tried
+        return best
+
     def _tried(
         self, strength: float, few: int, trial: int, first: _Climb, climbs: list[_Climb]
     ) -> list[_Climb]:
@@ -295,8 +314,9 @@ class Search:
         return climbs
 
     def _reached(self, climbs: list[_Climb], trial: int) -> float:
-        """The best validation score of their unions up to the trial size; -inf without climbs."""
-        sizes = [K for K in self._sizes_of(climbs) if trial >= K] if climbs else []
+        """The best validation score of their unions up to the trial size; -inf without any. A
+        single product, which no prior draws anywhere, doesn't count."""
+        sizes = [K for K in self._sizes_of(climbs) if trial >= K > 1] if climbs else []
         return max((self._score(climbs, K) for K in sizes), default=-math.inf)
 
     # ---------------------------------------------------------------- EM
