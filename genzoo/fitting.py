@@ -124,7 +124,7 @@ class Budget:
 
     def __str__(self) -> str:
         if self.seconds is not None:
-            return f"{self.seconds:g}s"
+            return f"{np.format_float_positional(self.seconds, trim='-')}s"  # as parse reads it
         return f"{self.steps} steps" if self.steps is not None else "default"
 
 

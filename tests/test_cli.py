@@ -347,6 +347,29 @@ def test_a_winner_that_can_not_be_saved(people, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["compare", "--budget", "soon"], "budget: expected"),
+        (["compare", "--models", "vea"], "vea"),
+        (["compare", "--folds", 1], "folds: expected"),
+        (["compare", "--seeds", 0], "seeds: expected"),
+        (["compare", "--profile", "x"], "profile: expected"),
+        (["fit", "vae", "--out", "m", "--budget", "soon"], "budget: expected"),
+        (["fit", "vae", "--out", "m", "--seed", -1], "seed: expected"),
+        (["fit", "vae", "--out", "m", "--set", "width=0"], "width: expected"),
+    ],
+)
+def test_bad_arguments_are_refused_before_a_file_is_read(
+    people, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("genzoo.datasets.own.prepare", lambda *a, **k: pytest.fail("read"))
+    done = invoke(*arguments, people)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (["--label", "class"], "--label: expected a FILE"),
         (["--only-schema"], "--only-schema: expected a FILE"),
         (["PEOPLE", "PEOPLE", "--label", "class"], "--label: holds for one file; got 2"),

@@ -48,7 +48,7 @@ def test_other_budgets_are_refused(text, found):
 
 
 def test_a_budget_reads_as_it_was_written():
-    for text in ("60s", "1.5s", "2000 steps"):
+    for text in ("60s", "1.5s", "0.00001s", "1234567.5s", "2000 steps"):
         assert str(Budget.parse(text)) == text
     assert str(Budget()) == "default"
 

@@ -203,15 +203,20 @@ def _allowed(budget: Any, entry: Labelled) -> Allowed:
         budget = AUTO if entry.key is None else DEFAULT
     if budget == AUTO:
         return Allowed(suited(entry.parts[0]), suited=True)
-    if budget == DEFAULT:
-        return Allowed(Budget())
+    return Allowed(read_budget(budget))
+
+
+def read_budget(budget: Any) -> Budget:
+    """A budget that no data are needed for; of ``"auto"``, ``"default"`` and None an open one."""
+    if isinstance(budget, str) and budget in (AUTO, DEFAULT):
+        return Budget()
     found = Budget.parse(budget, or_else=f', "{AUTO}", "{DEFAULT}" or None')
     if found.stops is not None:
         raise ValueError(
             "budget: expected seconds, steps or None; got a Budget that repeats one fit's work: "
             "that is for fit"
         )
-    return Allowed(found)
+    return found
 
 
 def read_seeds(seeds: int | Sequence[int]) -> list[int]:

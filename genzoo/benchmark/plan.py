@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genzoo.benchmark.arguments import (
+    read_budget,
     read_budgets,
     read_datasets,
     read_folds,
@@ -53,6 +54,7 @@ def make_plan(
     Raises:
         ValueError: naming the argument, what was expected and what came.
     """
+    check_without_data(models, seeds, budget, profile, folds)
     chosen = read_profile(profile)
     if any(part is not None for part in (models, datasets, seeds, budget)):
         profile = None  # the comparison is no longer the one that has this name
@@ -106,6 +108,28 @@ def make_plan(
     return Comparison(
         profile, model_entries, data_entries, seed_list, cells, references, judge, shown
     )
+
+
+def check_without_data(
+    models: Any,
+    seeds: int | Sequence[int] | None,
+    budget: str | Budget | Mapping[str, str | Budget | None] | None,
+    profile: str | None,
+    folds: int | None,
+) -> None:
+    """Refuse what is wrong whatever the data are, before a long file is read.
+
+    Raises:
+        ValueError: as ``make_plan``.
+    """
+    read_profile(profile)
+    if models is not None:
+        read_models(models)
+    for one in budget.values() if isinstance(budget, Mapping) else [budget]:
+        read_budget(one)
+    read_folds(folds)
+    if seeds is not None:
+        read_seeds(seeds)
 
 
 def truth_code(dataset: Dataset) -> Code | None:

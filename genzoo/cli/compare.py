@@ -9,6 +9,7 @@ import typer
 from typer import Argument, Option
 
 from genzoo import benchmark
+from genzoo.benchmark.plan import check_without_data
 from genzoo.benchmark.run import Run
 from genzoo.cli.options import (
     EncodingOption,
@@ -119,6 +120,7 @@ def compare(
         check_target(save_best, "--save-best")
         if len(names) != 1:
             raise ValueError(f"--save-best: expected one data set; got {len(names) or 'a profile'}")
+    check_without_data(_split(models), seeds, budget, profile, folds)
     if files:
         out = Path("runs") / (profile or own.name_of(files[0])) if out is None else out
         shown = [_show_file(file, options, out) for file in files]

@@ -25,9 +25,11 @@ from genzoo.conformance import CheckResult, ConformanceError
 from genzoo.datasets import own
 from genzoo.datasets.dataset import SPLITS
 from genzoo.datasets.own.show import to_fit
+from genzoo.fitting import Budget
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
 from genzoo.registry import load_dataset, load_model, make_model
+from genzoo.seeding import check_seed
 from genzoo.space import forms
 from genzoo.store import COLUMNS_FILE, check_place, check_target, give_back, write_atomically
 
@@ -68,6 +70,7 @@ def fit(
     check_target(out, "--out")
     params = dict(_read_setting(text) for text in set_ or [])
     made = make_model(model, **params)
+    allowed, seed = Budget.parse(budget), check_seed(seed)  # before a long file is read
     data: Any
     columns = None
     check_file(dataset)
@@ -78,7 +81,7 @@ def fit(
     else:
         _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)
         data = load_dataset(dataset)
-    made.fit(data, seed=seed, budget=budget, progress=sys.stderr.isatty())
+    made.fit(data, seed=seed, budget=allowed, progress=sys.stderr.isatty())
     made.save(out)
     give_back(out, forms.Form.key)  # data, also of a Dataset
     if columns is not None:
