@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from genzoo import MISSING, Mixture, Schema, Variable, load_dataset, load_model
+from genzoo.fitting import Budget
 from genzoo.models.mixture.em import GROUP, Near, grow, single, step
 from genzoo.models.mixture.events import Space, Told
 from genzoo.models.mixture.products import Products, union
@@ -441,6 +442,45 @@ def test_the_prior_is_as_strong_as_few_wide_rows_need() -> None:
     }
     assert value[256.0] > value[4.0] + 1
     assert value[None] >= value[256.0]
+
+
+def test_of_very_many_rows_a_part_leads_near_to_what_all_lead_to(monkeypatch) -> None:
+    """As if some thousands of rows were very many: EM on a part of them, and a few iterations over all."""
+    rows, schema = grouped((3,) * 9, 12_000, seed=29), codes(*[3] * 9)
+    fresh = grouped((3,) * 9, 4000, seed=30)
+
+    def fitted() -> Mixture:
+        return Mixture(n_components=4, n_restarts=1, pseudo_count=4.0).fit(rows, schema=schema)
+
+    whole, teaching = fitted(), []
+    monkeypatch.setattr("genzoo.models.mixture.search.CHEAP", 0.0)
+    drawn = Told.drawn
+    monkeypatch.setattr(
+        Told, "drawn", lambda told, n, rng: teaching.append((n, told.n)) or drawn(told, n, rng)
+    )
+    monkeypatch.setattr("genzoo.models.mixture.search.WARM_ROWS", 1)
+    part = fitted()
+    assert [n < all_ / 4 for n, all_ in teaching] == [True]
+    over_all = len(part.training_.curve) - 2  # without those of the single product
+    assert over_all < len(whole.training_.curve) - 2
+    gap = whole.log_prob(fresh).value - part.log_prob(fresh).value
+    assert gap.mean() < 0.02
+    again = Mixture(n_components=4, n_restarts=1, pseudo_count=4.0)
+    again.fit(rows, schema=schema, budget=Budget.replay(part.training_))
+    np.testing.assert_array_equal(again.products_.theta, part.products_.theta)
+
+
+def test_rows_are_drawn_without_replacement() -> None:
+    rows, schema = grouped((3, 3), 900, seed=31), codes(3, 3)
+    space = Space(schema.cards, None, np.full(2, -1))
+    told = Told.distinct(space, rows)
+    rng = np.random.default_rng(32)
+    some = told.drawn(300, rng)
+    assert some.n == 300
+    assert len(some.weights) <= len(told.weights) == 9
+    everyone = told.drawn(900, rng)
+    np.testing.assert_array_equal(everyone.weights, told.weights)
+    np.testing.assert_array_equal(everyone.ones.toarray(), told.ones.toarray())
 
 
 def test_draws_take_no_table_of_rows_by_codes() -> None:

@@ -246,6 +246,15 @@ class Told:
         """What rows ``index`` (m,) tell, in this order."""
         return replace(self, ones=self.ones[index], weights=self.weights[index])
 
+    def drawn(self, n: int, rng: np.random.Generator) -> Told:
+        """What n rows tell that are drawn from all of them, without replacement; each distinct one
+        once."""
+        counts = rng.multivariate_hypergeometric(
+            self.weights.astype(np.int64), n, method="marginals"
+        )
+        index = np.flatnonzero(counts)
+        return replace(self.some(index), weights=counts[index].astype(np.float64))
+
     @property
     def n(self) -> float:
         return float(self.weights.sum())

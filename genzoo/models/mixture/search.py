@@ -53,6 +53,11 @@ OVERHEAD = 30  # multiplications in the time that one exponential and what is ar
 # Components from which on those are looked for that a group of rows may come from, and their share
 # of all above which to look at all is as fast (64 bits: 0.04 s of 0.12 at 1,024 components).
 NEAR_FROM, NEAR_BELOW = 512, 0.25
+# Rows for each free number of a mixture, from which EM comes near to what all rows lead it to;
+# their share of all rows up to which that way is the shorter one; and the gain of an iteration over
+# all rows, of very many, that is then too small to go on before the next size is tried. A million
+# rows of 64 columns of 8 values in 60 s: 64 components, with as much as ``SETTLED`` 16, without 4.
+WARM_ROWS, WARM_BELOW, WARM_SETTLED = 8, 0.25, 5e-3
 GROUP_WORK = 4e6  # multiplications in the time that the calls for a group take
 
 
@@ -256,8 +261,12 @@ class Search:
                 return False
             before = climb.top
             mixture, parents = self._grown(climb, K)
-            near = self._near(before, parents)
-            self._stage(climb, mixture, climb.strength * before.theta[:, parents], near)
+            prior, near = climb.strength * before.theta[:, parents], self._near(before, parents)
+            if near is None and self._wants_warming(K):
+                mixture = self._warmed(mixture, prior)
+                self._stage(climb, mixture, prior, None, WARM_SETTLED)
+            else:
+                self._stage(climb, mixture, prior, near)
         return True
 
     def _strongest(self, first: _Climb) -> list[_Climb]:
@@ -334,6 +343,26 @@ class Search:
         self.work += self._work(before.K)  # about that of an iteration
         return near if near.size < NEAR_BELOW * K else None
 
+    def _wants_warming(self, K: int) -> bool:
+        few_are_enough = self._n_warm(K) <= WARM_BELOW * len(self.told.weights)
+        return few_are_enough and self._work(K) > CHEAP
+
+    def _n_warm(self, K: int) -> int:
+        """Rows that are enough to come near to a mixture of K components."""
+        return WARM_ROWS * K * int(self.told.space.first[-1])
+
+    def _warmed(self, mixture: Products, prior: np.ndarray) -> Products:
+        """After EM on a part of very many rows; few iterations are left to do on all of them."""
+        K = mixture.K
+        told = self.told.drawn(self._n_warm(K), self.fit.rng("mixture", "rows", K))
+        scores, work = list[float](), K * self._each(told)
+        while len(scores) < MOST_ITERATIONS and not at_rest(scores, SETTLED) and self._goes_on(K):
+            mixture, score = step(mixture, told, prior)
+            scores.append(score)
+            self.work += work
+            self.fit.did("steps")
+        return mixture
+
     def _keep(self, climb: _Climb, mixture: Products) -> float:
         """Keep a mixture if it is the best of its size; its score, in mean nats of a row."""
         valid, K = mixture.log_prob(self.valid, np.float32), mixture.K
@@ -343,7 +372,12 @@ class Search:
         return score
 
     def _stage(
-        self, climb: _Climb, mixture: Products, prior: np.ndarray, near: Near | None
+        self,
+        climb: _Climb,
+        mixture: Products,
+        prior: np.ndarray,
+        near: Near | None,
+        settled: float = SETTLED,
     ) -> None:
         """EM until validation stops improving; the best estimate by validation is kept.
 
@@ -356,7 +390,7 @@ class Search:
             scores.append(self._keep(climb, mixture))
             self.work += work
             self._note(climb, K, train, scores[-1])
-            over = len(scores) == MOST_ITERATIONS or at_rest(scores, SETTLED)
+            over = len(scores) == MOST_ITERATIONS or at_rest(scores, settled)
             took = self.fit.clock.spent - since
             if over or not self._has_room(work, took):
                 return
@@ -370,12 +404,16 @@ class Search:
         fit.report(done, f"{K} components: {valid:.3f} nats per validation row")
 
     def _work(self, K: int, near: Near | None = None) -> float:
-        """Multiplications in an iteration with K components."""
-        n = self.told.ones.shape[0]
-        each = 2 * self.told.work + OVERHEAD * n
+        """Multiplications in an iteration with K components, and in what is scored after it."""
+        each = self._each(self.told)
+        n = len(self.told.weights)
         train = K * each if near is None else near.size * each + GROUP_WORK * n / GROUP
         valid = self.valid.work + OVERHEAD * self.valid.ones.shape[0]
         return train + K * (valid + OVERHEAD * int(self.told.space.first[-1]))
+
+    def _each(self, told: Told) -> float:
+        """Multiplications in an iteration, for each component."""
+        return 2 * told.work + OVERHEAD * len(told.weights)
 
     def _goes_on(self, K: int) -> bool:
         """Begin with K components; False, and the search ends, without room."""
