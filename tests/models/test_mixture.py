@@ -445,7 +445,7 @@ def test_the_prior_is_as_strong_as_few_wide_rows_need() -> None:
 
 
 def test_of_very_many_rows_a_part_leads_near_to_what_all_lead_to(monkeypatch) -> None:
-    """As if some thousands of rows were very many: EM on a part of them, and a few iterations over all."""
+    """As if thousands of rows were very many: EM on a part of them, a few iterations over all."""
     rows, schema = grouped((3,) * 9, 12_000, seed=29), codes(*[3] * 9)
     fresh = grouped((3,) * 9, 4000, seed=30)
 
