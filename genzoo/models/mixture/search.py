@@ -165,16 +165,30 @@ class Search:
 
     def _wants_more(self, climbs: list[_Climb]) -> bool:
         """Whether all starts that are left are to pay."""
-        m, most = len(climbs), self.settings.n_restarts
-        if m == 1 or self.settings.n_components is not None:
+        if len(climbs) == 1 or self.settings.n_components is not None:
             return True
-        size = self._best_size(climbs)
-        last, least = self._gain(self._united(climbs[:-1], size), self._united(climbs, size))
-        return last * m * (m - 1) * (1 / m - 1 / most) > least
+        gain, least = self._to_come(climbs, self._best_size(climbs))
+        return gain > least
+
+    def _to_come(self, climbs: list[_Climb], K: int) -> tuple[float, float]:
+        """Nats of a validation row that the starts which are left are to add to the union of a
+        size; what must be added to count."""
+        m, most = len(climbs), self.settings.n_restarts
+        if m == 1:
+            return 0.0, LEAST_GAIN
+        last, least = self._gain(self._united(climbs[:-1], K), self._united(climbs, K))
+        return last * m * (m - 1) * (1 / m - 1 / most), least
+
+    def _foreseen(self, climbs: list[_Climb]) -> float:
+        """The best validation score that the union of all starts is to have at a size that these
+        have reached; a single product doesn't count, as in ``_reached``."""
+        sizes = [K for K in self._sizes_of(climbs) if K > 1]
+        scores = (self._score(climbs, K) + self._to_come(climbs, K)[0] for K in sizes)
+        return max(scores, default=-math.inf)
 
     def _sizes_of(self, climbs: Sequence[_Climb]) -> list[int]:
         """The sizes that all climbs have reached, in ascending order."""
-        return [K for K in climbs[0].stages if all(K in climb.stages for climb in climbs)]
+        return [K for K in climbs[0].stages if all(K in c.stages for c in climbs)] if climbs else []
 
     def _score(self, climbs: Sequence[_Climb], K: int) -> float:
         """Mean nats of the validation rows by the union of the climbs' mixtures of a size."""
@@ -296,7 +310,10 @@ class Search:
         return best
 
     def _stronger(self, best: list[_Climb], first: _Climb) -> list[_Climb]:
-        """The climbs, or those of a stronger prior that got further where these overfitted."""
+        """The climbs, or those of a stronger prior that are to get further where these overfitted.
+
+        They are judged by what the union of all starts is to reach: it overfits less than a pair.
+        """
         if self.settings.pseudo_count is not None or self.settings.n_components is not None:
             return best
         for strength in STRENGTHS[STRENGTHS.index(best[0].strength) + 1 :]:
@@ -304,7 +321,7 @@ class Search:
             if self._best_size(best) == size or not self._goes_on(1):
                 break
             tried = self._tried(strength, len(best), size, first, [])
-            if self._reached(tried, size) <= self._reached(best, size):
+            if self._foreseen(tried) <= self._foreseen(best):
                 break
             self._rise(tried)
             best = tried
@@ -325,7 +342,7 @@ class Search:
     def _reached(self, climbs: list[_Climb], trial: int) -> float:
         """The best validation score of their unions up to the trial size; -inf without any. A
         single product, which no prior draws anywhere, doesn't count."""
-        sizes = [K for K in self._sizes_of(climbs) if trial >= K > 1] if climbs else []
+        sizes = [K for K in self._sizes_of(climbs) if trial >= K > 1]
         return max((self._score(climbs, K) for K in sizes), default=-math.inf)
 
     # ---------------------------------------------------------------- EM
