@@ -18,8 +18,9 @@ What is done next is what still pays, by what the validation rows gained, each a
                   where a climb takes a quarter of the time
     the pair      of the best weight grows on, as far as the two, united, gain by it; where their
                   last size lost, since they learned rows by heart, the next weight is tried up to
-                  that size, and goes on in their place if it does better (tinyshakespeare: from 16
-                  components of the weight 16, -206.4 nats, to 256 of the weight 256, -203.1)
+                  that size, and goes on in their place if all starts are to do better with it
+                  (tinyshakespeare, pairs: from 16 components of the weight 16, -206.4 nats, to 256
+                  of the weight 256, -203.1)
     more starts   join at that size, while those that are left are to gain more, all together: the
                   m-th adds about as 1 / (m (m - 1))
 """
