@@ -139,7 +139,7 @@ class Softmaxes(Group):
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         logits, code = self.logits(outputs), x.unsqueeze(-1)
-        shape = torch.broadcast_shapes(logits.shape[:-1], x.shape)
+        shape = np.broadcast_shapes(logits.shape[:-1], x.shape)  # torch's takes 0.1 ms
         own = logits.expand(*shape, -1).gather(-1, code.expand(*shape, 1)).squeeze(-1)
         return own - logits.logsumexp(dim=-1)
 

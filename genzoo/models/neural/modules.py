@@ -98,8 +98,12 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        kept = 1 - self.p
-        return x * torch.empty_like(x).bernoulli_(kept, generator=self.source).div_(kept)
+        # sixteen random bits a number: on the CPU several times faster than ``bernoulli_``
+        drop, n = round(self.p * 2**16), x.numel()
+        bits = torch.empty(-(-n // 4), dtype=torch.int64, device=x.device)
+        bits = bits.random_(-(2**63), None, generator=self.source).view(torch.int16)[:n]
+        scale = torch.ge(bits.view(x.shape), drop - 2**15, out=torch.empty_like(x))
+        return x * scale.mul_(2**16 / (2**16 - drop))
 
 
 def weights_of(module: nn.Module, prefix: str = "") -> dict[str, np.ndarray]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
+SMALL = 32  # float32 took 0.6 of the time there, and 1.2 times as long at 64 (on one core)
 
 
 class Muon(torch.optim.Optimizer):
@@ -56,9 +57,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(x: Tensor) -> Tensor:
-    """(n, a, b) wide matrices with their singular values moved near 1, in bfloat16."""
+    """(n, a, b) wide matrices with their singular values moved near 1, in bfloat16 where they are
+    not small: of small ones there is more to convert than to compute."""
     a, b, c = NEWTON_SCHULZ
-    x = x.bfloat16()
+    x = x.bfloat16() if x.shape[1] > SMALL else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT
