@@ -493,6 +493,17 @@ def test_text_errors_are_named() -> None:
         table()[0].complete("a")
 
 
+def test_a_space_of_few_cells_is_soon_learned() -> None:
+    """Two columns of 3 values, one mostly a copy: within 0.02 nats of the rows' entropy."""
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 3, 900)
+    rows = np.stack([a, np.where(rng.random(900) < 0.7, a, rng.integers(0, 3, 900))], axis=1)
+    model = TransformerLM(device="cpu").fit(rows)
+    assert model.training_.steps <= sizing.FEWEST_STEPS
+    counts = np.unique(rows, axis=0, return_counts=True)[1] / len(rows)
+    assert model.log_prob(rows).mean().value > (counts * np.log(counts)).sum() - 0.02
+
+
 @pytest.mark.slow
 def test_small_tables_beat_independent_columns() -> None:
     for name in ("iris", "wine"):

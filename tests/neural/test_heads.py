@@ -24,6 +24,7 @@ MIXED = Schema(
     (5,),
 )
 LONG = Schema((Variable("x", "ordinal", 64),), "table", (1,))
+BITS = Schema(tuple(Variable(d, cardinality=2) for d in range(4)), "table", (4,))
 STRINGS = Schema(tuple(Variable(t, cardinality=3) for t in range(4)), "sequence", (4,), end=2)
 
 
@@ -46,9 +47,10 @@ def test_each_variable_sums_to_one_over_its_own_codes(scale: float) -> None:
         assert (log_p[:, d, card:] == -np.inf).all()
 
 
-def test_log_prob_is_the_entry_of_the_full_table() -> None:
-    heads = Heads(MIXED)
-    outputs, x = outputs_for(heads, 30), rows_for(MIXED, 30)
+@pytest.mark.parametrize("schema", [MIXED, BITS])
+def test_log_prob_is_the_entry_of_the_full_table(schema: Schema) -> None:
+    heads = Heads(schema)
+    outputs, x = outputs_for(heads, 30), rows_for(schema, 30)
     table = heads.log_probs_all(outputs).gather(-1, x.unsqueeze(-1)).squeeze(-1)
     torch.testing.assert_close(heads.log_prob(outputs, x), table)
     torch.testing.assert_close(heads.row_log_prob(outputs, x), table.sum(-1))

@@ -88,9 +88,6 @@ class Encoder(nn.Module):
         first, last = nn.Linear(n_flat, width), nn.Linear(width, n_out)
         hidden = [_Hidden(width) for _ in range(depth)]
         self.body = nn.Sequential(*body, first, nn.SiLU(), *hidden, last)
-        # for the optimiser: the layers that read features and write the vector
-        reading = next(layer for layer in self.body if list(layer.parameters()))
-        self.outer: list[nn.Module] = [reading, last]
 
     def forward(self, features: Tensor) -> Tensor:
         return self.body(self._arranged(features))
@@ -185,7 +182,6 @@ class Decoder(nn.Module):
             self.floats_per_draw = self.heads.floats + 4 * width
         self.body = nn.Sequential(*body, last)
         self.bias = nn.Parameter(torch.zeros(n_outputs))
-        self.outer: list[nn.Module | nn.Parameter] = [first, last, self.bias]
         self._shorter: dict[int, Heads] = {}  # those of the first steps of strings, by their number
 
     @torch.no_grad()
