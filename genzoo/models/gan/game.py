@@ -27,9 +27,9 @@ RECIPE = Recipe(
     steps=3000, batch_size=128, muon_lr=None, adam_lr=0.01, betas=(0.0, 0.99),
     weight_decay=0.0, clip=10.0, patience=None, ema=0.99,
 )  # fmt: skip
-# Where a space has few cells: on 4,000 rows of 480 cells this many did better than twice as many at
-# the lower rate, -4.60 and -4.71 nats, means of four seeds.
-FEW_CELLS_STEPS = 1500
+# Where a space has few cells: on 4,000 rows of 480 cells this many did better than 3,000 at the
+# lower rate, -4.66 and -4.71 nats, means of four seeds.
+FEW_CELLS_STEPS = 1200
 # Without a budget the game takes no more work than this, in multiplications: fewer steps where the
 # networks are convolutions over many pixels. A row passes the critic forwards and backwards twice,
 # and once more for the penalty and the way back from it; the generator half as often. Its features

@@ -195,9 +195,10 @@ class _Loop:
         self.batches = fit.torch_rng("batches")
         self.noise = fit.torch_rng("noise", device=self.fabric.device)
         self.optimizers = [self._optimizers(player) for player in players]
-        self.weights = [
-            p for player in players for p in player.module.parameters() if p.requires_grad
+        self.trained = [
+            [p for p in player.module.parameters() if p.requires_grad] for player in players
         ]
+        self.weights = [p for trained in self.trained for p in trained]
         self.average = [p.detach().clone() for p in self.weights] if recipe.ema else None
         self.divergences = 0
         self.damping = 1.0  # of the learning rate, after a divergence
@@ -355,18 +356,17 @@ class _Loop:
         """One step of every player; the first one's mean loss."""
         first = 0.0
         for k, (player, optimizers) in enumerate(zip(self.players, self.optimizers, strict=True)):
-            self._freeze_all_but(player)
+            self._freeze_all_but(k)
             for optimizer in optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = group["full_lr"] * factor
-            parameters = [p for p in player.module.parameters() if p.requires_grad]
             for _ in range(player.repeats):
                 batch = self.draw_batch(self.batches).to(self.fabric.device)
                 for optimizer in optimizers:
                     optimizer.zero_grad()
                 loss = player.loss(batch, self.noise)
                 self.fabric.backward(loss)
-                norm = nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+                norm = nn.utils.clip_grad_norm_(self.trained[k], self.recipe.clip)
                 value = float(loss.detach())
                 if not (math.isfinite(value) and bool(torch.isfinite(norm))):
                     self._freeze_all_but(None)
@@ -378,13 +378,14 @@ class _Loop:
         self._freeze_all_but(None)
         return first
 
-    def _freeze_all_but(self, player: Player | None) -> None:
-        """Keep gradients from flowing into the others' parameters (None: let them flow again)."""
+    def _freeze_all_but(self, turn: int | None) -> None:
+        """Keep gradients from flowing into the parameters of players whose turn it isn't (None: let
+        them flow again)."""
         if len(self.players) == 1:
             return
-        own = None if player is None else {id(p) for p in player.module.parameters()}
-        for p in self.weights:
-            p.requires_grad_(own is None or id(p) in own)
+        for k, trained in enumerate(self.trained):
+            for p in trained:
+                p.requires_grad_(turn is None or turn == k)
 
     def _evaluate(self) -> None:
         start = self.fit.clock.spent
