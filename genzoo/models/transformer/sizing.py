@@ -16,12 +16,14 @@ from genzoo.models.transformer.pieces import n_pieces, padded
 from genzoo.space.schema import Schema
 
 # Width, blocks and, within groups, the estimator's width. A network must see some entries (rows
-# times variables, repeated ones too) for each of its weights (Hoffmann et al. 2022), and the data
-# must hold one for each where positions share weights, else four: with two, tables of 64 and 69
-# binary columns and 18,000 rows had the next larger network, which was worse in 120 seconds of one
-# core than the smaller one in 80.
+# times variables, repeated ones too) for each of its weights: fewer than the 20 of Hoffmann et al.
+# (2022), for small networks are not as much faster as they are smaller (validation rows, the second
+# size against the first: tinyshakespeare in 30 and 60 s +3.9 and +6.3 nats, names +0.2 and +0.6).
+# The data must hold one for each where positions share weights, else four: with two, tables of 64
+# and 69 binary columns and 18,000 rows had the next larger network, which was worse in 120 seconds
+# of one core than the smaller one in 80.
 SIZES = ((32, 2, 32), (64, 2, 96), (96, 3, 128), (128, 3, 128))
-ENTRIES_PER_WEIGHT = 20
+ENTRIES_PER_WEIGHT = 8
 MOST_PASSES = 60  # over the rows that are still of use
 # Dropout from so many passes over the rows on: more of it overfits later, and learns more slowly.
 # In 5 passes none was 0.05 nats better than 0.1 on fresh rows of a binary table, 0.06 on plants.
