@@ -28,9 +28,9 @@ from genzoo.space.schema import MISSING
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 STRENGTHS = (1.0, 4.0, 16.0)  # pseudo-counts of the emissions
 SIZES_PATIENCE, STRENGTHS_PATIENCE = 2, 1  # tries in a row that are no better
-# Steps of the rows on which starts are tried. More tell starts better apart, and leave less time for
-# the best (twice as many, on validation rows: names in 15, 30 and 60 s -0.42, -0.13 and -0.01 nats,
-# grammar in 15 s -0.14, alarm in 20 s -0.08; casino +0.002).
+# Steps of the rows on which starts are tried. More tell starts better apart, and leave less time
+# for the best (twice as many, on validation rows: names in 15, 30 and 60 s -0.42, -0.13 and -0.01
+# nats, grammar in 15 s -0.14, alarm in 20 s -0.08; casino +0.002).
 TRIAL_STEPS = 50_000
 FEWEST_TRIAL_ROWS = 500  # the same in rows, where rows are long
 TRIAL_ITERATIONS = 30  # of a start: fewer leave more time for others
