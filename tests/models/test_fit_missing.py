@@ -315,9 +315,10 @@ def test_same_seed_same_model_also_after_saving(family, tmp_path):
     )
 
 
-def test_a_network_with_holes_keeps_its_budget():
+def test_a_network_with_holes_keeps_its_budget(ticking):
     data = genzoo.load_dataset("alarm")
     seen = []
+    ticking(0.01)
     model = BayesianNetwork().fit(
         punched(data.train, 0.2, seed=25),
         schema=data.schema,
