@@ -403,12 +403,13 @@ def _plan(schema: Schema, n: int, budget: Budget) -> _Plan:
     """For n training rows."""
     D = schema.D
     wide = n >= MANY_ROWS and D > MANY_VARIABLES
-    cells = math.prod(schema.cards.tolist())
-    few_cells = cells if cells <= n else None
+    few_cells = schema.n_cells if schema.n_cells <= n else None
     few_values = Heads(schema).n_outputs <= FEW_VALUES * D and layout_of(schema) == "table"
-    unbidden = budget.seconds is None and budget.steps is None
-    few_seconds = budget.seconds is not None and budget.seconds < SHORT_SECONDS
-    in_time = unbidden or (few_seconds and (budget.seconds or 0.0) >= MUON_SECONDS)
+    if budget.seconds is None:
+        few_seconds, in_time = False, budget.steps is None
+    else:
+        few_seconds = budget.seconds < SHORT_SECONDS
+        in_time = MUON_SECONDS <= budget.seconds < SHORT_SECONDS
     if in_time and n >= MANY_ROWS and not wide and few_values and few_cells is None:
         return _Plan(
             latent_dim=16 if D <= FEW_VARIABLES else 32, width=128, depth=2, batch_size=MUON_BATCH,

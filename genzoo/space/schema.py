@@ -133,6 +133,16 @@ class Schema:
         return np.array([v.cardinality for v in self.variables], dtype=np.int64)
 
     @cached_property
+    def n_cells(self) -> int:
+        """The product of the cardinalities: rows of codes that there can be, those which differ
+        after an END counted apart.
+
+        >>> Schema.infer(["ab", "a"]).n_cells
+        9
+        """
+        return math.prod(self.cards.tolist())
+
+    @cached_property
     def code_type(self) -> np.dtype[np.signedinteger[Any]]:
         """The smallest signed type that holds every code and ``MISSING``.
 
@@ -353,7 +363,7 @@ schema=Schema.infer(all_data)) knows what all of your data hold)
         >>> Schema.infer(["ab", "a"]).enumerate().tolist()
         [[2, 2], [0, 2], [1, 2], [0, 0], [0, 1], [1, 0], [1, 1]]
         """
-        size = math.prod(int(c) for c in self.cards)
+        size = self.n_cells
         if self.end is not None:
             size = sum((int(self.cards[0]) - 1) ** length for length in range(self.D + 1))
         if size > LARGEST_ENUMERATION:

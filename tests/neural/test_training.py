@@ -462,6 +462,9 @@ def test_dropout_drops_a_share_and_draws_from_its_own_generator() -> None:
     together = float((dropped & (found[2] == 0)).double().mean())
     assert together == pytest.approx(0.09, abs=5 * (0.09 * 0.91 / x.numel()) ** 0.5)
     assert dropout.eval()(x) is x
+    almost_all = Dropout(1 - 1e-9)
+    almost_all.source = torch.Generator().manual_seed(4)
+    assert torch.isfinite(almost_all(x)).all()
 
 
 def test_weights_are_drawn_as_torch_draws_them_from_a_generator_of_ones_own() -> None:

@@ -170,7 +170,7 @@ class GAN(LatentFamily):
         with Drawn(fit.torch_rng("gan", "critic")):
             critic = Encoder(as_seen(self.schema_), 1, self.width)
         game = Game(generator, critic, self.latent_dim, float(self.penalty))
-        few_cells = math.prod(self.schema_.cards.tolist()) <= len(rows)
+        few_cells = self.schema_.n_cells <= len(rows)
         recipe = game.recipe(_share(fit, GAME), few_cells)
         noise = fit.torch_rng("gan", "selection", device=self._device)
         held_out = torch.as_tensor(valid).to(self._device)

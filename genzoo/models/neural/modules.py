@@ -99,7 +99,7 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         # sixteen random bits a number: on the CPU several times faster than ``bernoulli_``
-        drop, n = round(self.p * 2**16), x.numel()
+        drop, n = min(round(self.p * 2**16), 2**16 - 1), x.numel()
         bits = torch.empty(-(-n // 4), dtype=torch.int64, device=x.device)
         bits = bits.random_(-(2**63), None, generator=self.source).view(torch.int16)[:n]
         scale = torch.ge(bits.view(x.shape), drop - 2**15, out=torch.empty_like(x))

@@ -120,9 +120,8 @@ class Sizing:
         )
         batch_size = min(n_pieces_, max(8, most))
         useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n_pieces_ / batch_size))
-        cells = math.prod(self.schema.cards.tolist())
-        if cells <= n:
-            useful = min(useful, max(FEWEST_STEPS, CELL_STEPS * cells))
+        if self.schema.n_cells <= n:
+            useful = min(useful, max(FEWEST_STEPS, CELL_STEPS * self.schema.n_cells))
         if budget.seconds is None and not self._shares_weights:
             enough = max(QUICK_SECONDS * SPEED / cost, DEFAULT_PASSES * n_pieces_)
             affordable = min(affordable, enough)
