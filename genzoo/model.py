@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from genzoo import fitting, store, threads
+from genzoo.completion import Writer
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
 from genzoo.keys import MODELS
@@ -23,6 +24,7 @@ from genzoo.space.coarsen import marks
 from genzoo.space.forms import Codes, Data, Form, Given
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
+from genzoo.tempering import Tempering
 from genzoo.values import LogDensity, LogProb, Unsupported
 
 HOLD_OUT = 0.1
@@ -120,6 +122,14 @@ class GenerativeModel(Parametrised, abc.ABC):
             rows[:, d] = code
             joint[:, code] = self._log_prob_of(rows, seed).value
         return joint
+
+    def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray] | None:
+        """(M,) log masses of the code that follows ``codes``, in strings, one after the other and
+        without end: the caller appends a code before it asks for the next.
+
+        None where the family draws whole rows; then ``complete`` goes on to the end of a row.
+        """
+        return None
 
     # ---------------------------------------------------------------- what users call
 
@@ -240,6 +250,68 @@ class GenerativeModel(Parametrised, abc.ABC):
         form = forms.read_given(given, self.schema_.event_shape)
         rows = self._filled(self._known(form, n), seed)
         return home.handed(form.kept_in(home.decode(self.schema_, rows, seed=seed)))
+
+    def complete(
+        self,
+        prompt: str,
+        n_chars: int | None = None,
+        *,
+        hole: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> str:
+        """The prompt and what the model writes after it, or into its holes.
+
+        Strings with END stop there, or at T characters. Other text goes on for ``n_chars``: beyond
+        the T of a row where the family draws one character after the other, else to its end.
+
+        With ``hole`` every occurrence of that mark is filled with as many characters as it has, by
+        ``sample(given=...)``, and nothing else changes. In strings with END the text ends where the
+        prompt does. Other text of at most T characters is a row whose rest is open; in longer text
+        holes are filled from the left, each given the T characters around it (as much before it as
+        behind it, more on one side where the other is short), with later holes summed out.
+
+        Args:
+            prompt: characters of the alphabet; may be empty.
+            n_chars: how many to add (fewer where an END comes); None: 200, or what a row leaves.
+            hole: a mark such as ``"___"``; None: go on from the prompt.
+            temperature: masses of the next character are raised to the power 1 / temperature.
+            top_k: draw only among the k likeliest next characters; None for all.
+            top_p: draw only among the likeliest ones that together hold this mass, in (0, 1].
+            seed: the same seed writes the same text.
+
+        The three change the distribution, in this order (``genzoo.tempering``): with other values
+        than the defaults texts do not follow ``log_prob``.
+
+        Raises:
+            Unsupported: if the rows are not strings; where a family that draws whole rows is to go
+                beyond one, or is given a temperature, top_k or top_p; if it can't complete this
+                pattern.
+            ValueError: for a character outside the alphabet, for a prompt of over T characters
+                where strings have an END, and for other bad input.
+
+        >>> import genzoo
+        >>> model = genzoo.NGram(context=1).fit(["abab", "baba"] * 9)
+        >>> model.complete("b", temperature=0.1), model.complete("a?ab", hole="?")
+        ('baba', 'abab')
+        """
+        self._check_fitted("complete")
+        tempering, seed = Tempering(temperature, top_k, top_p), check_seed(seed)
+        if self.schema_.alphabet is None:
+            raise Unsupported("complete needs strings; this model was fitted to other data")
+        writer = Writer(type(self).__name__, self.schema_, self._next_log_masses, self._filled)
+        if hole is None:
+            return writer.go_on(prompt, n_chars, tempering, seed)
+        if n_chars is not None:
+            raise ValueError(f"n_chars: expected None where holes are filled; got {n_chars!r}")
+        if not tempering.is_none:
+            raise ValueError(
+                f"temperature, top_k, top_p: expected 1.0, None, None where holes are filled, by "
+                f"draws of the model itself; got {temperature}, {top_k}, {top_p}"
+            )
+        return writer.fill_in(prompt, hole, seed)
 
     def log_prob(self, data: Data, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.

@@ -375,16 +375,14 @@ class NGram(GenerativeModel, ScoresText):
         starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
         return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
 
-    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
+    def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray]:
         """Each code is given its full context, however long the text is."""
-        rng = numpy_rng(seed, "ngram", "complete")
         before = [UNKNOWN if self.schema_.end is None else self.contexts_.edge]
         while True:
             known = np.full((self.tree_.K, 1), UNKNOWN)
             nearest = (before + codes)[: -self.tree_.K - 1 : -1]
             known[: len(nearest), 0] = nearest
-            masses = self.tree_.masses(0, 1, known.__getitem__)
-            yield int(draws.categorical(masses, rng)[0])
+            yield np.log(self.tree_.masses(0, 1, known.__getitem__)[0])
 
     # ---------------------------------------------------------------- state
 
