@@ -294,7 +294,7 @@ class GenerativeModel(Parametrised, abc.ABC):
 
         >>> import genzoo
         >>> model = genzoo.NGram(context=1).fit(["abab", "baba"] * 9)
-        >>> model.complete("b", temperature=0.1), model.complete("a?ab", hole="?")
+        >>> model.complete("b", 3, temperature=0.1), model.complete("a?ab", hole="?")
         ('baba', 'abab')
         """
         self._check_fitted("complete")

@@ -116,7 +116,7 @@ def test_a_long_text_is_filled_by_what_stands_on_both_sides_of_each_hole() -> No
     """1 comes before x, 2 before y, and which of them is anybody's guess."""
     rng = np.random.default_rng(0)
     text = "".join(rng.choice(["1x", "2y"], 2000))
-    model = NGram(context=1).fit([text[i : i + 8] for i in range(0, len(text), 7)])
+    model = NGram(context=1).fit([text[i : i + 8] for i in range(0, 3990, 7)])
     asked = "?x?x?y" * 20
     found = model.complete(asked, hole="?", seed=1)
     expected = "1x1x2y" * 20
