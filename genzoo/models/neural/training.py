@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,7 @@ SHORTEST_COOL_DOWN = 50
 # With a budget in seconds: evaluations take this share of the time, but are at least so many, for
 # the best checkpoint is chosen among them; where they are long, the latter share.
 EVALUATION_SHARE, FEWEST_EVALUATIONS, LARGEST_EVALUATION_SHARE = 0.1, 20, 0.3
+FINE_TUNING, FINE_WARM_UP = 0.3, 0.02
 FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
 
 
@@ -121,6 +122,17 @@ class Recipe:
     patience: int | None = 10
     settling: int = 0
     ema: float = 0.0
+
+    def fine_tuning(self) -> Recipe:
+        """The same for a network that has learned already: smaller learning rates, which rise
+        sooner, and nothing that settles."""
+        return replace(
+            self,
+            muon_lr=None if self.muon_lr is None else FINE_TUNING * self.muon_lr,
+            adam_lr=FINE_TUNING * self.adam_lr,
+            warmup=FINE_WARM_UP,
+            settling=0,
+        )
 
 
 def fit_network(

@@ -95,6 +95,7 @@ class TransformerLM(OnDevice, ScoresText):
         **PARAMETERS,
         **OnDevice.parameters,
     }
+    warm_starts = True
 
     def __init__(
         self,
@@ -142,19 +143,31 @@ class TransformerLM(OnDevice, ScoresText):
         text = [codes for codes in self._text_codes(fit, "train") or () if len(codes) >= T]
         n = max(len(rows), sum(map(len, text)) // T)
         lengths = strings.lengths(rows, schema.end)
+        earlier: TransformerLM | None = fit.earlier
+        kept = {} if earlier is None else dict(earlier.sizes_)
         plan = Sizing(
-            schema, self.d_model, self.n_layers, self.n_heads, self.group_size, self.dropout
+            schema,
+            kept.get("d_model", self.d_model),
+            kept.get("n_layers", self.n_layers),
+            kept.get("n_heads", self.n_heads),
+            kept.get("group", self.group_size),
+            self.dropout,
         ).plan(n, lengths, len(valid), fit.budget)
         chosen = fit.rng("transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[: plan.n_valid])]
-        self._build(plan.sizes, seed=fit.seed)
-        network = self.network_
-        network.start_at_marginals(rows, lengths)
+        # of what the network is, dropout alone is no size
+        self._build(plan.sizes | kept | {"dropout": plan.sizes["dropout"]}, seed=fit.seed)
+        network, recipe = self.network_, plan.recipe
+        if earlier is None:
+            network.start_at_marginals(rows, lengths)
+        else:
+            network.load_state_dict(earlier.network_.state_dict())
+            recipe = recipe.fine_tuning()
         pieces = Pieces(rows.astype(schema.code_type), lengths, plan.length, network.group)
         if text:
-            draw_codes = windows(text, plan.length, plan.recipe.batch_size)
+            draw_codes = windows(text, plan.length, recipe.batch_size)
         else:
-            draw_piece = epochs(torch.arange(len(pieces)), plan.recipe.batch_size)
+            draw_piece = epochs(torch.arange(len(pieces)), recipe.batch_size)
 
         def draw_batch(generator: torch.Generator) -> Tensor:
             if text:  # windows begin anywhere
@@ -168,7 +181,7 @@ class TransformerLM(OnDevice, ScoresText):
             [Player(network, loss, outer=network.outer())],
             draw_batch=draw_batch,
             evaluate=lambda: self._row_log_prob(held_out),
-            recipe=plan.recipe,
+            recipe=recipe,
             fit=fit,
             device=self.device,
         )
