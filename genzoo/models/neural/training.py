@@ -48,8 +48,12 @@ SHORTEST_COOL_DOWN = 50
 # With a budget in seconds: evaluations take this share of the time, but are at least so many, for
 # the best checkpoint is chosen among them; where they are long, the latter share.
 EVALUATION_SHARE, FEWEST_EVALUATIONS, LARGEST_EVALUATION_SHARE = 0.1, 20, 0.3
-FINE_TUNING, FINE_WARM_UP = 0.3, 0.02
 FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
+# Of the learning rate of a network that has learned already, and the share in which it rises. A
+# transformer on 200 names that begin with letters it never saw, 300 steps, nats a validation row:
+# -13.7, -12.9 and -12.8 by 0.3, 0.5 and 1 times the rate; on 6,400 characters of another play in
+# 20 s -120.6, -121.2 and -122.2 (and -121.1 by 0.1).
+FINE_TUNING, FINE_WARM_UP = 0.5, 0.02
 
 
 class DivergedError(RuntimeError):
