@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import genzoo
 from genzoo import Independent, NGram, Schema, TransformerLM, Unsupported
-from genzoo.models.ngram.adaptation import Trees
 from genzoo.registry import load_model
 
 OLD = ["anna", "hanna", "nana", "anan", "hana", "ana"] * 30
@@ -117,18 +118,23 @@ def test_the_old_counts_are_worth_what_the_new_rows_say():
     assert masses[1] > 0.95
 
 
-def test_trees_are_weighed_by_what_is_best_on_validation():
-    model = NGram(context=1).fit(OLD, schema=SCHEMA).fit(NEW, valid=VALID, warm_start=True)
-    old, new = model.tree_.parts
-    assert 0 < model.tree_.weights[1] < 1
-    values = []
-    for weight in (model.tree_.weights[1] - 0.05, model.tree_.weights[1], 0.99):
-        model.tree_ = Trees((old, new), np.array([1 - weight, weight]))
-        values.append(model.score(VALID))
-    assert max(values) == values[1]
-    model.fit(NEW, valid=VALID, warm_start=True)  # once more: three trees, or as many as before
-    assert len(model.tree_.parts) == len(model.tree_.weights) <= 3
-    assert model.tree_.weights.sum() == pytest.approx(1)
+def test_counts_are_weighed_by_what_is_best_on_validation():
+    model = NGram(context=1).fit(OLD, schema=SCHEMA)
+    old = model.tree_
+    model.fit(NEW, valid=VALID, warm_start=True)
+    assert model.tree_.old is old
+    weights = model.tree_.weights
+    assert ((weights > 0) & (weights < 1)).all()
+    found = model.score(VALID)
+    for other in (np.full_like(weights, 0.01), np.full_like(weights, 0.99)):
+        model.tree_ = replace(model.tree_, weights=other)
+        assert model.score(VALID) < found
+    model.tree_ = replace(model.tree_, weights=weights)
+    model.fit(NEW, valid=VALID, warm_start=True)  # once more
+    assert model.score(VALID) >= found
+    first = np.full((int(SCHEMA.cards[0]), SCHEMA.D), -1)
+    first[:, 0] = np.arange(len(first))
+    assert np.exp(model.log_prob(first).value).sum() == pytest.approx(1)
 
 
 def test_a_network_keeps_its_sizes():

@@ -303,7 +303,7 @@ def test_too_many_pairs_end_the_search_and_it_says_so(monkeypatch):
     schema = nominal(*[4] * 6)
     whole = NGram(context=3).fit(rows, schema=schema, valid=rows[:50])
     assert whole.training_.converged
-    counted = [len(level.pairs) for level in whole.tree_.parts[0].levels]
+    counted = [len(level.pairs) for level in whole.tree_.levels]
     monkeypatch.setattr(ngram_search, "MOST_PAIRS", sum(counted[:3]))
     model = NGram(context=3).fit(rows, schema=schema, valid=rows[:50])
     assert model.lengths_.max() == 2
@@ -517,7 +517,7 @@ def test_the_whole_text_is_counted_and_the_test_text_is_not():
     data = text_set()
     model = NGram(context=1, smoothing="witten_bell", strength=1.0).fit(data)
     pairs = len(data.text["train"][0])
-    counted = sum(np.isfinite(level.own).sum() - 1 for level in model.tree_.parts[0].levels)
+    counted = sum(np.isfinite(level.own).sum() - 1 for level in model.tree_.levels)
     assert counted == model.n_parameters_
     row = np.full((1, 16), MISSING)
     row[0, 0] = "abcde".index("a")

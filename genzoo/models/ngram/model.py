@@ -48,11 +48,11 @@ import numpy as np
 from genzoo import draws
 from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
-from genzoo.models.ngram.adaptation import Trees
+from genzoo.models.ngram.adaptation import Adapted, adapted, from_state
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, choose, groups
 from genzoo.models.ngram.elimination import Conditionals, Plan
 from genzoo.models.ngram.search import STRENGTHS, Search, Settings
-from genzoo.models.ngram.smoothing import Events
+from genzoo.models.ngram.smoothing import Events, Tree
 from genzoo.models.shared import particles
 from genzoo.models.shared.distinct import by_pattern
 from genzoo.models.shared.text import ScoresText, per_character
@@ -88,7 +88,7 @@ class NGram(GenerativeModel, ScoresText):
     ``fit`` takes rows with ``MISSING`` entries (code -1): available cases, for entries missing
     completely at random. With ``warm_start`` bins and contexts stay as they were, the new rows are
     counted by themselves, and the masses of the old counts and the new are interpolated with the
-    weight that is best on validation rows (``adaptation.py``).
+    weights that are best on validation rows (``adaptation.py``).
 
     Attributes:
         smoothing_: the chosen one.
@@ -165,9 +165,9 @@ class NGram(GenerativeModel, ScoresText):
             Settings(most, self._smoothings(), fixed=self.context is not None),
         )
         tree, rules = search.run(fit, per_row=self.schema_.D)
-        self.tree_ = Trees((tree,), np.ones(1))
+        self.tree_: Tree | Adapted = tree
         if earlier is not None:
-            self.tree_ = Trees.adapted(earlier.tree_, tree, held_out)
+            self.tree_ = adapted(earlier.tree_, tree, held_out)
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
@@ -416,7 +416,7 @@ class NGram(GenerativeModel, ScoresText):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self.coarsening_ = Coarsening.from_state(arrays)
-        self.tree_ = Trees.from_state(arrays)
+        self.tree_ = from_state(arrays)
         edge, B = arrays["edge_and_B"].tolist()
         self.contexts_ = Contexts(arrays["order"], arrays["group"], arrays["sources"], edge, B)
         self.smoothing_ = SMOOTHINGS[int(arrays["smoothing"])]
