@@ -22,7 +22,7 @@ few, many = (rng.permutation(part).tolist() for part in (listed[rare], listed[~r
 plays = genzoo.load_dataset(
     "tinyshakespeare"
 )  # its last tenth, the test rows, are the two comedies
-comedies = rng.permutation(plays.test)
+two = rng.permutation(plays.test)
 PROBLEMS = {
     "names": (names.schema, many[1000:], many[:1000], few[:200], few[200:250], few[250:]),
     "plays": (
