@@ -25,14 +25,7 @@ plays = genzoo.load_dataset(
 two = rng.permutation(plays.test)
 PROBLEMS = {
     "names": (names.schema, many[1000:], many[:1000], few[:200], few[200:250], few[250:]),
-    "plays": (
-        plays.schema,
-        plays.train,
-        plays.valid,
-        comedies[:100],
-        comedies[100:150],
-        comedies[150:650],
-    ),
+    "plays": (plays.schema, plays.train, plays.valid, two[:100], two[100:150], two[150:650]),
 }
 
 for problem, (schema, large, large_valid, small, small_valid, test) in PROBLEMS.items():
