@@ -242,6 +242,8 @@ class Fit:
         text: ``Dataset.text`` of the data set that is fitted, or None.
         began: when it began, by ``now``, if that was before: what reads and checks the data takes
             of the budget too.
+        earlier: the fitted model, of the same family and schema, that a warm start begins with; it
+            is not to be changed. None: there is nothing to begin with.
 
     Attributes:
         clock: the stretch of time that it has, which ends with the budget's seconds.
@@ -263,8 +265,10 @@ class Fit:
         *,
         text: Mapping[str, list[str]] | None = None,
         began: float | None = None,
+        earlier: Any = None,
     ) -> None:
         self.seed, self.budget, self.text = seed, budget or Budget(), text
+        self.earlier = earlier
         seconds = math.inf if self.budget.seconds is None else self.budget.seconds
         began = now() if began is None else began
         self.clock = Clock(began, began + seconds)

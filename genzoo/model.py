@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from genzoo import fitting, store, threads
+from genzoo.completion import Writer
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
 from genzoo.keys import MODELS
@@ -23,6 +25,7 @@ from genzoo.space.coarsen import marks
 from genzoo.space.forms import Codes, Data, Form, Given
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
+from genzoo.tempering import Tempering
 from genzoo.values import LogDensity, LogProb, Unsupported
 
 HOLD_OUT = 0.1
@@ -74,10 +77,13 @@ class GenerativeModel(Parametrised, abc.ABC):
             caller gives none, ``fit`` holds out a tenth of the rows.
         fits_missing: whether ``fit`` takes rows with ``MISSING`` entries (code -1). They are taken
             as missing at random.
+        warm_starts: whether ``fit`` can go on from what an earlier one learned: ``fit.earlier`` is
+            then the model as it was, or None.
     """
 
     selects: ClassVar[bool] = True
     fits_missing: ClassVar[bool] = False
+    warm_starts: ClassVar[bool] = False
 
     schema_: Schema
     training_: Training
@@ -121,6 +127,14 @@ class GenerativeModel(Parametrised, abc.ABC):
             joint[:, code] = self._log_prob_of(rows, seed).value
         return joint
 
+    def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray] | None:
+        """(M,) log masses of the code that follows ``codes``, in strings, one after the other and
+        without end: the caller appends a code before it asks for the next.
+
+        None where the family draws whole rows; then ``complete`` goes on to the end of a row.
+        """
+        return None
+
     # ---------------------------------------------------------------- what users call
 
     def fit(
@@ -133,8 +147,10 @@ class GenerativeModel(Parametrised, abc.ABC):
         seed: int = 0,
         budget: str | Budget | None = None,
         progress: Progress | bool | None = None,
+        warm_start: bool = False,
     ) -> Self:
-        """Learn from data; what an earlier ``fit`` learned is forgotten once this one is done.
+        """Learn from data; what an earlier ``fit`` learned is forgotten once this one is done, or
+        is where a warm start begins.
 
         A fit that fails, or that Ctrl-C or an exception of ``progress`` ends, leaves the model as
         it was: with what the earlier fit learned, or not fitted. To keep what was reached by some
@@ -161,9 +177,16 @@ class GenerativeModel(Parametrised, abc.ABC):
             budget: ``"60s"``, ``"2000 steps"`` (of the optimiser; a family without steps runs to
                 its own convergence), or None, the family's own default.
             progress: True for a bar, or a function of (fraction done, message).
+            warm_start: go on from what an earlier ``fit`` learned, in its schema: networks keep
+                their sizes and begin with its weights, so that they are no worse on the validation
+                rows afterwards; counts are weighed against the new ones. To learn from a large
+                text first and from a small one then, give the large one the schema of both,
+                ``schema=Schema.infer(large + small)``.
 
         Raises:
-            ValueError: for bad data or parameters, before any work is done.
+            ValueError: for bad data or parameters, before any work is done; with ``warm_start``
+                for a model that is not fitted, and for another schema.
+            Unsupported: for a family without warm starts.
             FloatingPointError: where what was learned holds NaN or inf.
 
         >>> import genzoo
@@ -179,8 +202,13 @@ class GenerativeModel(Parametrised, abc.ABC):
                 f"progress: expected True, None or a function of (fraction, message); "
                 f"got {progress!r}"
             )
-        began = fitting.now()
-        learn = partial(self._learn, seed=seed, budget=budget, progress=progress, began=began)
+        if schema is not None and not isinstance(schema, Schema):
+            raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
+        self._check_warm_start(warm_start, data.schema if isinstance(data, Dataset) else schema)
+        began, earlier = fitting.now(), copy.copy(self) if warm_start else None
+        learn = partial(
+            self._learn, seed=seed, budget=budget, progress=progress, began=began, earlier=earlier
+        )
         if isinstance(data, Dataset):
             if schema is not None or valid is not None:
                 raise ValueError(
@@ -188,14 +216,14 @@ class GenerativeModel(Parametrised, abc.ABC):
                 )
             to_select = data.complete("valid")
             return learn(data.schema, data.train, to_select, Codes.key, text=data.text)
-        if schema is not None and not isinstance(schema, Schema):
-            raise ValueError(f"schema: expected a Schema; got {type(schema).__name__}")
         form = forms.read(data)
         train = chosen = np.arange(len(form))  # a single row is all there is to select on
         if valid is None and self.selects and len(form) > 1:
             order = numpy_rng(seed, "hold out").permutation(len(form))
             n_valid = max(1, round(HOLD_OUT * len(form)))
             train, chosen = np.sort(order[n_valid:]), np.sort(order[:n_valid])
+        if earlier is not None:
+            schema = earlier.schema_
         given, schema = schema, schema or Schema.infer(form, train=train)
         # beyond the range of a schema that came from them lie only rows that are held out
         rows = self._rows_to_fit(schema, form, warn=given is not None)
@@ -240,6 +268,68 @@ class GenerativeModel(Parametrised, abc.ABC):
         form = forms.read_given(given, self.schema_.event_shape)
         rows = self._filled(self._known(form, n), seed)
         return home.handed(form.kept_in(home.decode(self.schema_, rows, seed=seed)))
+
+    def complete(
+        self,
+        prompt: str,
+        n_chars: int | None = None,
+        *,
+        hole: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> str:
+        """The prompt and what the model writes after it, or into its holes.
+
+        Strings with END stop there, or at T characters. Other text goes on for ``n_chars``: beyond
+        the T of a row where the family draws one character after the other, else to its end.
+
+        With ``hole`` every occurrence of that mark is filled with as many characters as it has, by
+        ``sample(given=...)``, and nothing else changes. In strings with END the text ends where the
+        prompt does. Other text of at most T characters is a row whose rest is open; in longer text
+        holes are filled from the left, each given the T characters around it (as much before it as
+        behind it, more on one side where the other is short), with later holes summed out.
+
+        Args:
+            prompt: characters of the alphabet; may be empty.
+            n_chars: how many to add (fewer where an END comes); None: 200, or what a row leaves.
+            hole: a mark such as ``"___"``; None: go on from the prompt.
+            temperature: masses of the next character are raised to the power 1 / temperature.
+            top_k: draw only among the k likeliest next characters; None for all.
+            top_p: draw only among the likeliest ones that together hold this mass, in (0, 1].
+            seed: the same seed writes the same text.
+
+        The three change the distribution, in this order (``genzoo.tempering``): with other values
+        than the defaults texts do not follow ``log_prob``.
+
+        Raises:
+            Unsupported: if the rows are not strings; where a family that draws whole rows is to go
+                beyond one, or is given a temperature, top_k or top_p; if it can't complete this
+                pattern.
+            ValueError: for a character outside the alphabet, for a prompt of over T characters
+                where strings have an END, and for other bad input.
+
+        >>> import genzoo
+        >>> model = genzoo.NGram(context=1).fit(["abab", "baba"] * 9)
+        >>> model.complete("b", 3, temperature=0.1), model.complete("a?ab", hole="?")
+        ('baba', 'abab')
+        """
+        self._check_fitted("complete")
+        tempering, seed = Tempering(temperature, top_k, top_p), check_seed(seed)
+        if self.schema_.alphabet is None:
+            raise Unsupported("complete needs strings; this model was fitted to other data")
+        writer = Writer(type(self).__name__, self.schema_, self._next_log_masses, self._filled)
+        if hole is None:
+            return writer.go_on(prompt, n_chars, tempering, seed)
+        if n_chars is not None:
+            raise ValueError(f"n_chars: expected None where holes are filled; got {n_chars!r}")
+        if not tempering.is_none:
+            raise ValueError(
+                f"temperature, top_k, top_p: expected 1.0, None, None where holes are filled, by "
+                f"draws of the model itself; got {temperature}, {top_k}, {top_p}"
+            )
+        return writer.fill_in(prompt, hole, seed)
 
     def log_prob(self, data: Data, *, seed: int = 0) -> LogProb:
         """Log mass of each row, in nats.
@@ -387,6 +477,25 @@ class GenerativeModel(Parametrised, abc.ABC):
 
     # ---------------------------------------------------------------- below the public methods
 
+    def _check_warm_start(self, warm_start: bool, schema: Schema | None) -> None:
+        """Whether a fit can begin as it is asked to, with data of this schema."""
+        if not isinstance(warm_start, bool):
+            raise ValueError(f"warm_start: expected True or False; got {warm_start!r}")
+        if not warm_start:
+            return
+        family = type(self).__name__
+        if not self.warm_starts:
+            raise Unsupported(
+                f"{family} can't go on from an earlier fit: it has no warm start; fit it anew"
+            )
+        if not self.__sklearn_is_fitted__():
+            raise ValueError(f"warm_start: this {family} is not fitted; call fit without it first")
+        difference = None if schema is None else self.schema_.difference(schema)
+        if difference is not None:
+            raise ValueError(
+                f"warm_start: expected data of the schema that was fitted; {difference}"
+            )
+
     def _rows_to_fit(self, schema: Schema, form: Form, *, warn: bool = True) -> np.ndarray:
         """Rows to fit on: complete, or with holes where the family can take them; with a warning of
         numbers beyond the range, or without."""
@@ -408,6 +517,7 @@ class GenerativeModel(Parametrised, abc.ABC):
         budget: Budget,
         progress: Progress | bool | None,
         began: float,
+        earlier: GenerativeModel | None,
         text: Mapping[str, list[str]] | None = None,
     ) -> Self:
         """Learn from checked rows, whose samples go back in the form of this key."""
@@ -419,7 +529,7 @@ class GenerativeModel(Parametrised, abc.ABC):
                 delattr(self, name)
             self.schema_, self._form = schema, form
             with reporting(progress, type(self).__name__) as report, threads.using(budget.threads):
-                run = Fit(seed, budget, report, text=text, began=began)
+                run = Fit(seed, budget, report, text=text, began=began, earlier=earlier)
                 self._fit(rows, valid, run)
                 run.training.threads = run.training.threads or threads.of_blas()
                 run.report(1.0, "done")

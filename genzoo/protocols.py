@@ -28,20 +28,6 @@ class ScoresText(Protocol):
 
 
 @runtime_checkable
-class CompletesText(Protocol):
-    """A model of strings that goes on from a prompt, beyond the length of a row."""
-
-    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
-        """The prompt and up to ``n_chars`` characters that the model writes after it.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet.
-        """
-        ...
-
-
-@runtime_checkable
 class Certifies(Protocol):
     """A model whose ``log_prob`` is a bound, and that certifies how loose it is.
 

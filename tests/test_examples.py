@@ -34,6 +34,7 @@ def run(arguments, folder):
         ("your_own_table.py", "report.html"),
         ("complete_text.py", "nats per character"),
         ("add_a_family.py", "checks passed"),
+        ("warm_start.py", "pre-training buys"),
     ],
 )
 def test_example(script, says, tmp_path):

@@ -7,12 +7,11 @@ import pytest
 
 import genzoo
 from genzoo import GAN, Independent
-from genzoo.protocols import Calibrates, Certifies, CompletesText, ScoresText
+from genzoo.protocols import Calibrates, Certifies, ScoresText
 
 OFFERS = {
     Certifies: {"vae", "gan"},
-    ScoresText: {"ngram", "transformer"},
-    CompletesText: {"ngram", "transformer"},
+    ScoresText: {"hmm", "ngram", "transformer"},
 }
 
 

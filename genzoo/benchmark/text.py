@@ -9,7 +9,7 @@ import numpy as np
 from genzoo.datasets.blocks import FEWEST_BLOCKS
 from genzoo.datasets.dataset import Dataset
 from genzoo.model import GenerativeModel
-from genzoo.protocols import CompletesText, ScoresText
+from genzoo.protocols import ScoresText
 from genzoo.results.record import TextScore
 from genzoo.seeding import derive
 from genzoo.values import LogProb, Unsupported
@@ -22,17 +22,15 @@ PROMPT_LENGTH = 24  # of the start of the test text, where a data set has no pro
 def judge(
     model: GenerativeModel, dataset: Dataset, stretches: Sequence[str], seed: int, notes: list[str]
 ) -> tuple[TextScore | None, dict[str, str] | None]:
-    """Nats per character on test text, and completions."""
+    """Nats per character on test text, and completions, of families that read by the character."""
+    if not isinstance(model, ScoresText):
+        return None, None
     score = completions = None
     try:
-        if isinstance(model, ScoresText):
-            score = _score(model, stretches)
-        if isinstance(model, CompletesText):
-            prompts = PROMPTS.get(dataset.name) or (stretches[0][:PROMPT_LENGTH],)
-            # noise of its own for each prompt: with shared noise their texts run together
-            completions = {
-                p: model.complete(p, seed=derive(seed, "completion", p)) for p in prompts
-            }
+        score = _score(model, stretches)
+        prompts = PROMPTS.get(dataset.name) or (stretches[0][:PROMPT_LENGTH],)
+        # noise of its own for each prompt: with shared noise their texts run together
+        completions = {p: model.complete(p, seed=derive(seed, "completion", p)) for p in prompts}
     except Unsupported as refusal:
         notes.append(f"text: {refusal.reason}")
     return score, completions

@@ -31,6 +31,8 @@ from genzoo.space.marginals import smoothed_all
 from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
+STRENGTHS = 2.0 ** np.arange(0, 24)  # of what was learned before, in rows
+
 
 class Independent(GenerativeModel):
     """A product of smoothed marginals; every query is exact.
@@ -39,7 +41,10 @@ class Independent(GenerativeModel):
         pseudo_count: what is added to each count, p_d(v) = (n_dv + a) / (n_d + a M_d); positive.
             None smooths each variable as its own training rows ask for.
 
-    ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random.
+    ``fit`` takes rows with ``MISSING`` entries (code -1) and holds them for missing at random. With
+    ``warm_start`` the earlier masses are the mean of a Dirichlet prior, as strong as makes the new
+    rows likeliest (empirical Bayes: Minka 2000, Estimating a Dirichlet distribution);
+    ``pseudo_count`` has no part in that.
 
     >>> model = Independent(pseudo_count=1.0).fit(["ab", "a", "abb"])
     >>> float(np.exp(model.log_prob(["ab"]).value[0]).round(3))
@@ -49,13 +54,17 @@ class Independent(GenerativeModel):
     parameters = {"pseudo_count": Interval(float, 0, closed="neither", optional=True)}
     selects = False
     fits_missing = True
+    warm_starts = True
+
+    log_table_: np.ndarray
 
     def __init__(self, *, pseudo_count: float | None = None) -> None:
         self.pseudo_count = pseudo_count
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         cards, end = self.schema_.cards, self.schema_.end
-        a = self.pseudo_count or 0.0
+        earlier: Independent | None = fit.earlier
+        a = 0.0 if earlier is not None else self.pseudo_count or 0.0
         counts = np.where(np.arange(cards.max()) < cards[:, None], a, 0.0)  # (D, M)
         for part in blocks(len(rows), self.schema_.D):
             block = rows[part]
@@ -63,7 +72,10 @@ class Independent(GenerativeModel):
             np.add.at(counts, (d, block[i, d]), 1.0)
         if end is not None and (rows == MISSING).any():
             counts = stopping.filled_counts(counts, rows, end, a)
-        if self.pseudo_count is None:
+        if earlier is not None:
+            prior = np.exp(earlier.log_table_)
+            counts += _strength(counts, prior) * prior
+        elif self.pseudo_count is None:
             own = [row[:card] for row, card in zip(counts, cards.tolist(), strict=True)]
             for part, masses in zip(own, smoothed_all(own, self.schema_.variables), strict=True):
                 part[:] = masses
@@ -119,3 +131,23 @@ class Independent(GenerativeModel):
     def n_parameters_(self) -> int:
         """One number a value, less one a variable."""
         return int((self.schema_.cards - 1).sum())
+
+
+def _strength(counts: np.ndarray, prior: np.ndarray) -> float:
+    """The strength a of priors Dirichlet(a prior_d), in rows, under which counts (D, M) are
+    likeliest.
+
+    >>> prior = np.array([[0.5, 0.5]])
+    >>> _strength(np.array([[50.0, 50.0]]), prior) > _strength(np.array([[99.0, 1.0]]), prior)
+    True
+    """
+    from scipy.special import gammaln
+
+    legal = prior > 0
+    n = counts.sum(axis=1)
+
+    def evidence(a: float) -> float:
+        terms = gammaln(a * prior[legal] + counts[legal]) - gammaln(a * prior[legal])
+        return float(terms.sum() + (gammaln(a) - gammaln(a + n)).sum())
+
+    return float(max(STRENGTHS, key=evidence))

@@ -127,6 +127,7 @@ class VAE(LatentFamily):
     """
 
     fits_missing = True
+    warm_starts = True
     parameters = {
         "latent_dim": Interval(int, optional=True),
         "width": Interval(int, optional=True),
@@ -159,11 +160,18 @@ class VAE(LatentFamily):
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
         plan = _plan(self.schema_, len(rows), fit.budget)
-        width = self.width or plan.width
-        self._build(self.latent_dim or plan.latent_dim, width, plan.depth, seed=fit.seed)
-        network = self.network_
-        network.decoder.start_at_marginals(rows)
-        network.proposal.learn_blank(rows)
+        earlier: VAE | None = fit.earlier
+        if earlier is None:
+            sizes = (self.latent_dim or plan.latent_dim, self.width or plan.width, plan.depth)
+        else:
+            sizes = earlier.sizes_
+        self._build(*sizes, seed=fit.seed)
+        network, width = self.network_, self.sizes_[1]
+        if earlier is None:
+            network.decoder.start_at_marginals(rows)
+            network.proposal.learn_blank(rows)
+        else:
+            network.load_state_dict(earlier.network_.state_dict())
         cost = _Cost(network.decoder.floats_per_draw, network.work(1), fit.budget.seconds)
         batch_size, k = cost.step(plan)
         n_selected, K = cost.selection(min(SELECTION_DRAWS, self.n_importance_))
@@ -173,9 +181,14 @@ class VAE(LatentFamily):
         deciding = valid[np.sort(chosen[-n_deciding:])]
         evaluation = len(held_out) * K / (STEP_COST * batch_size * k)  # in steps
         recipe = plan.recipe(len(rows), width, batch_size, network.work(k), evaluation)
+        if earlier is not None:
+            recipe = recipe.fine_tuning()
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
-            b = min(1.0, max(fit.reported / plan.warm_up, fit.training.steps / recipe.settling))
+            b = 1.0  # of a decoder that uses z already
+            if earlier is None:
+                done = fit.training.steps / recipe.settling
+                b = min(b, max(fit.reported / plan.warm_up, done))
             return -network.training_bound(x, k, b, generator).mean()
 
         fit_network(

@@ -177,6 +177,34 @@ class Schema:
             for g, variable in zip(group.tolist(), self.variables, strict=True)
         )
 
+    def difference(self, other: Schema) -> str | None:
+        """What another schema has otherwise, in words; None where both are the same space.
+
+        >>> Schema.infer(["ab", "a"]).difference(Schema.infer(["ab", "c"]))
+        "the other's alphabet has 'c' too"
+        """
+        for name in ("layout", "event_shape", "channels_last"):
+            own, others = getattr(self, name), getattr(other, name)
+            if own != others:
+                return f"{name} is {own!r} here and {others!r} there"
+        if self.alphabet is not None and other.alphabet is not None:
+            new, lacking = (
+                [s for s in a if s not in b]
+                for a, b in ((other.alphabet, self.alphabet), (self.alphabet, other.alphabet))
+            )
+            if new or lacking:
+                verb, symbols = ("has", new) if new else ("lacks", lacking)
+                listed = ", ".join(map(repr, symbols))
+                return f"the other's alphabet {verb} {listed}{' too' if new else ''}"
+        if self.end != other.end:
+            return f"END is {self.end!r} here and {other.end!r} there"
+        for one, another in zip(self.variables, other.variables, strict=True):
+            if one.name != another.name:
+                return f"a variable is named {one.name!r} here and {another.name!r} there"
+            if one.meaning != another.meaning:
+                return f"the codes of variable {one.name!r} do not mean the same"
+        return None
+
     @cached_property
     def is_bare(self) -> bool:
         """Whether the codes stand for nothing but themselves.

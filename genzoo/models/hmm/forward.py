@@ -110,8 +110,29 @@ class Chain:
         """(n,) log mass in nats of rows (n, D), ``MISSING`` entries summed out."""
         result = np.empty(len(rows))
         for chosen, steps in self._by_length(rows):
-            result[chosen] = self._filter(rows[chosen], steps=steps)[1]
+            result[chosen] = self._filter(rows[chosen], steps=steps)[1].sum(axis=0)
         return result
+
+    def log_terms(self, rows: np.ndarray) -> np.ndarray:
+        """(n, T) log mass in nats of each step of rows (n, D) given the steps before it."""
+        result = np.zeros((len(rows), self.shape.T))
+        for chosen, steps in self._by_length(rows):
+            result[chosen, :steps] = self._filter(rows[chosen], steps=steps)[1].T
+        return result
+
+    def following(self, codes: list[int]) -> Iterator[np.ndarray]:
+        """(M,) masses of the code that follows ``codes``, one variable a step and without end: the
+        caller appends a code before it asks for the next. Beyond T steps where all share theirs.
+        """
+        shape, t = self.shape, 0
+        state = self.start  # p(s_t | the codes before)
+        while True:
+            masses = self.masses_of(shape.tables[shape.steps[min(t, shape.T - 1), 0]])
+            if t == len(codes):
+                yield masses @ state
+            filtered = masses[codes[t]] * state
+            t += 1
+            state = (filtered / filtered.sum()) @ self._into(t)
 
     def log_prob_each(self, rows: np.ndarray, d: int) -> np.ndarray:
         """(n, M) log mass in nats of rows (n, D) with each of the M codes of variable d, which is
@@ -121,14 +142,14 @@ class Chain:
         masses = self.masses_of(table)  # (M, S)
         joint = np.empty((len(rows), len(masses)))
         for b in self._blocks(len(rows)):
-            filtered, log_mass, likelihoods = self._filter(rows[b], keep=True)
+            filtered, terms, likelihoods = self._filter(rows[b], keep=True)
             later = np.ones_like(filtered[0])
             for t in reversed(range(step + 1, self.shape.T)):
                 later = (likelihoods[t] * later) @ self._into(t).T
                 later /= later.max(axis=1, keepdims=True)
             posterior = filtered[step] * later
             posterior /= posterior.sum(axis=1, keepdims=True)
-            joint[b] = np.log(posterior @ masses.T) + log_mass[:, None]
+            joint[b] = np.log(posterior @ masses.T) + terms.sum(axis=0)[:, None]
         return joint
 
     def posteriors(self, rows: np.ndarray) -> np.ndarray:
@@ -268,13 +289,14 @@ class Chain:
 
         Returns:
             p(s_t | x_1 .. x_t): (T, B, S), or (1, B, S), the last step alone, without ``keep``;
-            (B,) log mass; likelihoods of the steps up to a factor per row, (T or 1, B, S).
+            (T, B) log mass of each step given those before it; likelihoods of the steps up to a
+            factor per row, (T or 1, B, S).
         """
         T = self.shape.T if steps is None else steps
         kept = T if keep else 1
         filtered = np.empty((kept, len(rows), self.S))
         likelihoods = np.empty_like(filtered)
-        log_mass = np.zeros(len(rows))
+        terms = np.empty((T, len(rows)))
         for t in range(T):
             slot = t % kept
             predicted = filtered[(t - 1) % kept] @ self._into(t) if t else self.start
@@ -283,9 +305,9 @@ class Chain:
             np.exp(log_likelihood - shift[:, None], out=likelihoods[slot])
             joint = predicted * likelihoods[slot]
             scale = joint.sum(axis=1)
-            log_mass += np.log(scale) + shift
+            terms[t] = np.log(scale) + shift
             np.divide(joint, scale[:, None], out=filtered[slot])
-        return filtered, log_mass, likelihoods
+        return filtered, terms, likelihoods
 
     def _posterior_path(
         self, rows: np.ndarray, logs: np.ndarray, rng: np.random.Generator

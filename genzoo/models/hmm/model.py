@@ -44,6 +44,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,6 +54,7 @@ from genzoo.model import GenerativeModel
 from genzoo.models.hmm.forward import Chain, Shape
 from genzoo.models.hmm.layout import end_of, shape_of, tables_of
 from genzoo.models.hmm.search import Limits, Search, Settings
+from genzoo.models.shared.text import ScoresText
 from genzoo.parameters import Interval, Options
 from genzoo.seeding import numpy_rng
 from genzoo.space.coarsen import Coarsening
@@ -60,7 +62,7 @@ from genzoo.space.schema import MISSING
 from genzoo.values import LogProb
 
 
-class HMM(GenerativeModel):
+class HMM(GenerativeModel, ScoresText):
     """A hidden Markov model over the variables of a row; every query is exact.
 
     Args:
@@ -153,6 +155,20 @@ class HMM(GenerativeModel):
         barred[self.chain_.shape.tables] = self.coarsening_.marks(self.schema_)
         bins = self.chain_.complete(self.coarsening_.to_bins(given), barred, rng)
         return np.where(given == MISSING, self.coarsening_.to_codes(bins, rng), given)
+
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
+        terms = self.chain_.log_terms(self.coarsening_.to_bins(rows))
+        return np.where(self.schema_.reached(rows), terms, 0.0)
+
+    def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray] | None:
+        """The predictive of the forward filter, also beyond T steps where all share theirs; a chain
+        whose steps are their own draws whole rows."""
+        return None if len(self.chain_.shape.cards) > 1 else self._predictive(codes)
+
+    def _predictive(self, codes: list[int]) -> Iterator[np.ndarray]:
+        for masses in self.chain_.following(codes):
+            with np.errstate(divide="ignore"):  # a symbol that no state emits
+                yield np.log(masses)
 
     def decode_states(self, data: Any) -> np.ndarray:
         """The most probable path of states behind each row (Viterbi 1967).

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,11 @@ SHORTEST_COOL_DOWN = 50
 # the best checkpoint is chosen among them; where they are long, the latter share.
 EVALUATION_SHARE, FEWEST_EVALUATIONS, LARGEST_EVALUATION_SHARE = 0.1, 20, 0.3
 FEWEST_LATE = 3  # evaluations in the last part of a run; with fewer there is no telling
+# Of the learning rate of a network that has learned already, and the share in which it rises. A
+# transformer on 200 names that begin with letters it never saw, 300 steps, nats a validation row:
+# -13.7, -12.9 and -12.8 by 0.3, 0.5 and 1 times the rate; on 6,400 characters of another play in
+# 20 s -120.6, -121.2 and -122.2 (and -121.1 by 0.1).
+FINE_TUNING, FINE_WARM_UP = 0.5, 0.02
 
 
 class DivergedError(RuntimeError):
@@ -121,6 +126,17 @@ class Recipe:
     patience: int | None = 10
     settling: int = 0
     ema: float = 0.0
+
+    def fine_tuning(self) -> Recipe:
+        """The same for a network that has learned already: smaller learning rates, which rise
+        sooner, and nothing that settles."""
+        return replace(
+            self,
+            muon_lr=None if self.muon_lr is None else FINE_TUNING * self.muon_lr,
+            adam_lr=FINE_TUNING * self.adam_lr,
+            warmup=FINE_WARM_UP,
+            settling=0,
+        )
 
 
 def fit_network(

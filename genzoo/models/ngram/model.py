@@ -48,6 +48,7 @@ import numpy as np
 from genzoo import draws
 from genzoo.fitting import Fit
 from genzoo.model import GenerativeModel
+from genzoo.models.ngram.adaptation import Adapted, adapted, from_state
 from genzoo.models.ngram.contexts import MOST_LENGTH, UNKNOWN, Contexts, choose, groups
 from genzoo.models.ngram.elimination import Conditionals, Plan
 from genzoo.models.ngram.search import STRENGTHS, Search, Settings
@@ -85,7 +86,9 @@ class NGram(GenerativeModel, ScoresText):
             none.
 
     ``fit`` takes rows with ``MISSING`` entries (code -1): available cases, for entries missing
-    completely at random.
+    completely at random. With ``warm_start`` bins and contexts stay as they were, the new rows are
+    counted by themselves, and the masses of the old counts and the new are interpolated with the
+    weights that are best on validation rows (``adaptation.py``).
 
     Attributes:
         smoothing_: the chosen one.
@@ -108,6 +111,7 @@ class NGram(GenerativeModel, ScoresText):
         "strength": Interval(float, 0, closed="neither", optional=True),
     }
     fits_missing = True
+    warm_starts = True
 
     def __init__(
         self,
@@ -125,13 +129,21 @@ class NGram(GenerativeModel, ScoresText):
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
         rows = self._affordable(rows, fit, "train", EVENTS_A_SECOND)
-        self.coarsening_ = Coarsening.pooled(self.schema_, rows, groups(self.schema_))
+        earlier: NGram | None = fit.earlier
+        if earlier is None:
+            self.coarsening_ = Coarsening.pooled(self.schema_, rows, groups(self.schema_))
+        else:
+            self.coarsening_ = earlier.coarsening_
         codes, cards = self.coarsening_.to_bins(rows), self.coarsening_.cards
-        share = MOST_CHOICE
-        if fit.budget.seconds is not None:
-            full = min(1.0, codes.size / (EVENTS_A_SECOND * fit.budget.seconds))
-            share -= (MOST_CHOICE - LEAST_CHOICE) * full
-        self.contexts_ = contexts = choose(self.schema_, codes, cards, fit, share)
+        if earlier is None:
+            share = MOST_CHOICE
+            if fit.budget.seconds is not None:
+                full = min(1.0, codes.size / (EVENTS_A_SECOND * fit.budget.seconds))
+                share -= (MOST_CHOICE - LEAST_CHOICE) * full
+            self.contexts_ = choose(self.schema_, codes, cards, fit, share)
+        else:
+            self.contexts_ = earlier.contexts_
+        contexts = self.contexts_
         fit.report(0.1, "contexts chosen")
         a_second = VALIDATION_EVENTS_A_SECOND
         some = self._affordable(valid, fit, "valid", a_second, VALIDATION_EVENTS)
@@ -152,7 +164,10 @@ class NGram(GenerativeModel, ScoresText):
             contexts.edge,
             Settings(most, self._smoothings(), fixed=self.context is not None),
         )
-        self.tree_, rules = search.run(fit, per_row=self.schema_.D)
+        tree, rules = search.run(fit, per_row=self.schema_.D)
+        self.tree_: Tree | Adapted = tree
+        if earlier is not None:
+            self.tree_ = adapted(earlier.tree_, tree, held_out)
         self.smoothing_ = rules[0].name
         self.strengths_ = np.array([rule.strength for rule in rules])
         fit.training.curve = self.coarsening_.curve_of_codes(fit.training.curve, rows, valid)
@@ -375,16 +390,14 @@ class NGram(GenerativeModel, ScoresText):
         starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
         return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
 
-    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
+    def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray]:
         """Each code is given its full context, however long the text is."""
-        rng = numpy_rng(seed, "ngram", "complete")
         before = [UNKNOWN if self.schema_.end is None else self.contexts_.edge]
         while True:
             known = np.full((self.tree_.K, 1), UNKNOWN)
             nearest = (before + codes)[: -self.tree_.K - 1 : -1]
             known[: len(nearest), 0] = nearest
-            masses = self.tree_.masses(0, 1, known.__getitem__)
-            yield int(draws.categorical(masses, rng)[0])
+            yield np.log(self.tree_.masses(0, 1, known.__getitem__)[0])
 
     # ---------------------------------------------------------------- state
 
@@ -403,7 +416,7 @@ class NGram(GenerativeModel, ScoresText):
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self.coarsening_ = Coarsening.from_state(arrays)
-        self.tree_ = Tree.from_state(arrays)
+        self.tree_ = from_state(arrays)
         edge, B = arrays["edge_and_B"].tolist()
         self.contexts_ = Contexts(arrays["order"], arrays["group"], arrays["sources"], edge, B)
         self.smoothing_ = SMOOTHINGS[int(arrays["smoothing"])]
@@ -417,8 +430,7 @@ class NGram(GenerativeModel, ScoresText):
     @property
     def n_parameters_(self) -> int:
         """Distinct pairs of a context and a symbol that were counted, and the shares in bins."""
-        pairs = sum(len(level.pairs) for level in self.tree_.levels)
-        return pairs + self.coarsening_.n_parameters
+        return self.tree_.n_pairs + self.coarsening_.n_parameters
 
 
 def _of_text(stretches: list[np.ndarray], first: int) -> Events:

@@ -243,6 +243,25 @@ class Tree:
         """The longest context."""
         return len(self.levels) - 1
 
+    @property
+    def n_pairs(self) -> int:
+        """Pairs of a context and a symbol that were counted."""
+        return sum(len(level.pairs) for level in self.levels)
+
+    def known(self, group: np.ndarray, values: Callable[[int], np.ndarray]) -> np.ndarray:
+        """(E,) the length of the longest part of each context that was seen, at most the full one,
+        of events of ``group`` (E,) with ``values`` as in ``Events``."""
+        length = np.zeros(len(group), dtype=np.int64)
+        at, node = np.arange(len(group)), group.astype(np.int64)
+        for j in range(self.K):
+            at, node = (a[self.lengths[group[at]] > j] for a in (at, node))
+            farther = values(j)[at]
+            at, node, farther = (a[farther >= 0] for a in (at, node, farther))
+            node = self.levels[j + 1].children.find(node * self.B + farther)
+            at, node = at[node >= 0], node[node >= 0]
+            length[at] = j + 1
+        return length
+
     def mass(self, events: Events) -> np.ndarray:
         """(E,) p(x | values) of each event."""
         mass = np.empty(len(events.x))

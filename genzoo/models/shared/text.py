@@ -1,21 +1,20 @@
 """Text by the character, for families whose rows may be windows of it.
 
-A family that mixes in ``ScoresText`` has ``score_text`` and ``complete``; it says how characters
-within windows are scored and drawn.
+A family that mixes in ``ScoresText`` has ``score_text``; it says how characters within windows are
+scored.
 """
 
 from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
 from genzoo.datasets.blocks import FEWEST_BLOCKS, MOST_BLOCKS
 from genzoo.fitting import Fit
 from genzoo.parameters import Interval
-from genzoo.seeding import check_seed
+from genzoo.space import characters
 from genzoo.space.schema import Schema
 from genzoo.values import LogProb, Score, Unsupported
 
@@ -38,11 +37,6 @@ class ScoresText(abc.ABC):
     @abc.abstractmethod
     def _terms(self, rows: np.ndarray) -> np.ndarray:
         """(n, D) log mass of each code given those before it in its row, 0 after an END."""
-
-    @abc.abstractmethod
-    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
-        """Draws of the code that follows ``codes``, without end: the caller appends each of them
-        before it asks for the next."""
 
     def score_text(self, text: str, context: int | None = None, stride: int | None = None) -> Score:
         """Nats per character of a text of any length, with a sliding window.
@@ -88,58 +82,14 @@ class ScoresText(abc.ABC):
         terms = np.where(scored, self._terms(codes[at]), 0.0).sum(axis=1)
         return per_character(terms, n_scored)
 
-    def complete(self, prompt: str, n_chars: int = 200, *, seed: int = 0) -> str:
-        """The prompt and what the model writes after it. Strings with END stop there, or at T.
-
-        Args:
-            prompt: characters of the alphabet; may be empty.
-            n_chars: how many to add (fewer where an END comes).
-            seed: the same seed writes the same text.
-
-        Raises:
-            Unsupported: if the rows are not strings.
-            ValueError: for a character outside the alphabet, and for a prompt of over T characters
-                where strings have an END.
-        """
-        self._check_text("complete")
-        Interval(int, 0).check("n_chars", n_chars)
-        T, end = self.schema_.D, self.schema_.end
-        codes = self._codes(prompt, "prompt").tolist()
-        total = len(codes) + int(n_chars)
-        if end is not None:
-            if len(codes) > T:
-                raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
-            total = min(total, T)
-        drawn = self._continued(codes, check_seed(seed))
-        while len(codes) < total and (code := next(drawn)) != end:
-            codes.append(code)
-        categories = self.schema_.variables[0].categories or ()
-        return "".join(categories[c] for c in codes)
-
     def _text_to_score(self, text: str) -> np.ndarray:
-        self._check_text("score_text")
-        codes = self._codes(text, "text")
+        self._check_fitted("score_text")
+        if self.schema_.alphabet is None:
+            raise Unsupported("score_text needs strings; this model was fitted to other data")
+        codes = characters.codes_of(self.schema_, text, "text")
         if len(codes) == 0:
             raise ValueError("text: expected at least one character; got none")
         return codes
-
-    def _check_text(self, method: str) -> None:
-        self._check_fitted(method)
-        if self.schema_.alphabet is None:
-            raise Unsupported(f"{method} needs strings; this model was fitted to other data")
-
-    def _codes(self, text: str, name: str) -> np.ndarray:
-        if not isinstance(text, str):
-            raise ValueError(f"{name}: expected a str; got {type(text).__name__}")
-        categories = self.schema_.variables[0].categories or ()
-        known = {s: c for c, s in enumerate(categories) if c != self.schema_.end}
-        strange = sorted(set(text) - set(known))
-        if strange:
-            raise ValueError(
-                f"{name}: expected characters of the alphabet {''.join(known)!r}; "
-                f"got {strange[0]!r}"
-            )
-        return np.array([known[s] for s in text], dtype=np.int64)
 
     def _text_codes(self, fit: Fit, part: str) -> list[np.ndarray] | None:
         """A Dataset's text in that part as codes, a stretch each; None where there is none.
@@ -148,7 +98,8 @@ class ScoresText(abc.ABC):
         """
         if fit.text is None or self.schema_.alphabet is None or self.schema_.end is not None:
             return None
-        return [self._codes(stretch, "text") for stretch in fit.text[part]] or None
+        stretches = fit.text[part]
+        return [characters.codes_of(self.schema_, text, "text") for text in stretches] or None
 
 
 def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:

@@ -1,60 +1,22 @@
-"""Codes one after the other: draws after temperature, top-k and top-p, and particles."""
+"""Codes one after the other: draws of many rows at a time, and particles."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from genzoo import draws
-from genzoo.models.neural.draws import categorical
 from genzoo.models.transformer.network import Autoregressive
 from genzoo.space import strings
 from genzoo.space.schema import MISSING
-
-# in float32 a lower temperature is greedy as well (all but the likeliest underflow to no mass), and
-# a higher one as good as uniform
-COLDEST, HOTTEST = 1e-30, 1e30
+from genzoo.tempering import Tempering
 
 BATCH_FLOATS = 2**22  # of a layer's activations in one batch of inference
 CACHE_FLOATS = 2**24  # of the caches of rows that are drawn together
 STILL_FULL = 0.75  # of a cache whose other rows have ended: to move it is as dear as to use it
-
-
-@dataclass(frozen=True)
-class Tempering:
-    """What ``TransformerLM`` says of the three."""
-
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def draw(self, log_p: Tensor, generator: torch.Generator) -> Tensor:
-        """(B,) codes drawn from log masses (B, M)."""
-        return categorical(self.changed(log_p).exp(), generator)
-
-    def changed(self, log_p: Tensor) -> Tensor:
-        """(B, M) log masses after temperature, top-k and top-p, summing to one."""
-        if self.temperature != 1.0:
-            # from the likeliest code on, so that its own mass never underflows
-            behind = log_p - log_p.amax(dim=-1, keepdim=True)
-            log_p = (behind / min(max(self.temperature, COLDEST), HOTTEST)).log_softmax(dim=-1)
-        if self.top_k is not None and self.top_k < log_p.shape[-1]:
-            least = log_p.topk(int(self.top_k), dim=-1).values[:, -1:]
-            log_p = log_p.masked_fill(log_p < least, -math.inf)
-        if self.top_p is not None:
-            ordered, order = log_p.exp().sort(dim=-1, descending=True)
-            before = ordered.cumsum(dim=-1) - ordered  # mass of what is likelier
-            dropped = torch.zeros_like(log_p, dtype=torch.bool)
-            beyond = before >= self.top_p * ordered.sum(-1, keepdim=True)
-            beyond[:, 0] = False  # the likeliest stays, however small top_p is
-            dropped.scatter_(-1, order, beyond)
-            log_p = log_p.masked_fill(dropped, -math.inf)
-        return log_p.log_softmax(dim=-1)
 
 
 @torch.no_grad()
@@ -83,9 +45,9 @@ def draw(
                 before = np.zeros(len(cache), dtype=np.int64)
                 before[which] = codes[rows, d - 1]
                 previous = torch.as_tensor(before).to(device)
-            log_p = tempering.changed(network.next_log_probs(d, previous, cache))
+            log_p = tempering.changed(network.next_log_probs(d, previous, cache).cpu().numpy())
             M = log_p.shape[1]
-            weights = log_p.exp().double().cpu().numpy().ravel()
+            weights = np.exp(log_p).astype(np.float64).ravel()
             first = which * M
             drawn = draws.located_within(weights, first, first + M, rng.random(len(rows))) - first
             given = codes[rows, d]

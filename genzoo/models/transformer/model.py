@@ -44,22 +44,17 @@ from genzoo.models.neural.modules import Drawn, load_weights, n_weights, weights
 from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText
-from genzoo.models.transformer.generation import (
-    Tempering,
-    Walk,
-    draw,
-    numbers_of,
-    rows_at_once,
-)
+from genzoo.models.transformer.generation import Walk, draw, numbers_of, rows_at_once
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
 from genzoo.models.transformer.pieces import Pieces, log_mass
 from genzoo.models.transformer.sizing import SIZES, Sizing
-from genzoo.parameters import POSITIVE, Interval
+from genzoo.parameters import Interval
 from genzoo.seeding import numpy_rng, torch_generator
 from genzoo.space import strings
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING
 from genzoo.store import pack_json, unpack_json
+from genzoo.tempering import PARAMETERS, Tempering
 from genzoo.values import LogProb
 
 
@@ -73,7 +68,7 @@ class TransformerLM(OnDevice, ScoresText):
     ``temperature``, ``top_k`` and ``top_p`` change the distribution that ``sample`` and
     ``complete`` draw from: with other values than the defaults samples do *not* follow
     ``log_prob``, which never uses them. They apply to the conditionals of what is drawn; entries
-    that are given keep the model's own masses.
+    that are given keep the model's own masses. Those of a call of ``complete`` come on top.
 
     Args:
         d_model: width, a multiple of ``2 * n_heads``; None: 32, 64, 96 or 128, as far as data and
@@ -97,11 +92,10 @@ class TransformerLM(OnDevice, ScoresText):
         "n_heads": Interval(int, optional=True),
         "group_size": Interval(int, optional=True),
         "dropout": Interval(float, 0, 1, closed="left", optional=True),
-        "temperature": POSITIVE,
-        "top_k": Interval(int, optional=True),
-        "top_p": Interval(float, 0, 1, closed="right", optional=True),
+        **PARAMETERS,
         **OnDevice.parameters,
     }
+    warm_starts = True
 
     def __init__(
         self,
@@ -149,19 +143,31 @@ class TransformerLM(OnDevice, ScoresText):
         text = [codes for codes in self._text_codes(fit, "train") or () if len(codes) >= T]
         n = max(len(rows), sum(map(len, text)) // T)
         lengths = strings.lengths(rows, schema.end)
+        earlier: TransformerLM | None = fit.earlier
+        kept = {} if earlier is None else dict(earlier.sizes_)
         plan = Sizing(
-            schema, self.d_model, self.n_layers, self.n_heads, self.group_size, self.dropout
+            schema,
+            kept.get("d_model", self.d_model),
+            kept.get("n_layers", self.n_layers),
+            kept.get("n_heads", self.n_heads),
+            kept.get("group", self.group_size),
+            self.dropout,
         ).plan(n, lengths, len(valid), fit.budget)
         chosen = fit.rng("transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[: plan.n_valid])]
-        self._build(plan.sizes, seed=fit.seed)
-        network = self.network_
-        network.start_at_marginals(rows, lengths)
+        # of what the network is, dropout alone is no size
+        self._build(plan.sizes | kept | {"dropout": plan.sizes["dropout"]}, seed=fit.seed)
+        network, recipe = self.network_, plan.recipe
+        if earlier is None:
+            network.start_at_marginals(rows, lengths)
+        else:
+            network.load_state_dict(earlier.network_.state_dict())
+            recipe = recipe.fine_tuning()
         pieces = Pieces(rows.astype(schema.code_type), lengths, plan.length, network.group)
         if text:
-            draw_codes = windows(text, plan.length, plan.recipe.batch_size)
+            draw_codes = windows(text, plan.length, recipe.batch_size)
         else:
-            draw_piece = epochs(torch.arange(len(pieces)), plan.recipe.batch_size)
+            draw_piece = epochs(torch.arange(len(pieces)), recipe.batch_size)
 
         def draw_batch(generator: torch.Generator) -> Tensor:
             if text:  # windows begin anywhere
@@ -175,7 +181,7 @@ class TransformerLM(OnDevice, ScoresText):
             [Player(network, loss, outer=network.outer())],
             draw_batch=draw_batch,
             evaluate=lambda: self._row_log_prob(held_out),
-            recipe=plan.recipe,
+            recipe=recipe,
             fit=fit,
             device=self.device,
         )
@@ -278,9 +284,6 @@ class TransformerLM(OnDevice, ScoresText):
             return given
         tempering = self._tempering()
 
-        def changed(log_p: np.ndarray) -> np.ndarray:
-            return tempering.changed(torch.as_tensor(log_p)).numpy()
-
         filled = given.copy()
         filled[holes], ess = particles.complete(
             self._process(),
@@ -288,7 +291,7 @@ class TransformerLM(OnDevice, ScoresText):
             holes,
             seed=seed,
             barred=marks(self.schema_),
-            change=None if tempering == Tempering() else changed,
+            change=None if tempering.is_none else tempering.changed,
         )
         particles.warn_if_few(ess)
         return filled
@@ -299,11 +302,10 @@ class TransformerLM(OnDevice, ScoresText):
     # ---------------------------------------------------------------- text
 
     @torch.no_grad()
-    def _continued(self, codes: list[int], seed: int) -> Iterator[int]:
+    def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray]:
         """Up to T codes in all are a draw of the model given the first ones; beyond, the window
         slides: it starts anew from the last half of it."""
         T, network, tempering = self.schema_.D, self.network_, self._tempering()
-        generator = torch_generator(seed, "transformer", "complete", device=network.start.device)
         start = len(codes) - T // 2 if len(codes) >= T else 0  # where the window begins
         while True:
             cache = network.new_cache(1)
@@ -311,7 +313,7 @@ class TransformerLM(OnDevice, ScoresText):
                 previous = network.low.new_tensor([codes[start + d - 1]]) if d else None
                 log_p = network.next_log_probs(d, previous, cache)
                 if start + d == len(codes):
-                    yield int(tempering.draw(log_p, generator))
+                    yield tempering.changed(log_p.double().cpu().numpy())[0]
             start = len(codes) - T // 2
 
     # ---------------------------------------------------------------- state
