@@ -84,8 +84,9 @@ class Run:
         return self._plan.to_json()
 
     def records(self) -> list[dict[str, Any]]:
-        """The record of each cell that has one, in the order of the plan."""
-        return [record.to_json() for record in self._records()]
+        """The record of each cell that has one, in the order of the plan, and of the stacks that
+        follow from them (``genzoo.results.stack``), behind those of their data set."""
+        return [record.to_json() for record in self._with_stacks()]
 
     def references(self) -> list[dict[str, Any]]:
         """The records of what sample metrics are compared with, in the order of the data sets:
@@ -93,16 +94,20 @@ class Run:
         drawn with replacement). They have metrics and no likelihood."""
         return [r.to_json() for r in read_records(self.folder, self._plan.references)]
 
+    def _with_stacks(self) -> list[CellRecord]:
+        return [cell.record for cell in read_run(self.folder, self._plan).cells]
+
     def _records(self) -> list[CellRecord]:
         return list(read_records(self.folder, self._plan.cells))
 
     def table(self) -> pd.DataFrame:
         """One row for each cell, with the columns of results.csv; nats per row, missing values
-        where there are none. The true model, where it is known, is a row ``model=truth``;
+        where there are none. The true model, where it is known, is a row ``model=truth``, the
+        mixture of all models a row ``model=stack``, whose seconds are those of all its parts;
         ``truth_gap`` is KL(truth || model), an upper bound where the likelihood is a lower one."""
         import pandas as pd
 
-        records = self._records()
+        records = self._with_stacks()
         columns = {
             name: pd.Series([of(record) for record in records], dtype=dtype)
             for name, (dtype, of) in COLUMNS.items()
@@ -162,8 +167,11 @@ class Run:
         )
 
     def save_best(self, dataset: str, folder: str | Path) -> str:
-        """Save the model that is recommended for likelihoods on a data set: validation's choice,
-        or what test rows put in its place (``genzoo.results.choice``).
+        """Save the single model that is recommended for likelihoods on a data set: validation's
+        choice, or what test rows put in its place (``genzoo.results.choice``).
+
+        Where the stack is recommended over all of them, ``genzoo.Stack`` makes it of the models
+        that ``load_model`` gives.
 
         Its samples are data, as ``schema_.decode`` gives them (the columns of a file, strings,
         images), where those of a model fitted to a ``Dataset`` are rows of codes.
@@ -220,7 +228,7 @@ def _copy_best(run: RunRecord, dataset: str, target: Path) -> str:
     names = [d.name for d in run.datasets]
     if dataset not in names:
         raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
-    choice = choose_likelihood(run, dataset)
+    choice = choose_likelihood(run.without_stack(), dataset)  # the stack is no model of a cell
     if choice is None:
         raise ValueError(f"save_best: no model has a result on {dataset!r}")
     record = choice.recommended.records[0]  # with folds, the fit of the first
