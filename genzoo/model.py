@@ -501,7 +501,7 @@ class GenerativeModel(Parametrised, abc.ABC):
 
     def _saved(self) -> store.Saved:
         """What the fitted model is saved as."""
-        key = registered_key(type(self))
+        key = registered_key(type(self), MODELS | COMPOSED)
         return store.Saved(
             family=key or type(self).__qualname__,
             registered=key is not None,
@@ -531,12 +531,12 @@ class GenerativeModel(Parametrised, abc.ABC):
             raise ValueError(f"{method}: this {type(self).__name__} is not fitted; call fit first")
 
 
-def registered_key(cls: type) -> str | None:
-    """The key under which a class is registered, as a family or as what is made of models, or None.
+def registered_key(cls: type, registry: Mapping[str, str] = MODELS) -> str | None:
+    """The key under which a class is registered, by default as a family, or None.
 
     >>> import genzoo
     >>> registered_key(genzoo.Independent)
     'independent'
     """
     path = f"{cls.__module__}:{cls.__qualname__}"
-    return next((key for key, value in (MODELS | COMPOSED).items() if value == path), None)
+    return next((key for key, value in registry.items() if value == path), None)

@@ -44,17 +44,18 @@ def fit_weights(log_masses: np.ndarray) -> np.ndarray:
     >>> fit_weights(np.log([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1]] * 50)).round(2)
     array([0.5, 0.5, 0. ])
     """
-    n, K = log_masses.shape
+    K = log_masses.shape[1]
     masses = np.exp(log_masses - log_masses.max(axis=1, keepdims=True, initial=-np.inf))
-    kept = np.arange(K)
-    while True:
-        weights = _em(masses[:, kept])
-        if n == 0 or len(kept) == 1:
+    kept, weights = np.arange(K), _em(masses)
+    while len(masses) and len(kept) > 1:
+        least = _costs(masses[:, kept], weights).argmin()
+        others = np.delete(kept, least)
+        anew = _em(masses[:, others])
+        with np.errstate(divide="ignore"):
+            lost = np.log(masses[:, kept] @ weights) - np.log(masses[:, others] @ anew)
+        if not lost.sum() < LEAST:
             break
-        costs = _costs(masses[:, kept], weights)
-        if costs.min() >= LEAST:
-            break
-        kept = np.delete(kept, costs.argmin())
+        kept, weights = others, anew
     found = np.zeros(K)
     found[kept] = weights
     return found
@@ -65,7 +66,8 @@ def _em(masses: np.ndarray) -> np.ndarray:
     n, K = masses.shape
     weights = np.full(K, 1 / K)
     for _ in range(MOST_STEPS):
-        gradient = (masses.T @ (1 / (masses @ weights)) + PRIOR / K / weights) / (n + PRIOR)
+        mixture = np.maximum(masses @ weights, np.finfo(np.float64).tiny)
+        gradient = (masses.T @ (1 / mixture) + PRIOR / K / weights) / (n + PRIOR)
         weights = weights * gradient
         if np.log(gradient.max()) < TOLERANCE:
             break
@@ -73,8 +75,8 @@ def _em(masses: np.ndarray) -> np.ndarray:
 
 
 def _costs(masses: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(K,) what all rows lose, at most, without each model, in nats: the others' weights in
-    proportion are one choice of those that could be made then."""
+    """(K,) what all rows lose without each model if the others keep their proportions, in nats: as
+    much as they can lose when the weights are fitted anew."""
     shares = masses * weights
     shares /= shares.sum(axis=1, keepdims=True)
     with np.errstate(divide="ignore"):

@@ -40,7 +40,7 @@ import numpy as np
 
 from genzoo import draws, stacking, store
 from genzoo.datasets.dataset import Dataset
-from genzoo.fitting import Budget, Fit, Progress
+from genzoo.fitting import Budget, Fit, Progress, Training
 from genzoo.model import GenerativeModel, registered_key
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.coarsen import marks
@@ -128,6 +128,42 @@ class Stack(GenerativeModel):
         weighted = zip(self.parts_.items(), self.mixture_.tolist(), strict=True)
         return [(label, weight, part) for (label, part), weight in weighted if weight > 0]
 
+    @classmethod
+    def weighted(cls, models: Mapping[str, GenerativeModel], weights: Mapping[str, float]) -> Stack:
+        """A stack of fitted models with weights that are known.
+
+        Args:
+            models: {label: fitted model}, of one schema.
+            weights: of these labels, not negative and with a sum of one.
+
+        Raises:
+            ValueError: where a model is not fitted or has another schema, or for other weights.
+
+        >>> import genzoo
+        >>> data = genzoo.load_dataset("iris")
+        >>> parts = {"a": genzoo.Independent().fit(data), "b": genzoo.NGram().fit(data)}
+        >>> genzoo.Stack.weighted(parts, {"a": 0.25, "b": 0.75}).weights_
+        {'a': 0.25, 'b': 0.75}
+        """
+        stack = cls(models)
+        stack._check_params()
+        parts = stack._labelled()
+        for label, part in parts.items():
+            if not part.__sklearn_is_fitted__():
+                raise ValueError(f"models: expected fitted models; {label!r} is not fitted")
+        given = np.array([weights.get(label, np.nan) for label in parts], dtype=np.float64)
+        if set(weights) != set(parts) or not (given >= 0).all() or abs(given.sum() - 1) > 1e-6:
+            raise ValueError(
+                f"weights: expected numbers with a sum of one, not negative, for "
+                f"{', '.join(parts)}; got {dict(weights)!r}"
+            )
+        first = next(iter(parts.values()))
+        stack.schema_, stack._form, stack.training_ = first.schema_, first._form, Training()
+        stack._check_schemas()
+        stack.parts_ = {label: copy.copy(part) for label, part in parts.items()}
+        stack.mixture_ = given / given.sum()
+        return stack
+
     # ---------------------------------------------------------------- fitting
 
     def fit(
@@ -156,13 +192,8 @@ class Stack(GenerativeModel):
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # this family selects
+        self._check_schemas()
         models = self._labelled()
-        for label, model in models.items():
-            if model.__sklearn_is_fitted__() and model.schema_ != self.schema_:
-                raise ValueError(
-                    f"models: expected models of the schema that is fitted; {label!r} has another: "
-                    f"fit all to one data set, or with one schema=genzoo.Schema.infer(data)"
-                )
         unfitted = [label for label, m in models.items() if not m.__sklearn_is_fitted__()]
         # shallow copies: a later fit of the caller's own replaces what was learned in his alone
         parts = {label: copy.copy(m) for label, m in models.items() if label not in unfitted}
@@ -179,9 +210,19 @@ class Stack(GenerativeModel):
             if len(valid):
                 log_masses[:, k] = _asked(label, part._log_prob_of, valid, fit.seed).value
         self.mixture_ = stacking.fit_weights(log_masses)
-        fit.did("steps")
+        fit.did("weights", len(models))
+        if not unfitted:  # else the steps are those of the parts, as a budget counts them
+            fit.did("steps")
         if len(valid):
             fit.point(None, float(stacking.cross_fitted(log_masses).mean()))
+
+    def _check_schemas(self) -> None:
+        for label, model in self._labelled().items():
+            if model.__sklearn_is_fitted__() and model.schema_ != self.schema_:
+                raise ValueError(
+                    f"models: expected models of the schema that is fitted; {label!r} has another: "
+                    f"fit all to one data set, or with one schema=genzoo.Schema.infer(data)"
+                )
 
     def _fitted(
         self, template: GenerativeModel, rows: np.ndarray, valid: np.ndarray, fit: Fit
