@@ -85,9 +85,14 @@ class Run:
         return self._plan.to_json()
 
     def records(self) -> list[dict[str, Any]]:
-        """The record of each cell that has one, in the order of the plan, and of the stacks that
-        follow from them (``genzoo.results.stack``), behind those of their data set."""
-        return [record.to_json() for record in self._with_stacks()]
+        """The record of each cell that has one, in the order of the plan."""
+        return [record.to_json() for record in self._records()]
+
+    def stacks(self) -> list[dict[str, Any]]:
+        """The records of the stacks, the mixtures of all models on a data set, one for each seed
+        and fold. They follow from those of the cells (``genzoo.results.stack``); what each model is
+        to its stack stands under ``stack``, by label."""
+        return [record.to_json() for record in self._with_stacks() if record.model == STACK]
 
     def references(self) -> list[dict[str, Any]]:
         """The records of what sample metrics are compared with, in the order of the data sets:

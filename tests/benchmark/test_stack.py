@@ -70,7 +70,7 @@ def test_it_is_the_stack_in_python_of_the_same_models(folder, data):
     found = python.log_prob(data.test).mean()
     assert row.test_log_prob == pytest.approx(found.value)
     assert (row.stderr, row.kind) == (pytest.approx(found.stderr), "exact")
-    record = next(r for r in run.records() if r["model"] == STACK)
+    (record,) = run.stacks()
     weights = {label: part["weight"] for label, part in record["stack"].items()}
     assert weights == pytest.approx(python.weights_)
     saved = run.load_model(STACK, "bits")
@@ -82,7 +82,7 @@ def test_what_it_is_chosen_by_is_cross_fitted(folder, data):
     parts = [run.load_model(m, "bits") for m in MODELS]
     masses = np.column_stack([part.log_prob(data.valid).value for part in parts])
     assert stack_row(run).valid_log_prob == pytest.approx(cross_fitted(masses).mean())
-    singles = {r["model"]: r["validation"]["log_prob"] for r in run.records() if not r["stack"]}
+    singles = {r["model"]: r["validation"]["log_prob"] for r in run.records()}
     assert stack_row(run).valid_log_prob > max(singles.values())
     choice = choose_likelihood(read_run(folder), "bits")
     assert choice.chosen.model == STACK
@@ -130,12 +130,12 @@ def test_what_gave_no_answer_or_an_estimate_takes_no_part(folder, tmp_path):
     record = json.loads(file.read_text())
     for changes in ({"kind": "estimate"}, {"status": "failed", "test_log_prob": None}):
         file.write_text(json.dumps(record | changes))
-        found = [r for r in genzoo.load_run(again).records() if r["model"] == STACK]
-        assert set(found[0]["stack"]) == set(MODELS) - {"mixture"}
+        (found,) = genzoo.load_run(again).stacks()
+        assert set(found["stack"]) == set(MODELS) - {"mixture"}
     alarm = {"raised": True, "statistic": 99.0, "threshold": 7.0}
     file.write_text(json.dumps(record | {"alarm": alarm}))
-    found = [r for r in genzoo.load_run(again).records() if r["model"] == STACK]
-    assert set(found[0]["stack"]) == set(MODELS) - {"mixture"}
+    (found,) = genzoo.load_run(again).stacks()
+    assert set(found["stack"]) == set(MODELS) - {"mixture"}
 
 
 def test_folds_and_seeds_have_a_stack_each(tmp_path):
