@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -81,12 +82,11 @@ def _stack(parts: list[Result], truth: Result | None, facts: DatasetFacts) -> Re
     first, records = parts[0], [part.record for part in parts]
     valid = _columns(part.valid_log_prob for part in parts)
     test = _columns(part.log_prob for part in parts)
-    weights, worth = stacking.fit_weights(valid), stacking.worth(valid)
+    weights, worth, fair_masses = _figures(valid, first.valid_groups)
     used = [r for r, weight in zip(records, weights, strict=True) if weight > 0]
     log_prob = stacking.mixed(test, weights)
     score = LogProb.exact(log_prob).mean(first.groups)
-    chosen_by = LogProb.exact(stacking.cross_fitted(valid, first.valid_groups))
-    fair = chosen_by.mean(first.valid_groups)
+    fair = LogProb.exact(fair_masses).mean(first.valid_groups)
     validations = [r.validation for r in used if r.validation is not None]
     record = CellRecord(
         key=sha256("/".join([STACK, *(r.key for r in records)]).encode())[:KEY_LENGTH],
@@ -123,14 +123,36 @@ def _stack(parts: list[Result], truth: Result | None, facts: DatasetFacts) -> Re
         CellRecord.from_json(record.to_json(), "record"),
         log_prob=log_prob,
         groups=first.groups,
-        valid_log_prob=chosen_by.value,
+        valid_log_prob=fair_masses,
         valid_groups=first.valid_groups,
+    )
+
+
+Figures = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _figures(valid: np.ndarray, groups: np.ndarray | None) -> Figures:
+    """The weights (K,), what each model is worth (K,) and the cross-fitted log masses (n,) of
+    validation rows with log masses (n, K)."""
+    number = None if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
+    return _remembered(valid.tobytes(), valid.shape[1], None if number is None else tuple(number))
+
+
+@lru_cache(maxsize=64)
+def _remembered(masses: bytes, n_models: int, groups: tuple[int, ...] | None) -> Figures:
+    """A report reads its run several times."""
+    valid = np.frombuffer(masses).reshape(-1, n_models)
+    number = None if groups is None else np.array(groups)
+    return (
+        stacking.fit_weights(valid),
+        stacking.worth(valid),
+        stacking.cross_fitted(valid, number),
     )
 
 
 def _columns(values: Iterable[np.ndarray | None]) -> np.ndarray:
     """(n, K) of K arrays (n,)."""
-    return np.stack([v for v in values if v is not None], axis=1)
+    return np.stack([v for v in values if v is not None], axis=1).astype(np.float64)
 
 
 def _gap(truth: Result | None, log_prob: np.ndarray, groups: np.ndarray | None) -> Measured | None:
