@@ -65,6 +65,8 @@ class Stack(GenerativeModel):
 
     Attributes:
         parts_: the fitted models by label.
+        training_: its curve ends with the mean nats of the validation rows, cross-fitted (with
+            weights that other rows chose), so that it may be compared with the parts'.
         weights_: their weights by label, which sum to one; 0 where a model is not worth having.
 
     >>> import genzoo

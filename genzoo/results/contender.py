@@ -278,10 +278,12 @@ def whole(cells: Sequence[Result], n_folds: int) -> list[Contender]:
 
 def likeliest(contenders: Sequence[Contender]) -> Contender:
     """Of a family's, one a seed, the one that validation chose by the log mass of its rows; what
-    raised an alarm comes last, what validation did not judge before it."""
+    raised an alarm comes last, what validation did not judge before it, a stack of one model before
+    that."""
 
-    def rank(contender: Contender) -> tuple[bool, float]:
+    def rank(contender: Contender) -> tuple[bool, bool, float]:
         score = contender.pooled(lambda r: r.validation, lambda v: v.log_prob)
-        return not contender.alarming, -math.inf if score is None else score
+        able = not contender.alarming, contender.alone is None
+        return *able, -math.inf if score is None else score
 
     return max(contenders, key=rank)
