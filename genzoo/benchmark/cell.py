@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from genzoo import threads
-from genzoo.benchmark import judge, labels, text, validation
+from genzoo.benchmark import imputation, judge, labels, text, validation
 from genzoo.benchmark.attempts import attempt, noted_warnings, reason_of
 from genzoo.benchmark.entries import Cell, fresh
 from genzoo.benchmark.machine import machine, peak_memory_mb, reset_peak_memory
@@ -194,6 +194,9 @@ def _fit_and_judge(
     if dataset.label is not None:
         progress(0.95, "telling the label")
         _tell_labels(model, dataset, outcome, seed)
+    if cell.imputation:
+        progress(0.96, "filling in hidden entries")
+        outcome.put(imputation=imputation.fill_in(model, dataset, seed=seed, notes=notes))
     if dataset.text is not None:
         progress(0.97, "text")
         score, completions = text.judge(model, dataset, dataset.text["test"], seed, notes)

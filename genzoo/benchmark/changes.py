@@ -37,9 +37,9 @@ def reused(records: Sequence[CellRecord]) -> list[str]:
     return [f"{_cells(records)} of {when} {'is' if len(records) == 1 else 'are'} reused"]
 
 
-def to_be_saved(cells: Sequence[Any]) -> list[str]:
-    """How many cells have an answer and no saved model, and are run anew for that alone."""
-    return [f"run anew, to be saved: {_cells(cells)}"] if cells else []
+def for_more(what: str, cells: Sequence[Any]) -> list[str]:
+    """How many cells have an answer, and are run anew for what a fit alone can give beside it."""
+    return [f"run anew, {what}: {_cells(cells)}"] if cells else []
 
 
 def replaced(

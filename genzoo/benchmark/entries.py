@@ -48,7 +48,8 @@ class Cell:
     ``key`` is the hash of everything that determines it, ``code`` what fits, judges and knows the
     truth. Where ``model`` is None, ``stand_in`` says what is judged in its place: the true model,
     or rows of the data as if a model had drawn them (one of ``REFERENCES``). ``metrics`` judge it:
-    what is registered in the process that plans holds for the workers too.
+    what is registered in the process that plans holds for the workers too. ``imputation`` says
+    whether it is asked to fill in hidden entries, which is no part of ``key``.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Cell:
     code: Code
     stand_in: str = TRUTH
     metrics: dict[str, str] = field(default_factory=METRICS.copy)
+    imputation: bool = False
 
     @property
     def label(self) -> str:

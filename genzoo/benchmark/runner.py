@@ -8,7 +8,7 @@ import math
 import pickle
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import lru_cache
 from io import BytesIO
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from genzoo.benchmark import changes, locks, merging, pool
+from genzoo.benchmark.arguments import read_profile
 from genzoo.benchmark.attempts import reason_of
 from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, run_cell
 from genzoo.benchmark.entries import Cell
@@ -39,6 +40,15 @@ from genzoo.results.run import record_file
 from genzoo.store import check_place, clear_drafts, write_atomically
 
 
+@dataclass(frozen=True)
+class Extras:
+    """What cells are to leave beside their figures, and no part of their keys: fitted models, and
+    how well these fill in hidden entries."""
+
+    save_models: bool
+    imputation: bool
+
+
 def compare(
     models: Any = None,
     datasets: Any = None,
@@ -49,6 +59,7 @@ def compare(
     out: str | Path | None = None,
     profile: str | None = None,
     save_models: bool = False,
+    imputation: bool | None = None,
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Run:
@@ -86,6 +97,9 @@ def compare(
         profile: a named comparison, such as ``"quick"``; other arguments replace its parts.
         save_models: keep the fitted models, for ``Run.load_model``. Cells that were finished
             without are run anew, since only a fit leaves a model.
+        imputation: hide a tenth, half and nine tenths of the entries of test rows and let every
+            model fill them in: minutes more for some families. None: as the profile says, else
+            not. Cells that were finished without are run anew.
         n_jobs: worker processes; one for each core where None.
         progress: show what files and tables are taken for, then bars (on a terminal) or lines.
 
@@ -104,6 +118,10 @@ def compare(
     check_integer("n_jobs", n_jobs, optional=True)
     arguments = (models, datasets, seeds, budget, profile, folds)
     plan = make_plan(*arguments)
+    chosen = read_profile(profile)
+    if imputation is None:
+        imputation = chosen is not None and chosen.imputation
+    extras = Extras(save_models, imputation)
     out = Path("runs") / (profile or "compare") if out is None else out
     check_place(out, "out")
     folder = Path(out)
@@ -112,7 +130,7 @@ def compare(
     with locks.one_call(folder, "out") as waited:
         if waited:  # files may have been edited in the meantime
             plan = make_plan(*arguments)
-        return _run(folder, plan, n_cores() if n_jobs is None else n_jobs, save_models, progress)
+        return _run(folder, plan, n_cores() if n_jobs is None else n_jobs, extras, progress)
 
 
 def _is_run_or_empty(folder: Path) -> bool:
@@ -123,7 +141,7 @@ def _is_run_or_empty(folder: Path) -> bool:
 
 
 def _run(
-    folder: Path, comparison: Comparison, n_workers: int, save_models: bool, progress: bool
+    folder: Path, comparison: Comparison, n_workers: int, extras: Extras, progress: bool
 ) -> Run:
     """Everything that needs the folder for itself."""
     with locks.files(folder):
@@ -138,14 +156,15 @@ def _run(
     keys = {cell.key for cell in asked} | {cell.key for cell in (before.cells if before else ())}
     records = {key: r for key in keys for r in [_readable(folder, key)] if r is not None}
     answered = {key for key, record in records.items() if record.is_answered}
-    todo = [
-        c for c in asked if c.key not in answered or _lacks_model(folder, c, records, save_models)
-    ]
+    todo = [c for c in asked if c.key not in answered or _lacks(folder, c, records[c.key], extras)]
     waiting = {cell.key for cell in todo}
     reused = [cell for cell in comparison.cells if cell.key not in waiting]
     news = [*comparison.shown, *_suited(plan, todo, n_workers)]
     news += changes.reused([records[cell.key] for cell in reused])
-    news += changes.to_be_saved([c for c in comparison.cells if c.key in waiting & answered])
+    again = [c for c in comparison.cells if c.key in waiting & answered]
+    to_fill_in = [c for c in again if extras.imputation and records[c.key].imputation is None]
+    news += changes.for_more("to fill in hidden entries", to_fill_in)
+    news += changes.for_more("to be saved", [c for c in again if c not in to_fill_in])
     merged = plan
     if before is not None:
         present = merging.at_present(before, plan)
@@ -156,7 +175,7 @@ def _run(
     # a long cell that starts last would leave the other workers idle
     todo.sort(key=lambda cell: -cell.expected_seconds)
     with choose_display(progress, len(comparison.cells), len(reused), news) as display:
-        _run_cells(folder, todo, n_workers, save_models, display)
+        _run_cells(folder, todo, n_workers, extras, display)
     run = load_run(folder)
     run.reused = [(cell.label, cell.data.label, cell.seed) for cell in reused]
     return run
@@ -187,12 +206,13 @@ def _readable(folder: Path, key: str) -> CellRecord | None:
         return None
 
 
-def _lacks_model(
-    folder: Path, cell: Cell, records: Mapping[str, CellRecord], save_models: bool
-) -> bool:
-    """Whether a cell with an answer is to leave a fitted model too, and has left none."""
-    record = records[cell.key]
-    if not (record.ok and save_models and cell.model is not None and record.save_error is None):
+def _lacks(folder: Path, cell: Cell, record: CellRecord, extras: Extras) -> bool:
+    """Whether a cell with an answer is to leave more than it has left: only a fit can give it."""
+    if not record.ok or cell.model is None:
+        return False
+    if extras.imputation and record.imputation is None:
+        return True
+    if not extras.save_models or record.save_error is not None:
         return False
     return not (folder / "models" / cell.key / "model.json").is_file()
 
@@ -201,13 +221,15 @@ def _lacks_model(
 
 
 def _run_cells(
-    folder: Path, todo: Sequence[Cell], n_workers: int, save_models: bool, display: Display
+    folder: Path, todo: Sequence[Cell], n_workers: int, extras: Extras, display: Display
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="genzoo-") as scratch:
         stored = _store_datasets(todo, Path(scratch))
         jobs, cells = [], []
-        for cell in todo:
-            keep = save_models and cell.model is not None
+        for planned in todo:
+            has_model = planned.model is not None
+            cell = replace(planned, imputation=extras.imputation and has_model)
+            keep = extras.save_models and has_model
             save_to = (folder / "models" / cell.key).absolute() if keep else None
             try:
                 jobs.append(_as_job(cell, stored, save_to))

@@ -83,6 +83,14 @@ def compare(
     save_models: Annotated[
         bool, Option(help="Keep the fitted models; cells finished without are run anew.")
     ] = False,
+    imputation: Annotated[
+        bool | None,
+        Option(
+            "--imputation/--no-imputation",
+            help="Let every model fill in hidden entries of test rows.  [default: as the profile]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train families on data sets and compare them; write a report.
 
@@ -138,6 +146,7 @@ def compare(
         out=out,
         n_jobs=jobs,
         save_models=save_models or save_best is not None,
+        imputation=imputation,
     )
     _show(run)
     if files:

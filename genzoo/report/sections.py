@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.report import figures, findings, labels, samples, stack
+from genzoo.report import figures, findings, imputation, labels, samples, stack
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.quality import quality
@@ -45,6 +45,7 @@ def section(
         "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
         "stack": stack.table(run, ranking),
         "labels": labels.table(run, dataset.name),
+        "imputation": imputation.table(ranking),
         "spread": len(run.seeds) > 1,
         "folds": dataset.facts.folds,
         "gap": ranking.truth is not None,

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from genzoo.fitting import LAST_PART, Training
-from genzoo.results.record import CellRecord, LabelPart, Measured
+from genzoo.results.record import CellRecord, HiddenPart, LabelPart, Measured
 from genzoo.results.statistics import weakest
 from genzoo.values import Kind, LogProb, Score
 
@@ -209,7 +209,14 @@ class Contender:
     def told(self, of: Callable[[LabelPart], Measured | None]) -> tuple[float, float] | None:
         """How well the label of the test rows of all folds is told, with its error; None where a
         fold lacks it."""
-        parts = [(p.n, of(p)) for p in map(of_test_labels, self.records) if p is not None]
+        return self.weighed(of_test_labels, of)
+
+    def weighed(
+        self, part: Callable[[CellRecord], P | None], of: Callable[[P], Measured | None]
+    ) -> tuple[float, float] | None:
+        """Something measured of a part of the records, over what the parts of all folds are about,
+        with its error; None where a fold lacks it."""
+        parts = [(p.n, of(p)) for p in map(part, self.records) if p is not None]
         found = [(n, m.value, m.stderr) for n, m in parts if m is not None and m.value is not None]
         if len(found) < len(self.cells):
             return None
@@ -250,6 +257,11 @@ def of_valid_labels(record: CellRecord) -> LabelPart | None:
 
 def of_test_labels(record: CellRecord) -> LabelPart | None:
     return None if record.label is None else record.label.test
+
+
+def of_hidden(share: str) -> Callable[[CellRecord], HiddenPart | None]:
+    """How entries were filled in of which that share was hidden."""
+    return at(lambda r: r.imputation, lambda i: i.hidden.get(share))
 
 
 def late_gain(training: Training) -> Measured | None:

@@ -118,6 +118,31 @@ class LabelRecord(Typed):
 
 
 @dataclass(frozen=True)
+class HiddenPart(Typed):
+    """How well ``n`` hidden entries of ``n_rows`` test rows are told, and filled in.
+
+    Attributes:
+        nats: log p(hidden | seen), per hidden entry.
+        right: the share of hidden entries filled in right; None where no variable is asked.
+        seconds: that it took.
+    """
+
+    n: int
+    n_rows: int
+    nats: MetricRecord
+    right: MetricRecord | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ImputationRecord(Typed):
+    """How hidden entries are filled in, by the share that is hidden; or why one was left out."""
+
+    left_out: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, HiddenPart] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class AlarmRecord(Typed):
     """Whether the model claims more of the test rows than the truth allows, in nats of all."""
 
@@ -194,6 +219,7 @@ class CellRecord(Typed):
     values: str | None = None
     validation: Validation | None = None
     label: LabelRecord | None = None
+    imputation: ImputationRecord | None = added_later(None)
     save_error: str | None = None
     truth_log_prob: float | None = None
     truth_gap: Measured | None = None
@@ -213,7 +239,7 @@ class CellRecord(Typed):
     machine: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     finished: str | None = None
-    stack: dict[str, StackPart] | None = added_later(None)  # noqa: RUF009
+    stack: dict[str, StackPart] | None = added_later(None)
     format_version: int = added_later(FORMAT)
 
     @property
