@@ -12,6 +12,7 @@ from genzoo.models.hmm.model import HMM as HMM
 from genzoo.models.independent import Independent as Independent
 from genzoo.models.mixture.model import Mixture as Mixture
 from genzoo.models.ngram.model import NGram as NGram
+from genzoo.models.stack import Stack as Stack
 from genzoo.models.transformer.model import TransformerLM as TransformerLM
 from genzoo.models.vae import VAE as VAE
 from genzoo.queries import classify as classify
@@ -45,6 +46,7 @@ __all__ = [
     "NGram",
     "Schema",
     "Score",
+    "Stack",
     "TransformerLM",
     "Unsupported",
     "Variable",

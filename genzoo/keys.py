@@ -17,6 +17,11 @@ MODELS = {
     "ngram": "genzoo.models.ngram.model:NGram",
 }
 
+# models that are made of models: no families that a comparison fits
+COMPOSED = {
+    "stack": "genzoo.models.stack:Stack",
+}
+
 # each value is a dict of Entry by key
 DATASETS = {
     "adult": "genzoo.datasets.uci:ENTRIES",
@@ -110,4 +115,4 @@ FACE = {
     "load_run": "genzoo.benchmark:load_run",
     "make_model": "genzoo.registry:make_model",
 }
-FACE |= {place.partition(":")[2]: place for place in MODELS.values()}
+FACE |= {place.partition(":")[2]: place for place in (MODELS | COMPOSED).values()}

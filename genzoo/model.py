@@ -17,7 +17,7 @@ from genzoo import fitting, store, threads
 from genzoo.completion import Writer
 from genzoo.datasets.dataset import Dataset
 from genzoo.fitting import Budget, Fit, Progress, Training, check_signature, reporting
-from genzoo.keys import MODELS
+from genzoo.keys import COMPOSED, MODELS
 from genzoo.parameters import Parametrised
 from genzoo.seeding import check_seed, derive, numpy_rng
 from genzoo.space import forms, strings
@@ -441,20 +441,9 @@ class GenerativeModel(Parametrised, abc.ABC):
         """
         self._check_fitted("save")
         place = store.check_target(folder, "folder")
-        key = registered_key(type(self))
-        saved = store.Saved(
-            family=key or type(self).__qualname__,
-            registered=key is not None,
-            params=self.get_params(deep=False),
-            form=self._form,
-            schema=json.loads(self.schema_.to_json()),
-            training=self.training_.to_json(),
-            arrays=self._state(),
-        )
-        content = saved.packed()
+        content = self._saved().packed()
         try:
-            again = store.Saved.unpacked(*content)
-            type(self)(**again.params)._put(again)
+            self._read_back(store.Saved.unpacked(*content))
         except Exception as error:
             raise ValueError(
                 f"model: expected one that can be loaded again; got {self!r}, for which load_model "
@@ -620,6 +609,25 @@ class GenerativeModel(Parametrised, abc.ABC):
         # no mass exceeds one: where noise lifts a bound above 0, 0 is a lower bound as well
         return replace(result, value=np.minimum(result.value, 0.0))
 
+    def _saved(self) -> store.Saved:
+        """What the fitted model is saved as."""
+        key = registered_key(type(self), MODELS | COMPOSED)
+        return store.Saved(
+            family=key or type(self).__qualname__,
+            registered=key is not None,
+            params=self.get_params(deep=False),
+            form=self._form,
+            schema=json.loads(self.schema_.to_json()),
+            training=self.training_.to_json(),
+            arrays=self._state(),
+        )
+
+    def _read_back(self, saved: store.Saved) -> Self:
+        """The model that was saved of this one."""
+        model = type(self)(**saved.params)
+        model._put(saved)
+        return model
+
     def _put(self, saved: store.Saved) -> None:
         """Become the model that was saved; its parameters are this one's already."""
         self._check_params()
@@ -633,12 +641,12 @@ class GenerativeModel(Parametrised, abc.ABC):
             raise ValueError(f"{method}: this {type(self).__name__} is not fitted; call fit first")
 
 
-def registered_key(cls: type) -> str | None:
-    """The key under which a class is registered, or None.
+def registered_key(cls: type, registry: Mapping[str, str] = MODELS) -> str | None:
+    """The key under which a class is registered, by default as a family, or None.
 
     >>> import genzoo
     >>> registered_key(genzoo.Independent)
     'independent'
     """
     path = f"{cls.__module__}:{cls.__qualname__}"
-    return next((key for key, value in MODELS.items() if value == path), None)
+    return next((key for key, value in registry.items() if value == path), None)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genzoo import store
-from genzoo.keys import DATASETS, METRICS, MODELS
+from genzoo.keys import COMPOSED, DATASETS, METRICS, MODELS
 from genzoo.model import GenerativeModel
 from genzoo.parameters import NoDeviceError
 
@@ -138,15 +138,10 @@ def load_model(
     folder = Path(folder)
     saved = store.read_model(folder)
     if cls is None:
-        if not saved.registered or saved.family not in MODELS:
-            raise ValueError(
-                f"cls: {saved.family!r} is not a registered family; pass its class, "
-                f"load_model(folder, cls={saved.family})"
-            )
-        cls = model_class(saved.family)
+        cls = _saved_class(saved)
     elif not (isinstance(cls, type) and issubclass(cls, GenerativeModel)):
         raise ValueError(f"cls: expected a GenerativeModel class; got {cls!r}")
-    if device is not None and "device" not in saved.params:
+    if device is not None and not _devices(saved):
         if device != "cpu":
             raise ValueError(
                 f"device: {cls.__name__} computes on the CPU alone; leave it out (got {device!r})"
@@ -156,22 +151,49 @@ def load_model(
         try:
             return _unpacked(cls, saved, folder)
         except NoDeviceError:
+            absent = ", ".join(map(repr, _devices(saved)))
             warnings.warn(
-                f"device: this machine has no {saved.params['device']!r}, for which the model was "
-                f'saved: it is loaded on the CPU, as load_model(folder, device="cpu") does without '
-                f"a warning",
+                f"device: this machine has no {absent}, for which the model was saved: it is "
+                f'loaded on the CPU, as load_model(folder, device="cpu") does without a warning',
                 UserWarning,
                 stacklevel=2,
             )
         device = "cpu"
-    saved = replace(saved, params={**saved.params, "device": device})
-    return _unpacked(cls, saved, folder)
+    return _unpacked(cls, _moved(saved, device), folder)
+
+
+def _devices(saved: store.Saved) -> list[str]:
+    """The devices for which a model of networks, or parts of it, were saved."""
+    own = [saved.params["device"]] if "device" in saved.params else []
+    return list(dict.fromkeys([*own, *(d for p in saved.parts.values() for d in _devices(p))]))
+
+
+def _moved(saved: store.Saved, device: str) -> store.Saved:
+    """The same with another device, of all parts that have one."""
+    own = {"device": device} if "device" in saved.params else {}
+    parts = {label: _moved(part, device) for label, part in saved.parts.items()}
+    return replace(saved, params={**saved.params, **own}, parts=parts)
+
+
+def _saved_class(saved: store.Saved) -> type[GenerativeModel]:
+    """The class of a saved model, by its key alone."""
+    known = MODELS | COMPOSED
+    if not saved.registered or saved.family not in known:
+        raise ValueError(
+            f"cls: {saved.family!r} is not a registered family; pass its class, "
+            f"load_model(folder, cls={saved.family})"
+        )
+    found: type[GenerativeModel] = look_up(known, saved.family, "model")
+    return found
 
 
 def _unpacked(cls: type[GenerativeModel], saved: store.Saved, folder: Path) -> GenerativeModel:
     """The model that was saved; ``NoDeviceError`` where this machine doesn't have its device."""
+    parts = {
+        label: _unpacked(_saved_class(part), part, folder) for label, part in saved.parts.items()
+    }
     try:
-        model = cls(**saved.params)
+        model = cls(**saved.params, **({"models": parts} if parts else {}))
     except TypeError as error:
         raise ValueError(
             f"cls: {cls.__name__} does not take the saved parameters: {error}"

@@ -14,7 +14,7 @@ import reprlib
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,7 @@ class Saved:
         form: in which samples go back.
         schema, training: what their ``to_json`` gave, as JSON's types.
         arrays: what was learned.
+        parts: of a model that is made of models, these, by label, with its form and schema.
     """
 
     family: str
@@ -147,6 +148,7 @@ class Saved:
     schema: dict[str, Any]
     training: dict[str, Any]
     arrays: dict[str, np.ndarray]
+    parts: dict[str, Saved] = field(default_factory=dict)
 
     def packed(self) -> tuple[bytes, bytes]:
         """The contents of ``model.json`` and ``arrays.safetensors``.
@@ -154,11 +156,7 @@ class Saved:
         Raises:
             ValueError: for what has no JSON form, and for NaN and inf.
         """
-        params = {k: v.item() if isinstance(v, np.generic) else v for k, v in self.params.items()}
-        for name, value in [*params.items(), ("training_", self.training)]:
-            _json(name, value)
-        # safetensors writes an array's memory as it lies: a transposed view would come back wrong
-        arrays = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in self.arrays.items()}
+        arrays = self._all_arrays()
         check_arrays(arrays)
         try:
             content = to_bytes(arrays)
@@ -167,15 +165,38 @@ class Saved:
                 f"model: expected arrays under names that can be loaded again; "
                 f"{type(error).__name__}: {error}"
             ) from error
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "arrays"}
         record = {
             "format_version": FORMAT_VERSION,
-            **own,
-            "params": params,
+            **self._description(),
+            "form": self.form,
+            "schema": self.schema,
             "sha256": {"arrays": sha256(content), "schema": sha256(_canonical(self.schema))},
             "versions": versions(),
         }
         return json.dumps(record, indent=1).encode(), content
+
+    def _description(self) -> dict[str, Any]:
+        """What stands in JSON, of the parts too."""
+        params = {k: v.item() if isinstance(v, np.generic) else v for k, v in self.params.items()}
+        for name, value in [*params.items(), ("training_", self.training)]:
+            _json(name, value)
+        own = {
+            "family": self.family,
+            "registered": self.registered,
+            "params": params,
+            "training": self.training,
+        }
+        if self.parts:
+            own["parts"] = {label: part._description() for label, part in self.parts.items()}
+        return own
+
+    def _all_arrays(self) -> dict[str, np.ndarray]:
+        """The arrays, those of the parts under ``label/name``."""
+        # safetensors writes an array's memory as it lies: a transposed view would come back wrong
+        found = {k: np.ascontiguousarray(v).reshape(np.shape(v)) for k, v in self.arrays.items()}
+        for label, part in self.parts.items():
+            found |= {f"{label}/{name}": array for name, array in part._all_arrays().items()}
+        return found
 
     @classmethod
     def unpacked(cls, text: bytes, content: bytes) -> Saved:
@@ -185,12 +206,28 @@ class Saved:
             Exception: of many kinds, for what is damaged.
         """
         record = json.loads(text)
-        kinds = {
-            "family": str, "registered": bool, "params": dict, "form": str, "schema": dict,
-            "training": dict,
-        }  # fmt: skip
-        parts = {name: _of_type(record, name, kind) for name, kind in kinds.items()}
-        return cls(**parts, arrays=_read_arrays(record, content))
+        form, schema = _of_type(record, "form", str), _of_type(record, "schema", dict)
+        return cls._described(record, form, schema, _read_arrays(record, content))
+
+    @classmethod
+    def _described(
+        cls,
+        record: dict[str, Any],
+        form: str,
+        schema: dict[str, Any],
+        arrays: dict[str, np.ndarray],
+    ) -> Saved:
+        """The inverse of ``_description`` and ``_all_arrays``."""
+        kinds = {"family": str, "registered": bool, "params": dict, "training": dict}
+        own = {name: _of_type(record, name, kind) for name, kind in kinds.items()}
+        parts = {}
+        for label, part in record.get("parts", {}).items():
+            prefix = f"{label}/"
+            theirs = {k: v for k, v in arrays.items() if k.startswith(prefix)}
+            arrays = {k: v for k, v in arrays.items() if k not in theirs}
+            theirs = {k.removeprefix(prefix): v for k, v in theirs.items()}
+            parts[label] = cls._described(part, form, schema, theirs)
+        return cls(**own, form=form, schema=schema, arrays=arrays, parts=parts)
 
 
 def read_model(folder: Path) -> Saved:

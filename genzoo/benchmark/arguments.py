@@ -21,7 +21,7 @@ from genzoo.fitting import Budget
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel, registered_key
 from genzoo.registry import load_dataset, make_model
-from genzoo.results.record import REFERENCES, TRUTH
+from genzoo.results.record import REFERENCES, STACK, TRUTH
 from genzoo.seeding import check_seed
 
 AUTO, DEFAULT = "auto", str(Budget())  # a budget that suits the data; each family's own
@@ -161,6 +161,11 @@ def _check_labels(argument: str, labels: list[str]) -> None:
             raise ValueError(f"{argument}: expected a label that can be read; got {label!r}")
         if label == TRUTH and argument == "models":
             raise ValueError(f"models: the label {TRUTH!r} is kept for the true model")
+        if label == STACK and argument == "models":
+            raise ValueError(
+                f"models: the label {STACK!r} is kept for the mixture of all models of a "
+                f"comparison; give yours another, as in {{'mine': model}}"
+            )
         if label in REFERENCES and argument == "models":
             raise ValueError(f"models: the label {label!r} is kept for rows of the data")
         # data sets' labels become names of files, one folder for each "/"

@@ -45,8 +45,8 @@ Progress = Callable[[float, str], None]
 @dataclass
 class Outcome:
     """A cell's record, its arrays by name (log_prob (n,), stderr (n,), groups (n,) of the test rows
-    where these are not independent, rows (64, D); those of ``labels.tell``), and notes that are to
-    stand in the record."""
+    where these are not independent, rows (64, D); those of ``validation.judge`` and of
+    ``labels.tell``), and notes that are to stand in the record."""
 
     record: CellRecord
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -188,7 +188,9 @@ def _fit_and_judge(
     progress(0.92, "metrics of the samples")
     _judge_samples(cell, model, replace(context, samples=rows), outcome)
     progress(0.94, "judging on validation rows")
-    outcome.put(validation=validation.judge(model, dataset, rows, seed=seed, notes=notes))
+    record, arrays = validation.judge(model, dataset, rows, seed=seed, notes=notes)
+    outcome.put(validation=record)
+    outcome.arrays |= arrays
     if dataset.label is not None:
         progress(0.95, "telling the label")
         _tell_labels(model, dataset, outcome, seed)

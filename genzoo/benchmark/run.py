@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from genzoo.benchmark import locks
 from genzoo.benchmark.matrix import matrix
 from genzoo.benchmark.merging import old_code
+from genzoo.models.stack import Stack
 from genzoo.registry import load_model
 from genzoo.report.build import build
 from genzoo.report.tidy import every_number
 from genzoo.results.choice import choose_likelihood
 from genzoo.results.contender import at, of_test_labels
 from genzoo.results.plan import Plan, read_plan
-from genzoo.results.record import CellRecord
+from genzoo.results.record import STACK, CellRecord
 from genzoo.results.run import RunRecord, read_records, read_run
 from genzoo.space.forms import Form
 from genzoo.store import COLUMNS_FILE, check_target, give_back, replaced, write_atomically
@@ -87,22 +88,32 @@ class Run:
         """The record of each cell that has one, in the order of the plan."""
         return [record.to_json() for record in self._records()]
 
+    def stacks(self) -> list[dict[str, Any]]:
+        """The records of the stacks, the mixtures of all models on a data set, one for each seed
+        and fold. They follow from those of the cells (``genzoo.results.stack``); what each model is
+        to its stack stands under ``stack``, by label."""
+        return [record.to_json() for record in self._with_stacks() if record.model == STACK]
+
     def references(self) -> list[dict[str, Any]]:
         """The records of what sample metrics are compared with, in the order of the data sets:
         ``held-out`` (validation rows as if a model had drawn them) and ``copycat`` (training rows
         drawn with replacement). They have metrics and no likelihood."""
         return [r.to_json() for r in read_records(self.folder, self._plan.references)]
 
+    def _with_stacks(self) -> list[CellRecord]:
+        return [cell.record for cell in read_run(self.folder, self._plan).cells]
+
     def _records(self) -> list[CellRecord]:
         return list(read_records(self.folder, self._plan.cells))
 
     def table(self) -> pd.DataFrame:
         """One row for each cell, with the columns of results.csv; nats per row, missing values
-        where there are none. The true model, where it is known, is a row ``model=truth``;
+        where there are none. The true model, where it is known, is a row ``model=truth``, the
+        mixture of all models a row ``model=stack``, whose seconds are those of all its parts;
         ``truth_gap`` is KL(truth || model), an upper bound where the likelihood is a lower one."""
         import pandas as pd
 
-        records = self._records()
+        records = self._with_stacks()
         columns = {
             name: pd.Series([of(record) for record in records], dtype=dtype)
             for name, (dtype, of) in COLUMNS.items()
@@ -138,15 +149,20 @@ class Run:
         """The fitted model of a cell, where the run was made with ``save_models=True``.
 
         Args:
-            model, dataset: their labels in the run.
+            model, dataset: their labels in the run; ``"stack"`` is made of its parts.
             seed: the cell's seed; with folds, the fit of the first.
             cls: the class, for a model that is not in the registry.
 
         Raises:
             ValueError: if there is no such cell, or it left no model.
         """
-        cells = [r for r in self._records() if r.model == model and r.dataset == dataset]
+        records = self._with_stacks() if model == STACK else self._records()
+        cells = [r for r in records if r.model == model and r.dataset == dataset]
         for record in cells:
+            if record.seed == seed and record.stack is not None:
+                weights = _weights(record)
+                parts = {label: self.load_model(label, dataset, seed=seed) for label in weights}
+                return Stack.weighted(parts, weights)
             if record.seed == seed:
                 folder = self.folder / "models" / record.key
                 if not folder.is_dir():
@@ -163,7 +179,9 @@ class Run:
 
     def save_best(self, dataset: str, folder: str | Path) -> str:
         """Save the model that is recommended for likelihoods on a data set: validation's choice,
-        or what test rows put in its place (``genzoo.results.choice``).
+        or what test rows put in its place (``genzoo.results.choice``). The stack is saved with its
+        parts; where one of them is of a class of your own, which no file can name, the best single
+        model is saved in its place.
 
         Its samples are data, as ``schema_.decode`` gives them (the columns of a file, strings,
         images), where those of a model fitted to a ``Dataset`` are rows of codes.
@@ -182,7 +200,18 @@ class Run:
         """
         target = check_target(folder, "folder")
         with locks.reading(self.folder):
-            return _copy_best(read_run(self.folder), dataset, target)
+            run = read_run(self.folder)
+            record = _best(run, dataset)
+            file = run.facts(dataset).file
+            with replaced(target) as draft:
+                if record.model == STACK:
+                    self.load_model(STACK, dataset, seed=record.seed or 0).save(draft)
+                else:
+                    shutil.copytree(run.folder / "models" / record.key, draft, dirs_exist_ok=True)
+                give_back(draft, Form.key)
+                if file is not None and file.schema is not None:
+                    write_atomically(draft / COLUMNS_FILE, file.schema.encode())
+            return record.model
 
     def matrix(self, width: int | None = None) -> str:
         """Models against data sets as text: mean test log-likelihood, failures with reasons.
@@ -216,25 +245,31 @@ def load_run(folder: str | Path) -> Run:
     return Run(Path(folder), read_plan(folder))
 
 
-def _copy_best(run: RunRecord, dataset: str, target: Path) -> str:
+def _best(run: RunRecord, dataset: str) -> CellRecord:
+    """The record of what ``save_best`` saves."""
     names = [d.name for d in run.datasets]
     if dataset not in names:
         raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
+    own = {m.label for m in run.plan.models if m.key is None}
     choice = choose_likelihood(run, dataset)
+    if choice is not None and own & set(_weights(choice.recommended.records[0])):
+        choice = choose_likelihood(run.without_stack(), dataset)
     if choice is None:
         raise ValueError(f"save_best: no model has a result on {dataset!r}")
     record = choice.recommended.records[0]  # with folds, the fit of the first
-    saved = run.folder / "models" / record.key
-    if not (saved / "model.json").is_file():
-        why = record.save_error or "the run was made without save_models=True"
-        raise ValueError(
-            f"save_best: {record.model}, recommended on {dataset}, was not saved: {why}; the "
-            f"results are kept in {run.folder}"
-        )
-    file = run.facts(dataset).file
-    with replaced(target) as draft:
-        shutil.copytree(saved, draft, dirs_exist_ok=True)
-        give_back(draft, Form.key)
-        if file is not None and file.schema is not None:
-            write_atomically(draft / COLUMNS_FILE, file.schema.encode())
-    return record.model
+    for label in _weights(record) or [record.model]:
+        fits = (c.record for c in run.of(label, dataset))
+        fit = next(r for r in fits if (r.seed, r.fold) == (record.seed, record.fold))
+        if not (run.folder / "models" / fit.key / "model.json").is_file():
+            why = fit.save_error or "the run was made without save_models=True"
+            whose = "" if label == record.model else f", a part of {record.model}"
+            raise ValueError(
+                f"save_best: {label}{whose}, recommended on {dataset}, was not saved: {why}; the "
+                f"results are kept in {run.folder}"
+            )
+    return record
+
+
+def _weights(record: CellRecord) -> dict[str, float]:
+    """Of a stack its weights that are not 0; nothing of all others."""
+    return {label: p.weight for label, p in (record.stack or {}).items() if p.weight > 0}

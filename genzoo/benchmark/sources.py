@@ -22,7 +22,7 @@ FRONT_END = tuple(
 # its tables name code by key: whoever looks something up takes the code that it finds into account
 REGISTRY, TABLES = (
     f"{PACKAGE}.keys",
-    ("DATASETS", "FACE", "METRICS", "MODELS"),
+    ("COMPOSED", "DATASETS", "FACE", "METRICS", "MODELS"),
 )
 INSTALLED = ("site-packages", "dist-packages")
 

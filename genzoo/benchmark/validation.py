@@ -21,24 +21,25 @@ from genzoo.seeding import numpy_rng
 from genzoo.space.schema import MISSING
 from genzoo.values import Unsupported
 
-MOST_ROWS = 500
 N_QUERIES = 2
 HIDDEN = 0.5  # of a query's entries
 
 
 def judge(
     model: GenerativeModel, dataset: Dataset, samples: np.ndarray, *, seed: int, notes: list[str]
-) -> Validation:
-    """A record of the model on at most ``MOST_ROWS`` validation rows.
+) -> tuple[Validation, dict[str, np.ndarray]]:
+    """A record of the model on the validation rows, and arrays of these.
 
     Args:
         samples: (n, D) rows that the model drew.
         notes: what fails in part goes here: the likelihood stands without it.
+
+    Returns:
+        The record, and the arrays ``valid_log_prob`` and ``valid_groups``.
     """
     start = time.perf_counter()
-    rows = dataset.valid[:MOST_ROWS]
-    groups = None if dataset.groups is None else dataset.groups["valid"][:MOST_ROWS]
-    found = model.log_prob(rows, seed=seed)
+    groups = None if dataset.groups is None else dataset.groups["valid"]
+    found = model.log_prob(dataset.valid, seed=seed)
     score = found.mean(groups)
     c2st, c2st_refused = attempt(
         lambda: _c2st(model, dataset, Context(found, samples=samples, seed=seed)),
@@ -49,10 +50,12 @@ def judge(
         lambda: _query(model, dataset.complete("valid"), seed), "validation, query", notes
     )
     query, seconds, refused = asked or (None, None, fault)
-    return Validation(
-        score.value, score.stderr, score.kind, len(rows), c2st, c2st_refused, query, seconds,
-        refused, time.perf_counter() - start,
+    record = Validation(
+        score.value, score.stderr, score.kind, len(dataset.valid), c2st, c2st_refused, query,
+        seconds, refused, time.perf_counter() - start,
     )  # fmt: skip
+    arrays = {"valid_log_prob": found.value}
+    return record, arrays if groups is None else {**arrays, "valid_groups": groups}
 
 
 def _c2st(model: GenerativeModel, dataset: Dataset, context: Context) -> MetricRecord:

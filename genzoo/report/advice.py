@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from genzoo.report.stack import shares
 from genzoo.report.wording import (
     NATS,
     NATS_OF_LABEL,
@@ -39,7 +40,7 @@ from genzoo.results.choice import (
 )
 from genzoo.results.contender import Contender, at, of_test_labels, of_valid_labels
 from genzoo.results.numbers import DASH, ascii_marks, number, seconds, with_error
-from genzoo.results.record import BASELINE
+from genzoo.results.record import BASELINE, STACK
 from genzoo.results.run import RunRecord, read_run
 from genzoo.results.statistics import FEWEST_UNITS
 
@@ -201,6 +202,9 @@ def _likelihood(run: RunRecord, dataset: str, decision: Decision) -> str:
         )
     best, margin, fits = decision.best, margin_of(choice, NATS), ranked(run, dataset)
     words = lead(choice, f"{nats(best)} nats a row on test rows{seed(run, best)}", NATS, margin)
+    if best.model == STACK:
+        words.append(f"It is a mixture: {shares(best)}.")
+        words += [f"Of single models validation chose {f.model} ({nats(f)})." for f in fits[:1]]
     if choice.better is None:
         words += shown(choice, NATS, margin) + learned(choice)
     exact = next((fit for fit in fits if fit.kind == "exact"), None)

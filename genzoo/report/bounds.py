@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genzoo.results.contender import Contender, at
 from genzoo.results.numbers import DASH, number, with_error
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import CellRecord
+from genzoo.results.record import STACK, CellRecord
 
 ESTIMATORS = {
     "elbo": "evidence lower bound",
@@ -45,8 +45,10 @@ class Bound:
 
 
 def bounds(ranking: Ranking) -> list[Bound]:
-    """The models of a data set whose values are not exact, best first."""
-    return [_bound(entry) for entry in ranking.entries if entry.kind != "exact"]
+    """The models of a data set whose values are not exact, best first; the stack's bound is that of
+    its parts."""
+    able = [entry for entry in ranking.entries if entry.model != STACK]
+    return [_bound(entry) for entry in able if entry.kind != "exact"]
 
 
 def of_calibration(name: str) -> Callable[[CellRecord], float | None]:

@@ -21,7 +21,7 @@ from genzoo.results.advice import too_few
 from genzoo.results.choice import Choice, n_test
 from genzoo.results.numbers import count, listing, number, with_error
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import BASELINE, TRUTH
+from genzoo.results.record import BASELINE, STACK, TRUTH
 from genzoo.results.run import RunRecord
 
 
@@ -150,10 +150,10 @@ def _below_baseline(ranking: Ranking) -> list[str]:
 def headline(run: RunRecord, rankings: list[Ranking]) -> list[str]:
     """A few sentences about the whole run."""
     planned = sum(asked.model != TRUTH for asked in run.plan.cells)
-    ok = sum(c.ok for c in run.cells if c.model != TRUTH)
+    ok = sum(c.ok for c in run.cells if c.model not in (STACK, TRUTH))
     seeds = count(len(run.seeds), "seed")
     sentences = [
-        f"{count(len(run.models), 'model')} on {count(len(run.datasets), 'data set')} with "
+        f"{count(len(run.fitted), 'model')} on {count(len(run.datasets), 'data set')} with "
         f"{seeds}: {ok} of {planned} cells gave a result."
     ]
     sentences[0] = sentences[0][0].upper() + sentences[0][1:]

@@ -7,7 +7,7 @@ from typing import Any
 from genzoo.results import numbers
 from genzoo.results.numbers import DASH, number, upper_bound, with_error
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import BASELINE, TRUTH
+from genzoo.results.record import BASELINE, STACK, TRUTH
 from genzoo.results.run import RunRecord
 
 SHADES = 5  # classes of colour between the baseline and the best
@@ -17,6 +17,7 @@ VIEWS = {
     "gap": "KL from the truth",
     "cost": "Training time",
 }
+NOTES = {BASELINE: "baseline", STACK: "derived"}
 MARKS_LEGEND = (
     "Chosen: by validation rows. Highest: the highest measured value of a column, which proves "
     "nothing; what is proven stands in the rankings."
@@ -29,7 +30,7 @@ def matrix(run: RunRecord, rankings: list[Ranking], view: str) -> list[dict[str,
     models = ([TRUTH] if any(r.truth for r in rankings) else []) + run.models
     for model in models:
         cells = [_matrix_cell(ranking, model, view) for ranking in rankings]
-        rows.append({"model": model, "cells": cells, "baseline": model == BASELINE})
+        rows.append({"model": model, "cells": cells, "note": NOTES.get(model, "")})
     return rows
 
 

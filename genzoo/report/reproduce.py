@@ -31,7 +31,7 @@ def command(run: RunRecord) -> str:
     ):
         for file in files:
             words += [file.path, *_file_options(file.options)]
-        words += ["--models", ",".join(run.models)]
+        words += ["--models", ",".join(run.fitted)]
         keys = [d.name for d in plan.datasets if not d.file]
         words += ["--datasets", ",".join(keys)] if keys else []
         words += ["--seeds", str(len(run.seeds))]
@@ -60,7 +60,7 @@ def _remark(run: RunRecord) -> str:
     plan = run.plan
     asked = sum(cell.model != TRUTH for cell in plan.cells)
     n_fits = sum(d.n_folds for d in plan.datasets)
-    whole = len(run.models) * n_fits * len(run.seeds)
+    whole = len(run.fitted) * n_fits * len(run.seeds)
     return "" if asked == whole else f"# several calls asked for {asked} of these {whole} cells\n"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.report import figures, findings, imputation, labels, samples
+from genzoo.report import figures, findings, imputation, labels, samples, stack
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.quality import quality
@@ -43,6 +43,7 @@ def section(
         "remarks": file.remarks if (file := dataset.facts.file) else (),
         "rows": _ranked_rows(run, ranking, colours),
         "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
+        "stack": stack.table(run, ranking),
         "labels": labels.table(run, dataset.name),
         "imputation": imputation.table(ranking),
         "spread": len(run.seeds) > 1,
@@ -122,7 +123,7 @@ def _ranked_row(run: RunRecord, rival: Rival, colours: dict[str, int]) -> dict[s
         "kind": entry.kind.replace("_", " "),
         "behind": behind,
         "interval": interval,
-        "verdict": VERDICT_WORDS.get(verdict or "", "not compared"),
+        "verdict": _verdict_words(entry, verdict),
         "verdict_style": (verdict or "none").replace(" ", "-"),
         "gap": gap,
         "bits": upper_bound(number(entry.bits_per_dim, 4), entry.kind),
@@ -136,6 +137,12 @@ def _ranked_row(run: RunRecord, rival: Rival, colours: dict[str, int]) -> dict[s
         "memory": f"{number(memory, 0)} MiB" if memory else "",
         "text_score": _text_score(entry) or DASH,
     }
+
+
+def _verdict_words(entry: Entry, verdict: str | None) -> str:
+    if verdict is None and entry.fit is not None and entry.fit.alone is not None:
+        return f"{entry.fit.alone} alone"
+    return VERDICT_WORDS.get(verdict or "", "not compared")
 
 
 def _text_score(entry: Entry) -> str:

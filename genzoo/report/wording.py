@@ -14,7 +14,7 @@ from genzoo.results.choice import LEAST, Against, Choice, is_faster
 from genzoo.results.contender import Contender, of_test_labels
 from genzoo.results.numbers import listing, number, seconds, with_error
 from genzoo.results.plan import DatasetFacts
-from genzoo.results.record import BASELINE, Measured
+from genzoo.results.record import BASELINE, STACK, Measured
 from genzoo.results.run import RunRecord
 from genzoo.results.statistics import FEWEST_UNITS, Difference
 
@@ -227,6 +227,8 @@ def lead(choice: Choice, value: str, unit: Unit, margin: str) -> list[str]:
 
 
 def _lighter(other: Contender, chosen: Contender) -> str:
+    if chosen.model == STACK:
+        return "one model instead of a mixture"
     if is_faster(other, chosen):
         return f"{seconds(other.cost)} of training instead of {seconds(chosen.cost)}"
     sizes = (number(fit.mean(lambda r: r.n_parameters), 0) for fit in (other, chosen))

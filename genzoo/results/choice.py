@@ -4,8 +4,9 @@ Validation chooses: of each family the seed, then the family, for each purpose b
 What it has chosen never saw the test rows, so these can prove something of it:
 
 - that it is better, or worse, than each of the others (two-sided);
-- that a lighter one, which trains in half the time, or no slower with half the parameters, is not
-  worse by more than a margin (non-inferiority, one-sided);
+- that a lighter one, which trains in half the time, or no slower with half the parameters, or is
+  one model where the stack of all was chosen, is not worse by more than a margin (non-inferiority,
+  one-sided);
 - of labels, that it knows more than their shares in training.
 
 All of these tests of a purpose together are one family, with Holm's correction at 5 %. With folds
@@ -41,7 +42,7 @@ from genzoo.results.contender import (
     of_test_labels,
     of_valid_labels,
 )
-from genzoo.results.record import BASELINE, CellRecord, Validation
+from genzoo.results.record import BASELINE, STACK, CellRecord, Validation
 from genzoo.results.run import RunRecord
 from genzoo.results.statistics import (
     FEWEST_UNITS,
@@ -167,12 +168,12 @@ def contenders(
 ) -> list[tuple[Contender, float]]:
     """Of each family the contender that validation chose, with its validation score, best first.
 
-    Those without a score are left out, and those that raised an alarm are no choice. An estimate
-    may lie above the true value: it comes after all others.
+    Those without a score are left out, and those that raised an alarm are no choice, nor is a stack
+    of one model. An estimate may lie above the true value: it comes after all others.
     """
     found = []
     for model in run.asked(dataset):
-        able = [c for c in run.contenders(model, dataset) if not c.alarming]
+        able = [c for c in run.contenders(model, dataset) if not (c.alarming or c.alone)]
         scored = [(fit, value) for fit in able for value in [score(fit)] if value is not None]
         if scored:
             found.append(max(scored, key=lambda pair: pair[1]))
@@ -181,8 +182,10 @@ def contenders(
 
 
 def ranked(run: RunRecord, dataset: str) -> list[Contender]:
-    """Of each family the contender that validation chose, by validation likelihood."""
-    return [fit for fit, _ in contenders(run, dataset, by_likelihood)]
+    """Of each family the contender that validation chose, by validation likelihood; the stack,
+    which is made of these, is none of them."""
+    found = contenders(run, dataset, by_likelihood)
+    return [fit for fit, _ in found if fit.model != STACK]
 
 
 def _is_estimate(fit: Contender) -> bool:
@@ -418,7 +421,10 @@ def _verdict(
 
 
 def _is_lighter(other: Contender, chosen: Contender) -> bool:
-    """Whether a model trains in half the time, or no slower with half the parameters."""
+    """Whether a model trains in half the time, or no slower with half the parameters; any one model
+    is lighter than the stack of all."""
+    if STACK in (other.model, chosen.model):
+        return chosen.model == STACK
     if is_faster(other, chosen):
         return True
     sizes = [fit.mean(lambda r: r.n_parameters) for fit in (other, chosen)]

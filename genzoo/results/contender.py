@@ -40,6 +40,8 @@ class Result:
         log_prob: (n,) test log-probabilities in nats, or None where there are none.
         rows: (n_samples, D) the model's samples, or None.
         groups: (n,) the group of each test row where rows are not independent, else None.
+        valid_log_prob: (n_valid,) log-probabilities of validation rows in nats.
+        valid_groups: (n_valid,) as ``groups``.
         label_log_prob: (m,) log p(label | the rest) of the test rows that were asked, in nats.
         label_no_skill: (m,) log share of their labels among training rows, in nats.
         label_right: (m,) whether the likeliest label was the right one.
@@ -50,6 +52,8 @@ class Result:
     log_prob: np.ndarray | None = None
     rows: np.ndarray | None = None
     groups: np.ndarray | None = None
+    valid_log_prob: np.ndarray | None = None
+    valid_groups: np.ndarray | None = None
     label_log_prob: np.ndarray | None = None
     label_no_skill: np.ndarray | None = None
     label_right: np.ndarray | None = None
@@ -131,6 +135,17 @@ class Contender:
     def alarming(self) -> bool:
         """Whether it claims more than the truth allows."""
         return any(r.alarm is not None and r.alarm.raised for r in self.records)
+
+    @property
+    def alone(self) -> str | None:
+        """Of a stack the model that is all of it, in every fold; None of all others."""
+        found = {
+            label
+            for r in self.records
+            for label, part in (r.stack or {}).items()
+            if part.weight > 0
+        }
+        return found.pop() if len(found) == 1 else None
 
     @property
     def cost(self) -> float:
@@ -275,10 +290,12 @@ def whole(cells: Sequence[Result], n_folds: int) -> list[Contender]:
 
 def likeliest(contenders: Sequence[Contender]) -> Contender:
     """Of a family's, one a seed, the one that validation chose by the log mass of its rows; what
-    raised an alarm comes last, what validation did not judge before it."""
+    raised an alarm comes last, what validation did not judge before it, a stack of one model before
+    that."""
 
-    def rank(contender: Contender) -> tuple[bool, float]:
+    def rank(contender: Contender) -> tuple[bool, bool, float]:
         score = contender.pooled(lambda r: r.validation, lambda v: v.log_prob)
-        return not contender.alarming, -math.inf if score is None else score
+        able = not contender.alarming, contender.alone is None
+        return *able, -math.inf if score is None else score
 
     return max(contenders, key=rank)

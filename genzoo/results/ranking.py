@@ -9,7 +9,7 @@ import numpy as np
 
 from genzoo.results.choice import Choice, choose_likelihood, choose_samples
 from genzoo.results.contender import Contender, Result, likeliest
-from genzoo.results.record import BASELINE, TRUTH, CellRecord
+from genzoo.results.record import BASELINE, STACK, TRUTH, CellRecord
 from genzoo.results.run import DatasetRecord, RunRecord
 from genzoo.results.statistics import Difference, paired_difference
 from genzoo.values import Kind
@@ -158,7 +158,8 @@ def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Contend
     choice = choose_samples(run, dataset)
     fits = [] if choice is None else [choice.chosen, *(a.other for a in choice.against)]
     chosen = {fit.model: fit for fit in fits}
-    return [chosen.get(e.model, e.fit) for e in entries if e.fit is not None]
+    drew = [e for e in entries if e.model != STACK]  # which is derived from masses
+    return [chosen.get(e.model, e.fit) for e in drew if e.fit is not None]
 
 
 def summarise(run: RunRecord, model: str, dataset: str) -> Entry:

@@ -17,6 +17,7 @@ from genzoo.values import Kind
 
 FORMAT = 5  # of a run's folder: of its plan and of its records
 TRUTH = "truth"
+STACK = "stack"  # the mixture of a comparison's models, which no cell fits
 HELD_OUT, COPYCAT = "held-out", "copycat"
 REFERENCES = (HELD_OUT, COPYCAT)  # what sample metrics give for fresh rows and for memorised ones
 BASELINE = "independent"
@@ -159,6 +160,21 @@ class TextScore(Measured):
 
 
 @dataclass(frozen=True)
+class StackPart(Typed):
+    """What a model is to the stack.
+
+    Attributes:
+        weight: its share of the mixture; 0 where it is not worth having.
+        worth: what validation rows lose without it, though the others' weights are fitted anew.
+        log_prob: of validation rows, by itself.
+    """
+
+    weight: float
+    worth: float | None
+    log_prob: float
+
+
+@dataclass(frozen=True)
 class CellRecord(Typed):
     """One model on one data set with one seed (and one fold, where there are several).
 
@@ -174,6 +190,7 @@ class CellRecord(Typed):
         truth_gap: KL(truth || model).
         marginals: per variable, the share of samples that hold each code.
         completions: by prompt.
+        stack: of the stack alone: its parts by their labels.
         notes: what the reader of a report is to know.
         finished: when, in UTC.
     """
@@ -222,6 +239,7 @@ class CellRecord(Typed):
     machine: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     finished: str | None = None
+    stack: dict[str, StackPart] | None = added_later(None)
     format_version: int = added_later(FORMAT)
 
     @property

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from genzoo.results.contender import Contender, Result, arrays, whole
 from genzoo.results.plan import Asked, DatasetFacts, Plan, read_plan
-from genzoo.results.record import CellRecord, read_record
+from genzoo.results.record import STACK, CellRecord, read_record
+from genzoo.results.stack import stacks
 from genzoo.space.schema import Schema
 
 
@@ -29,7 +30,8 @@ class DatasetRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything in a run's folder."""
+    """Everything in a run's folder, and the stacks that follow from it, which are among the cells
+    as those of one more model."""
 
     folder: Path
     plan: Plan
@@ -38,8 +40,18 @@ class RunRecord:
     references: list[Result] = field(repr=False)
 
     @property
-    def models(self) -> list[str]:
+    def fitted(self) -> list[str]:
+        """The models that cells fit."""
         return [m.label for m in self.plan.models]
+
+    @property
+    def models(self) -> list[str]:
+        """These, and the stack where there is one."""
+        return self.fitted + [STACK] * any(c.model == STACK for c in self.cells)
+
+    def without_stack(self) -> RunRecord:
+        """The same of the models that cells fit alone."""
+        return replace(self, cells=[c for c in self.cells if c.model != STACK])
 
     @property
     def seeds(self) -> list[int]:
@@ -53,8 +65,10 @@ class RunRecord:
         return self.dataset(dataset).facts
 
     def asked(self, dataset: str) -> list[str]:
-        """The models that were to be run on a data set, in the order of the plan."""
+        """The models that were to be run on a data set, in the order of the plan, and the stack
+        where there is one."""
         named = {a.model for a in self.plan.cells if a.dataset == dataset}
+        named |= {STACK} if self.of(STACK, dataset) else set()
         return [m for m in self.models if m in named]
 
     def of(self, model: str, dataset: str) -> list[Result]:
@@ -84,9 +98,11 @@ def read_run(folder: str | Path, plan: Plan | None = None) -> RunRecord:
     """
     plan, folder = plan or read_plan(folder), Path(folder)
     datasets = [_read_dataset(folder, facts) for facts in plan.datasets]
-    return RunRecord(
-        folder, plan, datasets, read_cells(folder, plan.cells), read_cells(folder, plan.references)
-    )
+    cells = []
+    for facts in plan.datasets:
+        own = read_cells(folder, [cell for cell in plan.cells if cell.dataset == facts.name])
+        cells += [*own, *stacks(own, facts)]
+    return RunRecord(folder, plan, datasets, cells, read_cells(folder, plan.references))
 
 
 def record_file(folder: Path, key: str) -> Path:

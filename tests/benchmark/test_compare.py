@@ -261,7 +261,8 @@ def test_a_folder_grows_with_what_is_asked_of_it(coin, tmp_path):
     found = list(zip(table.dataset, table.model, table.seed.fillna(-1), strict=True))
     assert found == [
         ("coin", "truth", -1), ("coin", "a", 0), ("coin", "a", 1), ("coin", "b", 0),
-        ("coin", "b", 1), ("other", "truth", -1), ("other", "b", 0), ("other", "c", 0),
+        ("coin", "b", 1), ("coin", "stack", 0), ("coin", "stack", 1), ("other", "truth", -1),
+        ("other", "b", 0), ("other", "c", 0), ("other", "stack", 0),
     ]  # fmt: skip
     assert run.plan["seeds"] == [0, 1]
     assert "not run" not in str(run)  # c on coin was never asked for

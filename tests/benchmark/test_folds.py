@@ -140,7 +140,8 @@ def test_bad_folds_are_refused(frame, fold):
 def test_the_folds_of_a_run_are_judged_together(path, tmp_path):
     run = compare([own.load(path, label="y")], tmp_path / "run", folds=4)
     table = run.table()
-    assert table.fold.tolist() == sorted([0, 1, 2, 3] * 2)
+    assert table.fold.tolist() == [i for i in range(4) for _ in range(2)] + [*range(4)]
+    assert set(table.model[8:]) == {"stack"}
     assert set(table.status) == {"ok"}
     found = read_run(run.folder)
     choice = choose_likelihood(found, "t")

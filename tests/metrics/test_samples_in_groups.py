@@ -172,7 +172,7 @@ def test_groups_follow_the_rows_that_are_complete():
 def test_validation_rows_are_judged_in_their_groups():
     dataset, samples = grouped(TABLE)
     model = Independent().fit(dataset)
-    record = validation.judge(model, dataset, samples, seed=0, notes=[])
+    record, _ = validation.judge(model, dataset, samples, seed=0, notes=[])
     names = (dataset.groups["valid"], None)
     expected = c2st(Comparison(dataset.valid, samples, dataset.schema, groups=names))
     assert record.c2st.value == expected.value
@@ -197,7 +197,7 @@ def test_why_samples_are_not_compared_with_validation_rows_is_recorded(n, groups
     names = dataset.groups | {"valid": 100 + groups}
     dataset = replace(dataset, valid=dataset.valid[:n], groups=names)
     notes = []
-    record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
+    record, _ = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
     assert record.c2st is None
     assert reason in record.c2st_refused
     assert (record.query, record.query_refused, notes) == ("exact", None, [])
@@ -214,7 +214,7 @@ def test_why_hidden_entries_are_not_summed_out_is_recorded(monkeypatch):
         return log_prob(self, rows, **options)
 
     monkeypatch.setattr("genzoo.Independent.log_prob", of_complete_rows)
-    record = validation.judge(model, dataset, samples, seed=0, notes=[])
+    record, _ = validation.judge(model, dataset, samples, seed=0, notes=[])
     assert (record.query, record.query_seconds) == ("unsupported", 0.0)
     assert record.query_refused == "complete rows only"
 
@@ -226,7 +226,7 @@ def test_what_goes_wrong_on_validation_rows_is_recorded_and_noted(monkeypatch):
     dataset, samples = grouped(TABLE)
     monkeypatch.setattr("genzoo.benchmark.validation.C2ST", broken)
     notes = []
-    record = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
+    record, _ = validation.judge(Independent().fit(dataset), dataset, samples, seed=0, notes=notes)
     assert record.c2st is None
     assert record.c2st_refused == "RuntimeError: no trees today"
     assert notes == ["validation, c2st: RuntimeError: no trees today"]
