@@ -16,6 +16,7 @@ MODELS = {
     "transformer": "genzoo.models.transformer.model:TransformerLM",
     "ngram": "genzoo.models.ngram.model:NGram",
     "masked_transformer": "genzoo.models.anyorder.masked_transformer:MaskedTransformer",
+    "diffusion": "genzoo.models.anyorder.diffusion:Diffusion",
 }
 
 # each value is a dict of Entry by key
