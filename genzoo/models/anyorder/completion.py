@@ -28,8 +28,9 @@ from genzoo.space.schema import MISSING
 N_DRAWS = 64  # of a row's completions, to be weighed
 MOST_SUMMED = 256  # completions of a row that are all weighed
 
-Masses = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Complete rows (n, D) -> their log masses (n,), and the standard errors (n,) of these."""
+Masses = Callable[[np.ndarray, bool], tuple[np.ndarray, np.ndarray]]
+"""Complete rows (n, D), and whether they are draws of which many are averaged -> their log masses
+(n,), and the standard errors (n,) of these."""
 
 
 def weighed(
@@ -56,7 +57,7 @@ def weighed(
         distinct, which = np.unique(rows[few], axis=0, return_inverse=True)
         which = which.reshape(-1)
         every = [_completions(network, row, cards, barred_) for row in distinct]
-        value, error = masses(np.concatenate(every))
+        value, error = masses(np.concatenate(every), False)
         first = np.cumsum([0, *map(len, every)])
         for i, completions in enumerate(every):
             own = slice(first[i], first[i + 1])
@@ -66,7 +67,7 @@ def weighed(
         index = many[part]
         drawn = np.repeat(rows[index], N_DRAWS, axis=0)
         log_q = _proposed(network, drawn, rng, barred)
-        value, error = masses(drawn)
+        value, error = masses(drawn, True)
         shape = (len(index), N_DRAWS)
         log_w = (value - log_q).reshape(shape) - np.log(N_DRAWS)
         yield index, drawn.reshape(*shape, -1), log_w, error.reshape(shape), False

@@ -36,6 +36,7 @@ from genzoo.models.anyorder.family import AnyOrderFamily
 from genzoo.parameters import Interval
 
 STEPPED_SHARE = 0.5  # of the rows that are trained by steps as they are drawn; others one by one
+AVERAGED_WAYS = 2  # of a row that is one of many draws: more draws serve as well, at less cost
 
 
 class Diffusion(AnyOrderFamily):
@@ -70,7 +71,7 @@ class Diffusion(AnyOrderFamily):
         self,
         *,
         n_steps: int = 32,
-        n_ways: int = 16,
+        n_ways: int = 8,
         d_model: int | None = None,
         n_layers: int | None = None,
         n_heads: int | None = None,
@@ -85,17 +86,16 @@ class Diffusion(AnyOrderFamily):
         self.dropout = dropout
         self.device = device
 
-    def _steps(self, place: np.ndarray) -> np.ndarray:
-        """The step of the variables that come at these places, 0 .. D - 1, in a row's order."""
+    def _way_each(self, n: int, rng: np.random.Generator) -> np.ndarray:
         D = self.schema_.D
-        return place * min(self.n_steps, D) // D
+        places = rng.permuted(np.broadcast_to(np.arange(D), (n, D)), axis=1)
+        return places * min(self.n_steps, D) // D
 
-    def _ways(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-        D = self.schema_.D
-        if self.n_steps == 1 or D == 1:
-            return np.zeros((1, D), dtype=np.int64), True
-        places = rng.permuted(np.broadcast_to(np.arange(D), (self.n_ways, n, D)), axis=2)
-        return self._steps(places), False
+    def _ways(self, n: int, rng: np.random.Generator, averaged: bool) -> tuple[np.ndarray, bool]:
+        if min(self.n_steps, self.schema_.D) == 1:
+            return np.zeros((1, self.schema_.D), dtype=np.int64), True
+        R = min(self.n_ways, AVERAGED_WAYS) if averaged else self.n_ways
+        return np.stack([self._way_each(n, rng) for _ in range(R)]), False
 
     def _training_ranks(self, B: int, generator: torch.Generator) -> Tensor:
         D, device = self.schema_.D, generator.device
@@ -103,9 +103,3 @@ class Diffusion(AnyOrderFamily):
         places = order.argsort(dim=1)
         stepped = torch.rand(B, 1, generator=generator, device=device) < STEPPED_SHARE
         return torch.where(stepped, places * min(self.n_steps, D) // D, places)
-
-    def _draw_all(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        places = rng.permuted(
-            np.broadcast_to(np.arange(self.schema_.D), (n, self.schema_.D)), axis=1
-        )
-        return self._draw_ways(self._steps(places), rng)

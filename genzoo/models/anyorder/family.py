@@ -12,7 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.fitting import Fit
-from genzoo.models.anyorder.completion import N_DRAWS, completed, effective, log_mass, weighed
+from genzoo.models.anyorder.completion import (
+    N_DRAWS,
+    Masses,
+    completed,
+    effective,
+    log_mass,
+    weighed,
+)
 from genzoo.models.anyorder.drawing import Drawing, parts, rows_drawn, rows_scored
 from genzoo.models.anyorder.network import AnyOrder
 from genzoo.models.anyorder.sizing import Sizing
@@ -67,17 +74,18 @@ class AnyOrderFamily(OnDevice):
     # ---------------------------------------------------------------- what a family writes
 
     @abc.abstractmethod
-    def _ways(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-        """(R, D) or (R, n, D) ranks: the ways by which n rows are scored, and whether they are all
-        that there are; else the mean of so many has the right expectation."""
+    def _ways(self, n: int, rng: np.random.Generator, averaged: bool) -> tuple[np.ndarray, bool]:
+        """(R, D) or (R, n, D) ranks: ways by which n rows are scored, and whether they are all
+        that there are; else the mean over them has the right expectation. Fewer will do where the
+        masses of many rows are averaged."""
 
     @abc.abstractmethod
     def _training_ranks(self, B: int, generator: torch.Generator) -> Tensor:
         """(B, D) ranks by which B rows are trained."""
 
     @abc.abstractmethod
-    def _draw_all(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """(n, D) rows of which nothing is given."""
+    def _way_each(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) ranks: a way of each of n rows, drawn as the model draws it."""
 
     def _prepare(self, fit: Fit) -> None:
         """What a family draws before it is trained."""
@@ -94,6 +102,8 @@ class AnyOrderFamily(OnDevice):
         network.start_at_marginals(rows)
         chosen = fit.rng("anyorder", "selection").permutation(len(valid))[: plan.n_valid]
         held_out = valid[np.sort(chosen)]
+        # one of each row: a bound is told apart by its rows as well, at less cost
+        ways = self._way_each(len(held_out), fit.rng("anyorder", "validation"))
         D, m = self.schema_.D, plan.asked
 
         def loss(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -108,7 +118,7 @@ class AnyOrderFamily(OnDevice):
             draw_batch=epochs(
                 torch.as_tensor(rows.astype(self.schema_.code_type)), plan.recipe.batch_size
             ),
-            evaluate=lambda: self._masses(held_out, numpy_rng(fit.seed, "anyorder", "valid"))[0],
+            evaluate=lambda: self._terms(held_out, ways).sum(axis=1),
             recipe=plan.recipe,
             fit=fit,
             device=self.device,
@@ -133,13 +143,13 @@ class AnyOrderFamily(OnDevice):
         rng = numpy_rng(seed, "anyorder", "log_prob")
         n_hidden = (rows == MISSING).sum(axis=1)
         value, stderr = np.zeros(len(rows)), np.zeros(len(rows))
-        ess, exact = np.full(len(rows), np.inf), True
+        ess, exact = np.full(len(rows), float(N_DRAWS)), True
         complete = np.flatnonzero(n_hidden == 0)
         if len(complete):
             value[complete], stderr[complete] = self._masses(rows[complete], rng)
         some = np.flatnonzero((n_hidden > 0) & (n_hidden < rows.shape[1]))
         if len(some):
-            weights = weighed(self.network_, rows[some], lambda x: self._masses(x, rng), rng)
+            weights = weighed(self.network_, rows[some], self._masses_by(rng), rng)
             for index, _, log_w, error, all_ in weights:
                 at = some[index]
                 value[at], stderr[at] = log_mass(log_w, error, all_)
@@ -149,31 +159,40 @@ class AnyOrderFamily(OnDevice):
             return LogProb.exact(value)
         return LogProb(value, "lower_bound", stderr, "importance", ess if not exact else None)
 
+    def _masses_by(self, rng: np.random.Generator) -> Masses:
+        return lambda rows, averaged: self._masses(rows, rng, averaged)
+
     @torch.no_grad()
-    def _masses(self, rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def _masses(
+        self, rows: np.ndarray, rng: np.random.Generator, averaged: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(n,) log masses of rows (n, D), and their standard errors; what is ``MISSING`` is left
         out, which sums it out only where it comes last."""
-        ways, all_ = self._ways(len(rows), rng)
-        found = np.empty((len(ways), len(rows)))
+        ways, all_ = self._ways(len(rows), rng, averaged)
+        found = np.array([self._terms(rows, ranks).sum(axis=1) for ranks in ways])
+        log_w = found.T - np.log(len(ways))
+        return log_mass(log_w, np.zeros_like(log_w), all_)
+
+    @torch.no_grad()
+    def _terms(self, rows: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+        """(n, D) float64 log masses of the codes of rows (n, D), each given those of a lower rank,
+        (D,) or (n, D)."""
+        found = []
         for part in parts(len(rows), rows_scored(self.network_)):
             x = torch.as_tensor(rows[part]).to(self._device)
-            for r, rank in enumerate(ways):
-                of_part = rank[None] if rank.ndim == 1 else rank[part]
-                terms = self.network_(x, torch.as_tensor(of_part).to(self._device))
-                found[r, part] = terms.double().sum(dim=1).cpu().numpy()
-        log_w = found.T - np.log(len(ways))
-        value, stderr = log_mass(log_w, np.zeros_like(log_w), all_)
-        return value, stderr
+            rank = torch.as_tensor(ranks[None] if ranks.ndim == 1 else ranks[part]).to(self._device)
+            found.append(self.network_(x, rank).double().cpu().numpy())
+        return np.concatenate(found)
 
     @torch.no_grad()
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "anyorder", "sample")
         if given is None:
-            return self._draw_all(n, rng)
+            return self._draw_freely(n, rng)
         rows = given.copy()
         nothing = (given == MISSING).all(axis=1)
         if nothing.any():
-            rows[nothing] = self._draw_all(int(nothing.sum()), rng)
+            rows[nothing] = self._draw_freely(int(nothing.sum()), rng)
         some = np.flatnonzero((given == MISSING).any(axis=1) & ~nothing)
         if len(some):
             rows[some] = self._completed(given[some], rng)
@@ -181,17 +200,17 @@ class AnyOrderFamily(OnDevice):
 
     def _completed(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         filled, ess = completed(
-            self.network_, given, lambda x: self._masses(x, rng), rng, marks(self.schema_)
+            self.network_, given, self._masses_by(rng), rng, marks(self.schema_)
         )
         warn_if_few(ess, of=N_DRAWS)
         return filled
 
-    def _draw_ways(self, ranks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(n, D) rows drawn by their ways (n, D), which have as many variables of each rank."""
-        n, D = ranks.shape
-        codes = np.full((n, D), MISSING)
+    def _draw_freely(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows of which nothing is given."""
+        ranks, codes = self._way_each(n, rng), np.full((n, self.schema_.D), MISSING)
         order = np.argsort(ranks, axis=1, kind="stable")  # ascending within a rank
-        bounds = np.flatnonzero(np.diff(np.take_along_axis(ranks, order, axis=1)[0], append=-1)) + 1
+        # as many variables have each rank in all rows
+        bounds = np.flatnonzero(np.diff(np.sort(ranks[0]), append=-1)) + 1
         most = int(np.diff(bounds, prepend=0).max())
         for part in parts(n, rows_drawn(self.network_, most)):
             drawing = Drawing(self.network_, codes[part], rng)

@@ -83,7 +83,7 @@ class MaskedTransformer(AnyOrderFamily):
         others = [rng.permutation(D) for _ in range(self.n_orders - 1)]
         self.orders_ = np.stack([np.arange(D), *others])
 
-    def _ways(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
+    def _ways(self, n: int, rng: np.random.Generator, averaged: bool) -> tuple[np.ndarray, bool]:
         return np.argsort(self.orders_, axis=1), True
 
     def _training_ranks(self, B: int, generator: torch.Generator) -> Tensor:
@@ -93,10 +93,6 @@ class MaskedTransformer(AnyOrderFamily):
         which = torch.randint(len(ranks), (B,), generator=generator, device=device)
         anew = torch.rand(B, self.schema_.D, generator=generator, device=device)
         return torch.where(stored, ranks[which], anew)
-
-    def _draw_all(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        ranks = np.argsort(self.orders_, axis=1)
-        return self._draw_ways(ranks[rng.integers(len(ranks), size=n)], rng)
 
     def _state(self) -> dict[str, np.ndarray]:
         return {"orders": self.orders_, **super()._state()}

@@ -117,69 +117,82 @@ class AnyOrder(nn.Module):
         Args:
             asked: (m,) variables; all others have 0. None: all are asked.
         """
-        sees = rank.unsqueeze(1) < rank.unsqueeze(2)  # (B, D asked, D known)
+        own = rank if asked is None else rank.index_select(1, asked)
+        sees = rank.unsqueeze(1) < own.unsqueeze(2)  # (B, m asked, D known)
         if self.end is None:
             return self.terms(x, sees, sees, asked)
         place = torch.arange(self.D, device=x.device)
-        tied = (rank.unsqueeze(1) == rank.unsqueeze(2)) & (place < place.unsqueeze(1))
+        places = place if asked is None else asked
+        tied = (rank.unsqueeze(1) == own.unsqueeze(2)) & (place < places.unsqueeze(1))
         return self.terms(x, sees, sees | tied, asked)
 
     def terms(self, x: Tensor, sees: Tensor, bound: Tensor, asked: Tensor | None = None) -> Tensor:
         """(B, D) log masses of the codes x (B, D), each given those that it sees.
 
         Args:
-            sees: (B, D, D) which variables (last axis) each asked one sees, where they are known.
-            bound: (B, D, D) which of them settle whether there may be an END, likewise.
+            sees: (B, m, D) which variables each asked one sees, where they are known.
+            bound: (B, m, D) which of them settle whether there may be an END, likewise.
             asked: as in ``forward``.
         """
         known = x >= 0
         u = self.vectors(x, sees & known.unsqueeze(1), asked)
         codes = x.clamp(min=0)
         if self.end is None:
-            terms = self.outputs.log_prob(u, codes)
+            terms = self.outputs.log_prob(self._spread(u, asked), codes)
         else:
-            terms = self._until_end(u, codes, known, bound)
+            table = self.outputs.log_tables(self._spread(u, asked))  # (B, D, M)
+            terms = self._until_end(table, codes, bound & known.unsqueeze(1), asked)
         terms = terms.masked_fill(~known, 0.0)
         if asked is None:
             return terms
         return torch.zeros_like(terms).index_copy(1, asked, terms.index_select(1, asked))
 
     def vectors(self, x: Tensor, sees: Tensor, asked: Tensor | None = None) -> Tensor:
-        """(B, D, d_model) what the outputs of each variable are read from.
+        """(B, m, d_model) what the outputs of the asked variables are read from.
 
         Args:
-            sees: (B, D, D) which known variables (last axis) each asked one sees.
-            asked: as in ``forward``; the vectors of the others are 0.
+            sees: (B, m, D) which variables, all of them known, each asked one sees.
+            asked: as in ``forward``.
         """
-        c = self.known(x, slice(None))
-        whole = torch.cat([self.nothing_known(len(x)), c], dim=1)  # (B, D + 1, d_model)
-        if asked is None:
-            asked = torch.arange(self.D, device=x.device)
+        c = torch.cat([self.nothing_known(len(x)), self.known(x, slice(None))], dim=1)
+        every = torch.arange(self.D, device=x.device) if asked is None else asked
         parts = []
-        for at in asked.split(MOST_ASKED):
+        for at, own in zip(every.split(MOST_ASKED), sees.split(MOST_ASKED, dim=1), strict=True):
             h = self.places[at].expand(len(x), -1, -1)
-            hidden = ~F.pad(sees.index_select(1, at), (1, 0), value=True)
+            hidden = ~F.pad(own, (1, 0), value=True).unsqueeze(1)
             for block in self._blocks():
                 bias = self.relations.bias(block.bias, at)
-                h = block(h, *block.keys_values(whole), bias, hidden.unsqueeze(1))
+                h = block(h, *block.keys_values(c), bias, hidden)
             parts.append(h)
-        u = self.norm(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
-        if len(asked) == self.D:
-            return u
-        return u.new_zeros((len(x), self.D, self.d_model)).index_copy(1, asked, u)
+        return self.norm(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
 
-    def _until_end(self, u: Tensor, codes: Tensor, known: Tensor, bound: Tensor) -> Tensor:
-        """(B, D) log masses of codes of strings, END where it can't be left out."""
-        table = self.outputs.log_tables(u)  # (B, D, M)
-        place = torch.arange(self.D, device=u.device)
-        later, is_end = place > place.unsqueeze(1), codes == self.end
-        going_on = (bound & later & (known & ~is_end).unsqueeze(1)).any(dim=-1)
-        ended = (bound & later.T & (known & is_end).unsqueeze(1)).any(dim=-1)
-        barred = torch.zeros(table.shape[-1], dtype=torch.bool, device=u.device)
+    def _spread(self, u: Tensor, asked: Tensor | None) -> Tensor:
+        """(B, D, d_model) vectors in the places of the asked, 0 in others."""
+        if asked is None:
+            return u
+        return u.new_zeros((len(u), self.D, self.d_model)).index_copy(1, asked, u)
+
+    def _until_end(
+        self, table: Tensor, codes: Tensor, bound: Tensor, asked: Tensor | None
+    ) -> Tensor:
+        """(B, D) log masses of codes of strings from those of all (B, D, M): END where it can't be
+        left out, and not where a symbol is known to follow."""
+        place = torch.arange(self.D, device=codes.device)
+        places = (place if asked is None else asked).unsqueeze(1)
+        is_end = (codes == self.end).unsqueeze(1)
+        going_on = self._marked((bound & (place > places) & ~is_end).any(dim=-1), asked)
+        ended = self._marked((bound & (place < places) & is_end).any(dim=-1), asked)
+        barred = torch.zeros(table.shape[-1], dtype=torch.bool, device=codes.device)
         barred[self.end] = True
         total = table.masked_fill(barred, -math.inf).logsumexp(dim=-1)
         terms = table.gather(-1, codes.unsqueeze(-1)).squeeze(-1)
         return torch.where(going_on, terms - total, terms).masked_fill(ended, 0.0)
+
+    def _marked(self, flags: Tensor, asked: Tensor | None) -> Tensor:
+        """(B, D) flags (B, m) in the places of the asked, False in others."""
+        if asked is None:
+            return flags
+        return flags.new_zeros((len(flags), self.D)).index_copy(1, asked, flags)
 
     # ---------------------------------------------------------------- parts
 
@@ -267,7 +280,7 @@ class Block(nn.Module):
         self.down = nn.Linear(4 * d_model, d_model, bias=False)
         self.dropout = Dropout(dropout)
         nn.init.zeros_(self.down.weight)
-        self.bias = nn.Parameter(torch.zeros(n_relations, n_heads)) if n_relations else None
+        self.bias = nn.Parameter(torch.zeros(n_relations, 2 * n_heads)) if n_relations else None
 
     def keys_values(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """(B, n_heads, m, size) each, of what is known (B, m, d_model)."""
@@ -287,8 +300,14 @@ class Block(nn.Module):
         """
         q = self.query(self.norm1(h)).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        scores = scores if bias is None else scores + bias
-        y = scores.masked_fill(hidden, -math.inf).softmax(dim=-1) @ v
+        closed = torch.zeros_like(hidden, dtype=scores.dtype).masked_fill_(hidden, -math.inf)
+        if bias is None:
+            weights = (scores + closed).softmax(dim=-1)
+        else:
+            attended, summed = bias.chunk(2, dim=-3)
+            weights = (scores + attended).add_(closed).softmax(dim=-1)
+            weights = torch.addcmul(weights, summed, (~hidden).to(scores.dtype))
+        y = weights @ v
         h = h + self.dropout(self.mix(y.transpose(1, 2).flatten(start_dim=2)))
         return h + self.dropout(self.down(F.gelu(self.up(self.norm2(h)))))
 

@@ -23,9 +23,10 @@ DEFAULT_SECONDS, SPEED = 60.0, 5e9  # operations a second of one core
 CELL_STEPS = 2
 FEWEST_STEPS, SHORTEST_FIT = 500, 3000
 BATCH = 16
-MOST_FLOATS = 2**22  # of the attention of a batch
+# Of the attention of a batch: where rows are wide, only some of their variables are asked.
+MOST_FLOATS, FEWEST_ASKED = 2**22, 32
 MOST_VALID_ROWS, FEWEST_VALID_ROWS = 256, 8
-EVALUATION_SHARE = 0.01
+EVALUATION_SHARE = 0.005  # of the time, for one evaluation
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Sizing:
             seen = min(MOST_PASSES * n, seconds * SPEED / cost) * D
             if DATA_PER_WEIGHT * weights <= n * D and ENTRIES_PER_WEIGHT * weights <= seen:
                 sizes = larger
-        asked = min(D, max(1, MOST_FLOATS // (sizes["n_heads"] * D)))
+        asked = min(D, max(FEWEST_ASKED, MOST_FLOATS // (BATCH * sizes["n_heads"] * D)))
         cost = self._cost(sizes, asked)
         affordable = seconds * SPEED / cost
         most = min(MOST_FLOATS / (sizes["n_heads"] * D * asked), affordable / FEWEST_STEPS)
@@ -78,13 +79,14 @@ class Sizing:
         if self.dropout is None:
             passes = (budget.steps or steps) * batch_size / n
             sizes["dropout"] = max(rate for least, rate in DROPOUTS.items() if passes >= least)
-        in_time = EVALUATION_SHARE * seconds * SPEED / (4 * self._cost(sizes, D) / 3)
+        # a row costs a third in validation
+        in_time = EVALUATION_SHARE * seconds * SPEED / (self._cost(sizes, D) / 3)
         n_valid = min(n_valid, MOST_VALID_ROWS, max(FEWEST_VALID_ROWS, int(in_time)))
         recipe = Recipe(
             steps=steps,
             most_steps=useful,
             batch_size=batch_size,
-            evaluate_every=max(10, math.ceil(10 * 4 * n_valid / (3 * batch_size))),
+            evaluate_every=max(10, math.ceil(10 * n_valid / (3 * batch_size))),
         )
         return Plan(sizes, recipe, asked, n_valid)
 
