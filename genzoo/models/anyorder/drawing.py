@@ -37,7 +37,7 @@ class Drawing:
         # before the former no END may stand, behind the latter nothing else
         self.no_end, self.over = strings.ends_between(codes, network.end)
         if (codes != MISSING).any():
-            every = np.broadcast_to(np.arange(network.D), codes.shape)
+            every = np.tile(np.arange(network.D), (len(codes), 1))
             self._tell(np.arange(len(codes)), every)
 
     def draw(self, rows: np.ndarray, variables: np.ndarray) -> np.ndarray:

@@ -83,6 +83,10 @@ class MaskedTransformer(AnyOrderFamily):
         others = [rng.permutation(D) for _ in range(self.n_orders - 1)]
         self.orders_ = np.stack([np.arange(D), *others])
 
+    def _way_each(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        ranks = np.argsort(self.orders_, axis=1)
+        return ranks[rng.integers(len(ranks), size=n)]
+
     def _ways(self, n: int, rng: np.random.Generator, averaged: bool) -> tuple[np.ndarray, bool]:
         return np.argsort(self.orders_, axis=1), True
 
