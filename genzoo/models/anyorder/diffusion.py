@@ -36,7 +36,7 @@ from genzoo.models.anyorder.family import AnyOrderFamily
 from genzoo.parameters import Interval
 
 STEPPED_SHARE = 0.5  # of the rows that are trained by steps as they are drawn; others one by one
-AVERAGED_WAYS = 2  # of a row that is one of many draws: more draws serve as well, at less cost
+AVERAGED_WAYS = 4  # of a row that is one of many draws: more draws serve as well, at less cost
 
 
 class Diffusion(AnyOrderFamily):

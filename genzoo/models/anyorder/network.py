@@ -28,6 +28,7 @@ position representations, arXiv:1803.02155. Raffel et al. (2020), arXiv:1910.106
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -158,11 +159,11 @@ class AnyOrder(nn.Module):
         every = torch.arange(self.D, device=x.device) if asked is None else asked
         parts = []
         for at, own in zip(every.split(MOST_ASKED), sees.split(MOST_ASKED, dim=1), strict=True):
-            h = self.places[at].expand(len(x), -1, -1)
-            hidden = ~F.pad(own, (1, 0), value=True).unsqueeze(1)
+            h = self.places[at].unsqueeze(0)
+            seen = Seen.of(F.pad(own, (1, 0), value=True).unsqueeze(1))
             for block in self._blocks():
                 bias = self.relations.bias(block.bias, at)
-                h = block(h, *block.keys_values(c), bias, hidden)
+                h = block(h, *block.keys_values(c), bias, seen)
             parts.append(h)
         return self.norm(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
 
@@ -215,6 +216,19 @@ class AnyOrder(nn.Module):
         return [block for block in self.blocks if isinstance(block, Block)]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is seen, as attention uses it: 0 there and -inf elsewhere; 1 there and 0 elsewhere."""
+
+    closed: Tensor
+    open: Tensor
+
+    @classmethod
+    def of(cls, seen: Tensor) -> Seen:
+        open_ = seen.to(torch.get_default_dtype())
+        return cls(torch.zeros_like(open_).masked_fill_(~seen, -math.inf), open_)
+
+
 class Memory:
     """What is known of B rows, as the blocks see it, while more and more of their variables are.
 
@@ -225,8 +239,8 @@ class Memory:
 
     def __init__(self, network: AnyOrder, B: int) -> None:
         self.network, D = network, network.D
-        self.hidden = torch.ones((B, D + 1), dtype=torch.bool, device=network.places.device)
-        self.hidden[:, 0] = False
+        self.seen = torch.zeros((B, D + 1), dtype=torch.bool, device=network.places.device)
+        self.seen[:, 0] = True
         shape = (B, network.n_heads, D + 1, network.d_model // network.n_heads)
         self.kept = []
         nothing = network.nothing_known(B)
@@ -245,17 +259,17 @@ class Memory:
                 k.transpose(1, 2),
                 v.transpose(1, 2),
             )
-        self.hidden[at] = codes < 0
+        self.seen[at] = codes >= 0
 
     def ask(self, rows: Tensor, variables: Tensor) -> Tensor:
         """(b, m, d_model) vectors of variables (b, m) of some rows (b,), given all that is known of
         each."""
         network = self.network
-        h, hidden = network.places[variables], self.hidden[rows][:, None, None]
-        every = len(rows) == len(self.hidden)
+        h, seen = network.places[variables], Seen.of(self.seen[rows][:, None, None])
+        every = len(rows) == len(self.seen)
         for block, (keys, values) in zip(network._blocks(), self.kept, strict=True):
             k, v = (keys, values) if every else (keys[rows], values[rows])
-            h = block(h, k, v, network.relations.bias(block.bias, variables), hidden)
+            h = block(h, k, v, network.relations.bias(block.bias, variables), seen)
         return network.norm(h)
 
 
@@ -288,28 +302,25 @@ class Block(nn.Module):
         k, v = together.unflatten(-1, (2, self.n_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
         return k, v
 
-    def forward(
-        self, h: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, hidden: Tensor
-    ) -> Tensor:
+    def forward(self, h: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, seen: Seen) -> Tensor:
         """(B, m, d_model) the asked h after this block.
 
         Args:
             k, v: of ``keys_values``.
             bias: (..., n_heads, m, known) of attention.
-            hidden: (B, 1, m or 1, known) what is not seen.
+            seen: of (B, 1, m or 1, known).
         """
         q = self.query(self.norm1(h)).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-1, -2)
-        closed = torch.zeros_like(hidden, dtype=scores.dtype).masked_fill_(hidden, -math.inf)
         if bias is None:
-            weights = (scores + closed).softmax(dim=-1)
+            weights = (scores + seen.closed).softmax(dim=-1)
         else:
             attended, summed = bias.chunk(2, dim=-3)
-            weights = (scores + attended).add_(closed).softmax(dim=-1)
-            weights = torch.addcmul(weights, summed, (~hidden).to(scores.dtype))
+            weights = (scores + attended).add_(seen.closed).softmax(dim=-1)
+            weights = torch.addcmul(weights, summed, seen.open)
         y = weights @ v
         h = h + self.dropout(self.mix(y.transpose(1, 2).flatten(start_dim=2)))
-        return h + self.dropout(self.down(F.gelu(self.up(self.norm2(h)))))
+        return h + self.dropout(self.down(F.relu(self.up(self.norm2(h))).square()))
 
 
 class Relations(nn.Module):
