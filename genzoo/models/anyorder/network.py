@@ -4,25 +4,30 @@ A variable q that is asked about is a vector of its own, its place; one that is 
 its place and its code. In every block the asked look at the known ones, each at those that it may
 see, and at one vector of nothing at all:
 
-    h_q = place_q,    h_q <- h_q + attention(h_q; the known that q sees),    h_q <- h_q + mlp(h_q)
+    h_q = place_q,    h_q <- h_q + sum_k (a_qk + s_qk) V c_k,    h_q <- h_q + mlp(h_q)
+
+over the known k that q sees, with attention a_qk and a learned s_qk that knows no codes.
 
 The asked don't look at each other, and the known look at nothing: what a variable is told depends
 on the set that it sees and on nothing else, neither on an order nor on what others ask. So one pass
 answers D questions of a row, each of a set of its own: all conditionals of an order, all those of
 an order of blocks, or each variable given all others. That is the estimator of Uria, Murray &
-Larochelle (2014) with attention in place of its sum, and the query stream of Yang et al. (2019)
-over contents that stay as they are.
+Larochelle (2014), whose sum over what is known s is, with attention beside it; and the query stream
+of Yang et al. (2019) over contents that stay as they are.
 
-Attention has a learned bias for each pair of columns of a table, and for how far apart two steps or
-pixels lie (Shaw, Uszkoreit & Vaswani 2018; Raffel et al. 2020): what lies beside a variable tells
-most, and need not be found out for each place anew.
+Attention has a learned bias, and s is a number, for each pair of columns of a table and for how far
+apart two steps or pixels lie (Shaw, Uszkoreit & Vaswani 2018; Raffel et al. 2020): what lies beside
+a variable tells most, and need not be found out for each place anew. What attention averages does
+not tell how much is known; the sum does, and learns fast (validation rows of alarm in 20 s: -10.80
+nats with it, -11.13 without).
 
 In strings what is known after a position bars END there, and an END before it leaves nothing but
 END: the masses of legal rows sum to one in every order.
 
 Uria, Murray & Larochelle (2014), A deep and tractable density estimator, arXiv:1310.1757. Yang et
 al. (2019), XLNet, arXiv:1906.08237. Shaw, Uszkoreit & Vaswani (2018), Self-attention with relative
-position representations, arXiv:1803.02155. Raffel et al. (2020), arXiv:1910.10683.
+position representations, arXiv:1803.02155. Raffel et al. (2020), arXiv:1910.10683. The activation
+is the squared ReLU of So et al. (2021), Primer, arXiv:2109.08668.
 """
 
 from __future__ import annotations
@@ -43,7 +48,9 @@ from genzoo.space.schema import Schema
 
 PLACE_SD = 0.2  # of places and codes: their sums must tell the variables apart from the start
 OUTPUT_SD = 0.02  # with outputs at zero, and places alone to read, attention would learn nothing
-WIDEST_PAIRED = 256  # columns of a table that have a bias for each pair
+# Variables of a table or an image, of which each pair has biases, and each an output layer: with
+# these digits_binary had -17.64 nats on validation rows in 20 s, with shared ones -18.35.
+WIDEST_PAIRED = 256
 FARTHEST = 64  # steps: beyond, all distances in a sequence are one
 MOST_ASKED = 256  # questions of a row that are answered at once
 
@@ -274,7 +281,7 @@ class Memory:
 
 
 class Block(nn.Module):
-    """Attention of the asked to the known, and a feed-forward layer.
+    """What the known tell the asked, and a feed-forward layer.
 
     Args:
         n_relations: that have a bias; 0: none do.
@@ -307,7 +314,7 @@ class Block(nn.Module):
 
         Args:
             k, v: of ``keys_values``.
-            bias: (..., n_heads, m, known) of attention.
+            bias: (..., 2 n_heads, m, known) of attention, then the numbers s; None: neither.
             seen: of (B, 1, m or 1, known).
         """
         q = self.query(self.norm1(h)).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
@@ -336,14 +343,13 @@ class Relations(nn.Module):
         super().__init__()
         at = np.arange(schema.D)
         self.number, self._kinds = 0, list[tuple[str, int, int]]()
-        if schema.layout == "table":
-            if schema.D <= WIDEST_PAIRED:
-                self._add(at * schema.D, at)
-        elif schema.layout == "sequence":
+        if schema.layout != "sequence" and schema.D <= WIDEST_PAIRED:
+            self._add(at * schema.D, at)
+        if schema.layout == "sequence":
             C = schema.event_shape[-1] if len(schema.event_shape) > 1 else 1
             self._add(FARTHEST - at // C, at // C, most=2 * FARTHEST)
             self._add_channels(at % C, C)
-        else:
+        elif schema.layout == "image":
             *channels, H, W = schema.event_shape
             y, x = np.divmod(at % (H * W), W)
             flat = y * (2 * W - 1) + x
@@ -364,8 +370,8 @@ class Relations(nn.Module):
         self.number += most + 1
 
     def bias(self, weight: Tensor | None, asked: Tensor) -> Tensor | None:
-        """(n_heads, m, D + 1), or with rows' own variables (B, n_heads, m, D + 1): the biases of
-        the asked (m,) or (B, m), from those of the relations (R, n_heads); 0 of nothing at all."""
+        """(H, m, D + 1), or with rows' own variables (B, H, m, D + 1): the biases of the asked
+        (m,) or (B, m), from those of the relations (R, H); 0 of nothing at all."""
         if weight is None:
             return None
         parts = []
@@ -373,14 +379,15 @@ class Relations(nn.Module):
             of_asked, of_known = self.get_buffer(name)
             index = (of_asked[asked].unsqueeze(-1) + of_known).clamp(0, most) + first
             parts.append(weight.index_select(0, index.flatten()).unflatten(0, index.shape))
-        total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
-        return F.pad(total.movedim(-1, -3), (1, 0))
+        return F.pad(sum(parts[1:], parts[0]).movedim(-1, -3), (1, 0))
 
 
 def owners(schema: Schema) -> int:
-    """How many variables have embeddings and output layers of their own: those of a table; one of
-    an image, or each channel of a step, where they are alike."""
+    """How many variables have embeddings and output layers of their own: all of a table, or of a
+    small image; one of a large image, or each channel of a step, where they are alike."""
+    small = schema.D <= WIDEST_PAIRED
+    if schema.layout == "table" or (schema.layout == "image" and small):
+        return schema.D
     steps = schema.layout == "sequence" and len(schema.event_shape) > 1
     C = schema.event_shape[-1] if steps else 1
-    shared = schema.layout != "table" and schema.alike(np.arange(schema.D) % C)
-    return C if shared else schema.D
+    return C if schema.alike(np.arange(schema.D) % C) else schema.D
