@@ -6,6 +6,8 @@ from genzoo.conformance import ConformanceError as ConformanceError
 from genzoo.conformance import check_model as check_model
 from genzoo.datasets.dataset import Dataset as Dataset
 from genzoo.model import GenerativeModel as GenerativeModel
+from genzoo.models.anyorder.diffusion import Diffusion as Diffusion
+from genzoo.models.anyorder.masked_transformer import MaskedTransformer as MaskedTransformer
 from genzoo.models.bayesian_network.model import BayesianNetwork as BayesianNetwork
 from genzoo.models.gan.model import GAN as GAN
 from genzoo.models.hmm.model import HMM as HMM
@@ -39,9 +41,11 @@ __all__ = [
     "BayesianNetwork",
     "ConformanceError",
     "Dataset",
+    "Diffusion",
     "GenerativeModel",
     "Independent",
     "LogProb",
+    "MaskedTransformer",
     "Mixture",
     "NGram",
     "Schema",

@@ -15,6 +15,8 @@ MODELS = {
     "gan": "genzoo.models.gan.model:GAN",
     "transformer": "genzoo.models.transformer.model:TransformerLM",
     "ngram": "genzoo.models.ngram.model:NGram",
+    "masked_transformer": "genzoo.models.anyorder.masked_transformer:MaskedTransformer",
+    "diffusion": "genzoo.models.anyorder.diffusion:Diffusion",
 }
 
 # models that are made of models: no families that a comparison fits

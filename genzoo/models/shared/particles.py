@@ -196,13 +196,14 @@ def complete(
     return filled, _effective(stderr, process.limits)
 
 
-def warn_if_few(ess: np.ndarray) -> None:
-    """A UserWarning where completions rest on too few effective particles (n,) to be trusted."""
+def warn_if_few(ess: np.ndarray, of: int = LIMITS.particles) -> None:
+    """A UserWarning where completions rest on too few effective particles (n,) to be trusted, of so
+    many that each row has."""
     low = ess < LIMITS.trusted
     if low.any():
         warnings.warn(
             f"sample: {int(low.sum())} of {len(ess)} completions rest on fewer than "
-            f"{LIMITS.trusted:g} effective particles of {LIMITS.particles} (the fewest: "
+            f"{LIMITS.trusted:g} effective particles of {of} (the fewest: "
             f"{ess.min():.1f}); they may be far from draws of the conditional distribution",
             UserWarning,
             stacklevel=4,

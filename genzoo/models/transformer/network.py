@@ -23,7 +23,6 @@ Beltagy, Peters & Cohan, arXiv:2004.05150.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,12 +31,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.models.neural.heads import Heads, is_long
+from genzoo.models.neural.embedding import embedded, embedding_index
+from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.modules import Dropout
-from genzoo.models.transformer.outputs import Outputs
-from genzoo.space.schema import Schema, Variable
+from genzoo.models.neural.outputs import Outputs
+from genzoo.space.schema import Schema
 
-N_KNOTS = 16  # of a long ordinal's embedding: more tell finer differences, each from fewer rows
 INIT_SD = 0.02  # as in GPT-2
 FIRST_ROOM = 16  # positions of a new cache
 GROUPED_SD = 0.2  # sums of such vectors must tell the codes of a group apart
@@ -152,7 +151,7 @@ class Autoregressive(nn.Module):
         self.d_model, self.n_heads, self.window = d_model, n_heads, window
         self.heads = Heads(schema)
 
-        first, low, share, n_vectors = _embedding_index(schema.variables[:n_owners])
+        first, low, share, n_vectors = embedding_index(schema.variables[:n_owners])
         first = np.resize(first, schema.D)
         self.register_buffer("first", torch.as_tensor(first), persistent=False)  # (D,)
         self.register_buffer("low", torch.as_tensor(low), persistent=False)
@@ -259,9 +258,7 @@ class Autoregressive(nn.Module):
         at = x + self.first[variables]
         if not self.interpolates:
             return self.embed(at)
-        low = self.low[at]
-        above = (low + 1).clamp(max=self.embed.num_embeddings - 1)
-        return torch.lerp(self.embed(low), self.embed(above), self.share[at].unsqueeze(-1))
+        return embedded(self.embed, self.low[at], self.share[at])
 
     def _begun(self, tokens: Tensor, first: Tensor | None, before: Tensor | None) -> Tensor:
         """(B, N, d_model) what each token sees of the one before: ``first`` (B, d_model) in rows
@@ -499,30 +496,3 @@ def _seen(n: int, end: int, window: int | None, device: torch.device) -> Tensor:
     at = torch.arange(end, device=device)
     back = at[end - n :, None] - at
     return back >= 0 if window is None else (back >= 0) & (back < window)
-
-
-def _embedding_index(
-    variables: Sequence[Variable],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Where each variable's codes begin among those of all; for each of these codes the vector
-    below it, and the share of the vector above; the number of vectors. Codes with a vector of their
-    own have share 0."""
-    cards = np.array([variable.cardinality for variable in variables])
-    low, share = [], []
-    n_vectors = 0
-    for variable in variables:
-        codes = np.arange(variable.cardinality)
-        part = np.zeros(len(codes))
-        if is_long(variable):
-            at = codes * (N_KNOTS - 1) / (variable.n_values - 1)
-            # the last value is the upper end of the last piece, the mark a vector of its own
-            piece = np.minimum(np.floor(at), N_KNOTS - 2).astype(np.int64)
-            piece[variable.n_values :] = N_KNOTS
-            part = np.where(codes < variable.n_values, at - piece, 0.0)
-            low.append(n_vectors + piece)
-            n_vectors += N_KNOTS + variable.missing
-        else:
-            low.append(n_vectors + codes)
-            n_vectors += len(codes)
-        share.append(part.astype(np.float32))
-    return np.cumsum(cards) - cards, np.concatenate(low), np.concatenate(share), n_vectors

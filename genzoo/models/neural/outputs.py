@@ -7,6 +7,8 @@ and neither a weight nor an output is there that belongs to no code.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -135,6 +137,18 @@ class Outputs(nn.Module):
         heads = self.heads[self.kinds[d]]
         assert isinstance(heads, Heads)
         return heads.log_probs_all(self._outputs(d, u, tied))[:, 0]
+
+    def log_tables(self, u: Tensor, tied: Tensor | None = None) -> Tensor:
+        """(B, D, M) log masses of all codes of all variables from their vectors u (B, D, width);
+        -inf beyond a variable's own codes."""
+        if self.n_owners == 1:
+            rows = self.bias.unflatten(0, (-1, self.widths[0]))
+            heads, bias = self.heads[0], rows.index_select(0, self._rank[: self.D])
+            assert isinstance(heads, Heads)
+            return heads.log_probs_all(u @ self._weights(tied).T + bias).squeeze(-2)
+        tables = [self.log_probs_all(d, u[:, d], tied) for d in range(self.D)]
+        M = max(table.shape[1] for table in tables)
+        return torch.stack([F.pad(t, (0, M - t.shape[1]), value=-math.inf) for t in tables], dim=1)
 
     def of_padded(self, out: np.ndarray | None, bias: np.ndarray) -> dict[str, np.ndarray]:
         """Weights by name from the arrays of earlier versions, which were as wide for each owner

@@ -1,0 +1,1 @@
+"""Each variable given any others: one network, and two distributions made of it."""

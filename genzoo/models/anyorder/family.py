@@ -1,0 +1,325 @@
+"""What the two families on this network share: its training, queries, and what it is of use for
+beside its distribution."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genzoo.fitting import Fit
+from genzoo.models.anyorder.completion import (
+    N_DRAWS,
+    Masses,
+    completed,
+    effective,
+    log_mass,
+    weighed,
+)
+from genzoo.models.anyorder.drawing import Drawing, parts, rows_drawn, rows_scored
+from genzoo.models.anyorder.network import AnyOrder
+from genzoo.models.anyorder.sizing import Sizing
+from genzoo.models.neural.batches import epochs
+from genzoo.models.neural.family import OnDevice
+from genzoo.models.neural.modules import Drawn, load_weights, n_weights, weights_of
+from genzoo.models.neural.training import Player, fit_network
+from genzoo.models.shared.particles import warn_if_few
+from genzoo.parameters import Interval
+from genzoo.seeding import numpy_rng, torch_generator
+from genzoo.space.coarsen import marks
+from genzoo.space.forms import Data
+from genzoo.space.schema import MISSING
+from genzoo.store import pack_json, unpack_json
+from genzoo.values import LogProb, Unsupported
+
+
+class AnyOrderFamily(OnDevice):
+    """A mixture over ways to go through the variables: some of them, then some more, each given all
+    that are known by then.
+
+        p(x) = E over ways of p(x | way),    p(x | way) = prod_v p(x_v | those before it in the way)
+
+    A way is a rank for each variable; those of one rank come together. A family says which ways
+    there are (``_ways``), and how it trains for them (``_training_ranks``).
+    """
+
+    fits_missing = True
+    parameters = {
+        "d_model": Interval(int, optional=True),
+        "n_layers": Interval(int, optional=True),
+        "n_heads": Interval(int, optional=True),
+        "dropout": Interval(float, 0, 1, closed="left", optional=True),
+        **OnDevice.parameters,
+    }
+
+    d_model: int | None
+    n_layers: int | None
+    n_heads: int | None
+    dropout: float | None
+
+    network_: AnyOrder
+    sizes_: dict[str, Any]
+
+    def _check_params(self) -> None:
+        super()._check_params()
+        if self.d_model is not None and self.d_model % (self.n_heads or 1):
+            raise ValueError(
+                f"d_model: expected a multiple of n_heads = {self.n_heads}; got {self.d_model}"
+            )
+
+    # ---------------------------------------------------------------- what a family writes
+
+    @abc.abstractmethod
+    def _ways(self, n: int, rng: np.random.Generator, averaged: bool) -> tuple[np.ndarray, bool]:
+        """(R, D) or (R, n, D) ranks: ways by which n rows are scored, and whether they are all
+        that there are; else the mean over them has the right expectation. Fewer will do where the
+        masses of many rows are averaged."""
+
+    @abc.abstractmethod
+    def _training_ranks(self, B: int, generator: torch.Generator) -> Tensor:
+        """(B, D) ranks by which B rows are trained."""
+
+    @abc.abstractmethod
+    def _way_each(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) ranks: a way of each of n rows, drawn as the model draws it."""
+
+    def _prepare(self, fit: Fit) -> None:
+        """What a family draws before it is trained."""
+
+    # ---------------------------------------------------------------- fitting
+
+    def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
+        assert valid is not None  # the class selects
+        self._prepare(fit)
+        sizing = Sizing(self.schema_, self.d_model, self.n_layers, self.n_heads, self.dropout)
+        plan = sizing.plan(rows, len(valid), fit.budget)
+        self._build(plan.sizes, seed=fit.seed)
+        network = self.network_
+        network.start_at_marginals(rows)
+        chosen = fit.rng("anyorder", "selection").permutation(len(valid))[: plan.n_valid]
+        held_out = valid[np.sort(chosen)]
+        # one of each row: a bound is told apart by its rows as well, at less cost
+        ways = self._way_each(len(held_out), fit.rng("anyorder", "validation"))
+        D, m = self.schema_.D, plan.asked
+
+        def loss(x: Tensor, generator: torch.Generator) -> Tensor:
+            rank = self._training_ranks(len(x), generator)
+            asked = None
+            if m < D:  # an unbiased share of the terms
+                asked = torch.randperm(D, generator=generator, device=x.device)[:m]
+            return -network(x, rank, asked).sum() * (D / m / len(x))
+
+        fit_network(
+            [Player(network, loss, outer=network.outer())],
+            draw_batch=epochs(
+                torch.as_tensor(rows.astype(self.schema_.code_type)), plan.recipe.batch_size
+            ),
+            evaluate=lambda: self._terms(held_out, ways).sum(axis=1),
+            recipe=plan.recipe,
+            fit=fit,
+            device=self.device,
+        )
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.network_]
+
+    def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
+        self.sizes_ = sizes
+        with Drawn(torch_generator(seed, "anyorder", "init")):
+            self.network_ = AnyOrder(self.schema_, **sizes)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.network_.places.device
+
+    # ---------------------------------------------------------------- queries
+
+    @torch.no_grad()
+    def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
+        rng = numpy_rng(seed, "anyorder", "log_prob")
+        n_hidden = (rows == MISSING).sum(axis=1)
+        value, stderr = np.zeros(len(rows)), np.zeros(len(rows))
+        ess, exact = np.full(len(rows), float(N_DRAWS)), True
+        complete = np.flatnonzero(n_hidden == 0)
+        if len(complete):
+            value[complete], stderr[complete] = self._masses(rows[complete], rng)
+        some = np.flatnonzero((n_hidden > 0) & (n_hidden < rows.shape[1]))
+        if len(some):
+            weights = weighed(self.network_, rows[some], self._masses_by(rng), rng)
+            for index, _, log_w, error, all_ in weights:
+                at = some[index]
+                value[at], stderr[at] = log_mass(log_w, error, all_)
+                if not all_:
+                    exact, ess[at] = False, effective(stderr[at])
+        if exact and not stderr.any():
+            return LogProb.exact(value)
+        return LogProb(value, "lower_bound", stderr, "importance", ess if not exact else None)
+
+    def _masses_by(self, rng: np.random.Generator) -> Masses:
+        return lambda rows, averaged: self._masses(rows, rng, averaged)
+
+    @torch.no_grad()
+    def _masses(
+        self, rows: np.ndarray, rng: np.random.Generator, averaged: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) log masses of rows (n, D), and their standard errors; what is ``MISSING`` is left
+        out, which sums it out only where it comes last."""
+        ways, all_ = self._ways(len(rows), rng, averaged)
+        found = np.array([self._terms(rows, ranks).sum(axis=1) for ranks in ways])
+        log_w = found.T - np.log(len(ways))
+        return log_mass(log_w, np.zeros_like(log_w), all_)
+
+    @torch.no_grad()
+    def _terms(self, rows: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+        """(n, D) float64 log masses of the codes of rows (n, D), each given those of a lower rank,
+        (D,) or (n, D)."""
+        found = []
+        for part in parts(len(rows), rows_scored(self.network_)):
+            x = torch.as_tensor(rows[part]).to(self._device)
+            rank = torch.as_tensor(ranks[None] if ranks.ndim == 1 else ranks[part]).to(self._device)
+            found.append(self.network_(x, rank).double().cpu().numpy())
+        return np.concatenate(found)
+
+    @torch.no_grad()
+    def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
+        rng = numpy_rng(seed, "anyorder", "sample")
+        if given is None:
+            return self._draw_freely(n, rng)
+        rows = given.copy()
+        nothing = (given == MISSING).all(axis=1)
+        if nothing.any():
+            rows[nothing] = self._draw_freely(int(nothing.sum()), rng)
+        some = np.flatnonzero((given == MISSING).any(axis=1) & ~nothing)
+        if len(some):
+            rows[some] = self._completed(given[some], rng)
+        return rows
+
+    def _completed(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        filled, ess = completed(
+            self.network_, given, self._masses_by(rng), rng, marks(self.schema_)
+        )
+        warn_if_few(ess, of=N_DRAWS)
+        return filled
+
+    def _draw_freely(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """(n, D) rows of which nothing is given."""
+        ranks, codes = self._way_each(n, rng), np.full((n, self.schema_.D), MISSING)
+        order = np.argsort(ranks, axis=1, kind="stable")  # ascending within a rank
+        # as many variables have each rank in all rows
+        bounds = np.flatnonzero(np.diff(np.sort(ranks[0]), append=-1)) + 1
+        most = int(np.diff(bounds, prepend=0).max())
+        for part in parts(n, rows_drawn(self.network_, most)):
+            drawing = Drawing(self.network_, codes[part], rng)
+            every, first = np.arange(len(codes[part])), 0
+            for end in bounds.tolist():
+                drawing.draw(every, order[part, first:end])
+                first = end
+        return codes
+
+    # ---------------------------------------------------------------- beside the distribution
+
+    def pseudo_log_prob(self, data: Data) -> np.ndarray:
+        """(n,) pseudo log-likelihoods, in nats: each entry given all others of its row.
+
+        sum_d log p(x_d | all others) (Besag 1975), BERT's own score. It is no log mass: it sums to
+        one over no set of rows, and is mostly larger. An entry that is ``MISSING`` is not among
+        the others.
+
+        Args:
+            data: as in ``log_prob``.
+
+        Raises:
+            ValueError: for bad data, and for a model that is not fitted.
+        """
+        return np.concatenate([terms.sum(axis=1) for _, terms in self._given_others(data)])
+
+    def features(self, data: Data) -> np.ndarray:
+        """(n, d_model) float32 features of each row, for a classifier or a map of the rows.
+
+        The mean over variables of what the network makes of each of them given all others. A column
+        that a classifier is to tell should be ``MISSING``.
+
+        Args:
+            data: as in ``log_prob``.
+
+        Raises:
+            ValueError: for bad data, and for a model that is not fitted.
+        """
+        return np.concatenate([u.mean(axis=1) for u, _ in self._given_others(data)])
+
+    @torch.no_grad()
+    def _given_others(self, data: Data) -> Sequence[tuple[np.ndarray, np.ndarray]]:
+        """Of some rows at a time: vectors (b, D, d_model) and float64 log masses (b, D) of each
+        variable given all others."""
+        self._check_fitted("features")
+        rows, network, found = self._read_rows(data), self.network_, []
+        sees = ~torch.eye(network.D, dtype=torch.bool, device=self._device)
+        for part in parts(len(rows), rows_scored(network)):
+            x = torch.as_tensor(rows[part]).to(self._device)
+            own = sees.expand(len(x), -1, -1)
+            u = network.vectors(x, own & (x >= 0).unsqueeze(1))
+            terms = network.terms(x, own, own)
+            found.append((u.float().cpu().numpy(), terms.double().cpu().numpy()))
+        return found
+
+    @torch.no_grad()
+    def fill(self, text: str, hole: str = "_") -> str:
+        """The text with a symbol for each hole: of all holes and symbols the likeliest one, given
+        all that is known, comes first, until none is left.
+
+        That is a guess, as BERT makes it, and no draw of the model: for one, give ``sample`` rows
+        with ``MISSING``.
+
+        Args:
+            text: at most T characters, of the alphabet or ``hole``. Its length is known: where
+                strings end, an END follows it.
+            hole: one character that is not of the alphabet.
+
+        Raises:
+            Unsupported: if the rows are not strings.
+            ValueError: for any other character, and for a longer text.
+        """
+        self._check_fitted("fill")
+        schema, network = self.schema_, self.network_
+        if schema.alphabet is None:
+            raise Unsupported("fill needs strings; this model was fitted to other data")
+        symbols = schema.variables[0].categories or ()
+        code_of = {s: c for c, s in enumerate(symbols) if c != schema.end}
+        if not isinstance(hole, str) or len(hole) != 1 or hole in code_of:
+            raise ValueError(
+                f"hole: expected one character that is not of the alphabet "
+                f"{''.join(schema.alphabet)!r}; got {hole!r}"
+            )
+        if not isinstance(text, str) or len(text) > schema.D:
+            got = f"{len(text)} of them" if isinstance(text, str) else type(text).__name__
+            raise ValueError(f"text: expected a str of at most {schema.D} characters; got {got}")
+        strange = sorted(set(text) - set(code_of) - {hole})
+        if strange:
+            raise ValueError(
+                f"text: expected characters of the alphabet {''.join(schema.alphabet)!r} or the "
+                f"hole {hole!r}; got {strange[0]!r}"
+            )
+        codes = np.full((1, schema.D), MISSING if schema.end is None else schema.end)
+        codes[0, : len(text)] = [code_of.get(s, MISSING) for s in text]
+        drawing = Drawing(network, codes, numpy_rng(0, "fill"))
+        while len(holes := np.flatnonzero(codes[0, : len(text)] == MISSING)):
+            drawing.guess(holes, barred=schema.end)
+        return "".join(symbols[c] for c in codes[0, : len(text)])
+
+    # ---------------------------------------------------------------- state
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
+
+    def _restore(self, arrays: dict[str, np.ndarray]) -> None:
+        self._build(unpack_json(arrays["sizes"]))
+        load_weights(self.network_, arrays, self.device)
+
+    @property
+    def n_parameters_(self) -> int:
+        """The number of trained weights."""
+        return n_weights(self.network_)

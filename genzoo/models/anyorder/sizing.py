@@ -1,0 +1,120 @@
+"""How large the network is, and how long it is trained, by the rows and the budget."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genzoo.fitting import Budget
+from genzoo.models.neural.heads import Heads
+from genzoo.models.neural.training import Recipe
+from genzoo.space.schema import Schema
+
+SIZES = ((32, 2), (64, 2), (64, 3), (128, 3))  # width and blocks
+HEAD_SIZE = 16
+# Entries that training must pass over, repeated ones too: on validation rows of alarm and
+# digits_binary in 20 s, with 1.6 of them, the second size did as well as the first.
+ENTRIES_PER_WEIGHT = 3
+DATA_PER_WEIGHT = 1  # entries of the data
+MOST_PASSES = 60
+DROPOUTS = {0: 0.0, 6: 0.1, 20: 0.2}  # from so many passes over the rows on
+DEFAULT_SECONDS, SPEED = 60.0, 5e9  # operations a second of one core
+CELL_STEPS = 2
+FEWEST_STEPS, SHORTEST_FIT = 500, 3000
+BATCH = 16
+# On validation rows in 20 s: alarm -10.80 nats with half of these rates, -10.58 with them;
+# digits_binary -18.47 and -18.35.
+MUON_LR, ADAM_LR = 0.02, 0.006
+# Of the attention of a batch: where rows are wide, only some of their variables are asked.
+MOST_FLOATS, FEWEST_ASKED = 2**22, 32
+MOST_VALID_ROWS, FEWEST_VALID_ROWS = 256, 8
+EVALUATION_SHARE = 0.005  # of the time, for one evaluation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``Sizing`` chose.
+
+    Attributes:
+        sizes: the network's arguments.
+        recipe: how to train it.
+        asked: variables of each row that are asked in a step.
+        n_valid: validation rows to select on.
+    """
+
+    sizes: dict[str, Any]
+    recipe: Recipe
+    asked: int
+    n_valid: int
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The choice for one schema: what is None of the families' parameters is chosen."""
+
+    schema: Schema
+    d_model: int | None
+    n_layers: int | None
+    n_heads: int | None
+    dropout: float | None
+
+    def plan(self, rows: np.ndarray, n_valid: int, budget: Budget) -> Plan:
+        """For training rows (n, D), and n_valid to select on."""
+        n, D = rows.shape
+        seconds = DEFAULT_SECONDS if budget.seconds is None else budget.seconds
+        sizes = self._sized(*SIZES[0])
+        for size in SIZES[1:]:
+            larger = self._sized(*size)
+            weights, cost = self._weights(larger), self._cost(larger, D)
+            seen = min(MOST_PASSES * n, seconds * SPEED / cost) * D
+            if DATA_PER_WEIGHT * weights <= n * D and ENTRIES_PER_WEIGHT * weights <= seen:
+                sizes = larger
+        asked = min(D, max(FEWEST_ASKED, MOST_FLOATS // (BATCH * sizes["n_heads"] * D)))
+        cost = self._cost(sizes, asked)
+        affordable = seconds * SPEED / cost
+        most = min(MOST_FLOATS / (sizes["n_heads"] * D * asked), affordable / FEWEST_STEPS)
+        batch_size = int(min(n, max(1, min(BATCH, most))))
+        useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n / batch_size))
+        if self.schema.n_cells <= n:
+            useful = min(useful, max(FEWEST_STEPS, CELL_STEPS * self.schema.n_cells))
+        steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))
+        if self.dropout is None:
+            passes = (budget.steps or steps) * batch_size / n
+            sizes["dropout"] = max(rate for least, rate in DROPOUTS.items() if passes >= least)
+        # a row costs a third in validation
+        in_time = EVALUATION_SHARE * seconds * SPEED / (self._cost(sizes, D) / 3)
+        n_valid = min(n_valid, MOST_VALID_ROWS, max(FEWEST_VALID_ROWS, int(in_time)))
+        recipe = Recipe(
+            steps=steps,
+            most_steps=useful,
+            batch_size=batch_size,
+            muon_lr=MUON_LR,
+            adam_lr=ADAM_LR,
+            evaluate_every=max(10, math.ceil(10 * n_valid / (3 * batch_size))),
+        )
+        return Plan(sizes, recipe, asked, n_valid)
+
+    def _sized(self, d_model: int, n_layers: int) -> dict[str, Any]:
+        """The network's arguments at a size, the caller's own in place of it."""
+        d_model = int(self.d_model or d_model)
+        most = max(1, d_model // HEAD_SIZE)
+        n_heads = self.n_heads or next(h for h in range(most, 0, -1) if d_model % h == 0)
+        return {
+            "d_model": d_model,
+            "n_layers": int(self.n_layers or n_layers),
+            "n_heads": int(n_heads),
+            "dropout": float(self.dropout or 0.0),
+        }
+
+    def _weights(self, sizes: dict[str, Any]) -> int:
+        return 12 * sizes["n_layers"] * int(sizes["d_model"]) ** 2
+
+    def _cost(self, sizes: dict[str, Any], asked: int) -> float:
+        """About how many operations it takes to train on a row, so many variables of which are
+        asked."""
+        d, L, D = sizes["d_model"], sizes["n_layers"], self.schema.D
+        in_blocks = L * (asked * (10 * d * d + 2 * D * d) + D * 2 * d * d)
+        return 6.0 * (in_blocks + d * Heads(self.schema).n_outputs)
