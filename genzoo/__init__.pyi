@@ -7,6 +7,7 @@ from genzoo.conformance import check_model as check_model
 from genzoo.datasets.dataset import Dataset as Dataset
 from genzoo.model import GenerativeModel as GenerativeModel
 from genzoo.models.bayesian_network.model import BayesianNetwork as BayesianNetwork
+from genzoo.models.circuit.model import Circuit as Circuit
 from genzoo.models.gan.model import GAN as GAN
 from genzoo.models.hmm.model import HMM as HMM
 from genzoo.models.independent import Independent as Independent
@@ -36,6 +37,7 @@ __all__ = [
     "MISSING",
     "VAE",
     "BayesianNetwork",
+    "Circuit",
     "ConformanceError",
     "Dataset",
     "GenerativeModel",
