@@ -107,4 +107,4 @@ def _free(tree: HiddenTree) -> int:
     root, edges = np.count_nonzero(tree.edges[0, 0]) - 1, np.count_nonzero(tree.edges[1:])
     rows = int((tree.edges[1:].sum(axis=2) > 0).sum())
     tables = np.add.reduceat(tree.masses, tree.first[:-1])
-    return root + edges - rows + np.count_nonzero(tree.masses) - np.count_nonzero(tables)
+    return int(root + edges - rows + np.count_nonzero(tree.masses) - np.count_nonzero(tables))

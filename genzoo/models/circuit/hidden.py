@@ -8,8 +8,8 @@ depends on z_t alone:
 As a circuit: B_t[. | z] is an input unit, the product over a node's variable and its children a
 product unit, and each row of A_t the weights of a sum unit. One pass upwards takes O(D S^2) a row
 and sums over all that is unknown; one pass downwards gives every posterior, or draws, or the best
-choice. Nodes of one depth are computed together, for a batch of rows. Values are scaled as they
-go up, each node's largest to 1, with the logs of the scales added up.
+choice. Nodes of one depth are computed together, for a batch of rows. After each factor a product
+is scaled, its largest value to 1, with the logs of the scales added up: no row is too long.
 """
 
 from __future__ import annotations
@@ -177,15 +177,13 @@ class HiddenTree:
         own = (self._table if table is None else table)[places]
         told, log_mass = np.empty_like(own), np.zeros(own.shape[1])
         for level, groups in zip(tree.levels[::-1], tree.siblings[::-1], strict=True):
-            log_mass += _scaled(own[level]).sum(axis=0, dtype=np.float64)
             np.matmul(own[level], self._backwards[level], out=told[level])
             if level.start > 0:
                 for group in groups:
-                    above = tree.parents[group]
-                    product = own[above] * told[group]
-                    if group.start > level.start:  # one factor more can't make all states tiny
-                        log_mass += _scaled(product).sum(axis=0, dtype=np.float64)
-                    own[above] = product
+                    product = own[tree.parents[group]]
+                    product *= told[group]
+                    log_mass += _scaled(product).sum(axis=0, dtype=np.float64)
+                    own[tree.parents[group]] = product
         return Upward(own, told, log_mass + np.log(told[0, :, 0], dtype=np.float64))
 
     def _drawn_states(self, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -35,6 +35,8 @@ References:
     Chow & Liu 1968, Approximating discrete probability distributions with dependence trees.
     Darwiche 2003, A differential approach to inference in Bayesian networks, JACM 50.
     Choi, Vergari & Van den Broeck 2020, Probabilistic circuits: a unifying framework.
+    Peharz, Gens, Pernkopf & Domingos 2017, On the latent variable interpretation in sum-product
+        networks, arXiv:1601.06180.
     Peharz et al. 2020, Einsum networks, arXiv:2004.06231.
     Liu & Van den Broeck 2021, Tractable regularization of probabilistic circuits, arXiv:2106.02264.
     Dang, Liu & Van den Broeck 2022, Sparse probabilistic circuits via pruning and growing,
@@ -57,10 +59,12 @@ from genzoo.models.circuit.forest import Forest
 from genzoo.models.circuit.search import Limits, Search, Settings
 from genzoo.models.circuit.tree import Tree
 from genzoo.parameters import Interval, Options
-from genzoo.seeding import numpy_rng
+from genzoo.seeding import check_seed, derive, numpy_rng
+from genzoo.space import forms
 from genzoo.space.coarsen import Coarsening, default_bins
+from genzoo.space.forms import Given
 from genzoo.space.schema import MISSING
-from genzoo.values import LogProb
+from genzoo.values import LogProb, Score
 
 
 class Circuit(GenerativeModel):
@@ -164,6 +168,87 @@ class Circuit(GenerativeModel):
         barred = self.coarsening_.marks(self.schema_)
         bins = self.forest_.complete(self.coarsening_.to_bins(given), barred, rng)
         return np.where(given == MISSING, self.coarsening_.to_codes(bins, rng), given)
+
+    def complete_most_likely(self, given: Given) -> Any:
+        """Complete rows by max-product: an approximation of their most likely completions.
+
+        It finds the open entries and hidden states that are most likely *together*. The most likely
+        entries alone, with the states summed out, may be others: to find those is NP-hard in a
+        circuit that is not deterministic (Peharz et al. 2017), as this one. A long ordinal gets
+        the likeliest value of the bin that is found for it.
+
+        Args:
+            given: what to complete, as in ``sample``; a single row is completed once.
+
+        Returns:
+            The rows, in the form of the data that was fitted. No missing mark is filled in.
+
+        Raises:
+            ValueError: for bad input.
+
+        >>> model = Circuit(n_states=2).fit(np.array([[0, 0], [1, 1]] * 20))
+        >>> model.complete_most_likely(np.array([[1, -1]]))
+        array([[1, 1]])
+        """
+        self._check_fitted("complete_most_likely")
+        form = forms.read_given(given, self.schema_.event_shape)
+        known, home = self._known(form, len(form)), forms.named(self._form, self.schema_)
+        made, mark = self.coarsening_, self.coarsening_.marks(self.schema_)
+        bins, _ = self.forest_.most_likely(made.to_bins(known), mark)
+        rows = np.where(known == MISSING, made.likeliest_codes(bins), known)
+        return home.handed(form.kept_in(home.decode(self.schema_, rows, seed=0)))
+
+    def entropy(self, n: int = 10_000, *, seed: int = 0) -> Score:
+        """The entropy of the distribution over rows, in nats.
+
+        Hidden states make its sum intractable, so it is estimated on n rows of the model's own.
+
+        Returns:
+            Score: of kind ``"estimate"``, with its standard error.
+
+        >>> model = Circuit().fit(np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 20))
+        >>> print(model.entropy(1000).kind)
+        estimate
+        """
+        self._check_fitted("entropy")
+        _, log_mass = self._own(n, seed)
+        return self._mean(-log_mass)
+
+    def kl(self, other: GenerativeModel, n: int = 10_000, *, seed: int = 0) -> Score:
+        """The Kullback-Leibler divergence KL(self || other) in nats, estimated as ``entropy`` is.
+
+        Args:
+            other: a fitted model of rows of the same schema. Where its log masses are lower bounds,
+                what is estimated is an upper bound of the divergence.
+
+        Returns:
+            Score: of kind ``"estimate"``, with its standard error.
+
+        Raises:
+            ValueError: if ``other`` is no fitted model, or one of another schema.
+
+        >>> model = Circuit().fit(np.array([[0, 0], [1, 1]] * 20))
+        >>> float(model.kl(model, 100))
+        0.0
+        """
+        self._check_fitted("kl")
+        if not isinstance(other, GenerativeModel) or not other.__sklearn_is_fitted__():
+            raise ValueError(f"other: expected a fitted GenerativeModel; got {other!r}")
+        if other.schema_ != self.schema_:
+            raise ValueError("other: expected a model of the same schema; got one of another")
+        rows, own = self._own(n, seed)
+        theirs = other._log_prob_of(rows, derive(seed, "other"))
+        return self._mean(own - theirs.value)
+
+    def _own(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """n rows of the model's own, and their log mass."""
+        Interval(int, 2).check("n", n)
+        rows = self._drawn(n, None, check_seed(seed))
+        return rows, self._log_prob_of(rows, seed).value
+
+    def _mean(self, values: np.ndarray) -> Score:
+        error = values.std(ddof=1) / np.sqrt(len(values))
+        return Score(float(values.mean()), float(error), "estimate")
 
     @property
     def n_states_(self) -> int:

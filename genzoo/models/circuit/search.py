@@ -214,7 +214,7 @@ class Search:
         """Numbers of states after the first, in the order of a climb."""
         asked, S = self.settings.n_states, 2
         most = len(self.weights) if asked is None else asked
-        while S < most and (asked is not None or self._fits(S)):
+        while most > S and (asked is not None or self._fits(S)):
             yield S
             S *= 2
         if asked is not None and asked > 1:
@@ -250,7 +250,7 @@ class Search:
     def _reach(self, climb: _Climb, size: int) -> bool:
         """The climb grows until it has a size; False where there was no room."""
         for S in self._sizes():
-            if S not in climb.stages and S <= size and not self._stage(climb, S):
+            if S not in climb.stages and size >= S and not self._stage(climb, S):
                 return False
         return True
 
