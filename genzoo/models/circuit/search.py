@@ -1,16 +1,16 @@
 """The search for a good circuit: along which tree, how many states, how strong a prior, how many.
 
-A climb begins with one state a node, which is independence, and doubles the states (Dang, Liu &
-Van den Broeck 2022 grow circuits by such copies). Copies of one number go together all along the
-tree, but for a little, so that each number soon has a meaning everywhere: from random transitions
-EM finds no such thing (plants, 16 states, validation rows: -14.4 nats from random ones, -13.2 so).
-Then EM: ``EPOCHS`` rounds over the rows in batches, with steps that grow smaller, while validation
-gains. The prior draws each state towards what it was before it was doubled, which smooths better
-than uniform pseudo-counts do (dna, 16 states: -79.1 nats against -79.4).
+A climb begins with one state a node, which is independence, and copies each state, some times
+(Dang, Liu & Van den Broeck 2022 grow circuits by such copies). Copies of one number go together all
+along the tree, but for a little, so that each number soon has a meaning everywhere: from random
+transitions EM finds no such thing (plants, 16 states, validation rows: -14.4 nats from random ones,
+-13.2 so). Then EM: ``EPOCHS`` rounds over the rows in batches, with steps that grow smaller, while
+validation gains. The prior draws each state towards the one that it is a copy of, which smooths
+better than uniform pseudo-counts do (dna, 16 states: -79.1 nats against -79.4).
 
 What is done next is what still pays, by what the validation rows gained:
 
-    one climb     doubles its states while they gain more than ``LEAST_GAIN``
+    one climb     twice as many states are tried, while they gain more than ``LEAST_GAIN``
     the tree      where there is a choice, each is tried in a climb up to ``CHEAP`` states
     the prior     a weaker and a stronger one are tried in climbs up to half the best size
     more climbs   of the best size and prior are united with it, while the union gains
@@ -36,6 +36,8 @@ from genzoo.space.schema import MISSING
 
 STRENGTHS = (0.25, 1.0, 4.0, 16.0)  # weights of the prior, in rows
 FIRST_STRENGTH = 1.0
+FEWEST = 4  # states after one
+GROWTH = 4  # copies of each state, from one size of a climb to the next
 CHEAP = 8  # states up to which sizes are tried whatever they gain
 NEAR, NOISE = 0.95, 0.5  # of copies: see ``split``
 BATCH = 512  # rows of a step; fewer than twice as many are taken all at once
@@ -112,6 +114,8 @@ class Search:
         self.marginals = marginals(rows, cards, end)
         self.rows, weights = weighted(rows)
         self.weights, self.n = weights.astype(FLOAT), float(weights.sum())
+        n = len(weights)
+        self.n_batches = round(n / BATCH) if n >= 2 * BATCH else 1
         self.valid, weights = weighted(valid)
         self.shares = weights / weights.sum()
         self.setup = fit.clock.spent
@@ -211,14 +215,21 @@ class Search:
     # ---------------------------------------------------------------- climbs
 
     def _sizes(self) -> Iterator[int]:
-        """Numbers of states after the first, in the order of a climb."""
-        asked, S = self.settings.n_states, 2
-        most = len(self.weights) if asked is None else asked
-        while most > S and (asked is not None or self._fits(S)):
+        """Numbers of states to try, after one."""
+        asked, S = self.settings.n_states, FEWEST
+        if asked is not None:
+            yield asked
+            return
+        while len(self.weights) > S and self._fits(S):
             yield S
             S *= 2
-        if asked is not None and asked > 1:
-            yield asked
+
+    def _path(self, size: int) -> list[int]:
+        """The sizes after the first over which a climb comes to a size."""
+        path = [size]
+        while path[0] >= FEWEST * GROWTH:
+            path.insert(0, path[0] // GROWTH)
+        return path
 
     def _fits(self, S: int) -> bool:
         """Whether S states are few enough for memory."""
@@ -235,60 +246,70 @@ class Search:
         return climb
 
     def _rise(self, climb: _Climb) -> None:
-        """The climb doubles its states as far as validation gains by it."""
-        asked = self.settings.n_states is not None
+        """The climb tries more and more states, as far as validation gains by it."""
         for S in self._sizes():
             if S in climb.stages:
                 continue
-            before = max(climb.stages)
+            best = max(self._score(climb, size) for size in climb.stages)
             if not self._reach(climb, S):
                 return
-            gained = self._score(climb, S) - self._score(climb, before)
-            if not asked and S > CHEAP and gained < LEAST_GAIN:
+            if S > CHEAP and self._score(climb, S) - best < LEAST_GAIN:
                 return
+        if self.settings.n_states is None and not self._fits(2 * max(climb.stages)):
+            self.fit.training.converged, self.fit.training.stopped_by = False, "steps"
 
     def _reach(self, climb: _Climb, size: int) -> bool:
         """The climb grows until it has a size; False where there was no room."""
-        for S in self._sizes():
-            if S not in climb.stages and size >= S and not self._stage(climb, S):
+        before = 1
+        for S in self._path(size):
+            if S not in climb.stages and not self._stage(climb, before, S):
                 return False
+            before = S
         return True
 
-    def _stage(self, climb: _Climb, S: int) -> bool:
-        """Double the states, and EM while validation gains; the best estimate is kept. False where
+    def _stage(self, climb: _Climb, before: int, S: int) -> bool:
+        """Copy the states, and EM while validation gains; the best estimate is kept. False where
         there was no room for it."""
-        before, ended = climb.stages[max(climb.stages)], self.ended
-        even = copied(before, S, 0.0, ended)
+        model, ended = climb.stages[before], self.ended
+        even = copied(model, S, 0.0, ended)
         weight = FLOAT(climb.strength)
         prior = Prior(weight * even.edges.astype(FLOAT), weight * even.masses.astype(FLOAT))
         rng = self.fit.rng("circuit", climb.number, S)
-        model = split(before, S, NEAR, NOISE, ended, rng).as_type(FLOAT)
-        places, n = model.places(self.rows), len(self.weights)
-        n_batches = round(n / BATCH) if n >= 2 * BATCH else 1
-        epochs, scores = max(EPOCHS, -(-FEWEST_STEPS // n_batches)), list[float]()
-        while len(scores) < epochs and not self._at_rest(scores, n_batches):
+        model = split(model, S, NEAR, NOISE, ended, rng).as_type(FLOAT)
+        places = model.places(self.rows)
+        epochs, scores = max(EPOCHS, -(-FEWEST_STEPS // self.n_batches)), list[float]()
+        while len(scores) < epochs and not self._at_rest(scores):
             eta = FIRST_STEP + (LAST_STEP - FIRST_STEP) * len(scores) / (epochs - 1)
             total = 0.0
-            for batch in np.array_split(rng.permutation(n), n_batches):
+            for batch, weights in self._batches(rng):
                 if not self._goes_on(S):
                     if total < 0.0:  # in the middle of an epoch
                         self._keep(climb, S, model)
                     return S in climb.stages
-                weights = self.weights[batch]
                 # a batch that holds more of the rows goes further
-                share = n_batches * float(weights.sum()) / self.n
-                size = 1 - (1 - eta) ** share if n_batches > 1 else 1.0
+                share = self.n_batches * float(weights.sum()) / self.n
+                size = 1 - (1 - eta) ** share if self.n_batches > 1 else 1.0
                 model, nats = step(model, places[:, batch], weights, prior, self.n, size)
                 total += nats
-                self.work += self._effort(S, n / n_batches)
+                self.work += self._effort(S, len(batch))
                 self.fit.did("steps")
             scores.append(self._keep(climb, S, model))
             self._note(climb, S, total / self.n, scores[-1])
         return True
 
-    def _at_rest(self, scores: list[float], n_batches: int) -> bool:
+    def _batches(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The rows and their weights in an order of chance. What was seen most often is in every
+        batch, with a part of its weight: so no batch differs much from another."""
+        often = np.argsort(-self.weights, kind="stable")[: BATCH // 2]
+        often = often[self.weights[often] >= self.n_batches]
+        rest = np.setdiff1d(np.arange(len(self.weights)), often)
+        for batch in np.array_split(rng.permutation(rest), self.n_batches):
+            weights = np.append(self.weights[often] / self.n_batches, self.weights[batch])
+            yield np.append(often, batch), weights
+
+    def _at_rest(self, scores: list[float]) -> bool:
         """Whether EM at one size needs no further epoch."""
-        if n_batches == 1:
+        if self.n_batches == 1:
             return at_rest(scores, SETTLED)
         return len(scores) > 0 and len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE
 
@@ -313,8 +334,7 @@ class Search:
 
     def _goes_on(self, S: int) -> bool:
         """Begin another step with S states; False, and the search ends, without room."""
-        n = len(self.weights)
-        effort = self._effort(S, n if n < 2 * BATCH else BATCH)
+        effort = self._effort(S, len(self.weights) / self.n_batches)
         each = (self.fit.clock.spent - self.setup) / self.work if self.work else 0.0
         affordable = self.work + effort <= self.settings.limits.work
         return self.fit.goes_on("steps", expected=each * effort, affordable=affordable)
