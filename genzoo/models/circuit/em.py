@@ -23,6 +23,7 @@ from genzoo.models.circuit.hidden import HiddenTree
 from genzoo.models.circuit.tree import Tree
 
 FLOAT = np.float32  # of the E-step: its errors, of 1e-6, are far below what EM stops at
+CELLS_AT_ONCE = 1 << 23  # states of rows in an array of the E-step, 32 MiB: there are three
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +82,27 @@ def expected(
         Expected counts of ``edges`` (D, S, S) and ``masses`` (P, S), and the log-likelihood in nats
         of the rows at ``places`` (D, B), of ``weights`` (B,).
     """
+    D, n = places.shape
+    edges, masses = np.zeros_like(model.edges), np.zeros_like(model.masses)
+    size, total = max(1, CELLS_AT_ONCE // (D * model.S)), 0.0
+    for i in range(0, n, size):
+        total += _count(model, places[:, i : i + size], weights[i : i + size], edges, masses)
+    edges *= model.edges
+    return edges, masses, total
+
+
+def _count(
+    model: HiddenTree,
+    places: np.ndarray,
+    weights: np.ndarray,
+    edges: np.ndarray,
+    masses: np.ndarray,
+) -> float:
+    """Add a block's counts to these, those of ``edges`` still to be multiplied by the transitions;
+    its log-likelihood in nats."""
     tree, up = model.tree, model.upward(places)
     np.maximum(up.told, np.finfo(up.told.dtype).tiny, out=up.told)  # of states that can't be
     posterior = np.empty_like(up.own)  # (D, B, S), each row's as often as it was seen
-    edges = np.empty_like(model.edges)
     for level in tree.levels:
         ratio = up.told[level]  # p(state of the parent | row) over what the node told of it
         if level.start > 0:
@@ -93,16 +111,15 @@ def expected(
             first = weights / ratio[0, :, 0]
             ratio[:] = 0.0
             ratio[0, :, 0] = first
-        np.matmul(ratio.transpose(0, 2, 1), up.own[level], out=edges[level])
+        edges[level] += ratio.transpose(0, 2, 1) @ up.own[level]
         np.matmul(ratio, model.edges[level], out=posterior[level])
         posterior[level] *= up.own[level]
-    edges *= model.edges
-    P, S = model.masses.shape
     N = places.size
     ones = np.ones(N, dtype=posterior.dtype)
-    one_hot = sparse.csc_matrix((ones, places.ravel(), np.arange(N + 1)), shape=(P + 1, N))
-    masses = one_hot @ posterior.reshape(N, S)
-    return edges, masses[:-1], float(weights @ up.log_mass)
+    shape = (len(masses) + 1, N)
+    one_hot = sparse.csc_matrix((ones, places.ravel(), np.arange(N + 1)), shape=shape)
+    masses += (one_hot @ posterior.reshape(N, model.S))[:-1]
+    return float(weights @ up.log_mass)
 
 
 def states_of(model: HiddenTree) -> np.ndarray:

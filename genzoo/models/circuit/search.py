@@ -52,11 +52,11 @@ class Limits:
     """What a search may take.
 
     Attributes:
-        numbers: in the transitions of a forest: memory.
+        numbers: transitions of all trees that are united, of one a quarter: memory.
         work: multiplications of a fit without a budget: about a minute.
     """
 
-    numbers: int = 1 << 24
+    numbers: int = 1 << 25
     work: float = 2e12
 
 
@@ -188,6 +188,8 @@ class Search:
 
     def _wants_more(self, climbs: list[_Climb], size: int) -> bool:
         """Whether another climb is to pay: the last one did."""
+        if not self._fits(size, len(climbs) + 1):
+            return False
         if len(climbs) == 1:
             return size > 1
         return self._gain(self._mixed(climbs[:-1], size), self._mixed(climbs, size)) > LEAST_GAIN
@@ -231,9 +233,9 @@ class Search:
             path.insert(0, path[0] // GROWTH)
         return path
 
-    def _fits(self, S: int) -> bool:
-        """Whether S states are few enough for memory."""
-        return S * S * len(self.cards) <= self.settings.limits.numbers
+    def _fits(self, S: int, n_trees: int = 4) -> bool:
+        """Whether S states in so many trees are few enough for memory."""
+        return n_trees * S * S * len(self.cards) <= self.settings.limits.numbers
 
     def _begun(self, tree: Tree, strength: float) -> _Climb:
         """A climb of one state a node."""
