@@ -116,6 +116,7 @@ class Search:
         self.weights, self.n = weights.astype(FLOAT), float(weights.sum())
         n = len(weights)
         self.n_batches = round(n / BATCH) if n >= 2 * BATCH else 1
+        self.epochs = max(EPOCHS, -(-FEWEST_STEPS // self.n_batches))
         self.valid, weights = weighted(valid)
         self.shares = weights / weights.sum()
         self.setup = fit.clock.spent
@@ -253,7 +254,7 @@ class Search:
             if S in climb.stages:
                 continue
             best = max(self._score(climb, size) for size in climb.stages)
-            if not self._reach(climb, S):
+            if not (self._has_time(S) and self._reach(climb, S)):
                 return
             if S > CHEAP and self._score(climb, S) - best < LEAST_GAIN:
                 return
@@ -279,13 +280,13 @@ class Search:
         rng = self.fit.rng("circuit", climb.number, S)
         model = split(model, S, NEAR, NOISE, ended, rng).as_type(FLOAT)
         places = model.places(self.rows)
-        epochs, scores = max(EPOCHS, -(-FEWEST_STEPS // self.n_batches)), list[float]()
+        epochs, scores = self.epochs, list[float]()
         while len(scores) < epochs and not self._at_rest(scores):
             eta = FIRST_STEP + (LAST_STEP - FIRST_STEP) * len(scores) / (epochs - 1)
             total = 0.0
             for batch, weights in self._batches(rng):
                 if not self._goes_on(S):
-                    if total < 0.0:  # in the middle of an epoch
+                    if total:  # in the middle of an epoch
                         self._keep(climb, S, model)
                     return S in climb.stages
                 # a batch that holds more of the rows goes further
@@ -334,12 +335,24 @@ class Search:
         """Multiplications of a step over n rows, up to a factor."""
         return float(n * len(self.cards) * S * (3 * S + OVERHEAD))
 
+    def _has_time(self, S: int) -> bool:
+        """Begin to try S states; False where there is no room for half of it: then more climbs of
+        fewer states do more."""
+        if S <= CHEAP:  # and what these take tells what others will
+            return True
+        if self._has_room("sizes", self.epochs * self._effort(S, len(self.weights)) / 2):
+            self.fit.did("sizes")
+            return True
+        return False
+
     def _goes_on(self, S: int) -> bool:
         """Begin another step with S states; False, and the search ends, without room."""
-        effort = self._effort(S, len(self.weights) / self.n_batches)
+        return self._has_room("steps", self._effort(S, len(self.weights) / self.n_batches))
+
+    def _has_room(self, unit: str, effort: float) -> bool:
         each = (self.fit.clock.spent - self.setup) / self.work if self.work else 0.0
         affordable = self.work + effort <= self.settings.limits.work
-        return self.fit.goes_on("steps", expected=each * effort, affordable=affordable)
+        return self.fit.goes_on(unit, expected=each * effort, affordable=affordable)
 
 
 def marginals(rows: np.ndarray, cards: np.ndarray, end: int | None) -> np.ndarray:
