@@ -38,10 +38,11 @@ STRENGTHS = (0.25, 1.0, 4.0, 16.0)  # weights of the prior, in rows
 FIRST_STRENGTH = 1.0
 FEWEST = 4  # states after one
 GROWTH = 4  # copies of each state, from one size of a climb to the next
+LEAST_UNION_GAIN = 0.003  # nats a validation row, by which one tree more must be better
 CHEAP = 8  # states up to which sizes are tried whatever they gain
 NEAR, NOISE = 0.95, 0.5  # of copies: see ``split``
 BATCH = 512  # rows of a step; fewer than twice as many are taken all at once
-EPOCHS, FEWEST_STEPS = 5, 60  # at a size
+EPOCHS, FEWEST_STEPS = 5, 100  # at a size
 FIRST_STEP, LAST_STEP = 0.5, 0.1  # eta of ``step``; of a batch of all rows it is 1
 SETTLED = 1e-4  # nats a validation row: a smaller gain of an iteration over all rows ends EM
 OVERHEAD = 200  # multiplications in the time of what else is done for a state of a node
@@ -119,7 +120,7 @@ class Search:
         self.epochs = max(EPOCHS, -(-FEWEST_STEPS // self.n_batches))
         self.valid, weights = weighted(valid)
         self.shares = weights / weights.sum()
-        self.setup = fit.clock.spent
+        self.setup = 0.0
 
     def run(self) -> Forest:
         asked = self.settings
@@ -193,7 +194,8 @@ class Search:
             return False
         if len(climbs) == 1:
             return size > 1
-        return self._gain(self._mixed(climbs[:-1], size), self._mixed(climbs, size)) > LEAST_GAIN
+        gained = self._gain(self._mixed(climbs[:-1], size), self._mixed(climbs, size))
+        return gained > LEAST_UNION_GAIN
 
     def _mixed(self, climbs: Sequence[_Climb], S: int) -> np.ndarray:
         """(n_valid,) nats of the union of climbs."""
@@ -246,6 +248,7 @@ class Search:
         if self.fit.training.steps == 0:
             self.fit.did("steps")
             self._note(climb, 1, None, self._score(climb, 1))
+            self.work, self.setup = 0.0, self.fit.clock.spent  # the first call of all is slow
         return climb
 
     def _rise(self, climb: _Climb) -> None:
@@ -338,7 +341,7 @@ class Search:
     def _has_time(self, S: int) -> bool:
         """Begin to try S states; False where there is no room for half of it: then more climbs of
         fewer states do more."""
-        if S <= CHEAP:  # and what these take tells what others will
+        if S <= CHEAP or self.settings.n_states == S:
             return True
         if self._has_room("sizes", self.epochs * self._effort(S, len(self.weights)) / 2):
             self.fit.did("sizes")
