@@ -13,6 +13,7 @@ What is done next is what still pays, by what the validation rows gained:
     one climb     twice as many states are tried, while they gain more than ``LEAST_GAIN``
     the tree      where there is a choice, each is tried in a climb up to ``CHEAP`` states
     the prior     a weaker and a stronger one are tried in climbs up to half the best size
+    the best      goes on with smaller steps, while it gains
     more climbs   of the best size and prior are united with it, while the union gains
 """
 
@@ -44,6 +45,7 @@ NEAR, NOISE = 0.95, 0.5  # of copies: see ``split``
 BATCH = 512  # rows of a step; fewer than twice as many are taken all at once
 EPOCHS, FEWEST_STEPS = 5, 100  # at a size
 FIRST_STEP, LAST_STEP = 0.5, 0.1  # eta of ``step``; of a batch of all rows it is 1
+POLISHED = 1e-3  # nats a validation row: a smaller gain of an epoch makes steps smaller
 SETTLED = 1e-4  # nats a validation row: a smaller gain of an iteration over all rows ends EM
 OVERHEAD = 200  # multiplications in the time of what else is done for a state of a node
 
@@ -121,6 +123,7 @@ class Search:
         self.valid, weights = weighted(valid)
         self.shares = weights / weights.sum()
         self.setup = 0.0
+        self.places: tuple[Tree, np.ndarray] | None = None
 
     def run(self) -> Forest:
         asked = self.settings
@@ -134,10 +137,12 @@ class Search:
             most = best.stages[max(best.stages)]
             self._keep(best, asked.n_states, copied(most, asked.n_states, NEAR, self.ended))
         climbs, size = [best], self._best_size(best)
-        while len(climbs) < asked.n_trees and self._wants_more(climbs, size):
+        goes_on = self._polish(best, size)
+        while goes_on and len(climbs) < asked.n_trees and self._wants_more(climbs, size):
             climb = self._begun(best.tree, best.strength)
             if not self._reach(climb, size):
                 break
+            goes_on = self._polish(climb, size)
             climbs.append(climb)
         return self._united(climbs, size)
 
@@ -276,32 +281,77 @@ class Search:
     def _stage(self, climb: _Climb, before: int, S: int) -> bool:
         """Copy the states, and EM while validation gains; the best estimate is kept. False where
         there was no room for it."""
-        model, ended = climb.stages[before], self.ended
-        even = copied(model, S, 0.0, ended)
-        weight = FLOAT(climb.strength)
-        prior = Prior(weight * even.edges.astype(FLOAT), weight * even.masses.astype(FLOAT))
         rng = self.fit.rng("circuit", climb.number, S)
-        model = split(model, S, NEAR, NOISE, ended, rng).as_type(FLOAT)
-        places = model.places(self.rows)
-        epochs, scores = self.epochs, list[float]()
-        while len(scores) < epochs and not self._at_rest(scores):
-            eta = FIRST_STEP + (LAST_STEP - FIRST_STEP) * len(scores) / (epochs - 1)
-            total = 0.0
-            for batch, weights in self._batches(rng):
-                if not self._goes_on(S):
-                    if total:  # in the middle of an epoch
-                        self._keep(climb, S, model)
-                    return S in climb.stages
-                # a batch that holds more of the rows goes further
-                share = self.n_batches * float(weights.sum()) / self.n
-                size = 1 - (1 - eta) ** share if self.n_batches > 1 else 1.0
-                model, nats = step(model, places[:, batch], weights, prior, self.n, size)
-                total += nats
-                self.work += self._effort(S, len(batch))
-                self.fit.did("steps")
-            scores.append(self._keep(climb, S, model))
-            self._note(climb, S, total / self.n, scores[-1])
+        model = split(climb.stages[before], S, NEAR, NOISE, self.ended, rng).as_type(FLOAT)
+        prior, scores = self._prior(climb, before, S), list[float]()
+        while len(scores) < self.epochs and not self._at_rest(scores):
+            eta = FIRST_STEP + (LAST_STEP - FIRST_STEP) * len(scores) / (self.epochs - 1)
+            model, score = self._epoch(climb, S, model, prior, eta, rng)
+            if score is None:
+                return S in climb.stages
+            scores.append(score)
         return True
+
+    def _polish(self, climb: _Climb, S: int) -> bool:
+        """EM goes on with smaller and smaller steps, each as long as validation gains; False where
+        there was no room to go on."""
+        path = [1, *self._path(S)]
+        prior = self._prior(climb, path[path.index(S) - 1], S)
+        rng = self.fit.rng("circuit", climb.number, S, "polish")
+        model, eta = climb.stages[S].as_type(FLOAT), FIRST_STEP / 2
+        while eta > LAST_STEP / 4 and S > 1:
+            before = self._score(climb, S)
+            model, score = self._epoch(climb, S, model, prior, eta, rng)
+            if score is None:
+                return False
+            if score < before + POLISHED:
+                model, eta = climb.stages[S], eta / 2 if self.n_batches > 1 else 0.0
+        return True
+
+    def _prior(self, climb: _Climb, before: int, S: int) -> Prior:
+        """Of S states that are copies: towards what they were."""
+        even = copied(climb.stages[before], S, 0.0, self.ended)
+        weight = FLOAT(climb.strength)
+        return Prior(weight * even.edges.astype(FLOAT), weight * even.masses.astype(FLOAT))
+
+    def _epoch(
+        self,
+        climb: _Climb,
+        S: int,
+        model: HiddenTree,
+        prior: Prior,
+        eta: float,
+        rng: np.random.Generator,
+    ) -> tuple[HiddenTree, float | None]:
+        """Steps of EM over all rows; the estimate is kept if it is the best of its size.
+
+        Returns:
+            It, and its score; None where there was no room to come to the end.
+        """
+        total = 0.0
+        for batch, weights in self._batches(rng):
+            if not self._goes_on(S):
+                if total:
+                    self._keep(climb, S, model)
+                return model, None
+            # a batch that holds more of the rows goes further
+            share = self.n_batches * float(weights.sum()) / self.n
+            size = 1 - (1 - eta) ** share if self.n_batches > 1 else 1.0
+            model, nats = step(
+                model, self._places_of(model)[:, batch], weights, prior, self.n, size
+            )
+            total += nats
+            self.work += self._effort(S, len(batch))
+            self.fit.did("steps")
+        score = self._keep(climb, S, model)
+        self._note(climb, S, total / self.n, score)
+        return model, score
+
+    def _places_of(self, model: HiddenTree) -> np.ndarray:
+        """(D, n) of the training rows, which the tree decides."""
+        if self.places is None or self.places[0] is not model.tree:
+            self.places = model.tree, model.places(self.rows)
+        return self.places[1]
 
     def _batches(self, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The rows and their weights in an order of chance. What was seen most often is in every
