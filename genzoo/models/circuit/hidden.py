@@ -167,8 +167,8 @@ class HiddenTree:
     def places(self, rows: np.ndarray) -> np.ndarray:
         """(D, n) of rows (n, D): where among the P codes each node's entry stands, P if
         ``MISSING``."""
-        codes = rows[:, self.tree.variables].T
-        return np.where(codes == MISSING, len(self.masses), codes + self._first_of_nodes)
+        codes = rows.T[self.tree.variables].astype(np.int32)
+        return np.where(codes == MISSING, np.int32(len(self.masses)), codes + self._first_of_nodes)
 
     def upward(self, places: np.ndarray, table: np.ndarray | None = None) -> Upward:
         """What each part of the tree says, for entries at ``places`` (D, n) of ``table``, by
@@ -268,7 +268,7 @@ class HiddenTree:
 
     @cached_property
     def _first_of_nodes(self) -> np.ndarray:
-        return self.first[self.tree.variables][:, None]
+        return self.first[self.tree.variables][:, None].astype(np.int32)
 
     @cached_property
     def _table(self) -> np.ndarray:

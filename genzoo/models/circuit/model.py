@@ -121,9 +121,11 @@ class Circuit(GenerativeModel):
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
         self.coarsening_ = Coarsening.fit(self.schema_, rows, default_bins(len(rows)))
-        bins, cards = self.coarsening_.to_bins(rows), self.coarsening_.cards
+        bins, to_select = (
+            self.coarsening_.to_bins(x).astype(self.schema_.code_type) for x in (rows, valid)
+        )
+        cards = self.coarsening_.cards
         settings = Settings(self.n_states, self.pseudo_count, self.n_trees, self.limits)
-        to_select = self.coarsening_.to_bins(valid)
         trees = [
             Tree.chain(len(cards)) if kind == "chain" else Tree.chow_liu(bins, cards)
             for kind in self._structures()
