@@ -47,7 +47,7 @@ EPOCHS, FEWEST_STEPS = 5, 100  # at a size
 FIRST_STEP, LAST_STEP = 0.5, 0.1  # eta of ``step``; of a batch of all rows it is 1
 POLISHED = 1e-3  # nats a validation row: a smaller gain of an epoch makes steps smaller
 SETTLED = 1e-4  # nats a validation row: a smaller gain of an iteration over all rows ends EM
-OVERHEAD = 200  # multiplications in the time of what else is done for a state of a node
+OVERHEAD = 400  # multiplications in the time of what else is done for a state of a node
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Limits:
     """
 
     numbers: int = 1 << 25
-    work: float = 2e12
+    work: float = 1.5e12
 
 
 @dataclass(frozen=True)
