@@ -45,8 +45,8 @@ CHEAP = 8  # states up to which sizes are tried whatever they gain
 # -12.74).
 NEAR, NOISE = 0.95, 0.5
 BATCH = 512  # rows of a step; fewer than twice as many are taken all at once
-# Rounds over the rows at a size, at least; and steps, where there are few batches (nltcs, 32 states,
-# validation rows: 60 steps -5.953 nats, 200 steps -5.940; what a size lacks the next one makes up).
+# Rounds over the rows at a size, at least; and steps, where there are few batches (nltcs, 32
+# states, validation rows: 60 steps -5.953 nats, 200 steps -5.940).
 EPOCHS, FEWEST_STEPS = 5, 100
 FIRST_STEP, LAST_STEP = 0.5, 0.1  # eta of ``step``; of a batch of all rows it is 1
 POLISHED = 1e-3  # nats a validation row: a smaller gain of an epoch makes steps smaller
