@@ -9,7 +9,7 @@ As a circuit: B_t[. | z] is an input unit, the product over a node's variable an
 product unit, and each row of A_t the weights of a sum unit. One pass upwards takes O(D S^2) a row
 and sums over all that is unknown; one pass downwards gives every posterior, or draws, or the best
 choice. Nodes of one depth are computed together, for a batch of rows. After each factor a product
-is scaled, its largest value to 1, with the logs of the scales added up: no row is too long.
+is scaled to sum 1, with the logs of the scales added up: no row is too long.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ class HiddenTree:
         """What each part of the tree says, for entries at ``places`` (D, n) of ``table``, by
         default the masses and, behind them, 1."""
         tree = self.tree
-        own = (self._table if table is None else table)[places]
+        table = self._table if table is None else table
+        own = table.take(places, axis=0, mode="clip")  # ten times as fast as an index
         told, log_mass = np.empty_like(own), np.zeros(own.shape[1])
         for level, groups in zip(tree.levels[::-1], tree.siblings[::-1], strict=True):
             np.matmul(own[level], self._backwards[level], out=told[level])
@@ -281,7 +282,9 @@ class HiddenTree:
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
-    """Scale the last axis in place so that its largest is 1; the logs of what was divided by."""
-    top = values.max(axis=-1, keepdims=True)
-    values /= top
-    return np.log(top[..., 0])
+    """Scale the last axis in place so that it sums to 1; the logs of what was divided by."""
+    S = values.shape[-1]
+    # a product with ones is faster than a sum along a short axis
+    total = (values.reshape(-1, S) @ np.ones(S, dtype=values.dtype)).reshape(values.shape[:-1])
+    values *= (1 / total)[..., None]
+    return np.log(total)
