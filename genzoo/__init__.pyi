@@ -9,6 +9,7 @@ from genzoo.model import GenerativeModel as GenerativeModel
 from genzoo.models.anyorder.diffusion import Diffusion as Diffusion
 from genzoo.models.anyorder.masked_transformer import MaskedTransformer as MaskedTransformer
 from genzoo.models.bayesian_network.model import BayesianNetwork as BayesianNetwork
+from genzoo.models.circuit.model import Circuit as Circuit
 from genzoo.models.gan.model import GAN as GAN
 from genzoo.models.hmm.model import HMM as HMM
 from genzoo.models.independent import Independent as Independent
@@ -39,6 +40,7 @@ __all__ = [
     "MISSING",
     "VAE",
     "BayesianNetwork",
+    "Circuit",
     "ConformanceError",
     "Dataset",
     "Diffusion",

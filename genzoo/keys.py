@@ -15,6 +15,7 @@ MODELS = {
     "gan": "genzoo.models.gan.model:GAN",
     "transformer": "genzoo.models.transformer.model:TransformerLM",
     "ngram": "genzoo.models.ngram.model:NGram",
+    "circuit": "genzoo.models.circuit.model:Circuit",
     "masked_transformer": "genzoo.models.anyorder.masked_transformer:MaskedTransformer",
     "diffusion": "genzoo.models.anyorder.diffusion:Diffusion",
 }

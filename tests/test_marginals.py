@@ -203,7 +203,7 @@ def independent_columns(n, seed):
 
 
 @pytest.mark.filterwarnings("ignore:data. .* lie beyond the schema's range")
-@pytest.mark.parametrize("family", ["bayesian_network", "mixture", "hmm", "ngram"])
+@pytest.mark.parametrize("family", ["bayesian_network", "mixture", "hmm", "ngram", "circuit"])
 def test_nothing_beats_independence_where_nothing_depends(family):
     """By 0.01 nats a row; the mean over 20,000 rows of a difference has an error below 0.002."""
     frame = independent_columns(20_600, seed=8)

@@ -200,7 +200,9 @@ def with_holes(frame, seed):
     return frame.mask(rng.random(frame.shape) < 0.15)
 
 
-@pytest.mark.parametrize("key", ["independent", "mixture", "hmm", "bayesian_network", "ngram"])
+@pytest.mark.parametrize(
+    "key", ["independent", "mixture", "hmm", "bayesian_network", "ngram", "circuit"]
+)
 @pytest.mark.parametrize("form", ["table", "strings"])
 def test_one_pass_says_of_all_codes_what_a_pass_for_each_says(key, form):
     model = genzoo.make_model(key)
@@ -220,7 +222,7 @@ def test_one_pass_says_of_all_codes_what_a_pass_for_each_says(key, form):
         np.testing.assert_allclose(np.exp(found), np.exp(wanted), rtol=1e-8, atol=1e-300)
 
 
-@pytest.mark.parametrize("key", ["independent", "mixture", "hmm"])
+@pytest.mark.parametrize("key", ["independent", "mixture", "hmm", "circuit"])
 def test_labels_are_told_without_a_pass_for_each(key, monkeypatch):
     model = genzoo.make_model(key).fit(people(), budget="5 steps")
     passes = []

@@ -20,7 +20,7 @@ def test_every_family_has_a_saved_table_and_saved_strings():
     assert {folder.name for folder in SAVED} >= {
         f"{key}-{form}"
         for key in ("independent", "bayesian_network", "mixture", "hmm", "vae", "gan",
-                    "transformer", "ngram")
+                    "transformer", "ngram", "circuit")
         for form in ("table", "strings")
     }  # fmt: skip
 

@@ -151,6 +151,16 @@ class Coarsening:
             codes[:, d] = draws.located_within(shares, first, end, rng.random(len(bins)))
         return codes
 
+    def likeliest_codes(self, bins: np.ndarray) -> np.ndarray:
+        """(n, D) int64 the code of most mass in each bin of ``bins`` (n, D)."""
+        codes = bins.astype(np.int64)
+        for d in self.coarse.tolist():
+            own = np.where(
+                self.bin_of[d] == np.arange(self.cards[d])[:, None], self.log_share[d], -np.inf
+            )
+            codes[:, d] = own.argmax(axis=1)[bins[:, d]]
+        return codes
+
     def curve_of_codes(
         self, curve: Sequence[CurvePoint], rows: np.ndarray, valid: np.ndarray
     ) -> list[CurvePoint]:

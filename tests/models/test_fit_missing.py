@@ -16,6 +16,7 @@ from genzoo import (
     HMM,
     MISSING,
     BayesianNetwork,
+    Circuit,
     Independent,
     Mixture,
     Schema,
@@ -30,12 +31,13 @@ FAMILIES = {
     "independent": lambda: Independent(),
     "hmm": lambda: HMM(n_states=8, n_restarts=1),
     "mixture": lambda: Mixture(n_components=16, n_restarts=2),
+    "circuit": lambda: Circuit(n_states=8, n_trees=1),
     "chow_liu": lambda: BayesianNetwork(structure="chow_liu"),
     "network": lambda: BayesianNetwork(),
     "given": lambda: BayesianNetwork(structure=[(0, 1), (1, 2)]),
 }
 every_family = pytest.mark.parametrize("family", FAMILIES)
-DEPENDENT = ["hmm", "chow_liu", "network"]
+DEPENDENT = ["hmm", "circuit", "chow_liu", "network"]
 
 
 def nominal(*cards, layout="table", end=None):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from genzoo import HMM, MISSING, BayesianNetwork, Independent, Mixture, Schema, Variable
+from genzoo import HMM, MISSING, BayesianNetwork, Circuit, Independent, Mixture, Schema, Variable
 from genzoo.models.bayesian_network.limits import Limits
 
 MODELS = {
@@ -20,6 +20,7 @@ MODELS = {
     "greedy": BayesianNetwork(most_bins=6),
     "given edges": BayesianNetwork(structure=[(0, 1), (0, 2), (1, 2), (2, 3)], most_bins=6),
     "mixture": Mixture(n_components=3, n_restarts=1),
+    "circuit": Circuit(n_states=3, n_trees=2),
     "hmm": HMM(n_states=3, n_restarts=1),
     "ergodic hmm": HMM(n_states=3, n_restarts=1, transitions="ergodic"),
 }
