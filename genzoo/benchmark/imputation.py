@@ -7,10 +7,10 @@ of a row together. And the share of hidden entries that are filled in right by t
 of five imputations have, the number of multiple imputation (Rubin 1987, Multiple imputation for
 nonresponse in surveys); missing values of the data themselves are never asked for.
 
-Where a family bounds the mass of what is seen, the nats are estimates: a bound lies half the variance
-of its logarithm too low, which lifts the difference. On names and digits_binary that came to 0.0003
-to 0.026 nats an entry (VAE, GAN, transformer, n-gram), a fifth of the sampling error or less but
-once: two fifths, the GAN's at a tenth.
+Where a family bounds the mass of what is seen, the nats are estimates: a bound lies half the
+variance of its logarithm too low, which lifts the difference. On names and digits_binary that came
+to 0.0003 to 0.026 nats an entry (VAE, GAN, transformer, n-gram), a fifth of the sampling error or
+less but once: two fifths, the GAN's at a tenth.
 """
 
 from __future__ import annotations
