@@ -178,6 +178,7 @@ class Stack(GenerativeModel):
         seed: int = 0,
         budget: str | Budget | None = None,
         progress: Progress | bool | None = None,
+        warm_start: bool = False,
     ) -> Self:
         """Choose the weights; see the class, and ``GenerativeModel.fit`` for the arguments.
 
@@ -189,8 +190,9 @@ class Stack(GenerativeModel):
             fitted = [m for m in self._labelled().values() if m.__sklearn_is_fitted__()]
             schema = fitted[0].schema_ if fitted else None
         return super().fit(
-            data, y, schema=schema, valid=valid, seed=seed, budget=budget, progress=progress
-        )
+            data, y, schema=schema, valid=valid, seed=seed, budget=budget, progress=progress,
+            warm_start=warm_start,
+        )  # fmt: skip
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # this family selects
