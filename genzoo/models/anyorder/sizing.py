@@ -21,10 +21,12 @@ ENTRIES_PER_WEIGHT = 3
 DATA_PER_WEIGHT = 1  # entries of the data
 MOST_PASSES = 60
 DROPOUTS = {0: 0.0, 6: 0.1, 20: 0.2}  # from so many passes over the rows on
-DEFAULT_SECONDS, SPEED = 60.0, 5e9  # operations a second of one core
+DEFAULT_SECONDS, SPEED = 80.0, 5e9  # operations a second of one core, of the smallest
 CELL_STEPS = 2
 FEWEST_STEPS, SHORTEST_FIT = 500, 3000
-BATCH = 16
+# Rows a batch, and variables of all of them: fewer take as long a step; but few rows want many
+# steps a pass.
+SMALLEST_BATCH, STEP_VARIABLES, STEPS_A_PASS = 16, 1024, 20
 # On validation rows in 20 s: alarm -10.80 nats with half of these rates, -10.58 with them;
 # digits_binary -18.47 and -18.35.
 MUON_LR, ADAM_LR = 0.02, 0.006
@@ -72,11 +74,13 @@ class Sizing:
             seen = min(MOST_PASSES * n, seconds * SPEED / cost) * D
             if DATA_PER_WEIGHT * weights <= n * D and ENTRIES_PER_WEIGHT * weights <= seen:
                 sizes = larger
-        asked = min(D, max(FEWEST_ASKED, MOST_FLOATS // (BATCH * sizes["n_heads"] * D)))
+        floats = SMALLEST_BATCH * sizes["n_heads"] * D
+        asked = min(D, max(FEWEST_ASKED, MOST_FLOATS // floats))
         cost = self._cost(sizes, asked)
         affordable = seconds * SPEED / cost
         most = min(MOST_FLOATS / (sizes["n_heads"] * D * asked), affordable / FEWEST_STEPS)
-        batch_size = int(min(n, max(1, min(BATCH, most))))
+        wanted = max(SMALLEST_BATCH, min(STEP_VARIABLES / D, n / STEPS_A_PASS))
+        batch_size = int(min(n, max(1, min(wanted, most))))
         useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n / batch_size))
         if self.schema.n_cells <= n:
             useful = min(useful, max(FEWEST_STEPS, CELL_STEPS * self.schema.n_cells))
