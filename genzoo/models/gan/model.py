@@ -46,38 +46,33 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from genzoo.fitting import Fit
 from genzoo.models.gan.calibration import Decoded, calibrated
-from genzoo.models.gan.game import FEATURE_WORK, Game, batch_size, prior_bound
-from genzoo.models.gan.networks import Generator, as_seen, of_all_codes
+from genzoo.models.gan.game import WARM_UP, Game
+from genzoo.models.gan.networks import Critic, Generator, as_seen, of_all_codes
 from genzoo.models.independent import Independent
 from genzoo.models.neural.batches import epochs
-from genzoo.models.neural.coders import Encoder, Proposal
-from genzoo.models.neural.importance import MOST_DRAWS, log_prior_ratio
+from genzoo.models.neural.coders import Proposal
+from genzoo.models.neural.importance import MOST_DRAWS
 from genzoo.models.neural.latent import LatentFamily
 from genzoo.models.neural.modules import (
     Drawn,
     load_weights,
-    multiplications,
     n_weights,
     pick_device,
     weights_of,
 )
-from genzoo.models.neural.training import Player, Recipe, fit_network
+from genzoo.models.neural.training import fit_network
 from genzoo.parameters import POSITIVE, Interval
-from genzoo.seeding import derive, torch_generator
+from genzoo.seeding import torch_generator
 from genzoo.store import pack_json, unpack_json
 
 # By these shares of the budget the parts are over; the estimator is chosen in the rest. Steps are
 # for game and proposals alone. A longer game makes a better generator, a longer proposal a tighter
 # bound.
-GAME, FIRST_PROPOSAL, CALIBRATION, PROPOSAL = 0.6, 0.7, 0.8, 0.92
-PROPOSAL_RECIPE = Recipe(steps=750, muon_lr=None, weight_decay=0.0, patience=4)
-LEARNING_PASSES = 3  # through the encoder, forwards and backwards
-# Rows of the model's own that tell the best proposal: fewer where they have more features.
-PROPOSAL_ROWS, FEWEST_PROPOSAL_ROWS, PROPOSAL_FLOATS = 1024, 32, 2**23
+GAME, CALIBRATION = 0.88, 0.95
 MOST_VALID_ROWS = 128  # more of them choose better, and take longer each time
 # A bound from few draws is loose for a sharp model, and would blur it: as many as so many floats
 # (a second, and in all) of decoded outputs allow; of wide rows fewer than ``MOST_VALID_ROWS``.
@@ -111,6 +106,7 @@ class GAN(LatentFamily):
         "width": Interval(int),
         "critic_steps": Interval(int),
         "penalty": POSITIVE,
+        "likelihood_weight": Interval(float, 0),
         **LatentFamily.parameters,
     }
 
@@ -121,6 +117,7 @@ class GAN(LatentFamily):
         width: int = 128,
         critic_steps: int = 1,
         penalty: float = 1.0,
+        likelihood_weight: float = 0.1,
         estimator: Literal["auto", "elbo", "iwae", "ais"] = "auto",
         n_importance: int | None = None,
         n_temperatures: int = 100,
@@ -132,6 +129,7 @@ class GAN(LatentFamily):
         self.width = width
         self.critic_steps = critic_steps
         self.penalty = penalty
+        self.likelihood_weight = likelihood_weight
         self.estimator = estimator
         self.n_importance = n_importance
         self.n_temperatures = n_temperatures
@@ -150,9 +148,7 @@ class GAN(LatentFamily):
         self.generator_.start_at_marginals(rows)
         self.proposal_.learn_blank(rows)
         self._play(rows, held_out, fit)
-        self._learn_proposal(0, FIRST_PROPOSAL, fit)
         self._calibrate(held_out, fit)
-        self._learn_proposal(1, 1.0 if fit.budget.seconds is None else PROPOSAL, fit)
         fit.note(self._resolve_estimator(held_out, fit.seed, len(valid)))
 
     def _build(self, log_marginals: np.ndarray, latent_dim: int, width: int, seed: int = 0) -> None:
@@ -168,19 +164,19 @@ class GAN(LatentFamily):
         """Part 1: the game, whose learning curve is the model's."""
         part, generator = fit.part("game", GAME, seed=fit.seed), self.generator_
         with Drawn(fit.torch_rng("gan", "critic")):
-            critic = Encoder(as_seen(self.schema_), 1, self.width)
-        game = Game(generator, critic, self.latent_dim, float(self.penalty))
+            critic = Critic(self.schema_, self.width, rows)
+        game = Game(generator, self.proposal_, critic, self.penalty, self.likelihood_weight)
         few_cells = self.schema_.n_cells <= len(rows)
-        recipe = game.recipe(_share(fit, GAME), few_cells)
-        noise = fit.torch_rng("gan", "selection", device=self._device)
-        held_out = torch.as_tensor(valid).to(self._device)
+        recipe = game.recipe(_share(fit, GAME), len(rows), few_cells)
+        chosen, K = game.selection(len(valid), _share(fit, GAME))
+
+        def warmth() -> float:
+            return min(1.0, max(part.reported / WARM_UP, part.training.steps / recipe.settling))
+
         fit_network(
-            [
-                Player(critic, game.critic_loss, repeats=self.critic_steps),
-                Player(generator.decoder, game.generator_loss),
-            ],
+            game.players(self.critic_steps, warmth),
             draw_batch=epochs(torch.as_tensor(rows), recipe.batch_size),
-            evaluate=prior_bound(held_out, generator, self.latent_dim, noise, fit.budget.seconds),
+            evaluate=lambda: self._bound(valid[:chosen], "iwae", seed=fit.seed, K=K).value,
             recipe=recipe,
             fit=part,
             device=self.device,
@@ -197,6 +193,7 @@ class GAN(LatentFamily):
                 "the game did not improve the bound on validation rows: the generator that was "
                 "kept is the untrained one, near the training marginals"
             )
+        fit.note(f"likelihood weight {self.likelihood_weight:g} beside the adversarial loss")
 
     def _calibrate(self, valid: np.ndarray, fit: Fit) -> None:
         """Part 2: temperature and marginal weight."""
@@ -218,44 +215,6 @@ class GAN(LatentFamily):
         self.calibration_: dict[str, float] = asdict(found)
         for remark in found.remarks():
             fit.note(remark)
-
-    def _learn_proposal(self, turn: int, share: float, fit: Fit) -> None:
-        """Part 3: maximum likelihood of z on the model's own draws."""
-        name = ("first proposal", "proposal")[turn]
-        part = fit.part(name, share, seed=derive(fit.seed, "gan", "proposal", turn))
-        noise = fit.torch_rng("gan", "pairs", turn, device=self._device)
-        n_inputs = self.generator_.heads.n_inputs
-        n_held = min(PROPOSAL_ROWS, max(FEWEST_PROPOSAL_ROWS, PROPOSAL_FLOATS // n_inputs))
-        z_held = self._prior(n_held, noise)
-        x_held = self.generator_.sample(z_held, noise)
-        size = self._proposal_batch(_share(fit, PROPOSAL - CALIBRATION))
-
-        def log_q(z: Tensor, x: Tensor) -> Tensor:
-            mean, log_sd = self.proposal_(x)
-            prior = -0.5 * (z.square() + math.log(2 * math.pi)).sum(dim=-1)
-            return prior - log_prior_ratio(z, mean, log_sd)
-
-        def loss(z: Tensor, noise: torch.Generator) -> Tensor:
-            return -log_q(z, self.generator_.sample(z, noise)).mean()
-
-        fit_network(
-            [Player(self.proposal_, loss)],
-            draw_batch=lambda source: torch.randn((size, self.sizes_[0]), generator=source),
-            evaluate=lambda: log_q(z_held, x_held).double().cpu().numpy(),
-            recipe=PROPOSAL_RECIPE,
-            fit=part,
-            device=self.device,
-        )
-        fit.take(name, part)
-
-    def _proposal_batch(self, seconds: float | None) -> int:
-        """Draws to a batch for the proposal, in so many seconds."""
-        generator, n_inputs = self.generator_, self.generator_.heads.n_inputs
-        z = torch.zeros((1, self.sizes_[0]), device=self._device)
-        x = torch.zeros((1, self.schema_.D), dtype=torch.int64, device=self._device)
-        work = multiplications(generator.decoder, z) + FEATURE_WORK * n_inputs
-        work += LEARNING_PASSES * multiplications(self.proposal_, x)
-        return batch_size(n_inputs, work, seconds)
 
     # ---------------------------------------------------------------- the model and its proposal
 
