@@ -4,19 +4,29 @@
 
 The generator G emits a distribution for each variable over its own codes, so p is a proper mass on
 the space of rows, and ``sample`` draws z, then x, from it. In strings with END the product of each
-latent stops at the first END. Fitting has three parts.
+latent stops at the first END. Fitting has two parts.
 
-1. *The game* (Goodfellow et al. 2014; Arjovsky et al. 2017; Gulrajani et al. 2017). A critic C sees
-   rows as one-hot features and plays for the Wasserstein distance, its slope held near 1 on lines
-   between real and drawn rows:
+1. *The game* (Goodfellow et al. 2014), as R3GAN plays it (Huang, Gokaslan, Kuleshov & Tompkin
+   2024). A critic C judges pairs of a real row x and a drawn row y: who looks more real
+   (Jolicoeur-Martineau 2019). Its slope is held down at both by zero-centred penalties (Mescheder,
+   Geiger & Nowozin 2018), without which the game need not settle. G plays against it, and an
+   encoder q(z | x), a Gaussian, learns with G what latents may stand behind a row:
 
-       C:  min  E C(drawn) - E C(real) + lambda E (|grad C(between)| - 1)^2
-       G:  min  - E C(drawn)
+       C:     min  E log(1 + exp(C(y) - C(x))) + gamma / 2 (E |grad C(x)|^2 + E |grad C(y)|^2)
+       G, q:  min  E log(1 + exp(C(x) - C(y))) - lambda E bound(x)
+
+   The *likelihood term*, the bound on log p(x) by a few draws from q as a VAE has it
+   (``neural/variational.py``), makes G answer for every row and not only for what it draws, which
+   is what an adversarial loss alone forgets (mode collapse): adversarial and likelihood training
+   are joined so by Larsen et al. (2016) and by Grover, Dhar & Ermon (2018). lambda is
+   ``likelihood_weight``; at 0 the game is purely adversarial, and q alone raises the bound.
 
    Codes are discrete, so G's gradient goes straight through the draw: forward the one-hot code,
    backward its Gumbel-softmax relaxation (Jang et al. 2017; Bengio et al. 2013). What C judges is
-   thus a draw from p itself, per-variable noise included. The generator that is kept is a moving
-   average of the weights, the one with the best bound on validation rows (draws from the prior).
+   thus a draw from p itself, per-variable noise included. It sees numbers in their order: beside
+   one-hot codes the thermometers of ``networks.Critic``. The weights that are kept, of G and q, are
+   moving averages, those with the best bound on validation rows: the one that is reported, with
+   fewer draws.
 
 2. *Calibration.* Inside each head the logits get a temperature and the distribution is mixed with
    the variable's training marginal m_d,
@@ -27,15 +37,18 @@ latent stops at the first END. Fitting has three parts.
    validation rows, and e is chosen on the other. At e = 1 the model is the independent baseline.
    s and e belong to the model: samples have them too.
 
-3. *The proposal.* An encoder learns q(z | x), a Gaussian, by maximum likelihood of z on the model's
-   own draws (z, x). ``log_prob`` is a lower bound by importance sampling from q mixed with the
-   prior (a sixteenth of the draws), which bounds the weights where q has learned nothing.
+``log_prob`` is a lower bound by importance sampling from q mixed with the prior (a sixteenth of the
+draws), which bounds the weights where q has learned nothing.
 
-Goodfellow et al. (2014), Generative adversarial nets, arXiv:1406.2661. Arjovsky, Chintala & Bottou
-(2017), Wasserstein GAN, arXiv:1701.07875. Gulrajani et al. (2017), Improved training of Wasserstein
-GANs, arXiv:1704.00028. Jang, Gu & Poole (2017), Gumbel-softmax, arXiv:1611.01144. Bengio, Leonard &
-Courville (2013), Estimating or propagating gradients, arXiv:1308.3432. Wu, Burda, Salakhutdinov &
-Grosse (2017), On the quantitative analysis of decoder-based generative models, arXiv:1611.04273.
+Goodfellow et al. (2014), Generative adversarial nets, arXiv:1406.2661. Huang, Gokaslan, Kuleshov &
+Tompkin (2024), The GAN is dead; long live the GAN! A modern baseline GAN, arXiv:2501.05441.
+Jolicoeur-Martineau (2019), The relativistic discriminator, arXiv:1807.00734. Mescheder, Geiger &
+Nowozin (2018), Which training methods for GANs do actually converge?, arXiv:1801.04406. Larsen,
+Sonderby, Larochelle & Winther (2016), Autoencoding beyond pixels using a learned similarity metric,
+arXiv:1512.09300. Grover, Dhar & Ermon (2018), Flow-GAN, arXiv:1705.08868. Jang, Gu & Poole (2017),
+Gumbel-softmax, arXiv:1611.01144. Bengio, Leonard & Courville (2013), Estimating or propagating
+gradients, arXiv:1308.3432. Wu, Burda, Salakhutdinov & Grosse (2017), On the quantitative analysis
+of decoder-based generative models, arXiv:1611.04273.
 """
 
 from __future__ import annotations
@@ -69,9 +82,7 @@ from genzoo.parameters import POSITIVE, Interval
 from genzoo.seeding import torch_generator
 from genzoo.store import pack_json, unpack_json
 
-# By these shares of the budget the parts are over; the estimator is chosen in the rest. Steps are
-# for game and proposals alone. A longer game makes a better generator, a longer proposal a tighter
-# bound.
+# By these shares of a budget in seconds the parts are over; the estimator is chosen in the rest.
 GAME, CALIBRATION = 0.88, 0.95
 MOST_VALID_ROWS = 128  # more of them choose better, and take longer each time
 # A bound from few draws is loose for a sharp model, and would blur it: as many as so many floats
@@ -81,7 +92,7 @@ FEWEST_CALIBRATION_DRAWS, FEWEST_WIDE_DRAWS, FEWEST_CALIBRATION_ROWS = 32, 8, 8
 
 
 class GAN(LatentFamily):
-    """Generative adversarial network (WGAN-GP with straight-through draws).
+    """Generative adversarial network (relativistic, with a likelihood term).
 
     >>> model = GAN(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
     >>> model.log_prob(["ab"]).kind
@@ -91,7 +102,9 @@ class GAN(LatentFamily):
         latent_dim: Z, length of the latent vector.
         width: of the hidden layers of generator, critic and encoder.
         critic_steps: turns of the critic for one of the generator.
-        penalty: lambda, the weight of the critic's gradient penalty.
+        penalty: gamma, the weight of the critic's gradient penalties.
+        likelihood_weight: lambda, of the bound on the likelihood, in nats per row, beside the
+            adversarial loss; 0: purely adversarial.
         estimator, n_importance, n_temperatures, n_chains, ais_start, device: as in ``VAE``.
 
     Attributes:
@@ -162,13 +175,15 @@ class GAN(LatentFamily):
 
     def _play(self, rows: np.ndarray, valid: np.ndarray, fit: Fit) -> None:
         """Part 1: the game, whose learning curve is the model's."""
-        part, generator = fit.part("game", GAME, seed=fit.seed), self.generator_
+        share = 1.0 if fit.budget.seconds is None else GAME
+        part, generator = fit.part("game", share, seed=fit.seed), self.generator_
         with Drawn(fit.torch_rng("gan", "critic")):
             critic = Critic(self.schema_, self.width, rows)
         game = Game(generator, self.proposal_, critic, self.penalty, self.likelihood_weight)
+        seconds = None if fit.budget.seconds is None else GAME * fit.budget.seconds
         few_cells = self.schema_.n_cells <= len(rows)
-        recipe = game.recipe(_share(fit, GAME), len(rows), few_cells)
-        chosen, K = game.selection(len(valid), _share(fit, GAME))
+        recipe = game.recipe(seconds, len(rows), few_cells)
+        chosen, K = game.selection(len(valid), seconds)
 
         def warmth() -> float:
             return min(1.0, max(part.reported / WARM_UP, part.training.steps / recipe.settling))
@@ -265,8 +280,3 @@ class GAN(LatentFamily):
         only tightens the bound."""
         marginals = int((self.schema_.cards - 1).sum())
         return n_weights(self.generator_.decoder) + marginals + 2
-
-
-def _share(fit: Fit, share: float) -> float | None:
-    """Seconds that a share of the caller's budget comes to; None without a budget in seconds."""
-    return None if fit.budget.seconds is None else share * fit.budget.seconds

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genzoo.models.neural.coders import Decoder, Encoder, layout_of
-from genzoo.models.neural.groups import N_COMPONENTS, Softmaxes
+from genzoo.models.neural.groups import N_COMPONENTS
 from genzoo.models.neural.heads import Heads
 from genzoo.space.schema import Schema
 
@@ -19,7 +19,7 @@ from genzoo.space.schema import Schema
 # fifteen times as long as a dense one's, and learned less in the same time.
 LONGEST_FLAT = 256
 N_CUTS = 16  # of a long ordinal: more of them are finer, and slower
-FIRST_MARGINAL = 0.1  # e before calibration: while checkpoints are compared, and for the proposal
+FIRST_MARGINAL = 0.01  # e before calibration, in the game too
 
 
 class Generator(nn.Module):
@@ -104,29 +104,6 @@ class Generator(nn.Module):
         tables = self.heads.log_tables(self.sharpened(self.decoder(z)))
         marginals = self.heads.ragged(self.log_marginals)
         return [self._mixed(*pair) for pair in zip(tables, marginals, strict=True)]
-
-    def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """(K, n) log p(x | z) of rows x (n, D), which are complete, each at all K latents, from
-        their outputs (K, n_outputs).
-
-        There are many pairs to each latent: softmaxes are tables of all codes, worked out once, of
-        which a product with one-hot codes adds up those of a row.
-        """
-        heads, own = self.heads, self.sharpened(outputs)
-        marginals, reached = heads.ragged(self.log_marginals), heads.split(heads.reached(x).float())
-        total = torch.zeros((len(outputs), len(x)), device=x.device)
-        for group, marginal, codes, here in zip(
-            heads.groups, marginals, heads.split(x), reached, strict=True
-        ):
-            if isinstance(group, Softmaxes):
-                table = self._mixed(group.log_table(own), marginal).masked_fill(~group.legal, 0.0)
-                hot = torch.zeros((len(x), *group.legal.shape), device=x.device)
-                hot.scatter_(-1, codes.unsqueeze(-1), here.unsqueeze(-1))
-                total += table.flatten(start_dim=1) @ hot.flatten(start_dim=1).T
-            else:
-                at = marginal.expand(len(x), -1, -1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
-                total += (self._mixed(group.log_prob(own.unsqueeze(1), codes), at) * here).sum(-1)
-        return total
 
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""
