@@ -13,14 +13,7 @@ here the importance-weighted one with a few draws (Burda, Grosse & Salakhutdinov
 In the first part of training b rises from 0 to 1 (KL warm-up, Bowman et al. 2016), so that the
 decoder learns to use z before z has a price; else it may never (posterior collapse). The encoder's
 gradient is the doubly reparameterised one, whose noise does not drown it as k grows (Tucker et al.
-2019), which at b < 1 is
-
-    E sum_i (b u_i^2 + (1 - b) u_i) dlog w_i/dz_i dz_i/dphi,    u_i = w_i / sum_j w_j
-
-for the parameters phi of q. For by reparameterisation it is the mean of
-sum_i u_i (dlog w_i/dz_i dz_i/dphi - b dlog q(z_i | x)/dphi), and by reparameterisation again the
-score's part, of u_i dlog q(z_i | x)/dphi, has the mean of du_i/dz_i dz_i/dphi, in which
-du_i/dz_i = u_i (1 - u_i) dlog w_i/dz_i.
+2019; ``neural/variational.py``).
 
 ``log_prob`` is the same bound with K = ``n_importance`` draws and b = 1, or annealed importance
 sampling where importance sampling fails (``neural/latent.py``). The weights that are
@@ -46,10 +39,11 @@ from genzoo.fitting import Budget, Fit
 from genzoo.models.neural.batches import epochs
 from genzoo.models.neural.coders import Decoder, Proposal, layout_of
 from genzoo.models.neural.heads import Heads
-from genzoo.models.neural.importance import CHUNK_FLOATS, log_prior_ratio
+from genzoo.models.neural.importance import CHUNK_FLOATS
 from genzoo.models.neural.latent import DECISION_ROWS, LatentFamily
 from genzoo.models.neural.modules import Drawn, load_weights, multiplications, n_weights, weights_of
 from genzoo.models.neural.training import Player, Recipe, fit_network
+from genzoo.models.neural.variational import training_bound
 from genzoo.parameters import Interval, check_integer
 from genzoo.seeding import check_seed, torch_generator
 from genzoo.space.schema import Schema
@@ -310,20 +304,7 @@ class _Coders(nn.Module):
 
     def training_bound(self, x: Tensor, k: int, b: float, generator: torch.Generator) -> Tensor:
         """(B,) the bound in the module's text for codes x (B, D), with its gradient from there."""
-        mean, log_sd = self.proposal(x)
-        shape = (k, *mean.shape)
-        noise = torch.randn(shape, generator=generator, device=mean.device)
-        z = mean + noise * torch.exp(log_sd)  # (k, B, Z)
-        # q's own parameters are held fixed in log q: their score has mean 0, and noise
-        log_ratio = log_prior_ratio(z, mean.detach(), log_sd.detach())
-        log_w = self.decoder.row_log_prob(z, x) + b * log_ratio  # (k, B)
-        share = log_w.detach().softmax(dim=0)
-        # each draw has its share once by the surrogate; the encoder's gradient, all of which flows
-        # through z, wants b share^2 + (1 - b) share
-        z.register_hook(lambda gradient: gradient * (b * share + (1 - b)).unsqueeze(-1))
-        surrogate = (share * log_w).sum(dim=0)  # its gradient is the bound's, its value is not
-        bound = log_w.detach().logsumexp(dim=0) - math.log(k)
-        return surrogate + (bound - surrogate.detach())
+        return training_bound(self.proposal, self.decoder.row_log_prob, x, k, b, generator)
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,19 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.models.neural.coders import Decoder
-from genzoo.models.neural.groups import N_COMPONENTS, Softmaxes
+from genzoo.models.neural.coders import Decoder, Encoder, layout_of
+from genzoo.models.neural.groups import N_COMPONENTS
 from genzoo.models.neural.heads import Heads
 from genzoo.space.schema import Schema
 
 # Rows of up to so many variables are read flat. On 8 x 8 digits a convolutional critic's step took
 # fifteen times as long as a dense one's, and learned less in the same time.
 LONGEST_FLAT = 256
-FIRST_MARGINAL = 0.1  # e before calibration: while checkpoints are compared, and for the proposal
+N_CUTS = 16  # of a long ordinal: more of them are finer, and slower
+FIRST_MARGINAL = 0.01  # e before calibration, in the game too
 
 
 class Generator(nn.Module):
@@ -103,29 +105,6 @@ class Generator(nn.Module):
         marginals = self.heads.ragged(self.log_marginals)
         return [self._mixed(*pair) for pair in zip(tables, marginals, strict=True)]
 
-    def log_prob_of_pairs(self, outputs: Tensor, x: Tensor) -> Tensor:
-        """(K, n) log p(x | z) of rows x (n, D), which are complete, each at all K latents, from
-        their outputs (K, n_outputs).
-
-        There are many pairs to each latent: softmaxes are tables of all codes, worked out once, of
-        which a product with one-hot codes adds up those of a row.
-        """
-        heads, own = self.heads, self.sharpened(outputs)
-        marginals, reached = heads.ragged(self.log_marginals), heads.split(heads.reached(x).float())
-        total = torch.zeros((len(outputs), len(x)), device=x.device)
-        for group, marginal, codes, here in zip(
-            heads.groups, marginals, heads.split(x), reached, strict=True
-        ):
-            if isinstance(group, Softmaxes):
-                table = self._mixed(group.log_table(own), marginal).masked_fill(~group.legal, 0.0)
-                hot = torch.zeros((len(x), *group.legal.shape), device=x.device)
-                hot.scatter_(-1, codes.unsqueeze(-1), here.unsqueeze(-1))
-                total += table.flatten(start_dim=1) @ hot.flatten(start_dim=1).T
-            else:
-                at = marginal.expand(len(x), -1, -1).gather(-1, codes.unsqueeze(-1)).squeeze(-1)
-                total += (self._mixed(group.log_prob(own.unsqueeze(1), codes), at) * here).sum(-1)
-        return total
-
     def row_log_prob(self, z: Tensor, x: Tensor) -> Tensor:
         """(...) log p(x | z) in nats; leading dimensions of z (..., Z) and x (..., D) broadcast."""
         heads, outputs, x = self.decoder.as_far_as(z, x)
@@ -151,6 +130,81 @@ class Generator(nn.Module):
         )
         u = torch.rand(x.shape, generator=noise, device=x.device, dtype=torch.float64)
         return self.heads.settled(torch.where(u < self.e, from_marginal, x))
+
+
+class Critic(nn.Module):
+    """Scores (B,) of rows, which it sees with the order of their numbers.
+
+    One-hot codes don't tell that 7 is near 8. Of the ordinal variables of a table ``seen`` adds
+    thermometers: whether a value is at least so much, at each code of a short one and, softly, at
+    quantiles of the training rows of a long one.
+
+    Args:
+        rows: (n, D) the training rows.
+    """
+
+    short: Tensor
+    is_step: Tensor
+    long: Tensor
+    cuts: Tensor
+    softness: Tensor
+
+    def __init__(self, schema: Schema, width: int, rows: np.ndarray) -> None:
+        super().__init__()
+        seen = as_seen(schema)
+        heads = Heads(seen)
+        numbers = [
+            d for d, v in enumerate(schema.variables) if v.kind == "ordinal" and v.n_values > 2
+        ]
+        if layout_of(seen) != "table":
+            numbers = []
+        long = set(heads.logistic.tolist())
+        first = dict(zip(heads.categorical.tolist(), heads.first_features.tolist(), strict=True))
+        of_short = [(first[d], schema.variables[d].n_values) for d in numbers if d in first]
+        most = max((n for _, n in of_short), default=0)
+        step = np.arange(most)
+        starts, sizes = np.array(of_short, dtype=np.int64).reshape(-1, 2).T[..., None]  # (G, 1)
+        # beyond a variable's own values: a feature that is always 0
+        self._hold("short", np.where(step < sizes, starts + step, heads.n_inputs))
+        self._hold("is_step", ((step > 0) & (step < sizes)).ravel())
+        cuts = [_cuts(rows[:, d], schema.variables[d].n_values) for d in numbers if d in long]
+        self._hold("long", heads.n_hot + np.flatnonzero(np.isin(heads.logistic, numbers)))
+        self._hold("cuts", np.array([c for c, _ in cuts]).reshape(-1, N_CUTS))
+        self._hold("softness", np.array([h for _, h in cuts]).reshape(-1, N_CUTS))
+        n_more = int(self.is_step.sum()) + self.cuts.numel()
+        self.encoder = Encoder(seen, 1, width, n_more=n_more)
+
+    def _hold(self, name: str, value: np.ndarray) -> None:
+        value = value.astype(np.float32) if value.dtype == np.float64 else value
+        self.register_buffer(name, torch.as_tensor(value), persistent=False)
+
+    def seen(self, features: Tensor) -> Tensor:
+        """(B, n) what is looked at, of features (B, n_inputs) as of ``Heads.onehot``."""
+        parts = [features]
+        if len(self.short):
+            hot = F.pad(features, (0, 1))[:, self.short]  # (B, G, m)
+            at_least = hot.flip(-1).cumsum(dim=-1).flip(-1)
+            parts.append(at_least.flatten(start_dim=1)[:, self.is_step])
+        if len(self.long):
+            above = (features[:, self.long].unsqueeze(-1) - self.cuts) / self.softness
+            parts.append(torch.sigmoid(above).flatten(start_dim=1))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def scores(self, seen: Tensor) -> Tensor:
+        """(B,) of what ``seen`` returns."""
+        return self.encoder(seen).squeeze(-1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.scores(self.seen(features))
+
+
+def _cuts(column: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N_CUTS,) quantiles of a column's codes below n, on the axis from -1 to 1, and how softly a
+    thermometer passes each: half the way to its neighbours, a cell at least."""
+    known = column[column < n]
+    share = (np.arange(N_CUTS) + 0.5) / N_CUTS
+    cuts = np.quantile(2 * known / (n - 1) - 1, share) if len(known) else 2 * share - 1
+    return cuts, np.maximum(np.gradient(cuts) / 2, 2 / (n - 1))
 
 
 def as_seen(schema: Schema) -> Schema:

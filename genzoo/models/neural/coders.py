@@ -54,10 +54,13 @@ def layout_of(schema: Schema) -> str:
 class Encoder(nn.Module):
     """Features (B, n_inputs), as of ``Heads.onehot``, to vectors (B, n_out).
 
-    There are ``depth`` residual hidden layers of ``width``.
+    There are ``depth`` residual hidden layers of ``width``. Rows of a table may have ``n_more``
+    features behind these.
     """
 
-    def __init__(self, schema: Schema, n_out: int, width: int, depth: int = 1) -> None:
+    def __init__(
+        self, schema: Schema, n_out: int, width: int, depth: int = 1, n_more: int = 0
+    ) -> None:
         super().__init__()
         self.heads = heads = Heads(schema)
         self.event_shape, self.layout = schema.event_shape, layout_of(schema)
@@ -84,7 +87,7 @@ class Encoder(nn.Module):
             if length > 1:
                 body.insert(0, nn.AvgPool1d(length, ceil_mode=True))
         else:
-            n_flat, body = heads.n_inputs, []
+            n_flat, body = heads.n_inputs + n_more, []
         first, last = nn.Linear(n_flat, width), nn.Linear(width, n_out)
         hidden = [_Hidden(width) for _ in range(depth)]
         self.body = nn.Sequential(*body, first, nn.SiLU(), *hidden, last)

@@ -71,6 +71,7 @@ class Heads(nn.Module):
         variable_of: (n_inputs,) which variable a feature belongs to.
         n_outputs: how many numbers the network must emit for a row.
         n_inputs: how many features ``onehot`` makes of a row, the first ``n_hot`` of them one-hot.
+        first_features: (Dc,) the first of those of each variable that has a softmax.
         widths: how many of the outputs belong to each of the D variables, in order.
         table_size: how many numbers the tables of a row hold.
         table_floats: about how many are held on the way to them.
@@ -83,7 +84,7 @@ class Heads(nn.Module):
     variable_of: Tensor
     _order: Tensor
     _feature_order: Tensor
-    _first_feature: Tensor
+    first_features: Tensor
     _first_code: Tensor
     _last_value: Tensor
     _marked: Tensor
@@ -132,7 +133,7 @@ class Heads(nn.Module):
             "variable_of": np.sort(features) % schema.D,
             "_order": np.argsort(np.concatenate([p.variables for p in (*hot, *cut)])),
             "_feature_order": np.argsort(features, kind="stable"),
-            "_first_feature": np.cumsum(cards[categorical]) - cards[categorical],  # (Dc,)
+            "first_features": np.cumsum(cards[categorical]) - cards[categorical],  # (Dc,)
             "_first_code": np.cumsum(cards) - cards,  # (D,)
             "_last_value": n_values[logistic] - 1,
             "_marked": marked[logistic],
@@ -346,7 +347,7 @@ class Heads(nn.Module):
             hidden = (x < 0)[..., self.variable_of]
             return torch.where(hidden, blank, self.onehot(x.clamp(min=0)))
         hot = torch.zeros((*x.shape[:-1], self.n_hot), device=x.device)
-        hot.scatter_(-1, x[..., self.categorical] + self._first_feature, 1.0)
+        hot.scatter_(-1, x[..., self.categorical] + self.first_features, 1.0)
         return hot if not len(self.logistic) else torch.cat([hot, self._numbers(x)], dim=-1)
 
     def _numbers(self, x: Tensor) -> Tensor:
@@ -363,12 +364,12 @@ class Heads(nn.Module):
         n, hidden = self.n_hot, x < 0
         columns = weight[:, :n].T
         codes = x[:, self.categorical]
-        at = codes + self._first_feature
+        at = codes + self.first_features
         numbers = self._numbers(x.clamp(min=0))
         if bool(hidden.any()):
             # what is hidden has a column too, the mean of its codes'
             owner = torch.arange(len(self.categorical), device=x.device)
-            sizes = torch.diff(self._first_feature, append=torch.tensor([n], device=x.device))
+            sizes = torch.diff(self.first_features, append=torch.tensor([n], device=x.device))
             means = columns.new_zeros((len(owner), columns.shape[1])).index_add(
                 0, owner.repeat_interleave(sizes), columns * blank[:n, None]
             )
