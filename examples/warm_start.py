@@ -1,8 +1,9 @@
 """What pre-training buys: learn from much data, go on with little, and compare with little alone.
 
-Names: all but those that end in o or u, then 200 of these. Plays: most of Shakespeare's, then 6,400
-characters of the two comedies that the rest leaves out. Both parts share one schema; the figures
-are nats a row on unseen rows of the second part.
+Names: all but those that begin with y or z, then 200 of these. Plays: most of Shakespeare's, then
+6,400 characters of the two comedies that the rest leaves out. Both parts share one schema; the
+figures are nats a row on unseen rows of the second part. Counts gain on both; a network, in the few
+seconds that it has here, on the plays alone: what it learned of other names is of little use to it.
 """
 
 import sys
@@ -17,11 +18,9 @@ rng = np.random.default_rng(0)
 names = genzoo.load_dataset("names")
 rows = np.concatenate([names.train, names.valid, names.test])
 listed = np.array(sorted(set(names.schema.decode(rows))))
-rare = np.array([name[-1] in "ou" for name in listed])
+rare = np.array([name[0] in "yz" for name in listed])
 few, many = (rng.permutation(part).tolist() for part in (listed[rare], listed[~rare]))
-plays = genzoo.load_dataset(
-    "tinyshakespeare"
-)  # its last tenth, the test rows, are the two comedies
+plays = genzoo.load_dataset("tinyshakespeare")  # its test rows are of the two comedies
 two = rng.permutation(plays.test)
 PROBLEMS = {
     "names": (names.schema, many[1000:], many[:1000], few[:200], few[200:250], few[250:]),
