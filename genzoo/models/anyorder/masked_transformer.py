@@ -7,7 +7,7 @@ they are made one, as a mixture over K orders that are drawn in ``fit`` and stay
     p(x) = 1/K sum_k prod_i p(x_{o_k(i)} | x_{o_k(<i)})
 
 (Uria, Murray & Larochelle 2014). The network is trained over random orders (Hoogeboom et al. 2022)
-and, for half of the rows, over these K (Shih, Sadigh & Ermon 2022: what is asked later should be
+and, for most rows, over these K (Shih, Sadigh & Ermon 2022: what is asked later should be
 what is trained). The first is the order of the variables themselves. One pass of the network gives
 all conditionals of an order (``network.py``): ``log_prob`` of complete rows takes K, and is exact.
 
@@ -33,7 +33,10 @@ from genzoo.fitting import Fit
 from genzoo.models.anyorder.family import AnyOrderFamily
 from genzoo.parameters import Interval
 
-STORED_SHARE = 0.5  # of the rows that are trained by one of the orders that stay
+# Of the rows that are trained by one of the orders that stay: on validation rows of alarm in 20 s a
+# quarter more of them, in larger batches, brought -11.00 nats to -10.85; without others at all the
+# network knew little of what completions ask of it (-12.26 in random orders against -11.41).
+STORED_SHARE = 0.75
 
 
 class MaskedTransformer(AnyOrderFamily):
