@@ -19,7 +19,7 @@ from genzoo.keys import MODELS
 
 FAMILIES = set(MODELS)
 JUDGE = "judge"
-NEURAL = {"vae", "gan", "transformer"}
+NEURAL = {"vae", "gan", "transformer", "masked_transformer", "diffusion"}
 
 
 def digests(root: Path = ROOT) -> dict[str, str]:
@@ -56,7 +56,10 @@ def package(tmp_path) -> Path:
         ("models/independent.py", {"independent", "bayesian_network", "gan"}),
         ("models/neural/muon.py", NEURAL),
         ("models/neural/__init__.py", NEURAL),
-        ("models/shared/particles.py", {"bayesian_network", "transformer", "ngram"}),
+        (
+            "models/shared/particles.py",
+            {"bayesian_network", "transformer", "ngram", "masked_transformer", "diffusion"},
+        ),
         ("metrics/frechet.py", {JUDGE}),
         ("queries.py", {JUDGE}),
         ("benchmark/validation.py", {JUDGE}),

@@ -185,9 +185,10 @@ class AnyOrder(nn.Module):
     ) -> Tensor:
         """(B, D) log masses of codes of strings from those of all (B, D, M): END where it can't be
         left out, and not where a symbol is known to follow."""
+        assert self.end is not None
         place = torch.arange(self.D, device=codes.device)
         places = (place if asked is None else asked).unsqueeze(1)
-        is_end = (codes == self.end).unsqueeze(1)
+        is_end = codes.eq(self.end).unsqueeze(1)
         going_on = self._marked((bound & (place > places) & ~is_end).any(dim=-1), asked)
         ended = self._marked((bound & (place < places) & is_end).any(dim=-1), asked)
         barred = torch.zeros(table.shape[-1], dtype=torch.bool, device=codes.device)
