@@ -209,7 +209,7 @@ def test_seconds_budget_holds_for_all_parts_together_and_is_replayed(ticking) ->
     model.fit(rows, schema=schema, budget="2s", progress=lambda done, message: seen.append(done))
     record = model.training_
     assert record.stopped_by == "budget"
-    assert 1.7 < record.seconds < 2.0  # the rest is for the choice of the estimator
+    assert 1.6 < record.seconds < 2.0  # the rest is for the choice of the estimator
     assert record.steps == record.work["game/steps"]
     assert record.work["calibration/trials"] == 8
     assert "game/steps" in dict(record.stops)

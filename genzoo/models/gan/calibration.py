@@ -26,7 +26,7 @@ from genzoo.models.neural.importance import (
 )
 
 LEAST_MARGINAL = 1e-3
-MARGINALS = (1.0, 0.1, 0.03, 0.01, LEAST_MARGINAL, 0.2, 0.4, 0.7)  # in the order of trial
+MARGINALS = (1.0, LEAST_MARGINAL, 0.01, 0.1, 0.03, 0.2, 0.4, 0.7)  # in the order of trial
 TEMPERATURES = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8)  # a factor of about 1.4 apart
 MUCH_MARGINAL = 0.1  # beyond, the reader of a report is told
 CHUNK_FLOATS = 2**22  # that the heads hold at once

@@ -83,7 +83,7 @@ from genzoo.seeding import torch_generator
 from genzoo.store import pack_json, unpack_json
 
 # By these shares of a budget in seconds the parts are over; the estimator is chosen in the rest.
-GAME, CALIBRATION = 0.88, 0.95
+GAME, CALIBRATION = 0.8, 0.87
 MOST_VALID_ROWS = 256  # more of them choose better, and take longer each time
 # A bound from few draws is loose for a sharp model, and would blur it: as many as so many floats
 # (a second, and in all) of decoded outputs allow; of wide rows fewer than ``MOST_VALID_ROWS``.
