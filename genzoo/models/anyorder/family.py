@@ -48,6 +48,7 @@ class AnyOrderFamily(OnDevice):
     """
 
     fits_missing = True
+    warm_starts = True
     parameters = {
         "d_model": Interval(int, optional=True),
         "n_layers": Interval(int, optional=True),
@@ -97,9 +98,14 @@ class AnyOrderFamily(OnDevice):
         self._prepare(fit)
         sizing = Sizing(self.schema_, self.d_model, self.n_layers, self.n_heads, self.dropout)
         plan = sizing.plan(rows, len(valid), fit.budget)
-        self._build(plan.sizes, seed=fit.seed)
-        network = self.network_
-        network.start_at_marginals(rows)
+        earlier: AnyOrderFamily | None = fit.earlier
+        self._build(plan.sizes if earlier is None else earlier.sizes_, seed=fit.seed)
+        network, recipe = self.network_, plan.recipe
+        if earlier is None:
+            network.start_at_marginals(rows)
+        else:
+            network.load_state_dict(earlier.network_.state_dict())
+            recipe = recipe.fine_tuning()
         chosen = fit.rng("anyorder", "selection").permutation(len(valid))[: plan.n_valid]
         held_out = valid[np.sort(chosen)]
         # one of each row: a bound is told apart by its rows as well, at less cost
@@ -116,10 +122,10 @@ class AnyOrderFamily(OnDevice):
         fit_network(
             [Player(network, loss, outer=network.outer())],
             draw_batch=epochs(
-                torch.as_tensor(rows.astype(self.schema_.code_type)), plan.recipe.batch_size
+                torch.as_tensor(rows.astype(self.schema_.code_type)), recipe.batch_size
             ),
             evaluate=lambda: self._terms(held_out, ways).sum(axis=1),
-            recipe=plan.recipe,
+            recipe=recipe,
             fit=fit,
             device=self.device,
         )

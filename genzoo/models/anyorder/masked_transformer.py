@@ -82,6 +82,9 @@ class MaskedTransformer(AnyOrderFamily):
         self.device = device
 
     def _prepare(self, fit: Fit) -> None:
+        if fit.earlier is not None:  # these were what was learned
+            self.orders_ = fit.earlier.orders_
+            return
         D, rng = self.schema_.D, fit.rng("anyorder", "orders")
         others = [rng.permutation(D) for _ in range(self.n_orders - 1)]
         self.orders_ = np.stack([np.arange(D), *others])

@@ -118,6 +118,7 @@ class GAN(LatentFamily):
             counted.
     """
 
+    warm_starts = True
     parameters = {
         "latent_dim": Interval(int),
         "width": Interval(int),
@@ -161,9 +162,15 @@ class GAN(LatentFamily):
         chosen = fit.rng("gan", "valid").permutation(len(valid))[:MOST_VALID_ROWS]
         held_out = valid[chosen]
         marginals = Independent().fit(rows, schema=self.schema_).log_table_
-        self._build(of_all_codes(self.schema_, marginals), self.latent_dim, self.width, fit.seed)
-        self.generator_.start_at_marginals(rows)
-        self.proposal_.learn_blank(rows)
+        earlier: GAN | None = fit.earlier
+        sizes = (self.latent_dim, self.width) if earlier is None else earlier.sizes_
+        self._build(of_all_codes(self.schema_, marginals), *sizes, fit.seed)
+        if earlier is None:
+            self.generator_.start_at_marginals(rows)
+            self.proposal_.learn_blank(rows)
+        else:
+            for name, module in self._trained().items():
+                module.load_state_dict(earlier._trained()[name].state_dict())
         self._play(rows, held_out, fit)
         self._calibrate(held_out, fit)
         fit.note(self._resolve_estimator(held_out, fit.seed, len(valid)))
@@ -182,14 +189,18 @@ class GAN(LatentFamily):
         share = 1.0 if fit.budget.seconds is None else GAME
         part, generator = fit.part("game", share, seed=fit.seed), self.generator_
         with Drawn(fit.torch_rng("gan", "critic")):
-            critic = Critic(self.schema_, self.width, rows)
+            critic = Critic(self.schema_, self.sizes_[1], rows)
         game = Game(generator, self.proposal_, critic, self.penalty, self.likelihood_weight)
         seconds = None if fit.budget.seconds is None else GAME * fit.budget.seconds
         few_cells = self.schema_.n_cells <= len(rows)
         recipe = game.recipe(seconds, len(rows), few_cells)
+        if fit.earlier is not None:
+            recipe = recipe.fine_tuning()
         chosen, K = game.selection(len(valid), seconds)
 
         def warmth() -> float:
+            if fit.earlier is not None:
+                return 1.0  # of a generator that uses z already
             return min(1.0, max(part.reported / WARM_UP, part.training.steps / recipe.settling))
 
         fit_network(
@@ -208,9 +219,10 @@ class GAN(LatentFamily):
         first, *later = (p.valid for p in record.curve if p.valid is not None)
         if first >= max(later, default=first):
             record.converged = False
+            kept = "the untrained one, near the training marginals"
             fit.note(
-                "the game did not improve the bound on validation rows: the generator that was "
-                "kept is the untrained one, near the training marginals"
+                f"the game did not improve the bound on validation rows: the generator that was "
+                f"kept is {kept if fit.earlier is None else 'the one that it began with'}"
             )
         fit.note(f"likelihood weight {self.likelihood_weight:g} beside the adversarial loss")
 
