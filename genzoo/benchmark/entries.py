@@ -87,5 +87,18 @@ class Cell:
 
 
 def fresh(model: GenerativeModel) -> GenerativeModel:
-    """An unfitted model of the same class with the same parameters."""
-    return type(model)(**copy.deepcopy(model.get_params(deep=False)))
+    """An unfitted model of the same class with the same parameters, models among them unfitted."""
+    params = model.get_params(deep=False)
+    return type(model)(**{name: _unfitted(value) for name, value in params.items()})
+
+
+def _unfitted(value: Any) -> Any:
+    """A copy of a parameter; what learned from rows that are test rows here would be judged by
+    them."""
+    if isinstance(value, GenerativeModel):
+        return fresh(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_unfitted, value))
+    if isinstance(value, dict):
+        return {key: _unfitted(part) for key, part in value.items()}
+    return copy.deepcopy(value)

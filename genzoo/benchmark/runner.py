@@ -116,6 +116,8 @@ def compare(
     ['ok']
     """
     check_integer("n_jobs", n_jobs, optional=True)
+    if not (imputation is None or isinstance(imputation, bool)):
+        raise ValueError(f"imputation: expected True, False or None; got {imputation!r}")
     arguments = (models, datasets, seeds, budget, profile, folds)
     plan = make_plan(*arguments)
     chosen = read_profile(profile)

@@ -3,10 +3,10 @@
     p(x) = sum_k w_k p_k(x)
 
 Families know different things of the same data: a tree of columns, clusters of rows, the order of
-symbols. Their average in probability is a model as any other, at least as good on the rows that
-chose the weights as its best part, and never more than -log w_k nats a row worse than part k. The
-weights are fitted on validation rows by EM (``genzoo/stacking.py``); the parts are left as they
-are.
+symbols. Their average in probability is a model as any other, never more than -log w_k nats a row
+worse than part k. The weights are fitted on validation rows by EM (``genzoo/stacking.py``), on
+which the mixture is as good as its best part, but for less than a nat of all these rows together
+where a part is not worth having; the parts are left as they are.
 
 All that is asked of it follows from the parts:
 
@@ -34,6 +34,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -59,6 +60,8 @@ class Stack(GenerativeModel):
     of the rows. Models that are fitted are used as they are and never fitted again, so give rows
     that none of them was trained on. Those that are not fitted are fitted first, as copies, to the
     training rows, and share the budget; they may have holes where all of these can take them.
+    ``compare`` and scikit-learn's ``clone`` take unfitted copies of all; what ``load_model`` gives
+    has the fitted parts, which a further ``fit`` weighs and leaves as they are.
 
     Args:
         models: a list of models, or a dict {label: model}. Fitted ones must have one schema.
@@ -107,6 +110,8 @@ class Stack(GenerativeModel):
         for label, model in zip(labels, models, strict=True):
             if not isinstance(model, GenerativeModel):
                 raise ValueError(f"{expected}; got {model!r}")
+            if model is self:
+                raise ValueError("models: expected other models; got the stack itself")
             if not isinstance(label, str) or not label or "/" in label:
                 raise ValueError(f"models: expected labels of text without '/'; got {label!r}")
         return dict(zip(labels, models, strict=True))
@@ -122,7 +127,6 @@ class Stack(GenerativeModel):
 
     @property
     def weights_(self) -> dict[str, float]:
-        self._check_fitted("weights_")
         return dict(zip(self.parts_, self.mixture_.tolist(), strict=True))
 
     def _used(self) -> list[tuple[str, float, GenerativeModel]]:
@@ -153,11 +157,13 @@ class Stack(GenerativeModel):
         for label, part in parts.items():
             if not part.__sklearn_is_fitted__():
                 raise ValueError(f"models: expected fitted models; {label!r} is not fitted")
-        given = np.array([weights.get(label, np.nan) for label in parts], dtype=np.float64)
-        if set(weights) != set(parts) or not (given >= 0).all() or abs(given.sum() - 1) > 1e-6:
+        good = isinstance(weights, Mapping) and set(weights) == set(parts)
+        good = good and all(isinstance(w, Real) for w in weights.values())
+        given = np.array([weights[label] for label in parts], dtype=np.float64) if good else None
+        if given is None or not (given >= 0).all() or abs(given.sum() - 1) > 1e-6:
             raise ValueError(
                 f"weights: expected numbers with a sum of one, not negative, for "
-                f"{', '.join(parts)}; got {dict(weights)!r}"
+                f"{', '.join(parts)}; got {weights!r}"
             )
         first = next(iter(parts.values()))
         stack.schema_, stack._form, stack.training_ = first.schema_, first._form, Training()
@@ -199,6 +205,11 @@ class Stack(GenerativeModel):
         self._check_schemas()
         models = self._labelled()
         unfitted = [label for label, m in models.items() if not m.__sklearn_is_fitted__()]
+        if fit.budget.steps is not None and fit.budget.steps < len(unfitted):
+            raise ValueError(
+                f"budget: expected a step at least for each of the {len(unfitted)} models that are "
+                f"to be fitted; got {fit.budget}"
+            )
         # shallow copies: a later fit of the caller's own replaces what was learned in his alone
         parts = {label: copy.copy(m) for label, m in models.items() if label not in unfitted}
         for i, label in enumerate(unfitted):
@@ -247,7 +258,7 @@ class Stack(GenerativeModel):
         used = self._used()
         shares = np.repeat([[weight for _, weight, _ in used]], n, axis=0)
         if given is not None and len(used) > 1:
-            known = self._joint(lambda part: part._log_prob_of(given, seed).value)
+            known = self._joint(lambda part, own: part._log_prob_of(given, own).value, seed)
             shares = np.exp(known - known.max(axis=1, keepdims=True))
         chosen = draws.categorical(shares, numpy_rng(seed, "stack"))
         rows = np.empty((n, self.schema_.D), dtype=np.int64)
@@ -264,11 +275,11 @@ class Stack(GenerativeModel):
     def _log_prob(self, rows: np.ndarray, *, seed: int) -> LogProb:
         found: list[LogProb] = []
 
-        def value(part: GenerativeModel) -> np.ndarray:
-            found.append(part._log_prob_of(rows, seed))
+        def value(part: GenerativeModel, own: int) -> np.ndarray:
+            found.append(part._log_prob_of(rows, own))
             return found[-1].value
 
-        joint = self._joint(value)
+        joint = self._joint(value, seed)
         total = np.logaddexp.reduce(joint, axis=1)
         kind = max((one.kind for one in found), key=KINDS.index)
         if kind == "exact":
@@ -278,14 +289,18 @@ class Stack(GenerativeModel):
         return LogProb(total, kind, stderr, _estimator(found))
 
     def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
-        joint = self._joint(lambda part: part._log_prob_each(rows, d, seed=seed))
+        joint = self._joint(lambda part, own: part._log_prob_each(rows, d, seed=own), seed)
         return np.asarray(np.logaddexp.reduce(joint, axis=1))
 
-    def _joint(self, log_masses: Callable[[GenerativeModel], np.ndarray]) -> np.ndarray:
-        """(n, K, ...) log w_k plus the log masses (n, ...) by each of the parts with a weight."""
+    def _joint(
+        self, log_masses: Callable[[GenerativeModel, int], np.ndarray], seed: int
+    ) -> np.ndarray:
+        """(n, K, ...) log w_k plus the log masses (n, ...) by each of the parts with a weight, each
+        with a seed of its own: their errors are independent."""
         return np.stack(
             [
-                np.log(weight) + _asked(label, log_masses, part)
+                np.log(weight)
+                + _asked(label, log_masses, part, derive(seed, "stack masses", label))
                 for label, weight, part in self._used()
             ],
             axis=1,

@@ -390,3 +390,23 @@ def test_the_number_of_states_that_is_asked_for_is_there_whatever_the_budget():
     model = Circuit(n_states=5).fit(grouped(300, 8), seed=0, budget="2 steps")
     assert model.n_states_ == 5
     assert not model.training_.converged
+
+
+def test_a_hub_of_a_thousand_children_is_summed_as_in_logs():
+    """Each half of a row rules out the state that the other half asks for, one factor at a time."""
+    D, r = 801, 0.97
+    parents = np.zeros(D, dtype=np.int64)
+    parents[0] = -1
+    same = np.array([[r, 1 - r], [1 - r, r]])
+    edges = np.stack([np.full((2, 2), 0.5), *[same] * (D - 1)])
+    masses = np.tile(np.eye(2) * 0.98 + 0.01, (D, 1))
+    model = HiddenTree(Tree.of_parents(parents), np.full(D, 2), edges, masses)
+    rows = np.zeros((2, D), dtype=np.int64)
+    rows[0, 301:], rows[1, 1:501] = 1, 1
+    rows[:, 0] = MISSING
+    told = np.log(same @ (np.eye(2) * 0.98 + 0.01))
+    for row in rows:
+        of_state = [np.log(0.5) + sum(told[z, x] for x in row[1:]) for z in range(2)]
+        assert model.log_prob(row[None])[0] == pytest.approx(np.logaddexp(*of_state), rel=1e-12)
+    likelier = model.log_prob_each(rows[:1], 0)[0].argmax()
+    assert likelier == 1  # 500 of 800 entries are

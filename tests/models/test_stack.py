@@ -240,3 +240,41 @@ def test_weights_that_are_none_are_refused(weights):
         Stack.weighted({"a": a, "b": b}, weights)
     with pytest.raises(ValueError, match="'b' is not fitted"):
         Stack.weighted({"a": a, "b": NGram()}, {"a": 0.5, "b": 0.5})
+
+
+def test_errors_of_equal_parts_are_independent():
+    """Twice the same bound: by independent draws the error is smaller by the root of two."""
+    part = genzoo.Diffusion(device="cpu").fit(rows_of(200, 0), budget="20 steps")
+    stack = Stack.weighted({"a": part, "b": part}, {"a": 0.5, "b": 0.5})
+    values = np.stack([stack.log_prob(rows_of(6, 1), seed=s).value for s in range(200)])
+    stated = np.stack([stack.log_prob(rows_of(6, 1), seed=s).stderr for s in range(200)])
+    ratio = values.std(axis=0).mean() / np.sqrt(np.square(stated).mean(axis=0)).mean()
+    assert 0.8 < ratio < 1.25
+
+
+@pytest.mark.parametrize("weights", [[0.5, 0.5], {"shares": "x", "order": 1.0}])
+def test_weights_of_another_type_are_refused_by_name(weights):
+    with pytest.raises(ValueError, match="weights: expected numbers"):
+        Stack.weighted(two_parts(), weights)
+
+
+def test_a_step_for_each_model_is_the_least():
+    with pytest.raises(ValueError, match="budget: expected a step at least for each of the 2"):
+        Stack([NGram(), genzoo.HMM()]).fit(rows_of(60, 0), budget="1 steps")
+
+
+def test_a_stack_is_no_part_of_itself():
+    stack = Stack([NGram()])
+    with pytest.raises(ValueError, match="the stack itself"):
+        stack.set_params(models=[stack])
+    assert not hasattr(Stack([NGram()]), "weights_")
+
+
+@pytest.mark.parametrize("of", [list, tuple, lambda parts: {"one": parts[0]}])
+def test_a_comparison_takes_parts_unfitted(of):
+    from genzoo.benchmark.entries import fresh
+
+    part = NGram().fit(rows_of(60, 0), schema=TABLE)
+    copy = fresh(Stack(of([part])))
+    assert not any(model.__sklearn_is_fitted__() for model in copy._labelled().values())
+    assert part.__sklearn_is_fitted__()

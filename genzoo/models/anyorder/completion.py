@@ -26,7 +26,8 @@ from genzoo.space import strings
 from genzoo.space.schema import MISSING
 
 N_DRAWS = 64  # of a row's completions, to be weighed
-MOST_SUMMED = 256  # completions of a row that are all weighed
+# Completions of a row that are all weighed: so many, or as many as make so many of all rows.
+MOST_SUMMED, SUMMED_AT_ONCE = 256, 1 << 14
 
 Masses = Callable[[np.ndarray, bool], tuple[np.ndarray, np.ndarray]]
 """Complete rows (n, D), and whether they are draws of which many are averaged -> their log masses
@@ -39,29 +40,40 @@ def weighed(
     masses: Masses,
     rng: np.random.Generator,
     barred: np.ndarray | None = None,
+    *,
+    noisy: bool,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]]:
-    """For each distinct row with few completions, and for some of the other rows at a time: indices
-    (b,) of rows; completions (C, D) or (b, C, D); their log weights (C,) or (b, C), whose exponents
-    sum to the mass of what is observed; the errors of these; and whether they are all that there
-    are, and the same for all b.
+    """For each row with few completions, or all that are equal to it, and for some of the other
+    rows at a time: indices (b,) of rows; completions (C, D) or (b, C, D); their log weights (C,) or
+    (b, C), whose exponents sum to the mass of what is observed; the errors of these; and whether
+    they are all that there are, and the same for all b.
 
     Args:
         rows: (n, D) codes, with ``MISSING``.
+        noisy: whether masses are drawn: then equal rows have weights of their own each, or all of
+            them would share the luck of one.
         barred: (D,) a code of each variable that may not be filled in; -1 where there is none.
     """
     cards = np.array([v.cardinality for v in network.heads.schema.variables], dtype=np.float64)
     barred_ = np.full(network.D, -1) if barred is None else barred
     number = np.where(rows == MISSING, cards - (barred_ >= 0), 1.0).prod(axis=1)
-    few = number <= MOST_SUMMED
-    if few.any():
-        distinct, which = np.unique(rows[few], axis=0, return_inverse=True)
+    if noisy:
+        first, which = np.arange(len(rows)), np.arange(len(rows))
+    else:
+        _, first, which = np.unique(rows, axis=0, return_index=True, return_inverse=True)
         which = which.reshape(-1)
-        every = [_completions(network, row, cards, barred_) for row in distinct]
+    few = number <= max(MOST_SUMMED, SUMMED_AT_ONCE // len(first))
+    equal = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
+    summed = np.flatnonzero(few[first])
+    for block in np.split(summed, _cuts(number[first[summed]], SUMMED_AT_ONCE)):
+        if not len(block):
+            continue
+        every = [_completions(network, rows[first[i]], cards, barred_) for i in block.tolist()]
         value, error = masses(np.concatenate(every), False)
-        first = np.cumsum([0, *map(len, every)])
-        for i, completions in enumerate(every):
-            own = slice(first[i], first[i + 1])
-            yield np.flatnonzero(few)[which == i], completions, value[own], error[own], True
+        begins = np.cumsum([0, *map(len, every)])
+        for k, (i, completions) in enumerate(zip(block.tolist(), every, strict=True)):
+            own = slice(begins[k], begins[k + 1])
+            yield equal[i], completions, value[own], error[own], True
     many = np.flatnonzero(~few)
     for part in parts(len(many), max(1, rows_drawn(network) // N_DRAWS)):
         index = many[part]
@@ -71,6 +83,17 @@ def weighed(
         shape = (len(index), N_DRAWS)
         log_w = (value - log_q).reshape(shape) - np.log(N_DRAWS)
         yield index, drawn.reshape(*shape, -1), log_w, error.reshape(shape), False
+
+
+def _cuts(sizes: np.ndarray, most: int) -> list[int]:
+    """Where to cut a sequence so that no part of several is larger than ``most``."""
+    cuts, total = [], 0.0
+    for i, size in enumerate(sizes.tolist()):
+        total += size
+        if i and total > most:
+            cuts.append(i)
+            total = size
+    return cuts
 
 
 def log_mass(log_w: np.ndarray, error: np.ndarray, exact: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -96,15 +119,19 @@ def completed(
     masses: Masses,
     rng: np.random.Generator,
     barred: np.ndarray,
+    *,
+    noisy: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows (n, D) with what is ``MISSING`` filled in, each by one of its completions, drawn by its
     weight; and the effective number (n,) of completions that it is chosen among, all of them where
     the draw is exact."""
     filled, ess = rows.copy(), np.full(len(rows), float(N_DRAWS))
-    for index, completions, log_w, error, exact in weighed(network, rows, masses, rng, barred):
-        if exact:
+    found = weighed(network, rows, masses, rng, barred, noisy=noisy)
+    for index, completions, log_w, error, is_all in found:
+        if is_all:
             weights = np.exp(log_w - log_w.max())
             filled[index] = completions[draws.located(weights, rng.random(len(index)))]
+            ess[index] = effective(log_mass(log_w, error, True)[1])
             continue
         weights = np.exp(log_w - log_w.max(axis=1, keepdims=True))
         filled[index] = completions[np.arange(len(index)), draws.categorical(weights, rng)]

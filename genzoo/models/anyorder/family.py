@@ -67,6 +67,11 @@ class AnyOrderFamily(OnDevice):
 
     def _check_params(self) -> None:
         super()._check_params()
+        if self.d_model is None and self.n_heads is not None and 32 % self.n_heads:
+            raise ValueError(
+                f"n_heads: expected a power of two up to 32 where d_model is None; "
+                f"got {self.n_heads}"
+            )
         if self.d_model is not None and self.d_model % (self.n_heads or 1):
             raise ValueError(
                 f"d_model: expected a multiple of n_heads = {self.n_heads}; got {self.d_model}"
@@ -149,21 +154,27 @@ class AnyOrderFamily(OnDevice):
         rng = numpy_rng(seed, "anyorder", "log_prob")
         n_hidden = (rows == MISSING).sum(axis=1)
         value, stderr = np.zeros(len(rows)), np.zeros(len(rows))
-        ess, exact = np.full(len(rows), float(N_DRAWS)), True
+        ess, drew = np.full(len(rows), float(N_DRAWS)), False
         complete = np.flatnonzero(n_hidden == 0)
         if len(complete):
             value[complete], stderr[complete] = self._masses(rows[complete], rng)
         some = np.flatnonzero((n_hidden > 0) & (n_hidden < rows.shape[1]))
         if len(some):
-            weights = weighed(self.network_, rows[some], self._masses_by(rng), rng)
+            by = self._masses_by(rng)
+            weights = weighed(self.network_, rows[some], by, rng, noisy=self._is_noisy)
             for index, _, log_w, error, all_ in weights:
                 at = some[index]
                 value[at], stderr[at] = log_mass(log_w, error, all_)
                 if not all_:
-                    exact, ess[at] = False, effective(stderr[at])
-        if exact and not stderr.any():
+                    drew, ess[at] = True, effective(stderr[at])
+        if not (drew or self._is_noisy):
             return LogProb.exact(value)
-        return LogProb(value, "lower_bound", stderr, "importance", ess if not exact else None)
+        return LogProb(value, "lower_bound", stderr, "importance", ess if drew else None)
+
+    @property
+    def _is_noisy(self) -> bool:
+        """Whether masses of complete rows are means over ways that are drawn, not over all."""
+        return not self._ways(1, np.random.default_rng(0), False)[1]
 
     def _masses_by(self, rng: np.random.Generator) -> Masses:
         return lambda rows, averaged: self._masses(rows, rng, averaged)
@@ -205,9 +216,8 @@ class AnyOrderFamily(OnDevice):
         return rows
 
     def _completed(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        filled, ess = completed(
-            self.network_, given, self._masses_by(rng), rng, marks(self.schema_)
-        )
+        by, barred = self._masses_by(rng), marks(self.schema_)
+        filled, ess = completed(self.network_, given, by, rng, barred, noisy=self._is_noisy)
         warn_if_few(ess, of=N_DRAWS)
         return filled
 
@@ -241,6 +251,7 @@ class AnyOrderFamily(OnDevice):
         Raises:
             ValueError: for bad data, and for a model that is not fitted.
         """
+        self._check_fitted("pseudo_log_prob")
         return np.concatenate([terms.sum(axis=1) for _, terms in self._given_others(data)])
 
     def features(self, data: Data) -> np.ndarray:
@@ -255,13 +266,13 @@ class AnyOrderFamily(OnDevice):
         Raises:
             ValueError: for bad data, and for a model that is not fitted.
         """
+        self._check_fitted("features")
         return np.concatenate([u.mean(axis=1) for u, _ in self._given_others(data)])
 
     @torch.no_grad()
     def _given_others(self, data: Data) -> Sequence[tuple[np.ndarray, np.ndarray]]:
         """Of some rows at a time: vectors (b, D, d_model) and float64 log masses (b, D) of each
         variable given all others."""
-        self._check_fitted("features")
         rows, network, found = self._read_rows(data), self.network_, []
         sees = ~torch.eye(network.D, dtype=torch.bool, device=self._device)
         for part in parts(len(rows), rows_scored(network)):

@@ -25,6 +25,7 @@ from genzoo import draws
 from genzoo.models.circuit.tree import Tree
 from genzoo.space.schema import MISSING
 
+MANY_CHILDREN = 8  # of a node: their factors are multiplied by their logs, which takes longer
 CELLS_AT_ONCE = 1 << 22  # numbers in a working array: rows are taken in blocks to stay under this
 
 
@@ -179,13 +180,32 @@ class HiddenTree:
         told, log_mass = np.empty_like(own), np.zeros(own.shape[1])
         for level, groups in zip(tree.levels[::-1], tree.siblings[::-1], strict=True):
             np.matmul(own[level], self._backwards[level], out=told[level])
-            if level.start > 0:
+            if len(groups) > MANY_CHILDREN:
+                log_mass += self._multiplied(own, told, groups)
+            elif level.start > 0:
                 for group in groups:
                     product = own[tree.parents[group]]
                     product *= told[group]
                     log_mass += _scaled(product).sum(axis=0, dtype=np.float64)
                     own[tree.parents[group]] = product
         return Upward(own, told, log_mass + np.log(told[0, :, 0], dtype=np.float64))
+
+    def _multiplied(self, own: np.ndarray, told: np.ndarray, groups: list[slice]) -> np.ndarray:
+        """Multiply into ``own`` (D, n, S), of the parents of a depth, what their children told, by
+        sums of logs: of a product of hundreds of factors a state may be left with nothing halfway
+        that the last factors make the likeliest. The logs (n,) of what was divided by."""
+        parents = self.tree.parents[groups[0]]  # of the first children: each once
+        place = np.empty(self.tree.D, dtype=np.int64)
+        place[parents] = np.arange(len(parents))
+        with np.errstate(divide="ignore"):  # a state that can't be
+            logs = np.log(own[parents])
+            for group in groups:
+                logs[place[self.tree.parents[group]]] += np.log(told[group])
+        highest = logs.max(axis=-1, keepdims=True)
+        product = np.exp(logs - highest)
+        scales = _scaled(product) + highest[..., 0]
+        own[parents] = product
+        return np.asarray(scales.sum(axis=0, dtype=np.float64))
 
     def _drawn_states(self, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(D, n) states, drawn downwards."""
