@@ -342,5 +342,5 @@ def test_all_completions_of_one_row_are_summed_once():
 
 @pytest.mark.parametrize("cls", [MaskedTransformer, Diffusion])
 def test_heads_without_a_width_divide_all_widths(cls):
-    with pytest.raises(ValueError, match="n_heads: expected a power of two .* got 3"):
+    with pytest.raises(ValueError, match=r"n_heads: expected a power of two .* got 3"):
         cls(n_heads=3).fit(np.zeros((9, 2), dtype=np.int64))
