@@ -54,6 +54,9 @@ WORK: dict[str, tuple[str, dict[str, Any]]] = {
     "gan": ("20 steps", {"estimator": "iwae"}),
     "transformer": ("20 steps", {"d_model": 64, "n_layers": 2, "n_heads": 2}),
     "ngram": ("", {"context": 3}),
+    "circuit": ("20 steps", {"n_states": 16, "n_trees": 1}),
+    "masked_transformer": ("20 steps", {"d_model": 64, "n_layers": 2, "n_heads": 2}),
+    "diffusion": ("20 steps", {"d_model": 64, "n_layers": 2, "n_heads": 2}),
 }
 
 # The highest exponent that theory allows time to have, for fit, score and sample; 1 where nothing
@@ -63,8 +66,11 @@ WORK: dict[str, tuple[str, dict[str, Any]]] = {
 THEORY: dict[tuple[str, str], tuple[float, float, float]] = {
     ("bayesian_network", "columns"): (2, 1, 1),
     ("bayesian_network", "length"): (2, 1, 1),
-    ("transformer", "columns"): (2, 2, 2),
-    ("transformer", "length"): (2, 2, 2),
+    **{
+        (family, axis): (2, 2, 2)
+        for family in ("transformer", "masked_transformer", "diffusion")
+        for axis in ("columns", "length")
+    },
 }
 PHASES = ("fit", "score", "sample")
 SLACK = 0.25  # by which a fitted exponent may exceed theory's: caches fill up, points are few

@@ -113,9 +113,12 @@ def test_every_family_that_trains_on_rows_with_holes_says_how_it_takes_them():
 
 
 def test_the_quick_profile_is_as_large_as_the_readme_says():
-    (datasets,) = found(r"trains every family on (\w+) data sets", README)
+    families, datasets = found(r"trains (\w+) families on (\w+) data sets", README)
+    (all_,) = found(r"profile full[^.]*? trains all (\w+)", README)
     quick = PROFILES["quick"]
     assert set(quick.models) <= set(MODELS)
+    assert NUMBERS.index(families) == len(quick.models)
+    assert NUMBERS.index(all_) == len(PROFILES["full"].models) == len(MODELS)
     assert NUMBERS.index(datasets) == len(quick.budgets)
 
 

@@ -99,7 +99,7 @@ def compare(
     Of a file of your own it shows what each column is taken for, and writes that to
     OUT/schema_NAME.json: correct it there, and give it with --schema. 70 % of the rows are to train
     on, 10 % to select on, 20 % to be judged on. Without --budget each fit gets seconds by the size
-    of the file (20 s for 6,000 rows of 15 columns): a first answer in about two minutes on two
+    of the file (20 s for 6,000 rows of 15 columns): a first answer in about three minutes on two
     cores, and the report says which families were still improving.
 
     The same folder given again resumes: cells that are finished are not run again unless their

@@ -52,7 +52,7 @@ def package(tmp_path) -> Path:
     [
         ("models/hmm/model.py", {"hmm"}),
         ("models/hmm/em.py", {"hmm"}),
-        ("models/shared/column_order.py", {"hmm", "ngram"}),
+        ("models/shared/column_order.py", {"hmm", "ngram", "circuit"}),
         ("models/independent.py", {"independent", "bayesian_network", "gan"}),
         ("models/neural/muon.py", NEURAL),
         ("models/neural/__init__.py", NEURAL),
