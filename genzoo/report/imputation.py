@@ -43,7 +43,8 @@ def table(ranking: Ranking) -> Table | None:
     """How well the fits that validation chose fill in; None where none was asked."""
     fits = [entry.fit for entry in ranking.entries if entry.fit is not None]
     records = [record.imputation for fit in fits for record in fit.records]
-    shares = list(dict.fromkeys(share for r in records if r is not None for share in r.hidden))
+    found = {share for record in records if record is not None for share in record.hidden}
+    shares = sorted(found, key=lambda share: float(share.split()[0]))  # "10 %", "50 %", ...
     if not shares:
         return None
     asked = [fit for fit in fits if any(fit.count(of_hidden(share)) for share in shares)]

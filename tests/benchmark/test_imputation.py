@@ -156,3 +156,20 @@ def test_a_run_asks_where_it_is_told_to(copies, tmp_path, capsys):
     assert run()[0] == found  # what was asked stays
     html = genzoo.load_run(tmp_path).report()["html"].read_text()
     assert "Filling in" in html
+
+
+@pytest.mark.usefixtures("cells_run_here")
+def test_shares_stand_in_their_order_though_the_best_model_lacks_one(copies, tmp_path, monkeypatch):
+    judge, network = imputation._judge, BayesianNetwork
+
+    def refusing(model, rows, hidden, groups, seed):
+        if isinstance(model, network) and hidden.mean() == 0.5:
+            raise genzoo.Unsupported("not this one")
+        return judge(model, rows, hidden, groups, seed)
+
+    monkeypatch.setattr(imputation, "_judge", refusing)
+    models = [Independent(), network()]
+    run = genzoo.compare(models, [copies], out=tmp_path, imputation=True, progress=False)
+    text = run.report()["md"].read_text()
+    assert "| 10 % hidden, nats | right | 50 % hidden, nats | right | 90 % hidden, nats |" in text
+    assert "bayesian_network, 50 % (not this one)" in text
