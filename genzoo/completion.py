@@ -49,6 +49,8 @@ class Writer:
         codes = characters.codes_of(schema, prompt, "prompt").tolist()
         if end is not None and len(codes) > T:
             raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
+        if n_chars == 0:
+            return prompt
         log_masses = self.next_log_masses(codes)
         if log_masses is None:
             return prompt + self._rest_of_row(codes, n_chars, tempering, seed)

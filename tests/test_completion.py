@@ -162,3 +162,9 @@ def test_the_tempering_of_a_transformer_and_of_a_call_go_together() -> None:
     model = TransformerLM(d_model=16, n_layers=1, n_heads=2, top_k=1, device="cpu")
     model.fit(WINDOWS, budget="40 steps")
     assert model.complete("the", 20, seed=1) == model.complete("the", 20, temperature=9.0, seed=2)
+
+
+@pytest.mark.parametrize("key", ["independent", "ngram"])
+def test_nothing_more_is_the_prompt_however_long(key):
+    model = genzoo.make_model(key).fit(["abcabc", "bcabca"] * 9)
+    assert model.complete("abcabcabc", 0) == "abcabcabc"
