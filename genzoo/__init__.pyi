@@ -5,6 +5,7 @@ from genzoo.benchmark import load_run as load_run
 from genzoo.conformance import ConformanceError as ConformanceError
 from genzoo.conformance import check_model as check_model
 from genzoo.datasets.dataset import Dataset as Dataset
+from genzoo.datasets.tokens import in_tokens as in_tokens
 from genzoo.model import GenerativeModel as GenerativeModel
 from genzoo.models.anyorder.diffusion import Diffusion as Diffusion
 from genzoo.models.anyorder.masked_transformer import MaskedTransformer as MaskedTransformer
@@ -61,6 +62,7 @@ __all__ = [
     "classify",
     "compare",
     "impute",
+    "in_tokens",
     "list_datasets",
     "list_metrics",
     "list_models",

@@ -3,12 +3,12 @@
 To go on is to draw one character after the other, each given those before it. To fill holes is to
 draw a row given what stands around them: ``sample(given=...)``, exact where the family's is. A text
 with an END behind it is a whole row; other text is laid into a window of T characters, of which the
-rest stays open and is summed out.
+rest stays open and is summed out. In spaces of tokens, tokens take the place of characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from genzoo.tempering import Tempering
 from genzoo.values import Unsupported
 
 N_CHARS = 200
+MOST_BYTES = 4  # of a character
 ATTEMPTS = (1, 8, 64, 512)  # rows drawn at a time, until one holds no END before its text is over
 
 
@@ -48,23 +49,29 @@ class Writer:
         schema, T, end = self.schema, self.schema.D, self.schema.end
         codes = characters.codes_of(schema, prompt, "prompt").tolist()
         if end is not None and len(codes) > T:
-            raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
+            raise self._too_long(codes)
         if n_chars == 0:
             return prompt
         log_masses = self.next_log_masses(codes)
         if log_masses is None:
             return prompt + self._rest_of_row(codes, n_chars, tempering, seed)
-        total = len(codes) + (N_CHARS if n_chars is None else int(n_chars))
+        n_chars = N_CHARS if n_chars is None else int(n_chars)
+        lacking, most = n_chars, len(codes) + n_chars
+        if schema.tokenizer is not None:
+            lacking += 1  # the last character is whole once another begins
+            most += MOST_BYTES * n_chars  # draws of bytes may begin none
         if end is not None:
-            total = min(total, T)
+            most = min(most, T)
+        begun = characters.n_characters(schema, np.arange(schema.cards[0]))
         rng = numpy_rng(seed, "complete")
-        while len(codes) < total:
+        while len(codes) < most and lacking > 0:
             masses = np.exp(tempering.changed(next(log_masses)[None]))
             code = int(draws.categorical(masses, rng)[0])
             if code == end:
                 break
             codes.append(code)
-        return characters.text_of(schema, codes)
+            lacking -= begun[code]
+        return characters.text_of(schema, codes)[: len(prompt) + n_chars]
 
     def _rest_of_row(
         self, codes: list[int], n_chars: int | None, tempering: Tempering, seed: int
@@ -76,20 +83,35 @@ class Writer:
                 f"draws one character after the other"
             )
         T, end = self.schema.D, self.schema.end
-        room = T - len(codes)
-        if end is None and room < (n_chars or 0):
-            raise Unsupported(
-                f"{self.family} goes on to the end of a row, {T} characters, and no further: "
-                f"{len(codes)} of the prompt and {n_chars or 0} more are {-room + (n_chars or 0)} "
-                f"too many"
+        # of tokens it is known afterwards how many characters they are
+        known_to_come = (n_chars or 0) if self.schema.tokenizer is None else 0
+        over = len(codes) + known_to_come - T
+        if end is None and over > 0:
+            raise self._no_further(
+                f"{len(codes)} of the prompt and {known_to_come} more are {over} too many"
             )
-        n_chars = min(room, N_CHARS if n_chars is None else int(n_chars))
         row = np.full((1, T), MISSING)
         row[0, : len(codes)] = codes
-        drawn = self.filled(row, seed)[0, len(codes) :][:n_chars].tolist()
+        drawn = self.filled(row, seed)[0, len(codes) :].tolist()
         if end in drawn:
             drawn = drawn[: drawn.index(end)]
-        return characters.text_of(self.schema, drawn)
+        written = characters.text_of(self.schema, drawn)
+        if end is None and len(written) < (n_chars or 0):
+            raise self._no_further(
+                f"with this seed {len(written)} characters behind the prompt, of {n_chars}"
+            )
+        return written[: N_CHARS if n_chars is None else int(n_chars)]
+
+    def _no_further(self, why: str) -> Unsupported:
+        unit = characters.unit(self.schema)
+        return Unsupported(
+            f"{self.family} goes on to the end of a row, {self.schema.D} {unit}, and no further: "
+            f"{why}"
+        )
+
+    def _too_long(self, codes: Sized) -> ValueError:
+        unit = characters.unit(self.schema)
+        return ValueError(f"prompt: expected at most {self.schema.D} {unit}; got {len(codes)}")
 
     def fill_in(self, text: str, hole: str, seed: int) -> str:
         """The text with its holes filled in: see ``GenerativeModel.complete``."""
@@ -97,7 +119,7 @@ class Writer:
         T = self.schema.D
         if self.schema.end is not None:
             if len(codes) > T:
-                raise ValueError(f"prompt: expected at most {T} characters; got {len(codes)}")
+                raise self._too_long(codes)
             return characters.text_of(self.schema, self._before_end(codes, seed))
         if len(codes) <= T:
             row = np.append(codes, np.full(T - len(codes), MISSING))
@@ -106,8 +128,8 @@ class Writer:
         longest = max(end - begin for begin, end in holes)
         if longest > T:
             raise ValueError(
-                f"prompt: expected holes of at most {T} characters, the length of a row; got one "
-                f"of {longest}"
+                f"prompt: expected holes of at most {T} {characters.unit(self.schema)}, the length "
+                f"of a row; got one of {longest}"
             )
         for number, (begin, end) in enumerate(holes):
             window = characters.window_around((begin, end), len(codes), T)

@@ -67,12 +67,14 @@ DATASETS = {
     "mnist": "genzoo.datasets.images:ENTRIES",
     "mnist_binary": "genzoo.datasets.images:ENTRIES",
     "names": "genzoo.datasets.text:ENTRIES",
+    "names_bpe": "genzoo.datasets.tokens:ENTRIES",
     "nottingham": "genzoo.datasets.music:ENTRIES",
     "promoters": "genzoo.datasets.uci:ENTRIES",
     "rings": "genzoo.datasets.synthetic:ENTRIES",
     "sachs": "genzoo.datasets.networks:ENTRIES",
     "splice": "genzoo.datasets.uci:ENTRIES",
     "tinyshakespeare": "genzoo.datasets.text:ENTRIES",
+    "tinyshakespeare_bpe": "genzoo.datasets.tokens:ENTRIES",
     "wine": "genzoo.datasets.tables:ENTRIES",
 }
 
@@ -110,6 +112,7 @@ FACE = {
     "classify": "genzoo.queries:classify",
     "compare": "genzoo.benchmark:compare",
     "impute": "genzoo.queries:impute",
+    "in_tokens": "genzoo.datasets.tokens:in_tokens",
     "list_datasets": "genzoo.registry:list_datasets",
     "list_metrics": "genzoo.registry:list_metrics",
     "list_models": "genzoo.registry:list_models",

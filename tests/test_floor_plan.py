@@ -17,7 +17,7 @@ PACKAGE = "genzoo"
 HEAVY = {
     *("torch", "torchvision", "lightning_fabric", "pandas", "sklearn", "scipy", "pgmpy"),
     *("hmmlearn", "rich", "typer", "jinja2", "PIL", "pyarrow", "polars"),
-    *("charset_normalizer", "threadpoolctl"),
+    *("charset_normalizer", "threadpoolctl", "tokenizers"),
 }
 
 

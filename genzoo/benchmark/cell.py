@@ -30,8 +30,9 @@ from genzoo.metrics.likelihood import test_groups
 from genzoo.model import GenerativeModel, registered_key
 from genzoo.protocols import Calibrates
 from genzoo.registry import make_model
-from genzoo.results.record import COPYCAT, CellRecord, LabelRecord
+from genzoo.results.record import COPYCAT, CellRecord, LabelRecord, Measured
 from genzoo.seeding import numpy_rng
+from genzoo.space import characters
 from genzoo.store import versions
 from genzoo.values import LogProb, Unsupported
 
@@ -254,6 +255,9 @@ def _keep_scores(
         bits_per_dim=score.bits_per_dim(dataset.schema),
         truth_log_prob=None if truth is None else float(truth.mean()),
     )
+    if dataset.schema.alphabet is not None:
+        score = test.per(characters.n_bytes(dataset.schema, dataset.test), groups)
+        outcome.put(per_byte=Measured(score.value, score.stderr))
 
 
 def _judge_likelihood(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from genzoo.benchmark.arguments import plain
+from genzoo.benchmark.code import hash_of
 from genzoo.benchmark.entries import Cell, DataEntry, ModelEntry
 from genzoo.benchmark.judge import marginals
 from genzoo.benchmark.machine import machine
@@ -23,10 +24,12 @@ from genzoo.results.plan import (
     FileFacts,
     ModelFacts,
     Plan,
+    TextFacts,
     TruthFacts,
     Units,
 )
 from genzoo.results.record import Measured
+from genzoo.space import characters
 from genzoo.store import versions
 
 
@@ -96,8 +99,19 @@ def _data_facts(entry: DataEntry) -> DatasetFacts:
         truth=None if truth is None else TruthFacts(truth.digest, truth.modules),
         budget=str(entry.budget),
         suited=entry.suited,
+        text=None if schema.alphabet is None else _text_facts(dataset),
         entropy=None if entropy is None else Measured(entropy.value, entropy.stderr),
         marginals=marginals(dataset.train, cards) if schema.layout == "table" else None,
+    )
+
+
+def _text_facts(dataset: Dataset) -> TextFacts:
+    schema, rows = dataset.schema, dataset.test
+    written = dataset.text["test"] if dataset.text else characters.texts(schema, rows)
+    return TextFacts(
+        hash_of(written),
+        int(characters.n_bytes(schema, rows).sum()),
+        None if schema.tokenizer is None else schema.tokenizer.vocab_size,
     )
 
 

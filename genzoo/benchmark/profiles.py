@@ -34,8 +34,14 @@ BUDGETS = {
     "iris": "10s",
     "breast_cancer": "10s",
 }
+IN_TOKENS = ("names", "tinyshakespeare")
 PROFILES = {
     "quick": Profile(models=EIGHT, budgets=BUDGETS, seeds=(0,)),
-    # with the families that take longer to judge, and with hidden entries to fill in
-    "full": Profile(models=tuple(MODELS), budgets=BUDGETS, seeds=(0,), imputation=True),
+    # with the families that take longer to judge, text in tokens too, and hidden entries to fill in
+    "full": Profile(
+        models=tuple(MODELS),
+        budgets={**BUDGETS, **{f"{name}_bpe": BUDGETS[name] for name in IN_TOKENS}},
+        seeds=(0,),
+        imputation=True,
+    ),
 }

@@ -15,7 +15,7 @@ from genzoo.seeding import derive
 from genzoo.values import LogProb, Unsupported
 
 MOST_SCORED_CHARACTERS = 200_000
-PROMPTS = {"tinyshakespeare": ("ROMEO:", "JULIET:\nO ")}
+PROMPTS = dict.fromkeys(("tinyshakespeare", "tinyshakespeare_bpe"), ("ROMEO:", "JULIET:\nO "))
 PROMPT_LENGTH = 24  # of the start of the test text, where a data set has no prompts of its own
 
 
@@ -38,17 +38,18 @@ def judge(
 
 def _score(model: ScoresText, stretches: Sequence[str]) -> TextScore:
     """The mean over the first characters of the test text, stretch by stretch."""
-    left, parts = MOST_SCORED_CHARACTERS, []
+    left, read = MOST_SCORED_CHARACTERS, []
     for stretch in stretches:
-        text = stretch[:left]
-        if text:
-            parts.append((len(text), model.score_text(text)))
+        if text := stretch[:left]:
+            read.append(text)
             left -= len(text)
-    n = np.array([length for length, _ in parts], dtype=float)
-    value, stderr = (np.array([getattr(s, k) for _, s in parts]) for k in ("value", "stderr"))
+    parts = [model.score_text(text) for text in read]
+    n = np.array([len(text) for text in read], dtype=float)
+    value, stderr = (np.array([getattr(s, k) for s in parts]) for k in ("value", "stderr"))
     found = LogProb.exact(n * value).per(n)
     error = found.stderr
     if len(parts) < FEWEST_BLOCKS:
         # few stretches say nothing of how they differ, but each has blocks of its own
         error = float(np.sqrt(np.sum((n * stderr) ** 2)) / n.sum())
-    return TextScore(found.value, error, parts[0][1].kind, int(n.sum()))
+    n_bytes = sum(len(text.encode()) for text in read)
+    return TextScore(found.value, error, parts[0].kind, int(n.sum()), n_bytes)

@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +31,7 @@ from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
 from genzoo.registry import load_dataset, load_model, make_model
 from genzoo.seeding import check_seed
-from genzoo.space import forms
+from genzoo.space import characters, forms
 from genzoo.store import COLUMNS_FILE, check_place, check_target, give_back, write_atomically
 
 CHECK_FAILED = 1
@@ -138,6 +139,8 @@ def sample(
     drawn = forms.read(model.sample(n, seed=seed))
     if isinstance(drawn, forms.Codes):  # shown as what they stand for
         drawn = forms.read(model.schema_.decode(drawn.data, seed=seed))
+    if model.schema_.tokenizer is not None:
+        drawn = forms.read([characters.spelled(model.schema_, row) for row in drawn.data])
     lines = drawn.lines()
     if out is None and lines is not None:
         # text with line breaks of its own needs a sign between two samples
@@ -175,9 +178,15 @@ def score(
     model = load_model(folder, device=device)
     reading = {"encoding": encoding, "header": header}
     rows = _rows_to_score(model, _columns_of(folder), dataset, split, reading)
+    tokenizer, is_text = model.schema_.tokenizer, isinstance(rows, list)
+    if tokenizer is not None and is_text:
+        rows = [tokenizer.encode(text) for text in rows]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*beyond the schema's range")  # said below, by row
         result = model.log_prob(rows, seed=seed).mean()
+    if tokenizer is not None and is_text and result.kind == "exact":
+        # of the text's canonical tokens, which are not the only ones that spell it
+        result = replace(result, kind="lower_bound")
     _count_unknown(model, rows)
     bits = result.bits_per_dim(model.schema_)
     text = str(result).replace(" +- nan", "")  # a single row has no spread

@@ -53,7 +53,7 @@ def tinyshakespeare(name: str) -> Dataset:
     return Dataset(
         name,
         Schema(*sequence_of(symbols, WINDOW)),
-        *Parts(*(_windows(stretches[part], symbols) for part in SPLITS)),
+        *Parts(*(windows(stretches[part], symbols, WINDOW) for part in SPLITS)),
         text=stretches,
         source=f"Plays by Shakespeare (Karpathy's tinyshakespeare); rows are windows of {WINDOW} "
         f"characters; test the last 10 % of the file, valid from 45 % to 50 %",
@@ -61,14 +61,19 @@ def tinyshakespeare(name: str) -> Dataset:
     )
 
 
-def _windows(stretches: list[str], symbols: tuple[str, ...]) -> np.ndarray:
-    """(n, WINDOW) codes; the rest of a stretch that fills no window is left out."""
+def windows(stretches: list[str], symbols: tuple[str, ...], length: int) -> np.ndarray:
+    """(n, length) codes of stretches of text, by the place of each character among the symbols,
+    which are sorted; the rest of a stretch that fills no window is left out.
+
+    >>> windows(["abcab", "cb"], ("a", "b", "c"), 2).tolist()
+    [[0, 1], [2, 0], [2, 1]]
+    """
     points = np.array([ord(s) for s in symbols])
     parts = []
     for stretch in stretches:
         codes = np.searchsorted(points, np.frombuffer(stretch.encode("utf-32-le"), dtype="<u4"))
-        whole = len(codes) // WINDOW * WINDOW
-        parts.append(codes[:whole].reshape(-1, WINDOW))
+        whole = len(codes) // length * length
+        parts.append(codes[:whole].reshape(-1, length))
     return np.concatenate(parts).astype(np.int64)
 
 

@@ -13,7 +13,7 @@ from genzoo.report import figures, png
 from genzoo.results.contender import Contender, Result
 from genzoo.results.numbers import number
 from genzoo.results.run import DatasetRecord
-from genzoo.space import times
+from genzoo.space import characters, times
 from genzoo.space.schema import Schema
 from genzoo.space.variable import Unit
 
@@ -89,7 +89,7 @@ def _gallery(gallery: Gallery, schema: Schema, rows: np.ndarray) -> Gallery:
 
 def _texts(schema: Schema, rows: np.ndarray) -> list[str]:
     if schema.alphabet is not None:
-        return [str(text) for text in schema.decode(rows[:N_STRINGS])]
+        return [characters.spelled(schema, text) for text in schema.decode(rows[:N_STRINGS])]
     labels = [figures.code_labels(v) for v in schema.variables]
     reached = schema.reached(rows)
     return [

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.report import figures, findings, imputation, labels, samples, stack
+from genzoo.report import figures, findings, imputation, labels, samples, stack, tokens
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.quality import quality
@@ -15,7 +15,7 @@ from genzoo.results import numbers
 from genzoo.results.choice import VERDICTS
 from genzoo.results.contender import Result
 from genzoo.results.numbers import DASH, number, upper_bound, with_error
-from genzoo.results.plan import DatasetFacts
+from genzoo.results.plan import DatasetFacts, TextFacts
 from genzoo.results.ranking import Entry, Ranking, Rival
 from genzoo.results.record import Measured
 from genzoo.results.run import DatasetRecord, RunRecord
@@ -53,6 +53,7 @@ def section(
         "calibrated": any(b.calibration != DASH for b in of_bounds),
         "quality": quality(run, ranking),
         "notes": _notes(run, dataset.name),
+        "tokens": tokens.table(run, ranking),
         "text_score": any(_text_score(e) for e in ranking.entries),
         "curves": _curves(dataset, ranking, colours, index),
         "galleries": galleries,
@@ -78,6 +79,7 @@ def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
         ("Errors over", f"{units.n_test} {units.what} of test rows{of_fold}" if units else ""),
         ("Layout", f"{facts.layout}, {shape}" if "x" in shape else facts.layout),
         ("Variables", f"{facts.D}, of {values} values each"),
+        ("Tokens", _tokens(facts.text) if facts.text else ""),
         ("Entropy of the truth", _entropy(facts.entropy) if facts.entropy else ""),
         ("Budget of each fit", budget_of(facts)),
         ("Source", facts.source),
@@ -85,6 +87,10 @@ def _facts(facts: DatasetFacts) -> list[tuple[str, str]]:
         ("Fingerprint", facts.fingerprint[:SHORT_FINGERPRINT]),
     ]
     return [(name, text) for name, text in pairs if text]
+
+
+def _tokens(text: TextFacts) -> str:
+    return "" if text.vocab_size is None else f"{number(text.vocab_size, 0)}, byte-level BPE"
 
 
 def _entropy(entropy: Measured) -> str:

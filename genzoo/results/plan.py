@@ -84,6 +84,17 @@ class FileFacts(Typed):
 
 
 @dataclass(frozen=True)
+class TextFacts(Typed):
+    """The text that test rows were cut from: its hash, how many bytes of it the rows hold, a line
+    break behind each string among them, and how many tokens there are where it is read in
+    tokens."""
+
+    digest: str
+    n_bytes: int
+    vocab_size: int | None
+
+
+@dataclass(frozen=True)
 class DatasetFacts(Typed):
     """What a reader must know of a data set; of its first fold, where there are several.
 
@@ -95,6 +106,7 @@ class DatasetFacts(Typed):
         entropy: of the truth, in nats.
         marginals: per variable, the share of training rows that hold each code; of tables.
         budget: of each fit; ``suited``: whether it was chosen for the size of the data.
+        text: of rows that stand for strings.
     """
 
     name: str
@@ -122,6 +134,7 @@ class DatasetFacts(Typed):
     entropy: Measured | None = None
     marginals: tuple[tuple[float, ...], ...] | None = None
     suited: bool = added_later(False)
+    text: TextFacts | None = added_later(None)
 
     @property
     def size(self) -> str:

@@ -153,10 +153,19 @@ class AlarmRecord(Typed):
 
 @dataclass(frozen=True)
 class TextScore(Measured):
-    """Nats per character of running text."""
+    """Nats per character of running text, which has so many characters and so many bytes."""
 
     kind: Kind
     n_characters: int
+    n_bytes: int | None = added_later(None)
+
+    @property
+    def per_byte(self) -> Measured | None:
+        """The same in nats per byte."""
+        if not self.n_bytes or self.value is None or self.stderr is None:
+            return None
+        share = self.n_characters / self.n_bytes
+        return Measured(share * self.value, share * self.stderr)
 
 
 @dataclass(frozen=True)
@@ -234,6 +243,7 @@ class CellRecord(Typed):
     peak_memory_mb: float | None = None
     marginals: tuple[tuple[float, ...], ...] | None = None
     text_score: TextScore | None = None
+    per_byte: Measured | None = added_later(None)
     completions: dict[str, str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)

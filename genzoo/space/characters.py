@@ -1,4 +1,7 @@
-"""Text as codes of a space of strings, and windows on what is missing in it."""
+"""Text as codes of a space of strings, and windows on what is missing in it.
+
+Where the space has a tokenizer a code is a token, else a character.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from genzoo.space import strings
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
 
 
 def codes_of(schema: Schema, text: str, name: str) -> np.ndarray:
-    """(L,) the codes of a text's characters.
+    """(L,) the codes of a text's characters, or of its tokens.
 
     Raises:
         ValueError: naming the argument ``name``, for a character outside the alphabet.
@@ -21,6 +25,8 @@ def codes_of(schema: Schema, text: str, name: str) -> np.ndarray:
     """
     if not isinstance(text, str):
         raise ValueError(f"{name}: expected a str; got {type(text).__name__}")
+    if schema.tokenizer is not None:
+        text = schema.tokenizer.encode(text)
     categories = schema.variables[0].categories or ()
     known = {s: c for c, s in enumerate(categories) if c != schema.end}
     strange = sorted(set(text) - set(known))
@@ -32,13 +38,36 @@ def codes_of(schema: Schema, text: str, name: str) -> np.ndarray:
 
 
 def text_of(schema: Schema, codes: Iterable[int]) -> str:
-    """The inverse of ``codes_of``.
+    """The inverse of ``codes_of``; what tokens spell that is no text becomes ``�``.
 
     >>> text_of(Schema.infer(["ab", "b"]), [1, 1, 0])
     'bba'
     """
     categories = schema.variables[0].categories or ()
-    return "".join(categories[c] for c in codes)
+    return spelled(schema, "".join(categories[c] for c in codes))
+
+
+def spelled(schema: Schema, string: str) -> str:
+    """The text that a string of the space stands for.
+
+    >>> spelled(Schema.infer(["ab", "b"]), "ab")
+    'ab'
+    """
+    return string if schema.tokenizer is None else schema.tokenizer.decode(string)
+
+
+def n_characters(schema: Schema, codes: np.ndarray) -> np.ndarray:
+    """(L,) how many characters begin in each code of a text.
+
+    >>> n_characters(Schema.infer(["ab", "b"]), np.array([0, 1]))
+    array([1, 1])
+    """
+    if schema.tokenizer is None:
+        return np.ones(len(codes), dtype=np.int64)
+    n_begun = schema.tokenizer.n_begun
+    if schema.end is not None:
+        n_begun = np.insert(n_begun, schema.end, 0)
+    return n_begun[codes]
 
 
 def with_holes(schema: Schema, text: str, hole: str, name: str) -> np.ndarray:
@@ -57,6 +86,43 @@ def with_holes(schema: Schema, text: str, hole: str, name: str) -> np.ndarray:
     open_ = np.full(len(hole), MISSING)
     first, *others = [codes_of(schema, part, name) for part in text.split(hole)]
     return np.concatenate([first, *(part for known in others for part in (open_, known))])
+
+
+def texts(schema: Schema, rows: np.ndarray) -> list[str]:
+    """The text that each row (n, D) stands for, as far as it is known.
+
+    >>> texts(Schema.infer(["ab", "b"]), np.array([[1, 2], [0, 1]]))
+    ['b', 'ab']
+    """
+    known = strings.reached(rows, schema.end) & (rows != MISSING) & (rows != schema.end)
+    return [text_of(schema, row[there]) for row, there in zip(rows, known, strict=True)]
+
+
+def n_bytes(schema: Schema, rows: np.ndarray) -> np.ndarray:
+    """(n,) how many bytes the text of each row (n, D) has in UTF-8, as far as it is known; strings
+    that end have a line break behind them, which a row as long as can be needs no END to tell.
+
+    >>> n_bytes(Schema.infer(["äb", "b"]), np.array([[0, 2], [1, 0]]))
+    array([2, 4])
+    """
+    if schema.tokenizer is None:
+        sizes = [len(s.encode()) for s in schema.alphabet or ()]
+    else:
+        sizes = [len(token) for token in schema.tokenizer.tokens]
+    if schema.end is not None:
+        sizes.insert(schema.end, 0)
+    known = strings.reached(rows, schema.end) & (rows != MISSING)
+    of_text = np.where(known, np.array(sizes)[rows], 0).sum(axis=1)
+    return of_text + (schema.end is not None)
+
+
+def unit(schema: Schema) -> str:
+    """What the codes of a text are, in words.
+
+    >>> unit(Schema.infer(["ab", "b"]))
+    'characters'
+    """
+    return "characters" if schema.tokenizer is None else "tokens"
 
 
 def holes_in(codes: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -21,6 +21,7 @@ import numpy as np
 from genzoo.space import forms, strings
 from genzoo.space.forms.form import depth
 from genzoo.space.infer import Layout
+from genzoo.space.tokenizer import Tokenizer
 from genzoo.space.variable import KNOW_MORE, MISSING, Variable, plain
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Schema:
             the first, and rows with another symbol after an END are not part of the space.
         channels_last: whether images of ``event_shape`` (C, H, W) are given and come back as
             (n, H, W, C); the order of the variables is (C, H, W) all the same.
+        tokenizer: for strings of tokens, what the symbols of the alphabet spell. Rows are strings
+            of symbols everywhere; text is what ``complete`` and ``score_text`` read and write.
 
     Raises:
         ValueError: if the parts contradict each other.
@@ -70,6 +73,7 @@ class Schema:
     event_shape: tuple[int, ...]
     end: int | None = None
     channels_last: bool = False
+    tokenizer: Tokenizer | None = None
 
     def __post_init__(self) -> None:
         for name, what, of in (
@@ -117,6 +121,11 @@ class Schema:
                     f"end: expected one alphabet for all positions and a code below its size; "
                     f"got {self.end}"
                 )
+        if self.tokenizer is not None and self.alphabet != self.tokenizer.symbols:
+            raise ValueError(
+                f"tokenizer: expected strings over its {self.tokenizer.vocab_size} symbols; got "
+                f"another alphabet, or none"
+            )
 
     @property
     def D(self) -> int:
@@ -187,6 +196,8 @@ class Schema:
             own, others = getattr(self, name), getattr(other, name)
             if own != others:
                 return f"{name} is {own!r} here and {others!r} there"
+        if self.tokenizer != other.tokenizer:
+            return "the tokens are not the same"
         if self.alphabet is not None and other.alphabet is not None:
             new, lacking = (
                 [s for s in a if s not in b]
@@ -443,9 +454,15 @@ schema=Schema.infer(all_data)) knows what all of your data hold)
                 index[text] = len(kinds)
                 kinds.append(record)
             variables.append([variable.name, index[text]])
-        own = {"layout": self.layout, "event_shape": list(self.event_shape), "end": self.end}
+        own: dict[str, Any] = {
+            "layout": self.layout,
+            "event_shape": list(self.event_shape),
+            "end": self.end,
+        }
         if self.channels_last:
             own["channels_last"] = True
+        if self.tokenizer is not None:
+            own["merges"] = self.tokenizer.merges
         return json.dumps({**own, "kinds": kinds, "variables": variables})
 
     @classmethod
@@ -459,6 +476,8 @@ schema=Schema.infer(all_data)) knows what all of your data hold)
             record = json.loads(text)
             variables = [Variable(n, **record["kinds"][k]) for n, k in record["variables"]]
             own = (record["layout"], record["event_shape"], record["end"])
-            return cls(tuple(variables), *own, record.get("channels_last", False))
+            merges = record.get("merges")
+            tokenizer = None if merges is None else Tokenizer(tuple(map(tuple, merges)))
+            return cls(tuple(variables), *own, record.get("channels_last", False), tokenizer)
         except (KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"schema: expected the JSON of a Schema; {error!r}") from error

@@ -28,9 +28,11 @@ EMBEDDED = {
     "insurance": ("table", 27, (2, 5), (10000, 2000, 2000)),
     "iris": ("table", 5, (3, 60), (90, 30, 30)),
     "names": ("sequence", 15, (27, 27), (25627, 3203, 3203)),
+    "names_bpe": ("sequence", 8, (1025, 1025), (25627, 3203, 3203)),
     "rings": ("table", 2, (64, 64), (5000, 1000, 2000)),
     "sachs": ("table", 11, (3, 3), (10000, 2000, 2000)),
     "tinyshakespeare": ("sequence", 64, (65, 65), (14813, 871, 1742)),
+    "tinyshakespeare_bpe": ("sequence", 64, (1024, 1024), (6058, 369, 772)),
     "wine": ("table", 14, (3, 1024), (106, 36, 36)),
 }
 
@@ -48,9 +50,11 @@ ROWS = {
     "insurance": "0afc91dcf95a",
     "iris": "27bcd15cff19",
     "names": "3b15c755a2d9",
+    "names_bpe": "?",
     "rings": "9889f186992d",
     "sachs": "87056e889b99",
     "tinyshakespeare": "dcec7fc63d62",
+    "tinyshakespeare_bpe": "?",
     "wine": "08df6ddbd4df",
 }
 

@@ -14,8 +14,9 @@ VARIABLES = (
     Variable("dose", "ordinal", cardinality=6, missing=True),
     Variable("constant", cardinality=1),
     Variable("flag", "ordinal", cardinality=2),
+    Variable("word", cardinality=100),
 )
-SCHEMA = Schema(VARIABLES, "table", (6,))
+SCHEMA = Schema(VARIABLES, "table", (7,))
 
 
 def by_definition(a, b):
@@ -32,7 +33,7 @@ def by_definition(a, b):
 
 
 def test_distances_follow_the_definition():
-    rows = np.random.default_rng(0).integers(0, SCHEMA.cards, (40, 6))
+    rows = np.random.default_rng(0).integers(0, SCHEMA.cards, (40, 7))
     points = embed(rows, SCHEMA)
     found = squared_distances(points, embed(rows[:25], SCHEMA))
     expected = [[by_definition(a, b) for b in rows[:25]] for a in rows]

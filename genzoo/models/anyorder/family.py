@@ -30,6 +30,7 @@ from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared.particles import warn_if_few
 from genzoo.parameters import Interval
 from genzoo.seeding import numpy_rng, torch_generator
+from genzoo.space import characters
 from genzoo.space.coarsen import marks
 from genzoo.space.forms import Data
 from genzoo.space.schema import MISSING
@@ -304,28 +305,25 @@ class AnyOrderFamily(OnDevice):
         schema, network = self.schema_, self.network_
         if schema.alphabet is None:
             raise Unsupported("fill needs strings; this model was fitted to other data")
-        symbols = schema.variables[0].categories or ()
-        code_of = {s: c for c, s in enumerate(symbols) if c != schema.end}
-        if not isinstance(hole, str) or len(hole) != 1 or hole in code_of:
+        if not isinstance(hole, str) or len(hole) != 1 or hole in schema.alphabet:
             raise ValueError(
                 f"hole: expected one character that is not of the alphabet "
                 f"{''.join(schema.alphabet)!r}; got {hole!r}"
             )
-        if not isinstance(text, str) or len(text) > schema.D:
-            got = f"{len(text)} of them" if isinstance(text, str) else type(text).__name__
-            raise ValueError(f"text: expected a str of at most {schema.D} characters; got {got}")
-        strange = sorted(set(text) - set(code_of) - {hole})
-        if strange:
-            raise ValueError(
-                f"text: expected characters of the alphabet {''.join(schema.alphabet)!r} or the "
-                f"hole {hole!r}; got {strange[0]!r}"
-            )
+        if isinstance(text, str) and hole in text:
+            known = characters.with_holes(schema, text, hole, "text")
+        else:
+            known = characters.codes_of(schema, text, "text")
+        L = len(known)
+        if schema.D < L:
+            unit = characters.unit(schema)
+            raise ValueError(f"text: expected at most {schema.D} {unit}; got {L} of them")
         codes = np.full((1, schema.D), MISSING if schema.end is None else schema.end)
-        codes[0, : len(text)] = [code_of.get(s, MISSING) for s in text]
+        codes[0, :L] = known
         drawing = Drawing(network, codes, numpy_rng(0, "fill"))
-        while len(holes := np.flatnonzero(codes[0, : len(text)] == MISSING)):
+        while len(holes := np.flatnonzero(codes[0, :L] == MISSING)):
             drawing.guess(holes, barred=schema.end)
-        return "".join(symbols[c] for c in codes[0, : len(text)])
+        return characters.text_of(schema, codes[0, :L])
 
     # ---------------------------------------------------------------- state
 

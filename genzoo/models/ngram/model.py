@@ -55,7 +55,7 @@ from genzoo.models.ngram.search import STRENGTHS, Search, Settings
 from genzoo.models.ngram.smoothing import Events, Tree
 from genzoo.models.shared import particles
 from genzoo.models.shared.distinct import by_pattern
-from genzoo.models.shared.text import ScoresText, per_character
+from genzoo.models.shared.text import ScoresText
 from genzoo.parameters import Interval, Options
 from genzoo.seeding import numpy_rng
 from genzoo.space.blocks import blocks
@@ -388,7 +388,7 @@ class NGram(GenerativeModel, ScoresText):
         first = UNKNOWN if self.schema_.end is None else self.contexts_.edge
         terms = np.log(self.tree_.mass(_of_text([codes], first)))
         starts = np.arange(0, len(codes), max(1, self.schema_.D // 2))
-        return per_character(np.add.reduceat(terms, starts), np.diff(np.append(starts, len(codes))))
+        return self._per_character(codes, np.add.reduceat(terms, starts), starts)
 
     def _next_log_masses(self, codes: list[int]) -> Iterator[np.ndarray]:
         """Each code is given its full context, however long the text is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,11 +50,12 @@ class ScoresText(abc.ABC):
             text: one or more characters of the alphabet.
             context: characters a window, at most T; None: T.
             stride: characters from one window to the next, at most ``context``; None: half of it.
+                In a space of tokens both count tokens.
 
         Returns:
-            Score: mean log mass a character, exact for this sliding model; ``stderr`` is that of at
-            most 15 blocks of 4,000 characters or more (nan for a text of under six of them: it is
-            too short to say).
+            Score: mean log mass a character, exact for this sliding model, in a space of tokens a
+            lower bound (of the text's canonical tokens); ``stderr`` is that of at most 15 blocks of
+            4,000 characters or more (nan for a text of under six of them: it is too short to say).
 
         Raises:
             Unsupported: if the rows are not strings.
@@ -80,7 +82,14 @@ class ScoresText(abc.ABC):
         length = (ends - starts)[:, None]
         scored = (within < length) & (within >= length - n_scored[:, None])
         terms = np.where(scored, self._terms(codes[at]), 0.0).sum(axis=1)
-        return per_character(terms, n_scored)
+        return self._per_character(codes, terms, ends - n_scored)
+
+    def _per_character(self, codes: np.ndarray, terms: np.ndarray, starts: np.ndarray) -> Score:
+        """Nats per character of a text's codes, from the sums (n,) of stretches that begin at
+        ``starts`` (n,)."""
+        n_scored = np.add.reduceat(characters.n_characters(self.schema_, codes), starts)
+        score = per_character(terms, n_scored)
+        return score if self.schema_.tokenizer is None else replace(score, kind="lower_bound")
 
     def _text_to_score(self, text: str) -> np.ndarray:
         self._check_fitted("score_text")

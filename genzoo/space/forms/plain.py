@@ -134,9 +134,15 @@ class Strings(Form):
             try:
                 rows[i, : len(text)] = [codes[s] for s in text]
             except KeyError as error:
+                what = f"{self.name}: row {i} has the character {error.args[0]!r}, which"
+                if schema.tokenizer is not None:
+                    raise ValueError(
+                        f"{what} stands for no token: rows of this space are strings of symbols, "
+                        f"as schema.tokenizer.encode(text) writes them"
+                    ) from None
                 raise ValueError(
-                    f"{self.name}: row {i} has the character {error.args[0]!r}, which is not in "
-                    f"the alphabet of {len(codes)}: {''.join(codes)[:80]!r} ({KNOW_MORE})"
+                    f"{what} is not in the alphabet of {len(codes)}: {''.join(codes)[:80]!r} "
+                    f"({KNOW_MORE})"
                 ) from None
         return rows, np.broadcast_to(False, rows.shape)
 

@@ -1,0 +1,118 @@
+"""The same text by the character and in tokens, for the same seconds: nats per byte of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from genzoo.results import numbers
+from genzoo.results.numbers import number, with_error
+from genzoo.results.plan import DatasetFacts
+from genzoo.results.ranking import Entry, Ranking, rank
+from genzoo.results.record import CellRecord, Measured
+from genzoo.results.run import RunRecord
+from genzoo.results.statistics import weakest
+from genzoo.values import Kind
+
+
+@dataclass(frozen=True)
+class Line:
+    """A model's line, as text: nats per byte by the character and in tokens, the difference, and
+    the seconds of training of both."""
+
+    model: str
+    seed: int | None
+    characters: str
+    tokens: str
+    gain: str
+    seconds: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is compared: ``other`` is the data set of characters; ``running`` the lines of families
+    that read text of any length, ``by_row`` those of all, each row by itself; what a reader must
+    know of the latter stands in ``about_rows``."""
+
+    other: str
+    vocab_size: str
+    running: list[Line]
+    by_row: list[Line]
+    about_rows: str
+
+
+Of = Callable[[CellRecord], Measured | None]
+
+
+def table(run: RunRecord, ranking: Ranking) -> Table | None:
+    """Of a data set in tokens; None of others, and where its text isn't in the run otherwise."""
+    facts = ranking.dataset.facts
+    other = next((d for d in run.datasets if _is_text_of(d.facts, facts)), None)
+    if other is None or facts.text is None or facts.text.vocab_size is None:
+        return None
+    theirs = {entry.model: entry for entry in rank(run, other).entries}
+    pairs = [(theirs[e.model], e) for e in ranking.entries if e.model in theirs]
+    return Table(
+        other.name,
+        number(facts.text.vocab_size, 0),
+        _lines(pairs, _running),
+        _lines(pairs, lambda r: r.per_byte),
+        _about_rows(other.facts, facts),
+    )
+
+
+def _is_text_of(facts: DatasetFacts, tokens: DatasetFacts) -> bool:
+    """Whether a data set holds, by the character, the text that another holds in tokens."""
+    text, read = facts.text, tokens.text
+    if text is None or read is None or read.vocab_size is None or text.vocab_size is not None:
+        return False
+    return text.digest == read.digest
+
+
+def _running(record: CellRecord) -> Measured | None:
+    return None if record.text_score is None else record.text_score.per_byte
+
+
+def _lines(pairs: list[tuple[Entry, Entry]], of: Of) -> list[Line]:
+    """The best in tokens first."""
+    found = []
+    for by_character, in_tokens in pairs:
+        fits = (by_character.fit, in_tokens.fit)
+        if fits[0] is None or fits[1] is None:
+            continue
+        c, t = fits[0].measured(of), fits[1].measured(of)
+        if c is not None and t is not None:
+            found.append((t[0], _line(by_character, in_tokens, c, t)))
+    return [line for _, line in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _line(
+    by_character: Entry, in_tokens: Entry, c: tuple[float, float], t: tuple[float, float]
+) -> Line:
+    # the mass of a text's canonical tokens is a bound on that of the text
+    kind: Kind = weakest([in_tokens.kind, "lower_bound"])
+    proves = by_character.kind == "exact" and kind == "lower_bound"
+    seconds = (e.mean_of(lambda r: r.train_seconds) for e in (by_character, in_tokens))
+    first, second = (numbers.seconds(s) for s in seconds)
+    return Line(
+        in_tokens.model,
+        None if in_tokens.fit is None else in_tokens.fit.seed,
+        with_error(*c, by_character.kind),
+        with_error(*t, kind),
+        with_error(t[0] - c[0], math.hypot(c[1], t[1]), kind if proves else "estimate"),
+        (first, second),
+    )
+
+
+def _about_rows(characters: DatasetFacts, tokens: DatasetFacts) -> str:
+    """Rows of running text are others in tokens, and longer."""
+    if characters.end is not None or characters.text is None or tokens.text is None:
+        return "The rows are the same strings."
+    of_characters = characters.text.n_bytes / characters.n_test
+    of_tokens = tokens.text.n_bytes / tokens.n_test
+    return (
+        f"A row holds {number(of_characters, 0)} bytes by the character and "
+        f"{number(of_tokens, 0)} in tokens, and its beginning is told without what stands before "
+        f"it: part of what tokens gain here is the longer row."
+    )

@@ -1,0 +1,248 @@
+"""Text in tokens: what they are, data sets of them, and models that read and write text in them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import genzoo
+from genzoo import HMM, Independent, NGram, Schema, TransformerLM, Unsupported
+from genzoo.space import characters
+from genzoo.space.infer import sequence_of
+from genzoo.space.tokenizer import Tokenizer
+
+TEXT = "the cat sat on the mat, and the naïve dog sat on the café's log.\n" * 40
+PARTS = {"train": [TEXT[:900], TEXT[1100:2000]], "valid": [TEXT[900:1100]], "test": [TEXT[2000:]]}
+NAMES = ["anna", "hanna", "joanna", "ann", "jo", "johanna", "annabel", "bel"] * 10
+TOKENIZER = Tokenizer.train([TEXT], 280)
+
+
+def running_text(parts: dict[str, list[str]] = PARTS) -> genzoo.Dataset:
+    symbols, T = tuple(sorted(set(TEXT))), 8
+    schema = Schema(*sequence_of(symbols, T))
+    cut = {p: [s[i : i + T] for s in parts[p] for i in range(0, len(s) - T, T)] for p in parts}
+    rows = {part: schema.encode(cut[part]) for part in parts}
+    return genzoo.Dataset("plays", schema, **rows, text=parts)
+
+
+@pytest.fixture(scope="module")
+def plays() -> genzoo.Dataset:
+    return genzoo.in_tokens(running_text(), 280)
+
+
+@pytest.fixture(scope="module")
+def names() -> genzoo.Dataset:
+    return genzoo.in_tokens(genzoo.Dataset.from_data(NAMES, "names"), 262)
+
+
+def text_of(data: genzoo.Dataset, part: str) -> list[str]:
+    return characters.texts(data.schema, getattr(data, part))
+
+
+# -------------------------------------------------------------------------------- tokens
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_every_text_comes_back(text: str) -> None:
+    symbols = TOKENIZER.encode(text)
+    assert TOKENIZER.decode(symbols) == text
+    at = [TOKENIZER.symbols.index(s) for s in symbols]
+    assert TOKENIZER.n_begun[at].sum() == len(text)
+    assert sum(len(TOKENIZER.tokens[i]) for i in at) == len(text.encode())
+
+
+def test_pairs_are_merged_by_how_often_they_stand_there() -> None:
+    learned = Tokenizer.train(["ab ab ab xy"], 257)
+    assert learned.merges == (("a", "b"),)
+    assert Tokenizer.train(["ab ab ab xy"], 1000).vocab_size == 258  # "ab" and " ab"; once: no pair
+    assert Tokenizer.train([TEXT], 280) == TOKENIZER
+    assert Tokenizer.train([], 300).vocab_size == 256
+
+
+@pytest.mark.parametrize("size", [255, 10**6, 300.0, True, "300"])
+def test_a_wrong_number_of_tokens_is_refused(size: object) -> None:
+    with pytest.raises(ValueError, match=r"vocab_size: expected an integer in \[256, 65000\]"):
+        Tokenizer.train([TEXT], size)  # type: ignore[arg-type]
+
+
+def test_what_are_no_tokens_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"merges: expected pairs of earlier tokens; got \('ab'"):
+        Tokenizer((("ab", "c"),))
+    with pytest.raises(ValueError, match="symbols: expected the symbols of tokens; got 'x'"):
+        TOKENIZER.decode("x")
+    with pytest.raises(ValueError, match="text: expected whole characters"):
+        TOKENIZER.encode("\ud83d")
+
+
+# -------------------------------------------------------------------------------- spaces
+
+
+def test_a_schema_keeps_its_tokens(plays: genzoo.Dataset) -> None:
+    schema = plays.schema
+    again = Schema.from_json(schema.to_json())
+    assert again == schema
+    assert again.tokenizer == schema.tokenizer
+    plain = json.loads(schema.to_json())
+    del plain["merges"]
+    without = Schema.from_json(json.dumps(plain))
+    assert schema.difference(without) == "the tokens are not the same"
+    with pytest.raises(ValueError, match="tokenizer: expected strings over its 280 symbols"):
+        Schema(*sequence_of("ab", 3), tokenizer=TOKENIZER)
+    with pytest.raises(ValueError, match=r"as schema\.tokenizer\.encode"):
+        schema.encode(["the cat "])
+
+
+def test_running_text_is_cut_into_rows_of_tokens(plays: genzoo.Dataset) -> None:
+    assert plays.schema.D == running_text().schema.D
+    for part, stretches in PARTS.items():
+        tokens = [characters.codes_of(plays.schema, s, "text") for s in stretches]
+        whole = [codes[: len(codes) // 8 * 8] for codes in tokens]
+        np.testing.assert_array_equal(getattr(plays, part).ravel(), np.concatenate(whole))
+    assert plays.text == PARTS
+    assert plays.groups is not None
+
+
+def test_strings_stay_rows(names: genzoo.Dataset) -> None:
+    whole = genzoo.Dataset.from_data(NAMES, "names")
+    for part in PARTS:
+        assert text_of(names, part) == whole.schema.decode(getattr(whole, part))
+    assert names.name == "names_bpe"
+    assert names.schema.D < whole.schema.D
+    n_bytes = characters.n_bytes(names.schema, names.test)
+    np.testing.assert_array_equal(n_bytes, characters.n_bytes(whole.schema, whole.test))
+    assert n_bytes.tolist() == [len(s) + 1 for s in text_of(names, "test")]
+
+
+def test_tokens_are_learned_from_the_training_part_alone() -> None:
+    parts = PARTS | {"test": [PARTS["test"][0] + "zq" * 500]}
+    symbols = tuple(sorted(set(TEXT) | {"z", "q"}))
+    schema = Schema(*sequence_of(symbols, 8))
+    rows = {p: schema.encode([parts[p][0][:8]] * 3) for p in parts}
+    data = genzoo.in_tokens(genzoo.Dataset("mine", schema, **rows, text=parts), 400)
+    assert not any("zq" in token for token in data.schema.tokenizer.tokens)
+
+
+def test_what_is_no_text_of_characters_is_refused(plays: genzoo.Dataset) -> None:
+    with pytest.raises(ValueError, match="data: expected rows of characters; those of iris are no"):
+        genzoo.in_tokens(genzoo.load_dataset("iris"))
+    with pytest.raises(ValueError, match="those of plays_bpe are already in tokens"):
+        genzoo.in_tokens(plays)
+    with pytest.raises(ValueError, match="vocab_size"):
+        genzoo.in_tokens(running_text(), 3)
+
+
+# -------------------------------------------------------------------------------- models
+
+
+@pytest.mark.parametrize("model", [Independent(), NGram(context=2), HMM(n_states=3, n_restarts=1)])
+def test_canonical_tokens_are_a_bound_on_the_mass_of_the_text(model, names) -> None:
+    """All rows of tokens that spell a name, enumerated."""
+    model.fit(names, seed=0)
+    schema, tokenizer = names.schema, names.schema.tokenizer
+    for name in ("anna", "jo", "bel"):
+        pieces = [
+            [name[i:j] for i, j in itertools.pairwise((0, *cut, len(name)))]
+            for r in range(len(name))
+            for cut in itertools.combinations(range(1, len(name)), r)
+        ]
+        spelled = [
+            "".join(tokenizer.symbols[tokenizer.tokens.index(piece)] for piece in row)
+            for row in pieces
+            if set(row) <= set(tokenizer.tokens) and len(row) <= schema.D
+        ]
+        assert len(spelled) > 1
+        canonical = tokenizer.encode(name)
+        assert canonical in spelled
+        masses = np.exp(model.log_prob(schema.encode(spelled)).value)
+        of_canonical = np.exp(model.log_prob(schema.encode([canonical])).value[0])
+        assert of_canonical < masses.sum() <= 1
+        assert {characters.texts(schema, schema.encode([s]))[0] for s in spelled} == {name}
+
+
+@pytest.mark.parametrize(
+    "model",
+    [NGram(context=3), HMM(n_states=4, n_restarts=1), TransformerLM(d_model=16, n_layers=1)],
+)
+def test_text_is_scored_by_the_character_as_a_bound(model, plays) -> None:
+    model.fit(plays, seed=0, budget="20 steps" if isinstance(model, TransformerLM) else None)
+    starts = [TEXT[:n] for n in range(200)]
+    encode = plays.schema.tokenizer.encode
+    for text in ("the naïve", next(text for text in starts if len(encode(text)) == 24)):
+        codes = characters.codes_of(plays.schema, text, "text")
+        rows = np.full((-(-len(codes) // 8), 8), genzoo.MISSING)
+        rows.ravel()[: len(codes)] = codes
+        score = model.score_text(text, context=8, stride=8)
+        assert score.kind == "lower_bound"
+        assert score.value * len(text) == pytest.approx(model.log_prob(rows).value.sum(), rel=1e-4)
+
+
+def test_a_model_of_tokens_writes_text(plays, names, tmp_path) -> None:
+    model = NGram(context=3).fit(plays, seed=0)
+    model.save(tmp_path / "model")
+    for one in (model, genzoo.load_model(tmp_path / "model")):
+        written = one.complete("the naï", 50, seed=1)
+        assert written.startswith("the naï")
+        assert len(written) == 57
+        assert "\ufffd" not in written
+        assert set(written) <= set(TEXT)
+        assert one.complete("", 30, seed=2) == one.complete("", 30, seed=2)
+    filled = model.complete("the __ sat on", hole="__", seed=1)
+    assert filled.startswith("the ")
+    assert filled.endswith(" sat on")
+    of_names = NGram().fit(names, seed=0)
+    assert of_names.complete("an", seed=3).startswith("an")
+    assert of_names.complete("j_a", hole="_", seed=3)[0] == "j"
+    rows = Independent().fit(plays, seed=0)
+    assert rows.complete("the", 3, seed=1)[:3] == "the"
+    with pytest.raises(Unsupported, match="8 tokens, and no further: with this seed"):
+        rows.complete("the", 500)
+    with pytest.raises(ValueError, match=r"prompt: expected at most \d+ tokens"):
+        of_names.complete("an" * 50)
+
+
+def test_guesses_are_filled_in_as_text(plays) -> None:
+    model = genzoo.MaskedTransformer(d_model=16, n_layers=1).fit(plays, budget="20 steps")
+    filled = model.fill("the cat_")
+    assert filled.startswith("the cat")
+    assert "_" not in filled
+    assert model.fill("the cat") == "the cat"
+
+
+# -------------------------------------------------------------------------------- comparisons
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_report_compares_both_views_in_nats_per_byte(running: bool, tmp_path) -> None:
+    parts = PARTS | {"test": [TEXT * 12]}  # of less no error is known
+    whole = running_text(parts) if running else genzoo.Dataset.from_data(NAMES, "names")
+    data = {"letters": whole, "pieces": genzoo.in_tokens(whole, 270)}
+    run = genzoo.compare(["independent", "ngram"], data, out=tmp_path, progress=False, n_jobs=1)
+    records = {(r["model"], r["dataset"]): r for r in run.records()}
+    for (model, name), record in records.items():
+        found = genzoo.make_model(model).fit(data[name]).log_prob(data[name].test).value
+        n_bytes = characters.n_bytes(data[name].schema, data[name].test).sum()
+        assert record["per_byte"]["value"] == pytest.approx(found.sum() / n_bytes, rel=1e-6)
+        if running and model == "ngram":
+            score = record["text_score"]
+            assert score["n_characters"] == len(parts["test"][0])
+            assert score["n_bytes"] == len(parts["test"][0].encode())
+            assert score["kind"] == ("exact" if name == "letters" else "lower_bound")
+    page = run.report()["html"].read_text()
+    assert page.count("Characters against tokens") == 1
+    assert ("Running text" in page) == running
+    assert ("part of what tokens gain here is the longer row" in page) == running
+    markdown = run.report()["md"].read_text()
+    assert "in 270 tokens" in markdown or "in 2" in markdown
+    assert "the same text as in letters" in markdown
+
+
+def test_no_table_of_tokens_without_the_same_text_by_the_character(tmp_path) -> None:
+    other = genzoo.Dataset.from_data(NAMES[:60], "others")
+    data = {"letters": other, "pieces": genzoo.in_tokens(genzoo.Dataset.from_data(NAMES, "n"), 270)}
+    run = genzoo.compare(["independent"], data, out=tmp_path, progress=False, n_jobs=1)
+    assert "Characters against tokens" not in run.report()["html"].read_text()
