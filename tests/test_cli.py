@@ -70,6 +70,23 @@ def test_sample(folder, tmp_path):
     assert (tmp_path / "drawn.csv").read_text() == first.stdout
 
 
+def test_models_of_tokens_write_and_score_text(tmp_path):
+    model, lines, drawn = (tmp_path / name for name in ("model", "lines.txt", "drawn.csv"))
+    assert invoke("fit", "ngram", "names_bpe", "--out", model).exit_code == 0
+    assert invoke("sample", model, "-n", 20, "--out", drawn).exit_code == 0
+    assert drawn.read_text().isascii()
+    assert invoke("sample", model, "-n", 20).stdout.splitlines() == drawn.read_text().replace(
+        '""', ""
+    ).splitlines()[1:]
+    lines.write_text("anna\nzoé\n", encoding="utf-8")
+    for file in (lines, drawn):
+        done = invoke("score", model, file)
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout.startswith(">= ")
+        assert "(lower_bound)" in done.stdout
+    assert "(exact)" in invoke("score", model, "names_bpe").stdout
+
+
 def test_text_and_images(tmp_path):
     for name in ("names", "digits"):
         assert invoke("fit", "independent", name, "--out", tmp_path / name).exit_code == 0

@@ -205,6 +205,16 @@ def test_a_model_of_tokens_writes_text(plays, names, tmp_path) -> None:
         of_names.complete("an" * 50)
 
 
+@pytest.mark.filterwarnings("ignore:.*effective")
+@pytest.mark.parametrize("key", genzoo.list_models())
+def test_every_family_reads_and_writes_tokens(key, plays, names) -> None:
+    for data, prompt in ((plays, "the cat"), (names, "an")):
+        model = genzoo.make_model(key).fit(data, seed=0, budget="20 steps")
+        assert np.isfinite(model.log_prob(data.test).value).all()
+        assert model.sample(3, seed=1).shape == (3, data.schema.D)
+        assert model.complete(prompt, 1, seed=2).startswith(prompt)
+
+
 def test_guesses_are_filled_in_as_text(plays) -> None:
     model = genzoo.MaskedTransformer(d_model=16, n_layers=1).fit(plays, budget="20 steps")
     filled = model.fill("the cat_")

@@ -186,6 +186,14 @@ class Schema:
             for g, variable in zip(group.tolist(), self.variables, strict=True)
         )
 
+    def as_table(self) -> Schema:
+        """The same variables as a table: none beside or behind another, END a code as all others.
+
+        >>> Schema.infer(["ab", "a"]).as_table().event_shape
+        (2,)
+        """
+        return Schema(self.variables, "table", (self.D,))
+
     def difference(self, other: Schema) -> str | None:
         """What another schema has otherwise, in words; None where both are the same space.
 

@@ -50,11 +50,11 @@ ROWS = {
     "insurance": "0afc91dcf95a",
     "iris": "27bcd15cff19",
     "names": "3b15c755a2d9",
-    "names_bpe": "?",
+    "names_bpe": "647fb350dd76",
     "rings": "9889f186992d",
     "sachs": "87056e889b99",
     "tinyshakespeare": "dcec7fc63d62",
-    "tinyshakespeare_bpe": "?",
+    "tinyshakespeare_bpe": "41e2a02dc913",
     "wine": "08df6ddbd4df",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -44,7 +43,7 @@ class Generator(nn.Module):
         self.floats_per_draw = self.decoder.floats_per_draw
         self.heads = Heads(schema)
         # where the marginal's draw replaces an END, the codes that follow must be there
-        self.unstopped = Heads(dataclasses.replace(schema, end=None))
+        self.unstopped = Heads(schema.as_table())
         C = N_COMPONENTS
         is_scale = torch.zeros(self.heads.n_outputs, dtype=torch.bool)
         is_mean = torch.zeros_like(is_scale)
@@ -209,9 +208,7 @@ def _cuts(column: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def as_seen(schema: Schema) -> Schema:
     """The schema as the networks see it: short rows as tables."""
-    if schema.D > LONGEST_FLAT:
-        return schema
-    return dataclasses.replace(schema, layout="table", event_shape=(schema.D,), end=None)
+    return schema if schema.D > LONGEST_FLAT else schema.as_table()
 
 
 def of_all_codes(schema: Schema, table: np.ndarray) -> np.ndarray:
