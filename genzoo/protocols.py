@@ -8,7 +8,7 @@ still be refused for some data, by ``Unsupported``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 from genzoo.values import Gap, Score
 
@@ -41,6 +41,17 @@ class Certifies(Protocol):
         Raises:
             Unsupported: if such rows can't be simulated.
         """
+        ...
+
+
+@runtime_checkable
+class DrawsInSteps(Protocol):
+    """A model that draws a row in ``n_steps`` steps, and is another distribution in others."""
+
+    n_steps: int
+
+    def in_steps(self, n_steps: int) -> Self:
+        """What was learned, drawing in so many steps; this model stays as it is."""
         ...
 
 

@@ -75,9 +75,10 @@ def test_models_of_tokens_write_and_score_text(tmp_path):
     assert invoke("fit", "ngram", "names_bpe", "--out", model).exit_code == 0
     assert invoke("sample", model, "-n", 20, "--out", drawn).exit_code == 0
     assert drawn.read_text().isascii()
-    assert invoke("sample", model, "-n", 20).stdout.splitlines() == drawn.read_text().replace(
-        '""', ""
-    ).splitlines()[1:]
+    assert (
+        invoke("sample", model, "-n", 20).stdout.splitlines()
+        == drawn.read_text().replace('""', "").splitlines()[1:]
+    )
     lines.write_text("anna\nzoé\n", encoding="utf-8")
     for file in (lines, drawn):
         done = invoke("score", model, file)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from genzoo import threads
-from genzoo.benchmark import imputation, judge, labels, text, validation
+from genzoo.benchmark import imputation, judge, labels, steps, text, validation
 from genzoo.benchmark.attempts import attempt, noted_warnings, reason_of
 from genzoo.benchmark.entries import Cell, fresh
 from genzoo.benchmark.machine import machine, peak_memory_mb, reset_peak_memory
@@ -192,6 +192,8 @@ def _fit_and_judge(
     record, arrays = validation.judge(model, dataset, rows, seed=seed, notes=notes)
     outcome.put(validation=record)
     outcome.arrays |= arrays
+    by_steps, _ = attempt(lambda: steps.judge(model, dataset, seed=seed), "steps", notes)
+    outcome.put(steps=by_steps)
     if dataset.label is not None:
         progress(0.95, "telling the label")
         _tell_labels(model, dataset, outcome, seed)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genzoo.report import figures, findings, imputation, labels, samples, stack, tokens
+from genzoo.report import figures, findings, imputation, labels, samples, stack, steps, tokens
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.quality import quality
@@ -49,6 +49,7 @@ def section(
         "spread": len(run.seeds) > 1,
         "folds": dataset.facts.folds,
         "gap": ranking.truth is not None,
+        "steps": steps.tables(ranking),
         "bounds": of_bounds,
         "calibrated": any(b.calibration != DASH for b in of_bounds),
         "quality": quality(run, ranking),

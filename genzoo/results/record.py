@@ -169,6 +169,16 @@ class TextScore(Measured):
 
 
 @dataclass(frozen=True)
+class StepsPart(Measured):
+    """The log mass of ``n`` test rows by a model that draws them in some number of steps, and the
+    seconds that a row takes to draw."""
+
+    kind: Kind
+    n: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class StackPart(Typed):
     """What a model is to the stack.
 
@@ -244,6 +254,7 @@ class CellRecord(Typed):
     marginals: tuple[tuple[float, ...], ...] | None = None
     text_score: TextScore | None = None
     per_byte: Measured | None = added_later(None)
+    steps: dict[str, StepsPart] | None = added_later(None)
     completions: dict[str, str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)

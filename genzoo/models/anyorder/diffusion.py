@@ -28,6 +28,9 @@ models, arXiv:2110.02037. Burda, Grosse & Salakhutdinov (2016), arXiv:1509.00519
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -85,6 +88,15 @@ class Diffusion(AnyOrderFamily):
         self.n_heads = n_heads
         self.dropout = dropout
         self.device = device
+
+    def in_steps(self, n_steps: int) -> Self:
+        """The same network, drawing in another number of steps; this model stays as it is.
+
+        >>> model = Diffusion(device="cpu").fit(["ab", "ba"] * 20, budget="20 steps")
+        >>> model.in_steps(1).n_steps, model.n_steps
+        (1, 32)
+        """
+        return copy.copy(self).set_params(n_steps=n_steps)
 
     def _way_each(self, n: int, rng: np.random.Generator) -> np.ndarray:
         D = self.schema_.D
