@@ -163,6 +163,27 @@ def test_what_the_readme_says_of_the_results_is_in_them():
     assert stated == tuple(f"{value:.1f}" for pair in pairs for value in pair)
 
 
+def test_what_the_readme_says_of_tokens_was_measured():
+    with (ROOT / "benchmarks/results/tokens.csv").open(newline="", encoding="utf-8") as file:
+        results = {(row["model"], row["dataset"]): row for row in csv.DictReader(file)}
+
+    def both(model: str, text: str) -> tuple[str, ...]:
+        rows = [results[model, dataset] for dataset in (text, f"{text}_bpe")]
+        return tuple(f"{float(row['nats_per_byte']):.3f}" for row in rows)
+
+    plays = "tinyshakespeare"
+    number = r"(-\d\.\d+)"
+    assert found(rf"transformer goes from {number} to at least {number}", README) == both(
+        "transformer", plays
+    )
+    assert found(rf"the HMM from {number} to at least {number}", README) == both("hmm", plays)
+    assert found(rf"n-gram's {number} and {number} can't be told", README) == both("ngram", plays)
+    for model in ("ngram", "hmm", "transformer"):
+        by_letter, in_tokens = map(float, both(model, "names"))
+        assert by_letter > in_tokens
+        assert results[model, f"{plays}_bpe"]["kind"] == "lower_bound"
+
+
 def test_the_readme_says_how_many_samples_are_checked():
     (number,) = found(r"(\d[\d,]*) samples follow", README)
     assert int(number.replace(",", "")) == N_SAMPLES
