@@ -310,7 +310,7 @@ class TransformerLM(OnDevice, ScoresText):
         while True:
             cache = network.new_cache(1)
             for d in range(T):
-                previous = network.low.new_tensor([codes[start + d - 1]]) if d else None
+                previous = network.embed.low.new_tensor([codes[start + d - 1]]) if d else None
                 log_p = network.next_log_probs(d, previous, cache)
                 if start + d == len(codes):
                     yield tempering.changed(log_p.double().cpu().numpy())[0]
