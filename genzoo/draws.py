@@ -67,6 +67,18 @@ def located_within(
     return np.searchsorted(cumulative, level, side="right")
 
 
+def of_rows(weights: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(n,) indices, each along the row of ``weights`` (K, M) that ``rows`` (n,) names: one search
+    along the sum of all rows, whatever M.
+
+    >>> of_rows(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([1, 0, 1]), np.random.default_rng(0))
+    array([0, 1, 0])
+    """
+    M = weights.shape[1]
+    first = rows * M
+    return located_within(weights.ravel(), first, first + M, rng.random(len(rows))) - first
+
+
 def gumbel_argmax(log_weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """An index along the last axis with probability proportional to exp(``log_weights``).
 

@@ -28,12 +28,23 @@ def drawn_by(name: str, rng: np.random.Generator) -> np.ndarray:
         "located_within": lambda: draws.located_within(
             np.append([2.0, 0.0], WEIGHTS), np.full(N, 2), np.full(N, 8), rng.random(N)
         ) - 2,
+        "of_rows": lambda: draws.of_rows(
+            np.stack([WEIGHTS[::-1], WEIGHTS]), np.ones(N, dtype=np.int64), rng
+        ),
     }[name]()  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "name",
-    ["categorical", "inverted", "repeated", "located", "located_within", "gumbel_argmax"],
+    [
+        "categorical",
+        "inverted",
+        "repeated",
+        "located",
+        "located_within",
+        "of_rows",
+        "gumbel_argmax",
+    ],
 )
 def test_shares_are_those_of_the_weights(name: str) -> None:
     drawn = drawn_by(name, np.random.default_rng(0))

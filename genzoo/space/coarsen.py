@@ -140,6 +140,16 @@ class Coarsening:
         own = np.isfinite(self.log_share[d])
         return of_bins[:, self.bin_of[d, own]] + self.log_share[d, own]
 
+    def log_prob_each(
+        self, rows: np.ndarray, d: int, of_bins: Callable[[np.ndarray, int], np.ndarray]
+    ) -> np.ndarray:
+        """(n, M) log masses of rows (n, D) with each of the M codes of variable d, from a function
+        that does the same for bins: of rows of which variable d is ``MISSING``, and d."""
+        rest = rows.copy()
+        rest[:, d] = MISSING
+        joint = self.of_each_code(d, of_bins(self.to_bins(rest), d))
+        return joint + self.log_shares(rest)[:, None]
+
     def to_codes(self, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """(n, D) int64 codes drawn inside bins (n, D) without ``MISSING``."""
         codes = bins.astype(np.int64)

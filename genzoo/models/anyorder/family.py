@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genzoo.fitting import Fit
 from genzoo.models.anyorder.completion import (
@@ -24,21 +24,20 @@ from genzoo.models.anyorder.drawing import Drawing, parts, rows_drawn, rows_scor
 from genzoo.models.anyorder.network import AnyOrder
 from genzoo.models.anyorder.sizing import Sizing
 from genzoo.models.neural.batches import epochs
-from genzoo.models.neural.family import OnDevice
-from genzoo.models.neural.modules import Drawn, load_weights, n_weights, weights_of
+from genzoo.models.neural.family import OneTransformer
+from genzoo.models.neural.modules import load_weights
 from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared.particles import warn_if_few
-from genzoo.parameters import Interval
-from genzoo.seeding import numpy_rng, torch_generator
+from genzoo.seeding import numpy_rng
 from genzoo.space import characters
 from genzoo.space.coarsen import marks
 from genzoo.space.forms import Data
 from genzoo.space.schema import MISSING
-from genzoo.store import pack_json, unpack_json
+from genzoo.store import unpack_json
 from genzoo.values import LogProb, Unsupported
 
 
-class AnyOrderFamily(OnDevice):
+class AnyOrderFamily(OneTransformer):
     """A mixture over ways to go through the variables: some of them, then some more, each given all
     that are known by then.
 
@@ -49,34 +48,13 @@ class AnyOrderFamily(OnDevice):
     """
 
     fits_missing = True
-    warm_starts = True
-    parameters = {
-        "d_model": Interval(int, optional=True),
-        "n_layers": Interval(int, optional=True),
-        "n_heads": Interval(int, optional=True),
-        "dropout": Interval(float, 0, 1, closed="left", optional=True),
-        **OnDevice.parameters,
-    }
-
-    d_model: int | None
-    n_layers: int | None
-    n_heads: int | None
-    dropout: float | None
+    _stream = "anyorder"
 
     network_: AnyOrder
-    sizes_: dict[str, Any]
 
     def _check_params(self) -> None:
         super()._check_params()
-        if self.d_model is None and self.n_heads is not None and 32 % self.n_heads:
-            raise ValueError(
-                f"n_heads: expected a power of two up to 32 where d_model is None; "
-                f"got {self.n_heads}"
-            )
-        if self.d_model is not None and self.d_model % (self.n_heads or 1):
-            raise ValueError(
-                f"d_model: expected a multiple of n_heads = {self.n_heads}; got {self.d_model}"
-            )
+        Sizing.check_heads(self.d_model, self.n_heads)
 
     # ---------------------------------------------------------------- what a family writes
 
@@ -136,13 +114,8 @@ class AnyOrderFamily(OnDevice):
             device=self.device,
         )
 
-    def _networks(self) -> list[nn.Module]:
-        return [self.network_]
-
-    def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
-        self.sizes_ = sizes
-        with Drawn(torch_generator(seed, "anyorder", "init")):
-            self.network_ = AnyOrder(self.schema_, **sizes)
+    def _network(self, sizes: dict[str, Any]) -> AnyOrder:
+        return AnyOrder(self.schema_, **sizes)
 
     @property
     def _device(self) -> torch.device:
@@ -327,14 +300,6 @@ class AnyOrderFamily(OnDevice):
 
     # ---------------------------------------------------------------- state
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
-
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(unpack_json(arrays["sizes"]))
         load_weights(self.network_, arrays, self.device)
-
-    @property
-    def n_parameters_(self) -> int:
-        """The number of trained weights."""
-        return n_weights(self.network_)

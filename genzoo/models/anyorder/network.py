@@ -40,7 +40,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.models.neural.embedding import embedded, embedding_index
+from genzoo.models.neural.blocks import AttentionBlock
+from genzoo.models.neural.embedding import CodeEmbedding
 from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.modules import Dropout
 from genzoo.models.neural.outputs import Outputs
@@ -63,10 +64,6 @@ class AnyOrder(nn.Module):
         dropout: on what is known and on what blocks add.
     """
 
-    first: Tensor
-    low: Tensor
-    share: Tensor
-
     def __init__(
         self, schema: Schema, *, d_model: int, n_layers: int, n_heads: int, dropout: float
     ) -> None:
@@ -74,15 +71,7 @@ class AnyOrder(nn.Module):
         self.D, self.d_model, self.n_heads, self.end = schema.D, d_model, n_heads, schema.end
         self.heads = Heads(schema)
         n_owners = owners(schema)
-        first, low, share, n_vectors = embedding_index(schema.variables[:n_owners])
-        for name, value in {
-            "first": np.resize(first, schema.D),  # (D,)
-            "low": low,
-            "share": share,
-        }.items():
-            self.register_buffer(name, torch.as_tensor(value), persistent=False)
-        self.interpolates = bool((share > 0).any())
-        self.embed = nn.Embedding(n_vectors, d_model)
+        self.embed = CodeEmbedding(schema, n_owners=n_owners, width=d_model)
         self.places = nn.Parameter(torch.empty(schema.D, d_model))  # of the asked
         # of the known, where variables share the vectors of their codes
         shares = n_owners < schema.D
@@ -207,11 +196,7 @@ class AnyOrder(nn.Module):
 
     def known(self, codes: Tensor, variables: Tensor | slice) -> Tensor:
         """(B, m, d_model) vectors of the codes (B, m) of variables (B, m)."""
-        at = codes.clamp(min=0) + self.first[variables]
-        if self.interpolates:
-            c = embedded(self.embed, self.low[at], self.share[at])
-        else:
-            c = self.embed(at)
+        c = self.embed.of_codes(codes.clamp(min=0), variables)
         if self.own_places is not None:
             c = c + self.own_places[variables]
         return self.norm_known(self.dropout(c))
@@ -281,7 +266,7 @@ class Memory:
         return network.norm(h)
 
 
-class Block(nn.Module):
+class Block(AttentionBlock):
     """What the known tell the asked, and a feed-forward layer.
 
     Args:
@@ -289,25 +274,12 @@ class Block(nn.Module):
     """
 
     def __init__(self, d_model: int, n_heads: int, dropout: float, n_relations: int) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.norm1 = nn.LayerNorm(d_model, bias=False)
-        # three matrices, not one: Muon makes each of them orthogonal by itself
-        self.query = nn.Linear(d_model, d_model, bias=False)
-        self.key = nn.Linear(d_model, d_model, bias=False)
-        self.value = nn.Linear(d_model, d_model, bias=False)
-        self.mix = nn.Linear(d_model, d_model, bias=False)
-        self.norm2 = nn.LayerNorm(d_model, bias=False)
-        self.up = nn.Linear(d_model, 4 * d_model, bias=False)
-        self.down = nn.Linear(4 * d_model, d_model, bias=False)
-        self.dropout = Dropout(dropout)
-        nn.init.zeros_(self.down.weight)
+        super().__init__(d_model, n_heads, dropout, _squared_relu)
         self.bias = nn.Parameter(torch.zeros(n_relations, 2 * n_heads)) if n_relations else None
 
     def keys_values(self, c: Tensor) -> tuple[Tensor, Tensor]:
         """(B, n_heads, m, size) each, of what is known (B, m, d_model)."""
-        together = F.linear(c, torch.cat([self.key.weight, self.value.weight]))
-        k, v = together.unflatten(-1, (2, self.n_heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+        k, v = self._of_heads(c, self.key, self.value)
         return k, v
 
     def forward(self, h: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, seen: Seen) -> Tensor:
@@ -326,9 +298,11 @@ class Block(nn.Module):
             attended, summed = bias.chunk(2, dim=-3)
             weights = (scores + attended).add_(seen.closed).softmax(dim=-1)
             weights = torch.addcmul(weights, summed, seen.open)
-        y = weights @ v
-        h = h + self.dropout(self.mix(y.transpose(1, 2).flatten(start_dim=2)))
-        return h + self.dropout(self.down(F.relu(self.up(self.norm2(h))).square()))
+        return self._added(h, weights @ v)
+
+
+def _squared_relu(x: Tensor) -> Tensor:
+    return F.relu(x).square()
 
 
 class Relations(nn.Module):

@@ -10,8 +10,15 @@ import numpy as np
 
 from genzoo.fitting import Budget
 from genzoo.models.neural.heads import Heads
+from genzoo.models.neural.sizing import (
+    DROPOUTS,
+    FEWEST_STEPS,
+    FEWEST_VALID_ROWS,
+    MOST_PASSES,
+    TransformerSizing,
+    dropout_of,
+)
 from genzoo.models.neural.training import Recipe
-from genzoo.space.schema import Schema
 
 SIZES = ((32, 2), (64, 2), (64, 3), (128, 3))  # width and blocks
 HEAD_SIZE = 16
@@ -19,11 +26,7 @@ HEAD_SIZE = 16
 # digits_binary in 20 s, with 2.6 and 2.8 of them, the second size did as well as the first.
 ENTRIES_PER_WEIGHT = 3
 DATA_PER_WEIGHT = 1  # entries of the data
-MOST_PASSES = 60
-DROPOUTS = {0: 0.0, 6: 0.1, 20: 0.2}  # from so many passes over the rows on
 DEFAULT_SECONDS, SPEED = 80.0, 5e9  # operations a second of one core, of the smallest
-CELL_STEPS = 2
-FEWEST_STEPS, SHORTEST_FIT = 500, 3000
 # Rows a batch, and variables of all of them: fewer take as long a step; but few rows want many
 # steps a pass.
 SMALLEST_BATCH, STEP_VARIABLES, STEPS_A_PASS = 16, 1024, 20
@@ -32,7 +35,7 @@ SMALLEST_BATCH, STEP_VARIABLES, STEPS_A_PASS = 16, 1024, 20
 MUON_LR, ADAM_LR = 0.02, 0.006
 # Of the attention of a batch: where rows are wide, only some of their variables are asked.
 MOST_FLOATS, FEWEST_ASKED = 2**22, 32
-MOST_VALID_ROWS, FEWEST_VALID_ROWS = 256, 8
+MOST_VALID_ROWS = 256
 EVALUATION_SHARE = 0.005  # of the time, for one evaluation
 
 
@@ -54,22 +57,19 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Sizing:
-    """The choice for one schema: what is None of the families' parameters is chosen."""
+class Sizing(TransformerSizing):
+    """The choice for the families of this network."""
 
-    schema: Schema
-    d_model: int | None
-    n_layers: int | None
-    n_heads: int | None
-    dropout: float | None
+    head_unit = 1
+    narrowest = SIZES[0][0]
 
     def plan(self, rows: np.ndarray, n_valid: int, budget: Budget) -> Plan:
         """For training rows (n, D), and n_valid to select on."""
         n, D = rows.shape
         seconds = DEFAULT_SECONDS if budget.seconds is None else budget.seconds
-        sizes = self._sized(*SIZES[0])
+        sizes = self._sized(*SIZES[0], HEAD_SIZE)
         for size in SIZES[1:]:
-            larger = self._sized(*size)
+            larger = self._sized(*size, HEAD_SIZE)
             weights, cost = self._weights(larger), self._cost(larger, D)
             seen = min(MOST_PASSES * n, seconds * SPEED / cost) * D
             if DATA_PER_WEIGHT * weights <= n * D and ENTRIES_PER_WEIGHT * weights <= seen:
@@ -81,13 +81,11 @@ class Sizing:
         most = min(MOST_FLOATS / (sizes["n_heads"] * D * asked), affordable / FEWEST_STEPS)
         wanted = max(SMALLEST_BATCH, min(STEP_VARIABLES / D, n / STEPS_A_PASS))
         batch_size = int(min(n, max(1, min(wanted, most))))
-        useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n / batch_size))
-        if self.schema.n_cells <= n:
-            useful = min(useful, max(FEWEST_STEPS, CELL_STEPS * self.schema.n_cells))
+        useful = self._useful_steps(n, n, batch_size)
         steps = min(useful, max(FEWEST_STEPS, int(affordable / batch_size)))
         if self.dropout is None:
             passes = (budget.steps or steps) * batch_size / n
-            sizes["dropout"] = max(rate for least, rate in DROPOUTS.items() if passes >= least)
+            sizes["dropout"] = dropout_of(DROPOUTS, passes)
         # a row costs a third in validation
         in_time = EVALUATION_SHARE * seconds * SPEED / (self._cost(sizes, D) / 3)
         n_valid = min(n_valid, MOST_VALID_ROWS, max(FEWEST_VALID_ROWS, int(in_time)))
@@ -100,18 +98,6 @@ class Sizing:
             evaluate_every=max(10, math.ceil(10 * n_valid / (3 * batch_size))),
         )
         return Plan(sizes, recipe, asked, n_valid)
-
-    def _sized(self, d_model: int, n_layers: int) -> dict[str, Any]:
-        """The network's arguments at a size, the caller's own in place of it."""
-        d_model = int(self.d_model or d_model)
-        most = max(1, d_model // HEAD_SIZE)
-        n_heads = self.n_heads or next(h for h in range(most, 0, -1) if d_model % h == 0)
-        return {
-            "d_model": d_model,
-            "n_layers": int(self.n_layers or n_layers),
-            "n_heads": int(n_heads),
-            "dropout": float(self.dropout or 0.0),
-        }
 
     def _weights(self, sizes: dict[str, Any]) -> int:
         return 12 * sizes["n_layers"] * int(sizes["d_model"]) ** 2

@@ -204,9 +204,7 @@ class BayesianNetwork(GenerativeModel):
         joint = self.inference_.log_prob_each(self.coarsening_.to_bins(others), d)
         if joint is None:
             return super()._log_prob_each(rows, d, seed=seed)
-        codes = np.arange(int(self.schema_.cards[d]))
-        shares = self.coarsening_.log_share[d, codes]
-        joint = joint[:, self.coarsening_.bin_of[d, codes]] + shares
+        joint = self.coarsening_.of_each_code(d, joint)
         return joint + self.coarsening_.log_shares(others)[:, None]
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:

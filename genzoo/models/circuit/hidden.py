@@ -278,13 +278,8 @@ class HiddenTree:
         (D, n)."""
         rows = given.copy()
         for t, d in enumerate(self.tree.variables.tolist()):
-            own = self._part(masses, d)
             open_ = given[:, d] == MISSING
-            # one search along the sum of all states' tables, whatever the number of codes
-            begins = states[t, open_] * len(own)
-            uniform = rng.random(len(begins))
-            drawn = draws.located_within(own.T.ravel(), begins, begins + len(own), uniform)
-            rows[open_, d] = drawn - begins
+            rows[open_, d] = draws.of_rows(self._part(masses, d).T, states[t, open_], rng)
         return rows
 
     @cached_property

@@ -157,11 +157,7 @@ class Circuit(GenerativeModel):
     def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
         if self.schema_.end is not None:
             return super()._log_prob_each(rows, d, seed=seed)
-        rest = rows.copy()
-        rest[:, d] = MISSING
-        of_bins = self.forest_.log_prob_each(self.coarsening_.to_bins(rest), d)
-        joint = self.coarsening_.of_each_code(d, of_bins)
-        return joint + self.coarsening_.log_shares(rest)[:, None]
+        return self.coarsening_.log_prob_each(rows, d, self.forest_.log_prob_each)
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "circuit", "sample")

@@ -194,7 +194,7 @@ class Chain:
             states = draws.repeated(self.start, len(running), rng)
             for t in range(shape.T):
                 if t:
-                    states = _drawn(self._into(t).T, states, rng)
+                    states = draws.of_rows(self._into(t), states, rng)
                 if shape.end is not None:  # the last state is that of strings that have ended
                     on = states < self.S - 1
                     running, states = running[on], states[on]
@@ -202,7 +202,7 @@ class Chain:
                         break
                 for d in shape.steps[t]:
                     masses = self.masses_of(shape.tables[d])
-                    rows[running, d] = _drawn(masses, states, rng)
+                    rows[running, d] = draws.of_rows(masses.T, states, rng)
         return rows
 
     def complete(
@@ -329,13 +329,4 @@ class Chain:
             for d in variables:
                 table, open_ = self.shape.tables[d], rows[:, d] == MISSING
                 own = masses[first[table] : first[table + 1]]
-                rows[open_, d] = _drawn(own, states[t, open_], rng)
-
-
-def _drawn(masses: np.ndarray, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(n,) codes, each by the masses (M, S) of its own state of (n,): one search along the sum of
-    all states' tables, whatever the number of codes."""
-    M = len(masses)
-    begins = states * M
-    drawn = draws.located_within(masses.T.ravel(), begins, begins + M, rng.random(len(states)))
-    return np.asarray(drawn - begins)
+                rows[open_, d] = draws.of_rows(own.T, states[t, open_], rng)

@@ -130,12 +130,12 @@ class Mixture(GenerativeModel):
         space = self._space
         if space.end is not None:
             return super()._log_prob_each(rows, d, seed=seed)
-        rest = rows.copy()
-        rest[:, d] = MISSING
         own = self.products_.theta[space.first[d] : space.first[d + 1]]
-        told = Told.of(space, self.coarsening_.to_bins(rest))
-        joint = self.coarsening_.of_each_code(d, self.products_.log_prob_each(told, own))
-        return joint + self.coarsening_.log_shares(rest)[:, None]
+
+        def of_bins(bins: np.ndarray, d: int) -> np.ndarray:
+            return self.products_.log_prob_each(Told.of(space, bins), own)
+
+        return self.coarsening_.log_prob_each(rows, d, of_bins)
 
     def _sample(self, n: int, given: np.ndarray | None, *, seed: int) -> np.ndarray:
         rng = numpy_rng(seed, "mixture", "sample")
@@ -187,19 +187,13 @@ class Mixture(GenerativeModel):
     def _picked(
         self, d: int, k: np.ndarray, rng: np.random.Generator, barred: int = -1
     ) -> np.ndarray:
-        """(n,) bins of variable d, each by its own component of k (n,), and none the barred one.
-
-        The tables of all components lie behind one another: a draw is one search along their sum,
-        whatever the number of bins.
-        """
+        """(n,) bins of variable d, each by its own component of k (n,), and none the barred one."""
         first, end = self._space.first[d : d + 2]
         masses = self.products_.theta[first:end].T.copy()  # (K, M)
         if barred >= 0:
             masses[:, barred] = 0.0
             masses /= masses.sum(axis=1, keepdims=True)  # what is left may be little
-        begins = k * (end - first)
-        uniform = rng.random(len(k))
-        return draws.located_within(masses.ravel(), begins, begins + end - first, uniform) - begins
+        return draws.of_rows(masses, k, rng)
 
     def responsibilities(self, data: Any) -> np.ndarray:
         """(n, K) p(k | the observed entries of a row), the posterior of the components.

@@ -16,18 +16,45 @@ import torch
 from torch import Tensor, nn
 
 from genzoo.models.neural.heads import is_long
-from genzoo.space.schema import Variable
+from genzoo.space.schema import Schema, Variable
 
 N_KNOTS = 16  # of a long ordinal's embedding: more tell finer differences, each from fewer rows
 
 
-def embedded(vectors: nn.Embedding, low: Tensor, share: Tensor) -> Tensor:
-    """(..., width) between the vectors ``low`` (...) and those above them, by ``share`` (...)."""
-    above = (low + 1).clamp(max=vectors.num_embeddings - 1)
-    return torch.lerp(vectors(low), vectors(above), share.unsqueeze(-1))
+class CodeEmbedding(nn.Embedding):
+    """Vectors of the owners.
+
+    Args:
+        n_owners: O; variable d has the vectors of owner d mod O, all of whose variables are alike.
+        width: of a vector.
+    """
+
+    first: Tensor
+    low: Tensor
+    share: Tensor
+
+    def __init__(self, schema: Schema, *, n_owners: int, width: int) -> None:
+        first, low, share, n_vectors = _index(schema.variables[:n_owners])
+        super().__init__(n_vectors, width)
+        self.interpolates = bool((share > 0).any())
+        for name, value in {
+            "first": np.resize(first, schema.D),  # (D,)
+            "low": low,
+            "share": share,
+        }.items():
+            self.register_buffer(name, torch.as_tensor(value), persistent=False)
+
+    def of_codes(self, x: Tensor, variables: Tensor | slice) -> Tensor:
+        """(..., V, width) of codes x (..., V) of these V variables."""
+        at = x + self.first[variables]
+        if not self.interpolates:
+            return self(at)
+        low = self.low[at]
+        above = (low + 1).clamp(max=self.num_embeddings - 1)
+        return torch.lerp(self(low), self(above), self.share[at].unsqueeze(-1))
 
 
-def embedding_index(
+def _index(
     variables: Sequence[Variable],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """Where each variable's codes begin among those of all; for each of these codes the vector

@@ -1,16 +1,20 @@
-"""What all families of networks share: a device, to which a fitted model can be taken."""
+"""What families of networks share: all of them a device, to which a fitted model can be taken; and
+those that are one transformer its sizes and weights."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+import numpy as np
 from torch import nn
 
 from genzoo.model import GenerativeModel
-from genzoo.models.neural.modules import DEVICE, pick_device
-from genzoo.parameters import NoDeviceError
+from genzoo.models.neural.modules import DEVICE, Drawn, n_weights, pick_device, weights_of
+from genzoo.parameters import Interval, NoDeviceError
+from genzoo.seeding import torch_generator
+from genzoo.store import pack_json
 
 
 class OnDevice(GenerativeModel):
@@ -42,3 +46,50 @@ class OnDevice(GenerativeModel):
             for network in self._networks():
                 network.to(device)
         return self
+
+
+class OneTransformer(OnDevice):
+    """A family of one transformer.
+
+    Attributes:
+        network_: what was fitted.
+        sizes_: its arguments beside the schema.
+    """
+
+    warm_starts = True
+    parameters = {
+        "d_model": Interval(int, optional=True),
+        "n_layers": Interval(int, optional=True),
+        "n_heads": Interval(int, optional=True),
+        "dropout": Interval(float, 0, 1, closed="left", optional=True),
+        **OnDevice.parameters,
+    }
+    _stream: ClassVar[str]  # of its initial weights
+
+    d_model: int | None
+    n_layers: int | None
+    n_heads: int | None
+    dropout: float | None
+
+    network_: nn.Module
+    sizes_: dict[str, Any]
+
+    @abc.abstractmethod
+    def _network(self, sizes: dict[str, Any]) -> nn.Module:
+        """A new one of these sizes."""
+
+    def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
+        self.sizes_ = sizes
+        with Drawn(torch_generator(seed, self._stream, "init")):
+            self.network_ = self._network(sizes)
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.network_]
+
+    def _state(self) -> dict[str, np.ndarray]:
+        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
+
+    @property
+    def n_parameters_(self) -> int:
+        """The number of trained weights."""
+        return n_weights(self.network_)

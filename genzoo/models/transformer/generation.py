@@ -47,16 +47,14 @@ def draw(
                 previous = torch.as_tensor(before).to(device)
             log_p = tempering.changed(network.next_log_probs(d, previous, cache).cpu().numpy())
             M = log_p.shape[1]
-            weights = np.exp(log_p).astype(np.float64).ravel()
-            first = which * M
-            drawn = draws.located_within(weights, first, first + M, rng.random(len(rows))) - first
+            drawn = draws.of_rows(np.exp(log_p).astype(np.float64), which, rng)
             given = codes[rows, d]
             codes[rows, d] = drawn = np.where(given == MISSING, drawn, given)
             d += 1
             if end is not None:
                 codes[rows[drawn == end], d:] = end
                 rows, which, drawn = (a[drawn != end] for a in (rows, which, drawn))
-            begun = np.bincount(which * M + drawn, minlength=len(weights)) > 0
+            begun = np.bincount(which * M + drawn, minlength=log_p.size) > 0
             parents = np.flatnonzero(begun) // M
             which = (np.cumsum(begun) - 1)[which * M + drawn]
             if len(parents) > most:

@@ -35,30 +35,30 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from genzoo.fitting import Fit
 from genzoo.models.neural.batches import epochs, windows
-from genzoo.models.neural.family import OnDevice
-from genzoo.models.neural.modules import Drawn, load_weights, n_weights, weights_of
+from genzoo.models.neural.family import OneTransformer
+from genzoo.models.neural.modules import load_weights
 from genzoo.models.neural.training import Player, fit_network
 from genzoo.models.shared import particles
 from genzoo.models.shared.text import ScoresText
 from genzoo.models.transformer.generation import Walk, draw, numbers_of, rows_at_once
 from genzoo.models.transformer.network import GPT, Autoregressive, GroupedGPT
 from genzoo.models.transformer.pieces import Pieces, log_mass
-from genzoo.models.transformer.sizing import SIZES, Sizing
+from genzoo.models.transformer.sizing import Sizing
 from genzoo.parameters import Interval
-from genzoo.seeding import numpy_rng, torch_generator
+from genzoo.seeding import numpy_rng
 from genzoo.space import strings
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING
-from genzoo.store import pack_json, unpack_json
+from genzoo.store import unpack_json
 from genzoo.tempering import PARAMETERS, Tempering
 from genzoo.values import LogProb
 
 
-class TransformerLM(OnDevice, ScoresText):
+class TransformerLM(OneTransformer, ScoresText):
     """A decoder-only transformer over the variables of a row.
 
     >>> model = TransformerLM(device="cpu").fit(["ab", "ba", "abab"] * 20, budget="20 steps")
@@ -87,15 +87,13 @@ class TransformerLM(OnDevice, ScoresText):
     """
 
     parameters = {
-        "d_model": Interval(int, optional=True),
-        "n_layers": Interval(int, optional=True),
-        "n_heads": Interval(int, optional=True),
         "group_size": Interval(int, optional=True),
-        "dropout": Interval(float, 0, 1, closed="left", optional=True),
         **PARAMETERS,
-        **OnDevice.parameters,
+        **OneTransformer.parameters,
     }
-    warm_starts = True
+    _stream = "transformer"
+
+    network_: Autoregressive
 
     def __init__(
         self,
@@ -122,17 +120,7 @@ class TransformerLM(OnDevice, ScoresText):
 
     def _check_params(self) -> None:
         super()._check_params()
-        least = 2 * (self.n_heads or 1)
-        if self.d_model is not None and self.d_model % least:
-            raise ValueError(
-                f"d_model: expected a multiple of 2 * n_heads = {least}; got {self.d_model}"
-            )
-        smallest = SIZES[0][0]
-        if self.d_model is None and self.n_heads is not None and smallest % least:
-            raise ValueError(
-                f"n_heads: expected a power of two up to {smallest // 2} where d_model is None; "
-                f"got {self.n_heads}"
-            )
+        Sizing.check_heads(self.d_model, self.n_heads)
 
     # ---------------------------------------------------------------- fitting
 
@@ -150,8 +138,8 @@ class TransformerLM(OnDevice, ScoresText):
             kept.get("d_model", self.d_model),
             kept.get("n_layers", self.n_layers),
             kept.get("n_heads", self.n_heads),
-            kept.get("group", self.group_size),
             self.dropout,
+            kept.get("group", self.group_size),
         ).plan(n, lengths, len(valid), fit.budget)
         chosen = fit.rng("transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[: plan.n_valid])]
@@ -186,14 +174,9 @@ class TransformerLM(OnDevice, ScoresText):
             device=self.device,
         )
 
-    def _networks(self) -> list[nn.Module]:
-        return [self.network_]
-
-    def _build(self, sizes: dict[str, Any], seed: int = 0) -> None:
-        self.sizes_ = sizes
+    def _network(self, sizes: dict[str, Any]) -> Autoregressive:
         kind = GroupedGPT if "group" in sizes else GPT
-        with Drawn(torch_generator(seed, "transformer", "init")):
-            self.network_: Autoregressive = kind(self.schema_, **sizes)
+        return kind(self.schema_, **sizes)
 
     # ---------------------------------------------------------------- queries
 
@@ -310,7 +293,7 @@ class TransformerLM(OnDevice, ScoresText):
         while True:
             cache = network.new_cache(1)
             for d in range(T):
-                previous = network.low.new_tensor([codes[start + d - 1]]) if d else None
+                previous = network.embed.low.new_tensor([codes[start + d - 1]]) if d else None
                 log_p = network.next_log_probs(d, previous, cache)
                 if start + d == len(codes):
                     yield tempering.changed(log_p.double().cpu().numpy())[0]
@@ -318,14 +301,6 @@ class TransformerLM(OnDevice, ScoresText):
 
     # ---------------------------------------------------------------- state
 
-    def _state(self) -> dict[str, np.ndarray]:
-        return {"sizes": pack_json(self.sizes_), **weights_of(self.network_)}
-
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._build(unpack_json(arrays["sizes"]))
         load_weights(self.network_, self.network_.of_before(arrays), self.device)
-
-    @property
-    def n_parameters_(self) -> int:
-        """The number of trained weights."""
-        return n_weights(self.network_)

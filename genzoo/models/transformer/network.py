@@ -31,7 +31,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genzoo.models.neural.embedding import embedded, embedding_index
+from genzoo.models.neural.blocks import AttentionBlock
+from genzoo.models.neural.embedding import CodeEmbedding
 from genzoo.models.neural.heads import Heads
 from genzoo.models.neural.modules import Dropout
 from genzoo.models.neural.outputs import Outputs
@@ -127,9 +128,6 @@ class Autoregressive(nn.Module):
         window: tokens that each token attends to, the last of them itself; None: all before it.
     """
 
-    first: Tensor
-    low: Tensor
-    share: Tensor
     cos: Tensor
     sin: Tensor
 
@@ -151,13 +149,7 @@ class Autoregressive(nn.Module):
         self.d_model, self.n_heads, self.window = d_model, n_heads, window
         self.heads = Heads(schema)
 
-        first, low, share, n_vectors = embedding_index(schema.variables[:n_owners])
-        first = np.resize(first, schema.D)
-        self.register_buffer("first", torch.as_tensor(first), persistent=False)  # (D,)
-        self.register_buffer("low", torch.as_tensor(low), persistent=False)
-        self.register_buffer("share", torch.as_tensor(share), persistent=False)
-        self.interpolates = bool((share > 0).any())
-        self.embed = nn.Embedding(n_vectors, width)
+        self.embed = CodeEmbedding(schema, n_owners=n_owners, width=width)
         self.start = nn.Parameter(torch.empty(d_model))
         rotary = schema.layout == "sequence"
         self.positions = None if rotary else nn.Parameter(torch.empty(self.n_tokens, d_model))
@@ -165,7 +157,8 @@ class Autoregressive(nn.Module):
         self.blocks = nn.ModuleList(_Block(d_model, n_heads, dropout) for _ in range(n_layers))
         self.norm = nn.LayerNorm(d_model, bias=False)
 
-        tied = n_owners == 1 and group == 1 and n_vectors == self.heads.widths[0]
+        alone = n_owners == 1 and group == 1
+        tied = alone and self.embed.num_embeddings == self.heads.widths[0]
         self.tied = tied
         # beyond the window a position does not know where it is
         n_biased = None if window is None else window * group
@@ -253,13 +246,6 @@ class Autoregressive(nn.Module):
 
     # ---------------------------------------------------------------- parts
 
-    def _embed_codes(self, x: Tensor, variables: slice) -> Tensor:
-        """(..., V, width) for codes (..., V) of these V variables."""
-        at = x + self.first[variables]
-        if not self.interpolates:
-            return self.embed(at)
-        return embedded(self.embed, self.low[at], self.share[at])
-
     def _begun(self, tokens: Tensor, first: Tensor | None, before: Tensor | None) -> Tensor:
         """(B, N, d_model) what each token sees of the one before: ``first`` (B, d_model) in rows
         that have a token ``before``, else the start; then ``tokens`` (B, N - 1, d_model)."""
@@ -321,23 +307,23 @@ class GPT(Autoregressive):
     def vectors(self, x: Tensor, before: Tensor | None = None) -> Tensor:
         first = None
         if before is not None:
-            first = self._embed_codes(before.clamp(min=0), slice(0, 1))[:, 0]
-        tokens = self._embed_codes(x[:, :-1], slice(0, x.shape[1] - 1))
+            first = self.embed.of_codes(before.clamp(min=0), slice(0, 1))[:, 0]
+        tokens = self.embed.of_codes(x[:, :-1], slice(0, x.shape[1] - 1))
         return self._run(self._begun(tokens, first, before))
 
     def next_log_probs(self, d: int, previous: Tensor | None, cache: Cache) -> Tensor:
         tokens = self.start.expand(len(cache), 1, -1)
         if previous is not None:
-            tokens = self._embed_codes(previous.unsqueeze(1), slice(d - 1, d))
+            tokens = self.embed.of_codes(previous.unsqueeze(1), slice(d - 1, d))
         h = self._run_on(d, tokens, cache)[:, 0]
         return self.outputs.log_probs_all(d, h, self._tied_weight())
 
     def seen_log_probs(self, d: int, x: Tensor, previous: Tensor | None, cache: Cache) -> Tensor:
         V = x.shape[1]
-        tokens = self._embed_codes(x[:, :-1], slice(d, d + V - 1))
+        tokens = self.embed.of_codes(x[:, :-1], slice(d, d + V - 1))
         first = self.start.expand(len(x), 1, -1)
         if previous is not None:
-            first = self._embed_codes(previous.unsqueeze(1), slice(d - 1, d))
+            first = self.embed.of_codes(previous.unsqueeze(1), slice(d - 1, d))
         h = self._run_on(d, torch.cat([first, tokens], dim=1), cache)
         return self.outputs.log_prob_from(d, h, x, self._tied_weight())
 
@@ -379,13 +365,13 @@ class GroupedGPT(Autoregressive):
     def vectors(self, x: Tensor, before: Tensor | None = None) -> Tensor:
         G, V = self.group, x.shape[1]
         N = -(-V // G)
-        codes = self._embed_codes(x, slice(0, V))  # (B, V, W)
+        codes = self.embed.of_codes(x, slice(0, V))  # (B, V, W)
         codes = F.pad(codes, (0, 0, 0, N * G - V)).unflatten(1, (N, G))
         # of those before each, and of all: a product is faster than a running sum and its gradient
         sums = codes.new_ones(G + 1, G).tril(-1) @ codes  # (B, N, G + 1, W)
         first = None
         if before is not None:
-            earlier = self._embed_codes(before.clamp(min=0), slice(0, G))
+            earlier = self.embed.of_codes(before.clamp(min=0), slice(0, G))
             first = self.read(F.gelu(earlier.sum(dim=1)))
         h = self._run(self._begun(self.read(F.gelu(sums[:, :-1, G])), first, before))
         u = self._within(self.write(h).unsqueeze(2) + sums[:, :, :G])  # (B, N, G, W)
@@ -404,7 +390,7 @@ class GroupedGPT(Autoregressive):
     def next_log_probs(self, d: int, previous: Tensor | None, cache: Cache) -> Tensor:
         sums, a = cache.sums
         if previous is not None:
-            vector = self._embed_codes(previous.unsqueeze(1), slice(d - 1, d))[:, 0]
+            vector = self.embed.of_codes(previous.unsqueeze(1), slice(d - 1, d))[:, 0]
             sums += vector
             a += vector
         if d % self.group == 0:
@@ -414,22 +400,10 @@ class GroupedGPT(Autoregressive):
         return self.outputs.log_probs_all(d, self._within(a))
 
 
-class _Block(nn.Module):
+class _Block(AttentionBlock):
     def __init__(self, d_model: int, n_heads: int, dropout: float) -> None:
-        super().__init__()
-        self.n_heads = n_heads
-        self.norm1 = nn.LayerNorm(d_model, bias=False)
-        # three matrices, not one: Muon makes each of them orthogonal by itself
-        self.query = nn.Linear(d_model, d_model, bias=False)
-        self.key = nn.Linear(d_model, d_model, bias=False)
-        self.value = nn.Linear(d_model, d_model, bias=False)
-        self.mix = nn.Linear(d_model, d_model, bias=False)
-        self.norm2 = nn.LayerNorm(d_model, bias=False)
-        self.up = nn.Linear(d_model, 4 * d_model, bias=False)
-        self.down = nn.Linear(4 * d_model, d_model, bias=False)
-        self.dropout = Dropout(dropout)
+        super().__init__(d_model, n_heads, dropout, F.gelu)
         nn.init.zeros_(self.mix.weight)
-        nn.init.zeros_(self.down.weight)
 
     def forward(
         self, h: Tensor, angles: tuple[Tensor, Tensor] | None, window: int | None
@@ -439,26 +413,19 @@ class _Block(nn.Module):
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         else:
             y = _windowed(q, k, v, window)
-        return self._add(h, y)
+        return self._added(h, y)
 
     def step(self, h: Tensor, angles: tuple[Tensor, Tensor] | None, cache: Cache, i: int) -> Tensor:
         """The next positions alone, h (B, N, d_model), of this block i, after those kept."""
-        return self._add(h, cache.attended(i, *self._attention_inputs(h, angles)))
+        return self._added(h, cache.attended(i, *self._attention_inputs(h, angles)))
 
     def _attention_inputs(
         self, h: Tensor, angles: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        # in one product: for small networks as dear as one of the three
-        weights = torch.cat([self.query.weight, self.key.weight, self.value.weight])
-        together = F.linear(self.norm1(h), weights).unflatten(-1, (3, self.n_heads, -1))
-        q, k, v = together.permute(2, 0, 3, 1, 4).unbind()  # (B, nh, T, hs)
+        q, k, v = self._of_heads(self.norm1(h), self.query, self.key, self.value)
         if angles is not None:
             q, k = _rotate(q, *angles), _rotate(k, *angles)
         return q, k, v
-
-    def _add(self, h: Tensor, y: Tensor) -> Tensor:
-        h = h + self.dropout(self.mix(y.transpose(1, 2).flatten(start_dim=2)))
-        return h + self.dropout(self.down(F.gelu(self.up(self.norm2(h)))))
 
 
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

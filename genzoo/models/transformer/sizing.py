@@ -11,6 +11,14 @@ import numpy as np
 
 from genzoo.fitting import Budget
 from genzoo.models.neural.heads import Heads, is_long
+from genzoo.models.neural.sizing import (
+    DROPOUTS,
+    FEWEST_STEPS,
+    FEWEST_VALID_ROWS,
+    MOST_PASSES,
+    TransformerSizing,
+    dropout_of,
+)
 from genzoo.models.neural.training import Recipe
 from genzoo.models.transformer.pieces import n_pieces, padded
 from genzoo.space.schema import Schema
@@ -24,10 +32,6 @@ from genzoo.space.schema import Schema
 # of one core than the smaller one in 80.
 SIZES = ((32, 2, 32), (64, 2, 96), (96, 3, 128), (128, 3, 128))
 ENTRIES_PER_WEIGHT = 8
-MOST_PASSES = 60  # over the rows that are still of use
-# Dropout from so many passes over the rows on: more of it overfits later, and learns more slowly.
-# In 5 passes none was 0.05 nats better than 0.1 on fresh rows of a binary table, 0.06 on plants.
-DROPOUTS = {0: 0.0, 6: 0.1, 20: 0.2}
 SEQUENCE_DROPOUTS = {0: 0.0, 15: 0.1}
 # What a fit without a budget may take, at this many operations a second (of one core).
 DEFAULT_SECONDS, SPEED = 600.0, 2e10
@@ -35,11 +39,6 @@ DEFAULT_SECONDS, SPEED = 600.0, 2e10
 # than so many seconds. On fresh rows of a table of 18,000 rows and 64 binary columns 4, 6 and 12 of
 # them lay 0.17, 0.16 and 0.14 nats below the law that drew it.
 DEFAULT_PASSES, QUICK_SECONDS = 5, 50.0
-# For each cell of a space that has no more of them than there are rows: in one of 480 cells and
-# 3,600 rows more steps gained nothing on fresh rows.
-CELL_STEPS = 2
-# With fewer steps than the former no schedule is of use; few rows get as many as the latter.
-FEWEST_STEPS, SHORTEST_FIT = 500, 3000
 MOST_TOKENS = 2048  # a batch: larger ones are steadier, and leave fewer steps
 MOST_OUTPUTS = 2**24  # of a batch
 # Rows a batch, and steps a pass. On validation rows of a table of 4,000 rows and three columns
@@ -57,7 +56,6 @@ WINDOW, LONGEST_PIECE = 256, 512
 # Each is held about six times: the gradient, two moments, the best checkpoint, and on the way.
 MOST_OUTER_WEIGHTS = 2**25
 MOST_VALID_ROWS = 512  # that tell the best weights: more are surer, and take longer each time
-FEWEST_VALID_ROWS = 8
 EVALUATION_SHARE = 0.02  # of the time, for one evaluation
 
 
@@ -81,15 +79,13 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Sizing:
-    """The choice for one schema: what is None here of ``TransformerLM``'s parameters is chosen."""
+class Sizing(TransformerSizing):
+    """The choice for ``TransformerLM``."""
 
-    schema: Schema
-    d_model: int | None
-    n_layers: int | None
-    n_heads: int | None
+    head_unit = 2  # rotary positions turn pairs
+    narrowest = SIZES[0][0]
+
     group_size: int | None
-    dropout: float | None
 
     def plan(self, n: int, lengths: np.ndarray, n_valid: int, budget: Budget) -> Plan:
         """For n training rows, some of which have ``lengths`` (k,), and n_valid to select on."""
@@ -119,9 +115,7 @@ class Sizing:
             )
         )
         batch_size = min(n_pieces_, max(8, most))
-        useful = max(SHORTEST_FIT, math.ceil(MOST_PASSES * n_pieces_ / batch_size))
-        if self.schema.n_cells <= n:
-            useful = min(useful, max(FEWEST_STEPS, CELL_STEPS * self.schema.n_cells))
+        useful = self._useful_steps(n, n_pieces_, batch_size)
         if budget.seconds is None and not self._shares_weights:
             enough = max(QUICK_SECONDS * SPEED / cost, DEFAULT_PASSES * n_pieces_)
             affordable = min(affordable, enough)
@@ -129,7 +123,7 @@ class Sizing:
         if self.dropout is None:
             passes = (budget.steps or steps) * batch_size / n_pieces_
             rates = SEQUENCE_DROPOUTS if self._shares_weights else DROPOUTS
-            sizes["dropout"] = max(rate for least, rate in rates.items() if passes >= least)
+            sizes["dropout"] = dropout_of(rates, passes)
         # a row costs a third in validation
         in_time = EVALUATION_SHARE * seconds * SPEED / (pieces_a_row * cost / 3)
         n_valid = min(n_valid, MOST_VALID_ROWS, max(FEWEST_VALID_ROWS, int(in_time)))
@@ -153,7 +147,7 @@ class Sizing:
     def _chosen(self, n: int, variables: float, seconds: float) -> dict[str, Any]:
         """The largest network that n pieces and so much time pay for, and memory holds."""
         needed = 1 if self._shares_weights else 4  # entries of the data for a weight
-        plans = [self._sized(*size) for size in SIZES]
+        plans = [self._sizes_at(*size) for size in SIZES]
         if self.d_model is not None or self.n_layers is not None:
             plans = plans[1:2]  # what is not given is of the middle size
         sizes = plans[0]
@@ -165,20 +159,11 @@ class Sizing:
                 sizes = larger
         return sizes
 
-    def _sized(self, d_model: int, n_layers: int, width: int) -> dict[str, Any]:
-        """The network's arguments at a size, the caller's own in place of it."""
-        d_model = int(self.d_model or d_model)
+    def _sizes_at(self, d_model: int, n_layers: int, width: int) -> dict[str, Any]:
+        """The network's arguments at a size."""
         # rotary positions want several frequencies a head
         head_size = 32 if self.schema.layout == "sequence" else 16
-        n_heads = self.n_heads or next(
-            h for h in range(max(1, d_model // head_size), 0, -1) if d_model % (2 * h) == 0
-        )
-        sizes = {
-            "d_model": d_model,
-            "n_layers": int(self.n_layers or n_layers),
-            "n_heads": int(n_heads),
-            "dropout": float(self.dropout or 0.0),
-        }
+        sizes = self._sized(d_model, n_layers, head_size)
         group = int(self.group_size or default_group_size(self.schema))
         if self._shares_weights and -(-self.schema.D // group) > WINDOW:
             sizes["window"] = WINDOW
