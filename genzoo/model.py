@@ -326,7 +326,13 @@ class GenerativeModel(Parametrised, abc.ABC):
         tempering, seed = Tempering(temperature, top_k, top_p), check_seed(seed)
         if self.schema_.alphabet is None:
             raise Unsupported("complete needs strings; this model was fitted to other data")
-        writer = Writer(type(self).__name__, self.schema_, self._next_log_masses, self._filled)
+        writer = Writer(
+            type(self).__name__,
+            self.schema_,
+            self._next_log_masses,
+            self._filled,
+            self._log_prob_of,
+        )
         if hole is None:
             return writer.go_on(prompt, n_chars, tempering, seed)
         if n_chars is not None:
