@@ -119,11 +119,11 @@ class Stack(GenerativeModel):
     @property
     def fits_missing(self) -> bool:  # type: ignore[override]
         """Whether all models that are still to be fitted take rows with ``MISSING`` entries."""
-        return all(
-            model.fits_missing
-            for model in self._labelled().values()
-            if not model.__sklearn_is_fitted__()
-        )
+        try:
+            models = self._labelled().values()
+        except ValueError:  # ``fit`` says what is wrong with them
+            return False
+        return all(model.fits_missing for model in models if not model.__sklearn_is_fitted__())
 
     @property
     def weights_(self) -> dict[str, float]:
