@@ -126,7 +126,7 @@ class Writer:
         L, T, end = len(codes), self.schema.D, self.schema.end
         row = np.append(codes, np.full(T - L, end))
         if row[L - 1] == MISSING:
-            symbols = np.delete(np.arange(self.schema.cards[0]), end)
+            symbols = [c for c in range(int(self.schema.cards[0])) if c != end]
             rows = np.tile(row, (len(symbols), 1))
             rows[:, L - 1] = symbols
             log_masses = self.log_prob(rows, derive(seed, "last")).value

@@ -386,10 +386,19 @@ def test_a_saved_forest_is_the_same(tmp_path):
     assert again.n_parameters_ == model.n_parameters_
 
 
-def test_the_number_of_states_that_is_asked_for_is_there_whatever_the_budget():
-    model = Circuit(n_states=5).fit(grouped(300, 8), seed=0, budget="2 steps")
-    assert model.n_states_ == 5
+@pytest.mark.parametrize("n_states", [5, 90])  # of 90 a climb doesn't even come to its 22
+def test_the_number_of_states_that_is_asked_for_is_there_whatever_the_budget(n_states):
+    model = Circuit(n_states=n_states).fit(grouped(300, 8), seed=0, budget="2 steps")
+    assert model.n_states_ == n_states
     assert not model.training_.converged
+    total = np.exp(model.log_prob(all_rows(CARDS)).value).sum()
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_states_that_memory_does_not_hold_are_refused_before_any_work():
+    most = int(np.sqrt(Circuit.limits.numbers / len(CARDS)))
+    with pytest.raises(ValueError, match=f"n_states: expected at most {most} for 5 variables"):
+        Circuit(n_states=most + 1).fit(grouped(300, 8), progress=lambda *_: pytest.fail("it began"))
 
 
 def test_a_hub_of_a_thousand_children_is_summed_as_in_logs():

@@ -21,6 +21,7 @@ from scipy import sparse
 
 from genzoo.models.circuit.hidden import HiddenTree
 from genzoo.models.circuit.tree import Tree
+from genzoo.space.blocks import blocks
 
 FLOAT = np.float32  # of the E-step: its errors, of 1e-6, are far below what EM stops at
 CELLS_AT_ONCE = 1 << 23  # states of rows in an array of the E-step, 32 MiB: there are three
@@ -165,12 +166,15 @@ def copied(model: HiddenTree, S: int, near: float, ended: bool) -> HiddenTree:
     mark = [own] * ended
     of = np.append(np.arange(S) % own, mark).astype(np.int64)  # what each is a copy of
     number = np.append(np.arange(S) // own, mark).astype(np.int64)
-    before = model.edges[:, of[:, None], of]
-    even = before / np.bincount(of)[of]
-    exists = number[:, None] < np.where(of == own, 0, np.bincount(of)[of])
-    sharp = np.where(exists, before * (number[:, None] == number), even)
-    edges = near * sharp + (1 - near) * even
-    edges[0] = even[0]
+    copies = np.bincount(of)[of]
+    exists = number[:, None] < np.where(of == own, 0, copies)
+    same = number[:, None] == number
+    edges = np.empty((len(model.edges), len(of), len(of)))
+    for part in blocks(len(edges), edges[0].size):
+        before = model.edges[part][:, of[:, None], of]
+        even = before / copies
+        edges[part] = near * np.where(exists, before * same, even) + (1 - near) * even
+    edges[0] = model.edges[0][of[:, None], of] / copies
     return HiddenTree(model.tree, model.cards, edges, model.masses[:, of])
 
 
