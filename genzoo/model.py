@@ -140,6 +140,10 @@ class GenerativeModel(Parametrised, abc.ABC):
         such as sizes of networks: a warm start keeps them, and refuses to begin with others."""
         return {}
 
+    def _known_schema(self) -> Schema | None:
+        """That of data that are fitted without one; None: it is inferred from them."""
+        return None
+
     # ---------------------------------------------------------------- what users call
 
     def fit(
@@ -231,6 +235,8 @@ class GenerativeModel(Parametrised, abc.ABC):
             train, chosen = np.sort(order[n_valid:]), np.sort(order[:n_valid])
         if earlier is not None:
             schema = earlier.schema_
+        elif schema is None:
+            schema = self._known_schema()
         given, schema = schema, schema or Schema.infer(form, train=train)
         # beyond the range of a schema that came from them lie only rows that are held out
         rows = self._rows_to_fit(schema, form, warn=given is not None)

@@ -40,12 +40,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from genzoo import draws, stacking, store
-from genzoo.datasets.dataset import Dataset
-from genzoo.fitting import Budget, Fit, Progress, Training
+from genzoo.fitting import Fit, Training
 from genzoo.model import GenerativeModel, registered_key
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.coarsen import marks
-from genzoo.space.forms import Data
 from genzoo.space.schema import MISSING, Schema
 from genzoo.values import KINDS, LogProb, Unsupported
 
@@ -64,7 +62,8 @@ class Stack(GenerativeModel):
     has the fitted parts, which a further ``fit`` weighs and leaves as they are.
 
     Args:
-        models: a list of models, or a dict {label: model}. Fitted ones must have one schema.
+        models: a list of models, or a dict {label: model}. Fitted ones must have one schema, which
+            ``fit`` takes where it is given none.
 
     Attributes:
         parts_: the fitted models by label.
@@ -174,31 +173,9 @@ class Stack(GenerativeModel):
 
     # ---------------------------------------------------------------- fitting
 
-    def fit(
-        self,
-        data: Data | Dataset,
-        y: object = None,
-        *,
-        schema: Schema | None = None,
-        valid: Data | None = None,
-        seed: int = 0,
-        budget: str | Budget | None = None,
-        progress: Progress | bool | None = None,
-        warm_start: bool = False,
-    ) -> Self:
-        """Choose the weights; see the class, and ``GenerativeModel.fit`` for the arguments.
-
-        Args:
-            schema: that of the fitted models, if there are any, where None.
-        """
-        self._check_params()
-        if schema is None and not isinstance(data, Dataset):
-            fitted = [m for m in self._labelled().values() if m.__sklearn_is_fitted__()]
-            schema = fitted[0].schema_ if fitted else None
-        return super().fit(
-            data, y, schema=schema, valid=valid, seed=seed, budget=budget, progress=progress,
-            warm_start=warm_start,
-        )  # fmt: skip
+    def _known_schema(self) -> Schema | None:
+        fitted = (m for m in self._labelled().values() if m.__sklearn_is_fitted__())
+        return next((model.schema_ for model in fitted), None)
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # this family selects
