@@ -19,6 +19,8 @@ All that is asked of it follows from the parts:
 - **Completions.** A part by its weight given what is known, in proportion to w_k p_k(given), then
   its completion. Exact where the parts' marginals and completions are; where a marginal is a bound
   the part is drawn by that bound, as if it were the mass.
+- **Text** by the character, where all parts with a weight score it: each character by the masses of
+  the window up to it and before it.
 - **Missing marks** are never filled in. That speaks for parts that rarely have them: the entries
   that may hold one are drawn first, each by its conditional mass, marks among them, and a row that
   gets a mark is drawn anew, part and all.
@@ -42,6 +44,7 @@ import numpy as np
 from genzoo import draws, stacking, store
 from genzoo.fitting import Fit, Training
 from genzoo.model import GenerativeModel, registered_key
+from genzoo.models.shared.text import ScoresText
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.coarsen import marks
 from genzoo.space.schema import MISSING, Schema
@@ -51,7 +54,7 @@ FITS = 0.95  # of a budget, for the parts that are to be fitted; the rest is for
 Answer = TypeVar("Answer")
 
 
-class Stack(GenerativeModel):
+class Stack(GenerativeModel, ScoresText):
     """A mixture of models of any families; exact where they are, else a bound.
 
     ``fit`` chooses the weights on validation rows: those of a ``Dataset``, ``valid=``, or a tenth
@@ -268,6 +271,14 @@ class Stack(GenerativeModel):
     def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
         joint = self._joint(lambda part, own: part._log_prob_each(rows, d, seed=own), seed)
         return np.asarray(np.logaddexp.reduce(joint, axis=1))
+
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
+        begun = []  # (n, D) of each part: the masses of what the row begins with
+        for label, weight, part in self._used():
+            if not isinstance(part, ScoresText):
+                raise Unsupported(f"{label}, a part of the stack, does not score text")
+            begun.append(np.log(weight) + np.cumsum(part._terms(rows), axis=1))
+        return np.diff(np.logaddexp.reduce(begun, axis=0), axis=1, prepend=0.0)
 
     def _joint(
         self, log_masses: Callable[[GenerativeModel, int], np.ndarray], seed: int
