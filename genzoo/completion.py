@@ -20,11 +20,10 @@ from genzoo.space import characters
 from genzoo.space.schema import Schema
 from genzoo.space.variable import MISSING
 from genzoo.tempering import Tempering
-from genzoo.values import Unsupported
+from genzoo.values import LogProb, Unsupported
 
 N_CHARS = 200
 MOST_BYTES = 4  # of a character
-ATTEMPTS = (1, 8, 64, 512)  # rows drawn at a time, until one holds no END before its text is over
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,14 @@ class Writer:
         schema: of strings.
         next_log_masses: ``GenerativeModel._next_log_masses``.
         filled: (rows (n, T) with ``MISSING``, seed) -> these rows filled in.
+        log_prob: (rows (n, T) with ``MISSING``, seed) -> their log masses (n,).
     """
 
     family: str
     schema: Schema
     next_log_masses: Callable[[list[int]], Iterator[np.ndarray] | None]
     filled: Callable[[np.ndarray, int], np.ndarray]
+    log_prob: Callable[[np.ndarray, int], LogProb]
 
     def go_on(self, prompt: str, n_chars: int | None, tempering: Tempering, seed: int) -> str:
         """The prompt and what is written after it: see ``GenerativeModel.complete``."""
@@ -138,16 +139,18 @@ class Writer:
         return characters.text_of(self.schema, codes)
 
     def _before_end(self, codes: np.ndarray, seed: int) -> np.ndarray:
-        """Codes (L,) filled in, given that END comes after them and not in a hole at their end: by
-        rejection, so exactly."""
+        """Codes (L,) filled in, given that END comes after them and not in a hole at their end.
+
+        A symbol in the last place says that no END comes before it. So where that place is open it
+        is drawn first, by the masses of the text with each symbol there and END behind it, and all
+        other places given it: exact where the family's masses and completions are.
+        """
         L, T, end = len(codes), self.schema.D, self.schema.end
         row = np.append(codes, np.full(T - L, end))
-        for n in ATTEMPTS:
-            rows = self.filled(np.tile(row, (n, 1)), derive(seed, "before END", n))
-            whole = np.flatnonzero((rows[:, :L] != end).all(axis=1))
-            if len(whole):
-                return np.asarray(rows[whole[0], :L])
-        raise Unsupported(
-            f"{sum(ATTEMPTS)} draws filled the hole with fewer characters than its mark has: under "
-            f"this model so long a text is too rare to find by drawing"
-        )
+        if row[L - 1] == MISSING:
+            symbols = [c for c in range(int(self.schema.cards[0])) if c != end]
+            rows = np.tile(row, (len(symbols), 1))
+            rows[:, L - 1] = symbols
+            log_masses = self.log_prob(rows, derive(seed, "last")).value
+            row = rows[draws.gumbel_argmax(log_masses, numpy_rng(seed, "last"))]
+        return self.filled(row[None], seed)[0, :L]

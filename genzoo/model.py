@@ -135,6 +135,15 @@ class GenerativeModel(Parametrised, abc.ABC):
         """
         return None
 
+    def _kept(self) -> dict[str, Any]:
+        """Of what was learned, the values of those constructor arguments that it can't do without,
+        such as sizes of networks: a warm start keeps them, and refuses to begin with others."""
+        return {}
+
+    def _known_schema(self) -> Schema | None:
+        """That of data that are fitted without one; None: it is inferred from them."""
+        return None
+
     # ---------------------------------------------------------------- what users call
 
     def fit(
@@ -179,13 +188,15 @@ class GenerativeModel(Parametrised, abc.ABC):
             progress: True for a bar, or a function of (fraction done, message).
             warm_start: go on from what an earlier ``fit`` learned, in its schema: networks keep
                 their sizes and begin with its weights, so that they are no worse on the validation
-                rows afterwards; counts are weighed against the new ones. To learn from a large
-                text first and from a small one then, give the large one the schema of both,
-                ``schema=Schema.infer(large + small)``.
+                rows afterwards; counts are weighed against the new ones. Sizes that are None are
+                those of the earlier fit; what says how to learn (dropout, smoothing, ...) may have
+                changed. To learn from a large text first and from a small one then, give the large
+                one the schema of both, ``schema=Schema.infer(large + small)``.
 
         Raises:
             ValueError: for bad data or parameters, before any work is done; with ``warm_start``
-                for a model that is not fitted, and for another schema.
+                for a model that is not fitted, for another schema, and for a parameter that asks
+                for other sizes than the fitted model has.
             Unsupported: for a family without warm starts.
             FloatingPointError: where what was learned holds NaN or inf.
 
@@ -224,6 +235,8 @@ class GenerativeModel(Parametrised, abc.ABC):
             train, chosen = np.sort(order[n_valid:]), np.sort(order[:n_valid])
         if earlier is not None:
             schema = earlier.schema_
+        elif schema is None:
+            schema = self._known_schema()
         given, schema = schema, schema or Schema.infer(form, train=train)
         # beyond the range of a schema that came from them lie only rows that are held out
         rows = self._rows_to_fit(schema, form, warn=given is not None)
@@ -319,7 +332,13 @@ class GenerativeModel(Parametrised, abc.ABC):
         tempering, seed = Tempering(temperature, top_k, top_p), check_seed(seed)
         if self.schema_.alphabet is None:
             raise Unsupported("complete needs strings; this model was fitted to other data")
-        writer = Writer(type(self).__name__, self.schema_, self._next_log_masses, self._filled)
+        writer = Writer(
+            type(self).__name__,
+            self.schema_,
+            self._next_log_masses,
+            self._filled,
+            self._log_prob_of,
+        )
         if hole is None:
             return writer.go_on(prompt, n_chars, tempering, seed)
         if n_chars is not None:
@@ -484,6 +503,13 @@ class GenerativeModel(Parametrised, abc.ABC):
             raise ValueError(
                 f"warm_start: expected data of the schema that was fitted; {difference}"
             )
+        for name, has in self._kept().items():
+            asked = getattr(self, name)
+            if asked is not None and asked != has:
+                raise ValueError(
+                    f"{name}: a warm start keeps the fitted model's, {has!r}; got {asked!r}: set "
+                    f"it back, or fit anew"
+                )
 
     def _rows_to_fit(self, schema: Schema, form: Form, *, warn: bool = True) -> np.ndarray:
         """Rows to fit on: complete, or with holes where the family can take them; with a warning of

@@ -42,7 +42,7 @@ def test_every_family_fills_holes_and_goes_on_in_a_row(key: str) -> None:
 
 
 @pytest.mark.parametrize("model", [NGram(context=1), HMM(n_states=2, n_restarts=1)])
-@pytest.mark.parametrize("text", ["a_b", "_", "ab_", "__b"])
+@pytest.mark.parametrize("text", ["a_b", "_", "ab_", "__b", "b___"])
 def test_fillings_follow_the_exact_conditional(model, text: str) -> None:
     """Of strings that end where the text does, the masses of all fillings enumerated."""
     model.fit(WORDS, seed=0)
@@ -137,6 +137,12 @@ def test_what_makes_no_sense_is_refused_by_name() -> None:
         words.complete("a", hole="_")
     with pytest.raises(ValueError, match="hole: expected a mark such as '___'; got ''"):
         words.complete("a", hole="")
+    for text, left in (("a___b", "_b"), ("__a_", "a_"), ("_a__", "_a")):
+        with pytest.raises(ValueError, match=f"hole: expected whole marks '__' .*; got '{left}'"):
+            words.complete(text, hole="__")
+    for mark in ("a", "ab"):
+        with pytest.raises(ValueError, match=f"hole: .* not of the alphabet 'ab'; got '{mark}'"):
+            words.complete("baba", hole=mark)
     with pytest.raises(ValueError, match=r"n_chars: expected None where holes are filled; got 3"):
         words.complete("a_", 3, hole="_")
     with pytest.raises(ValueError, match=r"temperature, top_k, top_p: expected 1\.0, None, None"):
@@ -151,11 +157,16 @@ def test_what_makes_no_sense_is_refused_by_name() -> None:
         windows.complete("_________the", hole="_")
 
 
-def test_a_text_that_is_too_rare_to_draw_is_refused() -> None:
-    schema = genzoo.Schema.infer(["a", "a" * 12])
-    model = NGram(context=1, smoothing="witten_bell").fit(["a"] * 5000, schema=schema)
-    with pytest.raises(Unsupported, match="585 draws filled the hole with fewer characters"):
-        model.complete("a" + "_" * 11, hole="_")
+@pytest.mark.parametrize(
+    "model", [Independent(), NGram(context=1, smoothing="witten_bell"), HMM(n_states=2)]
+)
+def test_a_text_that_is_too_rare_to_find_by_drawing_is_filled(model) -> None:
+    schema = genzoo.Schema.infer(["a", "b", "a" * 12])
+    model.fit(["a", "a", "a", "b"] * 500, schema=schema)
+    for text in ("a" + "_" * 11, "_" * 12, "a_" + "a" * 9 + "_"):
+        filled = model.complete(text, hole="_", seed=1)
+        assert len(filled) == 12
+        assert set(filled) <= set("ab")
 
 
 def test_the_tempering_of_a_transformer_and_of_a_call_go_together() -> None:

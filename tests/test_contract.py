@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import genzoo
 from genzoo.model import GenerativeModel
 from genzoo.models.independent import Independent
 from genzoo.parameters import Interval
@@ -20,6 +21,18 @@ def test_a_class_that_lacks_a_method_is_made_by_nobody(left_out):
     methods = {name: getattr(Independent, name) for name in METHODS if name != left_out}
     with pytest.raises(TypeError, match=rf"Partial .*{left_out}"):
         type("Partial", (GenerativeModel,), methods)()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [*map(genzoo.make_model, genzoo.list_models()), genzoo.Stack(), genzoo.Stack(5)],
+    ids=lambda model: repr(model),
+)
+def test_what_is_not_fitted_may_be_asked_what_it_has(model):
+    names = {name for cls in type(model).__mro__ for name in vars(cls)}
+    has = {name for name in names if hasattr(model, name)}  # nothing but AttributeError is a no
+    assert {"fit", "fits_missing", "warm_starts"} <= has
+    assert not has & {"weights_", "n_states_", "edges_", "calibration_"}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo import Independent, NGram, Schema, TransformerLM, Unsupported
+from genzoo import Independent, NGram, Schema, Unsupported
 from genzoo.registry import load_model
 
 OLD = ["anna", "hanna", "nana", "anan", "hana", "ana"] * 30
@@ -139,11 +139,61 @@ def test_counts_are_weighed_by_what_is_best_on_validation():
     assert np.exp(model.log_prob(first).value).sum() == pytest.approx(1)
 
 
-def test_a_network_keeps_its_sizes():
-    model = TransformerLM(d_model=16, n_layers=1, n_heads=2).fit(
-        OLD, schema=SCHEMA, budget="20 steps"
-    )
-    sizes = model.sizes_
-    model.set_params(d_model=32, n_layers=2)
-    model.fit(NEW, valid=VALID, budget="20 steps", warm_start=True)
-    assert model.sizes_ == {**sizes, "dropout": model.sizes_["dropout"]}
+# of each family of networks: sizes for a fit, and for each another one
+SIZES = {
+    "vae": ({"latent_dim": 3, "width": 16}, {"latent_dim": 4, "width": 32}),
+    "gan": ({"latent_dim": 3, "width": 16}, {"latent_dim": 4, "width": 32}),
+    "transformer": (
+        {"d_model": 16, "n_layers": 1, "n_heads": 2, "group_size": 1},
+        {"d_model": 32, "n_layers": 2, "n_heads": 4, "group_size": 2},
+    ),
+    "masked_transformer": (
+        {"d_model": 16, "n_layers": 1, "n_heads": 2, "n_orders": 2},
+        {"d_model": 32, "n_layers": 2, "n_heads": 4, "n_orders": 3},
+    ),
+    "diffusion": (
+        {"d_model": 16, "n_layers": 1, "n_heads": 2},
+        {"d_model": 32, "n_layers": 2, "n_heads": 4},
+    ),
+}
+
+
+def small(key: str) -> genzoo.GenerativeModel:
+    """A network of few weights."""
+    return genzoo.make_model(key, **SIZES[key][0]).fit(OLD, schema=SCHEMA, budget="5 steps")
+
+
+@pytest.mark.parametrize("key", NETWORKS)
+def test_other_sizes_than_the_fitted_ones_are_refused_by_name(key, tmp_path):
+    small(key).save(tmp_path / "model")
+    for name, other in SIZES[key][1].items():
+        model = load_model(tmp_path / "model")
+        has = getattr(model, name)
+        before = model.log_prob(VALID).value
+        model.set_params(**{name: other})
+        with pytest.raises(
+            ValueError, match=f"^{name}: a warm start keeps .* model's, {has}; got {other}: "
+        ):
+            model.fit(
+                NEW, warm_start=True, budget="5 steps", progress=lambda *_: pytest.fail("it began")
+            )
+        np.testing.assert_array_equal(model.log_prob(VALID).value, before)
+        model.fit(NEW, budget="5 steps")  # anew with the other size
+
+
+@pytest.mark.parametrize("key", NETWORKS)
+def test_sizes_that_nobody_asks_for_are_those_of_before(key):
+    rows = np.random.default_rng(0).integers(0, 2, (60, 4))  # tokens of two columns by default
+    model = genzoo.make_model(key, **SIZES[key][0]).fit(rows[:40], budget="5 steps")
+    n_weights = model.n_parameters_
+    defaults = genzoo.make_model(key).get_params()
+    model.set_params(**{name: None for name in SIZES[key][0] if defaults[name] is None})
+    model.fit(rows[40:], budget="5 steps", warm_start=True)
+    assert model.n_parameters_ == n_weights
+
+
+@pytest.mark.parametrize("key", ["transformer", "masked_transformer", "diffusion"])
+def test_dropout_may_change_between_fits(key):
+    model = small(key).set_params(dropout=0.4)
+    model.fit(NEW, valid=VALID, budget="5 steps", warm_start=True)
+    assert model.sizes_["dropout"] == 0.4

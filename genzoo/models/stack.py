@@ -19,6 +19,8 @@ All that is asked of it follows from the parts:
 - **Completions.** A part by its weight given what is known, in proportion to w_k p_k(given), then
   its completion. Exact where the parts' marginals and completions are; where a marginal is a bound
   the part is drawn by that bound, as if it were the mass.
+- **Text** by the character, where all parts with a weight score it: each character by the masses of
+  the window up to it and before it.
 - **Missing marks** are never filled in. That speaks for parts that rarely have them: the entries
   that may hold one are drawn first, each by its conditional mass, marks among them, and a row that
   gets a mark is drawn anew, part and all.
@@ -40,12 +42,11 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from genzoo import draws, stacking, store
-from genzoo.datasets.dataset import Dataset
-from genzoo.fitting import Budget, Fit, Progress, Training
+from genzoo.fitting import Fit, Training
 from genzoo.model import GenerativeModel, registered_key
+from genzoo.models.shared.text import ScoresText
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space.coarsen import marks
-from genzoo.space.forms import Data
 from genzoo.space.schema import MISSING, Schema
 from genzoo.values import KINDS, LogProb, Unsupported
 
@@ -53,7 +54,7 @@ FITS = 0.95  # of a budget, for the parts that are to be fitted; the rest is for
 Answer = TypeVar("Answer")
 
 
-class Stack(GenerativeModel):
+class Stack(GenerativeModel, ScoresText):
     """A mixture of models of any families; exact where they are, else a bound.
 
     ``fit`` chooses the weights on validation rows: those of a ``Dataset``, ``valid=``, or a tenth
@@ -64,7 +65,8 @@ class Stack(GenerativeModel):
     has the fitted parts, which a further ``fit`` weighs and leaves as they are.
 
     Args:
-        models: a list of models, or a dict {label: model}. Fitted ones must have one schema.
+        models: a list of models, or a dict {label: model}. Fitted ones must have one schema, which
+            ``fit`` takes where it is given none.
 
     Attributes:
         parts_: the fitted models by label.
@@ -119,11 +121,11 @@ class Stack(GenerativeModel):
     @property
     def fits_missing(self) -> bool:  # type: ignore[override]
         """Whether all models that are still to be fitted take rows with ``MISSING`` entries."""
-        return all(
-            model.fits_missing
-            for model in self._labelled().values()
-            if not model.__sklearn_is_fitted__()
-        )
+        try:
+            models = self._labelled().values()
+        except ValueError:  # ``fit`` says what is wrong with them
+            return False
+        return all(model.fits_missing for model in models if not model.__sklearn_is_fitted__())
 
     @property
     def weights_(self) -> dict[str, float]:
@@ -174,31 +176,9 @@ class Stack(GenerativeModel):
 
     # ---------------------------------------------------------------- fitting
 
-    def fit(
-        self,
-        data: Data | Dataset,
-        y: object = None,
-        *,
-        schema: Schema | None = None,
-        valid: Data | None = None,
-        seed: int = 0,
-        budget: str | Budget | None = None,
-        progress: Progress | bool | None = None,
-        warm_start: bool = False,
-    ) -> Self:
-        """Choose the weights; see the class, and ``GenerativeModel.fit`` for the arguments.
-
-        Args:
-            schema: that of the fitted models, if there are any, where None.
-        """
-        self._check_params()
-        if schema is None and not isinstance(data, Dataset):
-            fitted = [m for m in self._labelled().values() if m.__sklearn_is_fitted__()]
-            schema = fitted[0].schema_ if fitted else None
-        return super().fit(
-            data, y, schema=schema, valid=valid, seed=seed, budget=budget, progress=progress,
-            warm_start=warm_start,
-        )  # fmt: skip
+    def _known_schema(self) -> Schema | None:
+        fitted = (m for m in self._labelled().values() if m.__sklearn_is_fitted__())
+        return next((model.schema_ for model in fitted), None)
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # this family selects
@@ -291,6 +271,14 @@ class Stack(GenerativeModel):
     def _log_prob_each(self, rows: np.ndarray, d: int, *, seed: int) -> np.ndarray:
         joint = self._joint(lambda part, own: part._log_prob_each(rows, d, seed=own), seed)
         return np.asarray(np.logaddexp.reduce(joint, axis=1))
+
+    def _terms(self, rows: np.ndarray) -> np.ndarray:
+        begun = []  # (n, D) of each part: the masses of what the row begins with
+        for label, weight, part in self._used():
+            if not isinstance(part, ScoresText):
+                raise Unsupported(f"{label}, a part of the stack, does not score text")
+            begun.append(np.log(weight) + np.cumsum(part._terms(rows), axis=1))
+        return np.diff(np.logaddexp.reduce(begun, axis=0), axis=1, prepend=0.0)
 
     def _joint(
         self, log_masses: Callable[[GenerativeModel, int], np.ndarray], seed: int

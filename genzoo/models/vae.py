@@ -201,6 +201,10 @@ class VAE(LatentFamily):
         with Drawn(torch_generator(seed, "vae", "init")):
             self.network_ = _Coders(self.schema_, *self.sizes_)
 
+    def _kept(self) -> dict[str, Any]:
+        latent_dim, width, _ = self.sizes_
+        return {"latent_dim": latent_dim, "width": width}
+
     # ---------------------------------------------------------------- the model and its proposal
 
     def _networks(self) -> list[nn.Module]:

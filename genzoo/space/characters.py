@@ -5,6 +5,7 @@ Where the space has a tokenizer a code is a token, else a character.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -74,7 +75,8 @@ def with_holes(schema: Schema, text: str, hole: str, name: str) -> np.ndarray:
     """(L,) the codes of a text's characters, ``MISSING`` at each of a mark for holes.
 
     Raises:
-        ValueError: for a text without the mark, and as ``codes_of``.
+        ValueError: for a mark that could be text itself, for a text without it, or with a part of
+            it, and as ``codes_of``.
 
     >>> with_holes(Schema.infer(["ab", "b"]), "b__a", "__", "text")
     array([ 1, -1, -1,  0])
@@ -83,8 +85,21 @@ def with_holes(schema: Schema, text: str, hole: str, name: str) -> np.ndarray:
         raise ValueError(f"hole: expected a mark such as '___'; got {hole!r}")
     if not isinstance(text, str) or hole not in text:
         raise ValueError(f"{name}: expected a str with the mark {hole!r} in it; got {text!r}")
+    of_marks = set(hole) - set(schema.alphabet or ())
+    if not of_marks:
+        raise ValueError(
+            f"hole: expected a mark with a character that is not of the alphabet "
+            f"{''.join(schema.alphabet or ())!r}; got {hole!r}"
+        )
+    parts = text.split(hole)
+    cut = next((part for part in parts if of_marks & set(part)), None)
+    if cut is not None:
+        raise ValueError(
+            f"hole: expected whole marks {hole!r} in the {name}, and no part of one; got "
+            f"{reprlib.repr(cut)} beside them: a mark of one character fits holes of any length"
+        )
     open_ = np.full(len(hole), MISSING)
-    first, *others = [codes_of(schema, part, name) for part in text.split(hole)]
+    first, *others = [codes_of(schema, part, name) for part in parts]
     return np.concatenate([first, *(part for known in others for part in (open_, known))])
 
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from genzoo import MISSING, Circuit, Independent, Schema, Variable, load_model
-from genzoo.models.circuit.em import Prior, copied, product, split, step
+from genzoo.models.circuit.em import LEAST, Prior, copied, expected, product, split, step
 from genzoo.models.circuit.forest import Forest
 from genzoo.models.circuit.hidden import HiddenTree
 from genzoo.models.circuit.tree import Tree
@@ -386,10 +386,75 @@ def test_a_saved_forest_is_the_same(tmp_path):
     assert again.n_parameters_ == model.n_parameters_
 
 
-def test_the_number_of_states_that_is_asked_for_is_there_whatever_the_budget():
-    model = Circuit(n_states=5).fit(grouped(300, 8), seed=0, budget="2 steps")
-    assert model.n_states_ == 5
+@pytest.mark.parametrize("n_states", [5, 90])  # of 90 a climb doesn't even come to its 22
+def test_the_number_of_states_that_is_asked_for_is_there_whatever_the_budget(n_states):
+    model = Circuit(n_states=n_states).fit(grouped(300, 8), seed=0, budget="2 steps")
+    assert model.n_states_ == n_states
     assert not model.training_.converged
+    total = np.exp(model.log_prob(all_rows(CARDS)).value).sum()
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_states_that_memory_does_not_hold_are_refused_before_any_work():
+    most = int(np.sqrt(Circuit.limits.numbers / len(CARDS)))
+    with pytest.raises(ValueError, match=f"n_states: expected at most {most} for 5 variables"):
+        Circuit(n_states=most + 1).fit(grouped(300, 8), progress=lambda *_: pytest.fail("it began"))
+
+
+def in_logs(model: HiddenTree, rows: np.ndarray) -> np.ndarray:
+    """(n,) nats of rows, all sums by logarithms."""
+    tree, log_edges = model.tree, np.log(model.edges)
+    own = np.log(np.append(model.masses, np.ones((1, model.S)), axis=0))[model.places(rows)]
+    for t in reversed(range(tree.D)):
+        told = np.logaddexp.reduce(log_edges[t] + own[t][:, None], axis=2)
+        if t > 0:
+            own[tree.parents[t]] += told
+    return told[:, 0]
+
+
+@pytest.mark.parametrize("n_children", [1, 3, 8])
+@pytest.mark.parametrize("S", [2, 16])
+def test_single_precision_will_do_for_em_however_small_masses_are(S, n_children):
+    """Rows of chance, which contradict themselves, of a tree in which all is nearly certain."""
+    rng, D, M = np.random.default_rng(S + n_children), 100, 4
+    cards = np.full(D, M)
+
+    def nearly_certain(size: tuple[int, ...]) -> np.ndarray:
+        logs = np.log(rng.random(size)) / 0.01
+        masses = np.exp(logs - logs.max(axis=-1, keepdims=True)) + LEAST
+        return masses / masses.sum(axis=-1, keepdims=True)
+
+    edges = nearly_certain((D, S, S))
+    edges[0] = edges[0, 0]
+    masses = nearly_certain((D, S, M)).transpose(0, 2, 1).reshape(D * M, S)
+    tree = Tree.of_parents(np.append(-1, np.arange(D - 1) // n_children))
+    single = HiddenTree(tree, cards, edges, masses).as_type(np.float32)
+    double = single.as_type(np.float64)
+    rows = rng.integers(-1, M, (60, D))
+    nats = in_logs(double, rows)
+    np.testing.assert_allclose(double.log_prob(rows), nats, atol=1e-9)
+    np.testing.assert_allclose(single.log_prob(rows), nats, atol=1e-3)
+    weights = np.ones(len(rows))
+    for found, right in zip(
+        expected(single, single.places(rows), weights.astype(np.float32))[:2],
+        expected(double, double.places(rows), weights)[:2],
+        strict=True,
+    ):
+        np.testing.assert_allclose(found, right, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_prior_of_almost_nothing_leaves_no_row_without_mass():
+    """Kinds of rows without noise; some of the validation rows are of no kind."""
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(0, 4, (8, 20))
+    rows, other = kinds[rng.integers(0, 8, 2000)], rng.integers(0, 4, (50, 20))
+    schema = table(*[4] * 20)
+    model = Circuit(n_states=64, n_trees=1, pseudo_count=1e-20)
+    model.fit(rows, schema=schema, valid=np.append(rows[:500], other, axis=0), budget="120 steps")
+    valid = [p.valid for p in model.training_.curve]
+    assert np.isfinite(valid).all()
+    assert np.isfinite(model.log_prob(other).value).all()
 
 
 def test_a_hub_of_a_thousand_children_is_summed_as_in_logs():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import genzoo
-from genzoo import MISSING, Dataset, Independent, LogProb, NGram, Schema, Stack, Unsupported
+from genzoo import HMM, MISSING, Dataset, Independent, LogProb, NGram, Schema, Stack, Unsupported
 from genzoo.space.infer import table_of
 
 TABLE = Schema(*table_of([2, 3, 2]))
@@ -278,3 +278,32 @@ def test_a_comparison_takes_parts_unfitted(of):
     copy = fresh(Stack(of([part])))
     assert not any(model.__sklearn_is_fitted__() for model in copy._labelled().values())
     assert part.__sklearn_is_fitted__()
+
+
+def test_text_is_scored_by_the_character_where_all_parts_do():
+    text = "the cat sat on the mat and the dog sat on the log. " * 8
+    windows = [text[i : i + 8] for i in range(0, len(text) - 8, 3)]
+    first = NGram(context=1).fit(windows, seed=0)
+    other = HMM(n_states=3, n_restarts=1).fit(windows, schema=first.schema_, seed=0)
+    stack = Stack.weighted({"a": first, "b": other}, {"a": 0.3, "b": 0.7})
+    window = text[5:13]
+    assert stack.score_text(window).value == pytest.approx(stack.log_prob([window]).value[0] / 8)
+    # the second window scores its last four given its first four
+    last, begun = (
+        stack.log_prob(_rows(first.schema_, t)).value[0] for t in (text[4:12], text[4:8])
+    )
+    both = stack.log_prob([text[:8]]).value[0] + last - begun
+    assert stack.score_text(text[:12]).value == pytest.approx(both / 12)
+    names = ["ab", "b", "aab"] * 9
+    ending = [NGram(context=0).fit(names), HMM(n_states=2, n_restarts=1).fit(names)]
+    strings = Stack(ending).fit(names)
+    prefix = strings.log_prob(_rows(strings.schema_, "ab")).value[0]
+    assert strings.score_text("ab").value == pytest.approx(prefix / 2)
+    parts = {"a": ending[0], "b": Independent().fit(names)}
+    with pytest.raises(Unsupported, match="b, a part of the stack, does not score text"):
+        Stack.weighted(parts, {"a": 0.3, "b": 0.7}).score_text("ab")
+    assert Stack.weighted(parts, {"a": 1.0, "b": 0.0}).score_text("ab").kind == "exact"
+
+
+def _rows(schema: genzoo.Schema, prefix: str) -> np.ndarray:
+    return schema.encode([prefix], given=True)

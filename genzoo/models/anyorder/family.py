@@ -80,10 +80,11 @@ class AnyOrderFamily(OneTransformer):
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
         self._prepare(fit)
-        sizing = Sizing(self.schema_, self.d_model, self.n_layers, self.n_heads, self.dropout)
-        plan = sizing.plan(rows, len(valid), fit.budget)
         earlier: AnyOrderFamily | None = fit.earlier
-        self._build(plan.sizes if earlier is None else earlier.sizes_, seed=fit.seed)
+        asked = self.get_params() if earlier is None else {**self.get_params(), **earlier._kept()}
+        sizes = (asked[name] for name in ("d_model", "n_layers", "n_heads", "dropout"))
+        plan = Sizing(self.schema_, *sizes).plan(rows, len(valid), fit.budget)
+        self._build(plan.sizes, seed=fit.seed)
         network, recipe = self.network_, plan.recipe
         if earlier is None:
             network.start_at_marginals(rows)

@@ -25,6 +25,8 @@ sigma-GPTs, arXiv:2404.09562.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -88,6 +90,9 @@ class MaskedTransformer(AnyOrderFamily):
         D, rng = self.schema_.D, fit.rng("anyorder", "orders")
         others = [rng.permutation(D) for _ in range(self.n_orders - 1)]
         self.orders_ = np.stack([np.arange(D), *others])
+
+    def _kept(self) -> dict[str, Any]:
+        return {"n_orders": len(self.orders_), **super()._kept()}
 
     def _way_each(self, n: int, rng: np.random.Generator) -> np.ndarray:
         ranks = np.argsort(self.orders_, axis=1)

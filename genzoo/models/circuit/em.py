@@ -21,8 +21,13 @@ from scipy import sparse
 
 from genzoo.models.circuit.hidden import HiddenTree
 from genzoo.models.circuit.tree import Tree
+from genzoo.space.blocks import blocks
 
 FLOAT = np.float32  # of the E-step: its errors, of 1e-6, are far below what EM stops at
+# No probability falls below it but those that are 0. So a code's mass times a transition is a
+# number of single precision, and a state that all below a node leaves with less than such numbers
+# is one that no transition of its parent's makes count.
+LEAST = 1e-18
 CELLS_AT_ONCE = 1 << 23  # states of rows in an array of the E-step, 32 MiB: there are three
 
 
@@ -64,13 +69,11 @@ def step(
     edges[0] = root
     variable = np.repeat(np.argsort(model.tree.variables), model.cards)  # the node of each code
     masses = share * masses + before[variable] * model.masses + (eta / n) * prior.masses
-    totals = np.add.reduceat(masses, model.first[:-1])
-    return HiddenTree(
-        model.tree,
-        model.cards,
-        edges / edges.sum(axis=2, keepdims=True),
-        masses / np.repeat(totals, model.cards, axis=0),
-    ), log_likelihood
+    edges /= edges.sum(axis=2, keepdims=True)
+    masses /= np.repeat(np.add.reduceat(masses, model.first[:-1]), model.cards, axis=0)
+    for new, old in ((edges, model.edges), (masses, model.masses)):
+        np.maximum(new, LEAST, out=new, where=old > 0)
+    return HiddenTree(model.tree, model.cards, edges, masses), log_likelihood
 
 
 def expected(
@@ -165,12 +168,15 @@ def copied(model: HiddenTree, S: int, near: float, ended: bool) -> HiddenTree:
     mark = [own] * ended
     of = np.append(np.arange(S) % own, mark).astype(np.int64)  # what each is a copy of
     number = np.append(np.arange(S) // own, mark).astype(np.int64)
-    before = model.edges[:, of[:, None], of]
-    even = before / np.bincount(of)[of]
-    exists = number[:, None] < np.where(of == own, 0, np.bincount(of)[of])
-    sharp = np.where(exists, before * (number[:, None] == number), even)
-    edges = near * sharp + (1 - near) * even
-    edges[0] = even[0]
+    copies = np.bincount(of)[of]
+    exists = number[:, None] < np.where(of == own, 0, copies)
+    same = number[:, None] == number
+    edges = np.empty((len(model.edges), len(of), len(of)))
+    for part in blocks(len(edges), edges[0].size):
+        before = model.edges[part][:, of[:, None], of]
+        even = before / copies
+        edges[part] = near * np.where(exists, before * same, even) + (1 - near) * even
+    edges[0] = model.edges[0][of[:, None], of] / copies
     return HiddenTree(model.tree, model.cards, edges, model.masses[:, of])
 
 

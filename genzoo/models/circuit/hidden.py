@@ -25,7 +25,9 @@ from genzoo import draws
 from genzoo.models.circuit.tree import Tree
 from genzoo.space.schema import MISSING
 
-MANY_CHILDREN = 8  # of a node: their factors are multiplied by their logs, which takes longer
+# Of a node: their factors are multiplied by their logs, which takes longer. So many, each down to
+# ``em.LEAST``, have room in double precision.
+MANY_CHILDREN = 8
 CELLS_AT_ONCE = 1 << 22  # numbers in a working array: rows are taken in blocks to stay under this
 
 
@@ -180,30 +182,36 @@ class HiddenTree:
         told, log_mass = np.empty_like(own), np.zeros(own.shape[1])
         for level, groups in zip(tree.levels[::-1], tree.siblings[::-1], strict=True):
             np.matmul(own[level], self._backwards[level], out=told[level])
-            if len(groups) > MANY_CHILDREN:
+            if len(groups) > 1:
                 log_mass += self._multiplied(own, told, groups)
             elif level.start > 0:
-                for group in groups:
-                    product = own[tree.parents[group]]
-                    product *= told[group]
-                    log_mass += _scaled(product).sum(axis=0, dtype=np.float64)
-                    own[tree.parents[group]] = product
+                product = own[tree.parents[level]]
+                product *= told[level]
+                log_mass += _scaled(product).sum(axis=0, dtype=np.float64)
+                own[tree.parents[level]] = product
         return Upward(own, told, log_mass + np.log(told[0, :, 0], dtype=np.float64))
 
     def _multiplied(self, own: np.ndarray, told: np.ndarray, groups: list[slice]) -> np.ndarray:
-        """Multiply into ``own`` (D, n, S), of the parents of a depth, what their children told, by
-        sums of logs: of a product of hundreds of factors a state may be left with nothing halfway
-        that the last factors make the likeliest. The logs (n,) of what was divided by."""
+        """Multiply into ``own`` (D, n, S), of the parents of a depth, what their children told: a
+        state may be left with nothing halfway, in single precision, that the last factors make the
+        likeliest. So it is done in double precision, and of more factors than that has room for by
+        sums of logs. The logs (n,) of what was divided by."""
         parents = self.tree.parents[groups[0]]  # of the first children: each once
         place = np.empty(self.tree.D, dtype=np.int64)
         place[parents] = np.arange(len(parents))
-        with np.errstate(divide="ignore"):  # a state that can't be
-            logs = np.log(own[parents])
-            for group in groups:
-                logs[place[self.tree.parents[group]]] += np.log(told[group])
-        highest = logs.max(axis=-1, keepdims=True)
-        product = np.exp(logs - highest)
-        scales = _scaled(product) + highest[..., 0]
+        if len(groups) > MANY_CHILDREN:
+            with np.errstate(divide="ignore"):  # a state that can't be
+                logs = np.log(own[parents])
+                for group in groups:
+                    logs[place[self.tree.parents[group]]] += np.log(told[group])
+            highest = logs.max(axis=-1, keepdims=True)
+            product = np.exp(logs - highest)
+            scales = _scaled(product) + highest[..., 0]
+        else:
+            product = np.multiply(own[parents], told[groups[0]], dtype=np.float64)
+            for group in groups[1:]:
+                product[place[self.tree.parents[group]]] *= told[group]
+            scales = _scaled(product)
         own[parents] = product
         return np.asarray(scales.sum(axis=0, dtype=np.float64))
 

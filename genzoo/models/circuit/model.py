@@ -49,6 +49,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -120,6 +121,12 @@ class Circuit(GenerativeModel):
 
     def _fit(self, rows: np.ndarray, valid: np.ndarray | None, fit: Fit) -> None:
         assert valid is not None  # the class selects
+        most = math.isqrt(self.limits.numbers // self.schema_.D)
+        if self.n_states is not None and self.n_states > most:
+            raise ValueError(
+                f"n_states: expected at most {most} for {self.schema_.D} variables, each of which "
+                f"has n_states**2 transitions; got {self.n_states}"
+            )
         self.coarsening_ = Coarsening.fit(self.schema_, rows, default_bins(len(rows)))
         bins, to_select = (
             self.coarsening_.to_bins(x).astype(self.schema_.code_type) for x in (rows, valid)

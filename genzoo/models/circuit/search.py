@@ -59,7 +59,8 @@ class Limits:
     """What a search may take.
 
     Attributes:
-        numbers: transitions of all trees that are united, of one a quarter: memory.
+        numbers: transitions of all trees that are united, of one a quarter, or all of them where
+            its states were asked for: memory.
         work: multiplications of a fit without a budget: about a minute.
     """
 
@@ -137,9 +138,11 @@ class Search:
             best = self._best_tree(best)
         self._rise(best)
         best = self._best_strength(best)
-        if asked.n_states is not None and asked.n_states not in best.stages:  # there was no room
-            most = best.stages[max(best.stages)]
-            self._keep(best, asked.n_states, copied(most, asked.n_states, NEAR, self.ended))
+        S = asked.n_states
+        if S is not None and S not in best.stages:  # there was no room: copies say the same
+            most = max(best.stages)
+            best.stages[S] = copied(best.stages[most], S, NEAR, self.ended)
+            best.valid[S] = best.valid[most]
         climbs, size = [best], self._best_size(best)
         goes_on = self._polish(best, size)
         while goes_on and len(climbs) < asked.n_trees and self._wants_more(climbs, size):
@@ -285,6 +288,8 @@ class Search:
     def _stage(self, climb: _Climb, before: int, S: int) -> bool:
         """Copy the states, and EM while validation gains; the best estimate is kept. False where
         there was no room for it."""
+        if not self._goes_on(S):
+            return False
         rng = self.fit.rng("circuit", climb.number, S)
         model = split(climb.stages[before], S, NEAR, NOISE, self.ended, rng).as_type(FLOAT)
         prior, scores = self._prior(climb, before, S), list[float]()
@@ -299,6 +304,8 @@ class Search:
     def _polish(self, climb: _Climb, S: int) -> bool:
         """EM goes on with smaller and smaller steps, each as long as validation gains; False where
         there was no room to go on."""
+        if self.fit.stopped("steps"):
+            return False
         path = [1, *self._path(S)]
         prior = self._prior(climb, path[path.index(S) - 1], S)
         rng = self.fit.rng("circuit", climb.number, S, "polish")
@@ -426,5 +433,6 @@ def exact(model: HiddenTree) -> HiddenTree:
     """In double precision, in which all probabilities sum to one."""
     model = model.as_type(np.float64)
     totals = np.repeat(np.add.reduceat(model.masses, model.first[:-1]), model.cards, axis=0)
-    edges = model.edges / model.edges.sum(axis=2, keepdims=True)
+    sums = model.edges.sum(axis=2, keepdims=True)
+    edges = np.divide(model.edges, sums, out=model.edges)  # a copy already
     return HiddenTree(model.tree, model.cards, edges, model.masses / totals)

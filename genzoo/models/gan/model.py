@@ -55,7 +55,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -183,6 +183,10 @@ class GAN(LatentFamily):
             self.proposal_ = Proposal(as_seen(self.schema_), latent_dim, width)
         self.generator_.to(device).eval()
         self.proposal_.to(device).eval()
+
+    def _kept(self) -> dict[str, Any]:
+        latent_dim, width = self.sizes_
+        return {"latent_dim": latent_dim, "width": width}
 
     def _play(self, rows: np.ndarray, valid: np.ndarray, fit: Fit) -> None:
         """Part 1: the game, whose learning curve is the model's."""

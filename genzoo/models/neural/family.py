@@ -83,6 +83,9 @@ class OneTransformer(OnDevice):
         with Drawn(torch_generator(seed, self._stream, "init")):
             self.network_ = self._network(sizes)
 
+    def _kept(self) -> dict[str, Any]:
+        return {name: self.sizes_[name] for name in ("d_model", "n_layers", "n_heads")}
+
     def _networks(self) -> list[nn.Module]:
         return [self.network_]
 

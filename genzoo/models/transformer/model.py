@@ -132,17 +132,14 @@ class TransformerLM(OneTransformer, ScoresText):
         n = max(len(rows), sum(map(len, text)) // T)
         lengths = strings.lengths(rows, schema.end)
         earlier: TransformerLM | None = fit.earlier
-        kept = {} if earlier is None else dict(earlier.sizes_)
-        plan = Sizing(
-            schema,
-            kept.get("d_model", self.d_model),
-            kept.get("n_layers", self.n_layers),
-            kept.get("n_heads", self.n_heads),
-            self.dropout,
-            kept.get("group", self.group_size),
-        ).plan(n, lengths, len(valid), fit.budget)
+        asked = self.get_params() if earlier is None else {**self.get_params(), **earlier._kept()}
+        sizes = (
+            asked[name] for name in ("d_model", "n_layers", "n_heads", "dropout", "group_size")
+        )
+        plan = Sizing(schema, *sizes).plan(n, lengths, len(valid), fit.budget)
         chosen = fit.rng("transformer", "valid").permutation(len(valid))
         held_out = valid[np.sort(chosen[: plan.n_valid])]
+        kept = {} if earlier is None else earlier.sizes_
         # of what the network is, dropout alone is no size
         self._build(plan.sizes | kept | {"dropout": plan.sizes["dropout"]}, seed=fit.seed)
         network, recipe = self.network_, plan.recipe
@@ -177,6 +174,9 @@ class TransformerLM(OneTransformer, ScoresText):
     def _network(self, sizes: dict[str, Any]) -> Autoregressive:
         kind = GroupedGPT if "group" in sizes else GPT
         return kind(self.schema_, **sizes)
+
+    def _kept(self) -> dict[str, Any]:
+        return {**super()._kept(), "group_size": self.sizes_.get("group", 1)}
 
     # ---------------------------------------------------------------- queries
 
