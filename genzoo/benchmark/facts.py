@@ -110,7 +110,7 @@ def _text_facts(dataset: Dataset) -> TextFacts:
     written = dataset.text["test"] if dataset.text else characters.texts(schema, rows)
     return TextFacts(
         hash_of(written),
-        int(characters.n_bytes(schema, rows).sum()),
+        int(characters.n_bytes(schema, rows, lines=dataset.text is None).sum()),
         None if schema.tokenizer is None else schema.tokenizer.vocab_size,
     )
 

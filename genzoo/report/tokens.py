@@ -107,7 +107,7 @@ def _line(
 
 def _about_rows(characters: DatasetFacts, tokens: DatasetFacts) -> str:
     """Rows of running text are others in tokens, and longer."""
-    if characters.end is not None or characters.text is None or tokens.text is None:
+    if tokens.end is not None or characters.text is None or tokens.text is None:
         return "The rows are the same strings."
     of_characters = characters.text.n_bytes / characters.n_test
     of_tokens = tokens.text.n_bytes / tokens.n_test
