@@ -234,6 +234,8 @@ def test_guesses_are_filled_in_as_text(plays) -> None:
     assert filled.startswith("the cat")
     assert "_" not in filled
     assert model.fill("the cat") == "the cat"
+    with pytest.raises(ValueError, match="not of the symbols of tokens; got '__'"):
+        model.fill("the __", hole="__")
 
 
 # -------------------------------------------------------------------------------- comparisons
@@ -246,7 +248,10 @@ def test_the_report_compares_both_views_in_nats_per_byte(kind: str, tmp_path) ->
     lines = NAMES if kind == "names" else ["anna", "hann", "joan", "anbe"] * 20
     whole = running_text(parts) if running else genzoo.Dataset.from_data(lines, "names")
     data = {"letters": whole, "pieces": genzoo.in_tokens(whole, 270)}
-    run = genzoo.compare(["independent", "ngram"], data, out=tmp_path, progress=False, n_jobs=1)
+    budget = {"letters": "60s", "pieces": "60s" if running else "30s"}
+    run = genzoo.compare(
+        ["independent", "ngram"], data, budget=budget, out=tmp_path, progress=False, n_jobs=1
+    )
     records = {(r["model"], r["dataset"]): r for r in run.records()}
     if not running:
         counted = [characters.n_bytes(d.schema, d.test, lines=True) for d in data.values()]
@@ -267,11 +272,14 @@ def test_the_report_compares_both_views_in_nats_per_byte(kind: str, tmp_path) ->
     assert ("part of what tokens gain here is the longer row" in page) == running
     markdown = run.report()["md"].read_text()
     assert "in 270 tokens" in markdown or "in 2" in markdown
-    assert "the same text as in letters" in markdown
+    learned = "the same budget (60s)" if running else "unequal budgets (60s and 30s)"
+    assert f"the same text as in letters, learned with {learned}" in markdown
 
 
 def test_no_table_of_tokens_without_the_same_text_by_the_character(tmp_path) -> None:
+    whole = genzoo.Dataset.from_data(NAMES, "n")
     other = genzoo.Dataset.from_data(NAMES[:60], "others")
-    data = {"letters": other, "pieces": genzoo.in_tokens(genzoo.Dataset.from_data(NAMES, "n"), 270)}
+    fewer = genzoo.Dataset("fewer", whole.schema, whole.train[:9], whole.valid, whole.test)
+    data = {"letters": other, "fewer": fewer, "pieces": genzoo.in_tokens(whole, 270)}
     run = genzoo.compare(["independent"], data, out=tmp_path, progress=False, n_jobs=1)
     assert "Characters against tokens" not in run.report()["html"].read_text()
