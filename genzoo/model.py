@@ -304,6 +304,11 @@ class GenerativeModel(Parametrised, abc.ABC):
         holes are filled from the left, each given the T characters around it (as much before it as
         behind it, more on one side where the other is short), with later holes summed out.
 
+        In a space of tokens T, the marks of holes and the draws that temperature, top_k and top_p
+        change are tokens; ``n_chars`` counts characters. What is written follows the canonical
+        tokens of the prompt: one that stops within a token goes on as if a token ended there, which
+        is rare in what was learned. A hole, and a row at its end, may hold part of a character: �.
+
         Args:
             prompt: characters of the alphabet; may be empty.
             n_chars: how many to add (fewer where an END comes); None: 200, or what a row leaves.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import genzoo
 from genzoo import HMM, Independent, NGram, Schema, TransformerLM, Unsupported
+from genzoo.models.shared.text import per_character
 from genzoo.space import characters
 from genzoo.space.infer import sequence_of
 from genzoo.space.tokenizer import Tokenizer
@@ -93,8 +94,11 @@ def test_a_schema_keeps_its_tokens(plays: genzoo.Dataset) -> None:
     assert schema.difference(without) == "the tokens are not the same"
     with pytest.raises(ValueError, match="tokenizer: expected strings over its 280 symbols"):
         Schema(*sequence_of("ab", 3), tokenizer=TOKENIZER)
-    with pytest.raises(ValueError, match=r"as schema\.tokenizer\.encode"):
-        schema.encode(["the cat "])
+    for text in ("the cat ", "the cat sat on the mat"):
+        with pytest.raises(ValueError, match=r"as schema\.tokenizer\.encode"):
+            schema.encode([text])
+    with pytest.raises(ValueError, match="expected exactly 8 tokens; row 0 has 9"):
+        schema.encode(["\U000f0000" * 9])
 
 
 def test_running_text_is_cut_into_rows_of_tokens(plays: genzoo.Dataset) -> None:
@@ -113,8 +117,9 @@ def test_strings_stay_rows(names: genzoo.Dataset) -> None:
         assert text_of(names, part) == whole.schema.decode(getattr(whole, part))
     assert names.name == "names_bpe"
     assert names.schema.D < whole.schema.D
-    n_bytes = characters.n_bytes(names.schema, names.test)
-    np.testing.assert_array_equal(n_bytes, characters.n_bytes(whole.schema, whole.test))
+    n_bytes = characters.n_bytes(names.schema, names.test, lines=True)
+    of_whole = characters.n_bytes(whole.schema, whole.test, lines=True)
+    np.testing.assert_array_equal(n_bytes, of_whole)
     assert n_bytes.tolist() == [len(s) + 1 for s in text_of(names, "test")]
 
 
@@ -181,6 +186,14 @@ def test_text_is_scored_by_the_character_as_a_bound(model, plays) -> None:
         assert score.value * len(text) == pytest.approx(model.log_prob(rows).value.sum(), rel=1e-4)
 
 
+def test_blocks_of_text_are_the_same_where_the_last_stretch_begins_no_character() -> None:
+    terms = -np.random.default_rng(0).exponential(size=24_000)
+    n_begun = np.ones(24_000, dtype=np.int64)
+    whole = per_character(terms, n_begun)
+    split = per_character(np.append(terms, 0.0), np.append(n_begun, 0))  # half of a character
+    assert split.stderr == pytest.approx(whole.stderr, rel=1e-12)
+
+
 def test_a_model_of_tokens_writes_text(plays, names, tmp_path) -> None:
     model = NGram(context=3).fit(plays, seed=0)
     model.save(tmp_path / "model")
@@ -221,21 +234,32 @@ def test_guesses_are_filled_in_as_text(plays) -> None:
     assert filled.startswith("the cat")
     assert "_" not in filled
     assert model.fill("the cat") == "the cat"
+    with pytest.raises(ValueError, match="not of the symbols of tokens; got '__'"):
+        model.fill("the __", hole="__")
 
 
 # -------------------------------------------------------------------------------- comparisons
 
 
-@pytest.mark.parametrize("running", [True, False])
-def test_the_report_compares_both_views_in_nats_per_byte(running: bool, tmp_path) -> None:
+@pytest.mark.parametrize("kind", ["running text", "names", "names of one length"])
+def test_the_report_compares_both_views_in_nats_per_byte(kind: str, tmp_path) -> None:
+    running = kind == "running text"
     parts = PARTS | {"test": [TEXT * 12]}  # of less no error is known
-    whole = running_text(parts) if running else genzoo.Dataset.from_data(NAMES, "names")
+    lines = NAMES if kind == "names" else ["anna", "hann", "joan", "anbe"] * 20
+    whole = running_text(parts) if running else genzoo.Dataset.from_data(lines, "names")
     data = {"letters": whole, "pieces": genzoo.in_tokens(whole, 270)}
-    run = genzoo.compare(["independent", "ngram"], data, out=tmp_path, progress=False, n_jobs=1)
+    budget = {"letters": "60s", "pieces": "60s" if running else "30s"}
+    run = genzoo.compare(
+        ["independent", "ngram"], data, budget=budget, out=tmp_path, progress=False, n_jobs=1
+    )
     records = {(r["model"], r["dataset"]): r for r in run.records()}
+    if not running:
+        counted = [characters.n_bytes(d.schema, d.test, lines=True) for d in data.values()]
+        np.testing.assert_array_equal(*counted)
     for (model, name), record in records.items():
         found = genzoo.make_model(model).fit(data[name]).log_prob(data[name].test).value
-        n_bytes = characters.n_bytes(data[name].schema, data[name].test).sum()
+        rows = data[name].test
+        n_bytes = characters.n_bytes(data[name].schema, rows, lines=not running).sum()
         assert record["per_byte"]["value"] == pytest.approx(found.sum() / n_bytes, rel=1e-6)
         if running and model == "ngram":
             score = record["text_score"]
@@ -248,11 +272,14 @@ def test_the_report_compares_both_views_in_nats_per_byte(running: bool, tmp_path
     assert ("part of what tokens gain here is the longer row" in page) == running
     markdown = run.report()["md"].read_text()
     assert "in 270 tokens" in markdown or "in 2" in markdown
-    assert "the same text as in letters" in markdown
+    learned = "the same budget (60s)" if running else "unequal budgets (60s and 30s)"
+    assert f"the same text as in letters, learned with {learned}" in markdown
 
 
 def test_no_table_of_tokens_without_the_same_text_by_the_character(tmp_path) -> None:
+    whole = genzoo.Dataset.from_data(NAMES, "n")
     other = genzoo.Dataset.from_data(NAMES[:60], "others")
-    data = {"letters": other, "pieces": genzoo.in_tokens(genzoo.Dataset.from_data(NAMES, "n"), 270)}
+    fewer = genzoo.Dataset("fewer", whole.schema, whole.train[:9], whole.valid, whole.test)
+    data = {"letters": other, "fewer": fewer, "pieces": genzoo.in_tokens(whole, 270)}
     run = genzoo.compare(["independent"], data, out=tmp_path, progress=False, n_jobs=1)
     assert "Characters against tokens" not in run.report()["html"].read_text()

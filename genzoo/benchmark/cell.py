@@ -258,7 +258,9 @@ def _keep_scores(
         truth_log_prob=None if truth is None else float(truth.mean()),
     )
     if dataset.schema.alphabet is not None:
-        score = test.per(characters.n_bytes(dataset.schema, dataset.test), groups)
+        lines = dataset.text is None
+        n_bytes = characters.n_bytes(dataset.schema, dataset.test, lines=lines)
+        score = test.per(n_bytes, groups)
         outcome.put(per_byte=Measured(score.value, score.stderr))
 
 

@@ -107,10 +107,13 @@ def _data_facts(entry: DataEntry) -> DatasetFacts:
 
 def _text_facts(dataset: Dataset) -> TextFacts:
     schema, rows = dataset.schema, dataset.test
-    written = dataset.text["test"] if dataset.text else characters.texts(schema, rows)
+    if dataset.text is not None:
+        written = [dataset.text[part] for part in ("train", "test")]
+    else:
+        written = [characters.texts(schema, part) for part in (dataset.train, rows)]
     return TextFacts(
         hash_of(written),
-        int(characters.n_bytes(schema, rows).sum()),
+        int(characters.n_bytes(schema, rows, lines=dataset.text is None).sum()),
         None if schema.tokenizer is None else schema.tokenizer.vocab_size,
     )
 

@@ -1,4 +1,4 @@
-"""The same text by the character and in tokens, for the same seconds: nats per byte of each."""
+"""The same text by the character and in tokens: nats per byte of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from genzoo.report.wording import budget_of
 from genzoo.results import numbers
 from genzoo.results.numbers import number, with_error
 from genzoo.results.plan import DatasetFacts
@@ -31,11 +32,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """What is compared: ``other`` is the data set of characters; ``running`` the lines of families
-    that read text of any length, ``by_row`` those of all, each row by itself; what a reader must
-    know of the latter stands in ``about_rows``."""
+    """What is compared: ``other`` is the data set of characters; ``budget`` what fits to both may
+    take; ``running`` the lines of families that read text of any length, ``by_row`` those of all,
+    each row by itself; what a reader must know of the latter stands in ``about_rows``."""
 
     other: str
+    budget: str
     vocab_size: str
     running: list[Line]
     by_row: list[Line]
@@ -55,6 +57,7 @@ def table(run: RunRecord, ranking: Ranking) -> Table | None:
     pairs = [(theirs[e.model], e) for e in ranking.entries if e.model in theirs]
     return Table(
         other.name,
+        _budget(other.facts, facts),
         number(facts.text.vocab_size, 0),
         _lines(pairs, _running),
         _lines(pairs, lambda r: r.per_byte),
@@ -68,6 +71,13 @@ def _is_text_of(facts: DatasetFacts, tokens: DatasetFacts) -> bool:
     if text is None or read is None or read.vocab_size is None or text.vocab_size is not None:
         return False
     return text.digest == read.digest
+
+
+def _budget(characters: DatasetFacts, tokens: DatasetFacts) -> str:
+    """Of characters and of tokens: what a fit may take need not be the same."""
+    if characters.budget == tokens.budget:
+        return f"the same budget ({budget_of(tokens)})"
+    return f"unequal budgets ({budget_of(characters)} and {budget_of(tokens)})"
 
 
 def _running(record: CellRecord) -> Measured | None:
@@ -107,7 +117,7 @@ def _line(
 
 def _about_rows(characters: DatasetFacts, tokens: DatasetFacts) -> str:
     """Rows of running text are others in tokens, and longer."""
-    if characters.end is not None or characters.text is None or tokens.text is None:
+    if tokens.end is not None or characters.text is None or tokens.text is None:
         return "The rows are the same strings."
     of_characters = characters.text.n_bytes / characters.n_test
     of_tokens = tokens.text.n_bytes / tokens.n_test

@@ -85,9 +85,9 @@ class FileFacts(Typed):
 
 @dataclass(frozen=True)
 class TextFacts(Typed):
-    """The text that test rows were cut from: its hash, how many bytes of it the rows hold, a line
-    break behind each string among them, and how many tokens there are where it is read in
-    tokens."""
+    """The text that rows were cut from: the hash of what is learned from and tested on, how many
+    bytes of it the test rows hold, a line break behind each string among them, and how many tokens
+    there are where it is read in tokens."""
 
     digest: str
     n_bytes: int

@@ -113,11 +113,12 @@ def texts(schema: Schema, rows: np.ndarray) -> list[str]:
     return [text_of(schema, row[there]) for row, there in zip(rows, known, strict=True)]
 
 
-def n_bytes(schema: Schema, rows: np.ndarray) -> np.ndarray:
-    """(n,) how many bytes the text of each row (n, D) has in UTF-8, as far as it is known; strings
-    that end have a line break behind them, which a row as long as can be needs no END to tell.
+def n_bytes(schema: Schema, rows: np.ndarray, *, lines: bool) -> np.ndarray:
+    """(n,) how many bytes the text of each row (n, D) has in UTF-8, as far as it is known; where
+    rows are lines, not windows of a text, with a line break behind each, which those of a single
+    length need no END to tell.
 
-    >>> n_bytes(Schema.infer(["äb", "b"]), np.array([[0, 2], [1, 0]]))
+    >>> n_bytes(Schema.infer(["äb", "b"]), np.array([[0, 2], [1, 0]]), lines=True)
     array([2, 4])
     """
     if schema.tokenizer is None:
@@ -128,7 +129,7 @@ def n_bytes(schema: Schema, rows: np.ndarray) -> np.ndarray:
         sizes.insert(schema.end, 0)
     known = strings.reached(rows, schema.end) & (rows != MISSING)
     of_text = np.where(known, np.array(sizes)[rows], 0).sum(axis=1)
-    return of_text + (schema.end is not None)
+    return of_text + lines
 
 
 def unit(schema: Schema) -> str:

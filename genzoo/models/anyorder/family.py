@@ -280,10 +280,9 @@ class AnyOrderFamily(OneTransformer):
         if schema.alphabet is None:
             raise Unsupported("fill needs strings; this model was fitted to other data")
         if not isinstance(hole, str) or len(hole) != 1 or hole in schema.alphabet:
-            raise ValueError(
-                f"hole: expected one character that is not of the alphabet "
-                f"{''.join(schema.alphabet)!r}; got {hole!r}"
-            )
+            alphabet = f"the alphabet {''.join(schema.alphabet)!r}"
+            other = alphabet if schema.tokenizer is None else "the symbols of tokens"
+            raise ValueError(f"hole: expected one character that is not of {other}; got {hole!r}")
         if isinstance(text, str) and hole in text:
             known = characters.with_holes(schema, text, hole, "text")
         else:

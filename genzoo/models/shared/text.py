@@ -126,5 +126,6 @@ def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:
     number = min(MOST_BLOCKS, length // BLOCK_CHARACTERS, len(terms))
     if number < FEWEST_BLOCKS:
         return Score(value, math.nan, "exact")
-    block = (np.cumsum(n_scored) - n_scored) * number // length
+    before = np.cumsum(n_scored) - n_scored
+    block = np.minimum(before * number // length, number - 1)  # the last may begin no character
     return Score(value, LogProb.exact(terms).per(n_scored, block).stderr, "exact")

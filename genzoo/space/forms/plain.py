@@ -124,11 +124,13 @@ class Strings(Form):
         open_end = given or schema.end is not None
         rest = MISSING if given or schema.end is None else schema.end
         rows = np.full((len(self), schema.D), rest, dtype=np.int64)
+        unit = "characters" if schema.tokenizer is None else "tokens"
         for i, text in enumerate(self.data):
-            if len(text) > schema.D or (not open_end and len(text) != schema.D):
+            is_read = schema.tokenizer is None or codes.keys() >= set(text)
+            if is_read and (len(text) > schema.D or (not open_end and len(text) != schema.D)):
                 bound = "at most" if open_end else "exactly"
                 raise ValueError(
-                    f"{self.name}: expected {bound} {schema.D} characters; row {i} has {len(text)} "
+                    f"{self.name}: expected {bound} {schema.D} {unit}; row {i} has {len(text)} "
                     f"({KNOW_MORE})"
                 )
             try:
