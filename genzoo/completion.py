@@ -8,6 +8,8 @@ rest stays open and is summed out. In spaces of tokens, tokens take the place of
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 
@@ -18,12 +20,14 @@ from genzoo.parameters import Interval
 from genzoo.seeding import derive, numpy_rng
 from genzoo.space import characters
 from genzoo.space.schema import Schema
+from genzoo.space.tokenizer import Tokenizer
 from genzoo.space.variable import MISSING
 from genzoo.tempering import Tempering
 from genzoo.values import LogProb, Unsupported
 
 N_CHARS = 200
 MOST_BYTES = 4  # of a character
+LEAST_READING, MOST_READINGS = 1e-6, 10_000
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,19 @@ class Writer:
         log_masses = self.next_log_masses(codes)
         if log_masses is None:
             return prompt + self._rest_of_row(codes, n_chars, tempering, seed)
-        n_chars = N_CHARS if n_chars is None else int(n_chars)
+        n_chars, rng = N_CHARS if n_chars is None else int(n_chars), numpy_rng(seed, "complete")
+        if schema.tokenizer is not None and prompt:
+            codes = self._begun(schema.tokenizer, prompt, tempering, rng) or codes
+            log_masses = self.next_log_masses(codes) or log_masses
         lacking, most = n_chars, len(codes) + n_chars
         if schema.tokenizer is not None:
             lacking += 1  # the last character is whole once another begins
+            lacking -= characters.n_characters(schema, np.array(codes, dtype=int)).sum()
+            lacking += len(prompt)
             most += MOST_BYTES * n_chars  # draws of bytes may begin none
         if end is not None:
             most = min(most, T)
         begun = characters.n_characters(schema, np.arange(schema.cards[0]))
-        rng = numpy_rng(seed, "complete")
         while len(codes) < most and lacking > 0:
             masses = np.exp(tempering.changed(next(log_masses)[None]))
             code = int(draws.categorical(masses, rng)[0])
@@ -73,6 +81,44 @@ class Writer:
             codes.append(code)
             lacking -= begun[code]
         return characters.text_of(schema, codes)[: len(prompt) + n_chars]
+
+    def _begun(
+        self, tokenizer: Tokenizer, prompt: str, tempering: Tempering, rng: np.random.Generator
+    ) -> list[int] | None:
+        """Codes of tokens with which a text begins that goes on from a prompt, drawn by their mass.
+
+        The prompt's own tokens are those of a text that ends with it; where the last word goes on
+        they are others. So that word is read anew: by all tokens that spell it, the last of them as
+        far beyond it as it goes. Those that are left out have less than ``LEAST_READING`` of the
+        mass of the others each. (Sums over the tokens that cover a prompt: Phan et al. 2024,
+        arXiv:2410.09303.) None where no row is long enough for any.
+        """
+        before, word = tokenizer.opened(prompt)
+        as_read = self.schema.variables[0].categories or ()
+        code_of = {symbol: code for code, symbol in enumerate(as_read)}
+        longest = math.inf if self.schema.end is None else self.schema.D
+        open_ = [(0.0, [code_of[symbol] for symbol in before], word)]
+        readings, masses = list[list[int]](), list[float]()
+        while open_ and len(readings) < MOST_READINGS:
+            cost, codes, rest = heapq.heappop(open_)
+            if masses and -cost < np.logaddexp.reduce(masses) + math.log(LEAST_READING):
+                break
+            if len(codes) >= longest:
+                continue
+            log_p = next(self.next_log_masses(list(codes)) or iter(()))
+            for token, symbol in zip(tokenizer.tokens, tokenizer.symbols, strict=True):
+                code = code_of[symbol]
+                if token.startswith(rest):
+                    readings.append([*codes, code])
+                    masses.append(float(log_p[code]) - cost)
+                elif rest.startswith(token):
+                    left = rest[len(token) :]
+                    heapq.heappush(open_, (cost - float(log_p[code]), [*codes, code], left))
+        if not readings:
+            return None
+        log_masses = np.array(masses) - np.logaddexp.reduce(masses)
+        drawn = draws.categorical(np.exp(tempering.changed(log_masses[None])), rng)
+        return readings[int(drawn[0])]
 
     def _rest_of_row(
         self, codes: list[int], n_chars: int | None, tempering: Tempering, seed: int

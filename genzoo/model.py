@@ -305,9 +305,10 @@ class GenerativeModel(Parametrised, abc.ABC):
         behind it, more on one side where the other is short), with later holes summed out.
 
         In a space of tokens T, the marks of holes and the draws that temperature, top_k and top_p
-        change are tokens; ``n_chars`` counts characters. What is written follows the canonical
-        tokens of the prompt: one that stops within a token goes on as if a token ended there, which
-        is rare in what was learned. A hole, and a row at its end, may hold part of a character: �.
+        change are tokens; ``n_chars`` counts characters. A prompt may stop within a token: families
+        that draw one after the other read its last word by all tokens that spell it or more, others
+        go on as if a token ended there. A hole, and a row at its end, may hold part of a character,
+        written �.
 
         Args:
             prompt: characters of the alphabet; may be empty.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 import genzoo
 from genzoo import HMM, Independent, NGram, Schema, TransformerLM, Unsupported
@@ -74,6 +75,14 @@ def test_a_wrong_number_of_tokens_is_refused(size: object) -> None:
 def test_what_are_no_tokens_is_refused() -> None:
     with pytest.raises(ValueError, match=r"merges: expected pairs of earlier tokens; got \('ab'"):
         Tokenizer((("ab", "c"),))
+    with pytest.raises(ValueError, match="merges: expected a tuple of pairs; got list"):
+        Tokenizer([("a", "b")])
+    with pytest.raises(ValueError, match=r"texts: expected a list of str; got a str"):
+        Tokenizer.train("the the the", 300)
+    with pytest.raises(ValueError, match="text: expected whole characters"):
+        Tokenizer.train(["\ud83d"], 300)
+    with pytest.raises(ValueError, match="text: expected a str; got int"):
+        TOKENIZER.encode(5)
     with pytest.raises(ValueError, match="symbols: expected the symbols of tokens; got 'x'"):
         TOKENIZER.decode("x")
     with pytest.raises(ValueError, match="text: expected whole characters"):
@@ -139,6 +148,11 @@ def test_what_is_no_text_of_characters_is_refused(plays: genzoo.Dataset) -> None
         genzoo.in_tokens(plays)
     with pytest.raises(ValueError, match="vocab_size"):
         genzoo.in_tokens(running_text(), 3)
+    with pytest.raises(ValueError, match="data: expected a Dataset; got list"):
+        genzoo.in_tokens(["the cat"])
+    short = running_text(PARTS | {"valid": ["the cat sat on"]})
+    with pytest.raises(ValueError, match=r"text of at least 8 tokens in a stretch .* in valid"):
+        genzoo.in_tokens(short, 280)
 
 
 # -------------------------------------------------------------------------------- models
@@ -226,6 +240,25 @@ def test_every_family_reads_and_writes_tokens(key, plays, names) -> None:
         assert np.isfinite(model.log_prob(data.test).value).all()
         assert model.sample(3, seed=1).shape == (3, data.schema.D)
         assert model.complete(prompt, 1, seed=2).startswith(prompt)
+
+
+@pytest.mark.parametrize("model", [NGram(context=1), HMM(n_states=3, n_restarts=1)])
+@pytest.mark.parametrize("prompt", ["an", "jo"])
+def test_a_prompt_within_a_token_goes_on_as_texts_do_that_begin_with_it(model, prompt, names):
+    """Against the texts of free draws that begin so; seeds are fixed, one false alarm in 10**6."""
+    model.fit(names, seed=0)
+    drawn = characters.texts(names.schema, model.sample(12_000, seed=1))
+    free = [text for text in drawn if text.startswith(prompt)]
+    went_on = [model.complete(prompt, seed=seed) for seed in range(1200)]
+    assert len(free) > 200
+    assert all(text.startswith(prompt) for text in went_on)
+    often = {text for text in free if free.count(text) > 15}
+    assert len(often) > 1
+    counts = [
+        [*(found.count(text) for text in sorted(often)), sum(t not in often for t in found) + 1]
+        for found in (free, went_on)
+    ]
+    assert stats.chi2_contingency(counts).pvalue > 1e-6
 
 
 def test_guesses_are_filled_in_as_text(plays) -> None:

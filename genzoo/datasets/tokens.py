@@ -36,8 +36,10 @@ def in_tokens(data: Dataset, vocab_size: int = 1024, *, name: str | None = None)
     >>> data = genzoo.Dataset.from_data(["anna", "hanna", "joanna", "ann"] * 5, "mine")
     >>> tokens = in_tokens(data, 260)
     >>> tokens, tokens.schema.tokenizer.merges[0]
-    (Dataset('mine_bpe': sequence of 4, 14/2/4 rows), ('n', 'n'))
+    (Dataset('mine_bpe': sequence of 3, 14/2/4 rows), ('a', 'n'))
     """
+    if not isinstance(data, Dataset):
+        raise ValueError(f"data: expected a Dataset; got {type(data).__name__}")
     schema = data.schema
     if schema.alphabet is None or schema.tokenizer is not None:
         got = "no strings" if schema.alphabet is None else "already in tokens"
@@ -53,6 +55,13 @@ def in_tokens(data: Dataset, vocab_size: int = 1024, *, name: str | None = None)
     read = {part: [tokenizer.encode(text) for text in written[part]] for part in SPLITS}
     symbols = tokenizer.symbols
     if is_text:
+        for part in SPLITS:
+            longest = max(map(len, read[part]), default=0)
+            if longest < schema.D:
+                raise ValueError(
+                    f"data: expected text of at least {schema.D} tokens in a stretch of each part, "
+                    f"for a row; got {longest} in {part}"
+                )
         found = Schema(*sequence_of(symbols, schema.D), tokenizer=tokenizer)
         parts = Parts(*(windows(read[part], symbols, schema.D) for part in SPLITS))
     else:

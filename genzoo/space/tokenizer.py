@@ -55,6 +55,8 @@ class Tokenizer:
 
     def __post_init__(self) -> None:
         known = set(_bytes())
+        if not isinstance(self.merges, tuple):
+            raise ValueError(f"merges: expected a tuple of pairs; got {type(self.merges).__name__}")
         for pair in self.merges:
             if not (isinstance(pair, tuple) and len(pair) == 2 and known.issuperset(pair)):
                 raise ValueError(f"merges: expected pairs of earlier tokens; got {pair!r}")
@@ -72,6 +74,9 @@ class Tokenizer:
         import tokenizers
 
         SIZES.check("vocab_size", vocab_size)
+        if isinstance(texts, str):
+            raise ValueError("texts: expected a list of str; got a str: [text] is a list of one")
+        texts = [_whole(text) for text in texts]
         learner = tokenizers.Tokenizer(tokenizers.models.BPE())
         learner.pre_tokenizer = _words()
         trainer = tokenizers.trainers.BpeTrainer(
@@ -111,12 +116,21 @@ class Tokenizer:
         Raises:
             ValueError: for half a character.
         """
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            half = text[error.start]
-            raise ValueError(f"text: expected whole characters; got {half!r}") from None
-        return "".join(chr(FIRST + i) for i in _library(self).encode(text).ids)
+        return "".join(chr(FIRST + i) for i in self._made.encode(_whole(text)).ids)
+
+    def opened(self, text: str) -> tuple[str, str]:
+        """The symbols of a text's tokens but those of its last word, which may go on and then has
+        other tokens; and the bytes of that word, as in ``tokens``.
+
+        >>> tokenizer = Tokenizer.train(["the cat the hat"], vocab_size=258)
+        >>> tokenizer.opened("the ca") == (tokenizer.encode("the"), "Ġca")
+        True
+        """
+        made = self._made.encode(_whole(text))
+        words = made.word_ids
+        first = words.index(words[-1]) if words else 0
+        symbols = "".join(chr(FIRST + i) for i in made.ids[:first])
+        return symbols, "".join(made.tokens[first:])
 
     def decode(self, symbols: str) -> str:
         """The text that some symbols spell; bytes that are no UTF-8 become ``�``.
@@ -128,7 +142,18 @@ class Tokenizer:
         for symbol, i in zip(symbols, ids, strict=True):
             if not 0 <= i < self.vocab_size:
                 raise ValueError(f"symbols: expected the symbols of tokens; got {symbol!r}")
-        return _library(self).decode(ids)
+        return self._made.decode(ids)
+
+    @cached_property
+    def _made(self) -> tokenizers.Tokenizer:
+        """What the library makes of the merges."""
+        import tokenizers
+
+        vocab = {token: i for i, token in enumerate(self.tokens)}
+        made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, list(self.merges)))
+        made.pre_tokenizer = _words()
+        made.decoder = tokenizers.decoders.ByteLevel()
+        return made
 
 
 @lru_cache(maxsize=1)
@@ -153,12 +178,13 @@ def _words() -> tokenizers.pre_tokenizers.PreTokenizer:
     return tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
 
 
-@lru_cache(maxsize=8)
-def _library(tokenizer: Tokenizer) -> tokenizers.Tokenizer:
-    import tokenizers
-
-    vocab = {token: i for i, token in enumerate(tokenizer.tokens)}
-    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab, list(tokenizer.merges)))
-    made.pre_tokenizer = _words()
-    made.decoder = tokenizers.decoders.ByteLevel()
-    return made
+def _whole(text: str) -> str:
+    """The text; ValueError for what is none, or holds half a character."""
+    if not isinstance(text, str):
+        raise ValueError(f"text: expected a str; got {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = text[error.start]
+        raise ValueError(f"text: expected whole characters; got {half!r}") from None
+    return text
