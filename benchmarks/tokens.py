@@ -22,18 +22,15 @@ COLUMNS = ("dataset", "model", "read", "kind", "nats_per_byte", "stderr", "budge
 
 def line(record: dict[str, Any]) -> dict[str, Any]:
     """A record's figures: of running text where the data set has it."""
-    score, read = record["text_score"], "running text"
-    if score is None:
-        score, read = record["per_byte"] | {"kind": record["kind"]}, "rows"
-        share = 1.0
-    else:
+    score, read, share = record["per_byte"], "rows", 1.0
+    if record["text_score"] is not None:
+        score, read = record["text_score"], "running text"
         share = score["n_characters"] / score["n_bytes"]
-    in_tokens = record["dataset"].endswith("_bpe")
     return {
         "dataset": record["dataset"],
         "model": record["model"],
         "read": read,
-        "kind": "lower_bound" if in_tokens else score["kind"],
+        "kind": score["kind"],
         "nats_per_byte": f"{share * score['value']:.4f}",
         "stderr": f"{share * score['stderr']:.4f}",
         "budget": record["budget"],

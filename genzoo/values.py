@@ -32,7 +32,9 @@ class Unsupported(Exception):  # noqa: N818 - a refusal with a reason, not a fau
 class Score:
     """A mean log-likelihood in nats, its standard error and its kind.
 
-    ``stderr`` is sd / sqrt(n) over the rows, so Monte Carlo error is included.
+    ``stderr`` is sd / sqrt(n) over the rows, so Monte Carlo error is included. Of a text it is the
+    error over ``blocks`` of it, the nats of each; two models of one text are told apart by the
+    differences of theirs.
 
     >>> print(Score(-2.5, 0.125, "lower_bound"))
     >= -2.5000 +- 0.1250 nats
@@ -41,6 +43,7 @@ class Score:
     value: float
     stderr: float
     kind: Kind
+    blocks: tuple[float, ...] | None = None
 
     def bits_per_dim(self, schema: Schema) -> float:
         """-value / (D ln 2): lower is better."""

@@ -14,6 +14,10 @@ from scipy import stats
 import genzoo
 from genzoo import HMM, Independent, NGram, Schema, TransformerLM, Unsupported
 from genzoo.models.shared.text import per_character
+from genzoo.report import tokens
+from genzoo.results.numbers import with_error
+from genzoo.results.ranking import rank
+from genzoo.results.run import read_run
 from genzoo.space import characters
 from genzoo.space.infer import sequence_of
 from genzoo.space.tokenizer import Tokenizer
@@ -299,6 +303,11 @@ def test_the_report_compares_both_views_in_nats_per_byte(kind: str, tmp_path) ->
             assert score["n_characters"] == len(parts["test"][0])
             assert score["n_bytes"] == len(parts["test"][0].encode())
             assert score["kind"] == ("exact" if name == "letters" else "lower_bound")
+    read = read_run(tmp_path)
+    found = tokens.table(read, rank(read, next(d for d in read.datasets if d.name == "pieces")))
+    assert found is not None
+    line = next(ln for ln in (found.running if running else found.by_row) if ln.model == "ngram")
+    assert line.gain == with_error(*paired_gain(data, records, running), "lower_bound")
     page = run.report()["html"].read_text()
     assert page.count("Characters against tokens") == 1
     assert ("Running text" in page) == running
@@ -307,6 +316,23 @@ def test_the_report_compares_both_views_in_nats_per_byte(kind: str, tmp_path) ->
     assert "in 270 tokens" in markdown or "in 2" in markdown
     learned = "the same budget (60s)" if running else "unequal budgets (60s and 30s)"
     assert f"the same text as in letters, learned with {learned}" in markdown
+
+
+def paired_gain(data, records, running: bool) -> tuple[float, float]:
+    """What the n-gram gains by tokens, in nats per byte, and the error over blocks or rows."""
+    if running:
+        scores = [records["ngram", name]["text_score"] for name in ("pieces", "letters")]
+        n_bytes = scores[0]["n_bytes"]
+        assert len(scores[0]["blocks"]) == len(scores[1]["blocks"]) > 5
+        d = np.subtract(*(score["blocks"] for score in scores))
+        total = [score["value"] * score["n_characters"] for score in scores]
+        assert d.sum() == pytest.approx(total[0] - total[1], rel=1e-6)
+    else:
+        n_bytes = characters.n_bytes(data["letters"].schema, data["letters"].test, lines=True).sum()
+        fitted = [NGram().fit(data[name]) for name in ("pieces", "letters")]
+        rows = [data[name].test for name in ("pieces", "letters")]
+        d = np.subtract(*(m.log_prob(r).value for m, r in zip(fitted, rows, strict=True)))
+    return d.sum() / n_bytes, d.std(ddof=1) * np.sqrt(len(d)) / n_bytes
 
 
 def test_no_table_of_tokens_without_the_same_text_by_the_character(tmp_path) -> None:

@@ -30,11 +30,12 @@ from genzoo.metrics.likelihood import test_groups
 from genzoo.model import GenerativeModel, registered_key
 from genzoo.protocols import Calibrates
 from genzoo.registry import make_model
-from genzoo.results.record import COPYCAT, CellRecord, LabelRecord, Measured
+from genzoo.results.record import COPYCAT, ByteScore, CellRecord, LabelRecord
+from genzoo.results.statistics import weakest
 from genzoo.seeding import numpy_rng
 from genzoo.space import characters
 from genzoo.store import versions
-from genzoo.values import LogProb, Unsupported
+from genzoo.values import Kind, LogProb, Unsupported
 
 N_SAMPLES = 2000  # rows drawn from each model: for the metrics of samples, marginals, the gallery
 N_GALLERY = 64
@@ -261,7 +262,10 @@ def _keep_scores(
         lines = dataset.text is None
         n_bytes = characters.n_bytes(dataset.schema, dataset.test, lines=lines)
         score = test.per(n_bytes, groups)
-        outcome.put(per_byte=Measured(score.value, score.stderr))
+        # the canonical tokens of a text are not all that spell it
+        of_text: Kind = "exact" if dataset.schema.tokenizer is None else "lower_bound"
+        kind = weakest([score.kind, of_text])
+        outcome.put(per_byte=ByteScore(score.value, score.stderr, kind))
 
 
 def _judge_likelihood(

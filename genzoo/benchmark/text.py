@@ -52,4 +52,5 @@ def _score(model: ScoresText, stretches: Sequence[str]) -> TextScore:
         # few stretches say nothing of how they differ, but each has blocks of its own
         error = float(np.sqrt(np.sum((n * stderr) ** 2)) / n.sum())
     n_bytes = sum(len(text.encode()) for text in read)
-    return TextScore(found.value, error, parts[0].kind, int(n.sum()), n_bytes)
+    blocks = parts[0].blocks if len(parts) == 1 else None
+    return TextScore(found.value, error, parts[0].kind, int(n.sum()), n_bytes, blocks)

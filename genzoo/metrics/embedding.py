@@ -40,7 +40,7 @@ class Points:
         n = len(self.codes)
         for codes in self.codes.T:  # half the variance of its one-hot coordinates
             share = np.bincount(codes) / n
-            spread += 0.5 * n / (n - 1) * (1 - share @ share)
+            spread += 0.5 * np.float64(n) / (n - 1) * (1 - share @ share)
         return 2 * float(spread + self.numbers.var(axis=0, ddof=1).sum())
 
 

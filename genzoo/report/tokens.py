@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from genzoo.report.wording import budget_of
 from genzoo.results import numbers
+from genzoo.results.contender import Contender
 from genzoo.results.numbers import number, with_error
 from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Entry, Ranking, rank
 from genzoo.results.record import CellRecord, Measured
 from genzoo.results.run import RunRecord
-from genzoo.results.statistics import weakest
+from genzoo.results.statistics import paired_difference, weakest
 from genzoo.values import Kind
 
 
@@ -45,6 +49,7 @@ class Table:
 
 
 Of = Callable[[CellRecord], Measured | None]
+Paired = Callable[[Contender, Contender], Measured | None]
 
 
 def table(run: RunRecord, ranking: Ranking) -> Table | None:
@@ -59,8 +64,8 @@ def table(run: RunRecord, ranking: Ranking) -> Table | None:
         other.name,
         _budget(other.facts, facts),
         number(facts.text.vocab_size, 0),
-        _lines(pairs, _running),
-        _lines(pairs, lambda r: r.per_byte),
+        _lines(pairs, _running, _over_blocks),
+        _lines(pairs, lambda r: r.per_byte, partial(_over_rows, facts)),
         _about_rows(other.facts, facts),
     )
 
@@ -84,7 +89,35 @@ def _running(record: CellRecord) -> Measured | None:
     return None if record.text_score is None else record.text_score.per_byte
 
 
-def _lines(pairs: list[tuple[Entry, Entry]], of: Of) -> list[Line]:
+def _over_blocks(tokens: Contender, characters: Contender) -> Measured | None:
+    """The difference in nats per byte, paired over blocks of one text; None where there are none,
+    or others."""
+    scores = [fit.records[0].text_score for fit in (tokens, characters) if len(fit.cells) == 1]
+    blocks = [score.blocks for score in scores if score is not None and score.blocks]
+    n_bytes = {score.n_bytes for score in scores if score is not None}
+    if len(blocks) < 2 or len(blocks[0]) != len(blocks[1]) or len(n_bytes) > 1:
+        return None
+    return _per_byte(np.array(blocks[0]), np.array(blocks[1]), None, n_bytes.pop())
+
+
+def _over_rows(facts: DatasetFacts, tokens: Contender, characters: Contender) -> Measured | None:
+    """The same over rows, where these are the same strings."""
+    t, c = tokens.array("log_prob"), characters.array("log_prob")
+    if facts.end is None or facts.text is None or len(tokens.cells) > 1 or t is None or c is None:
+        return None
+    return _per_byte(t, c, tokens.groups_of("groups"), facts.text.n_bytes)
+
+
+def _per_byte(
+    a: np.ndarray, b: np.ndarray, groups: np.ndarray | None, n_bytes: int | None
+) -> Measured | None:
+    if not n_bytes or len(a) != len(b):
+        return None
+    difference, share = paired_difference(a, b, groups), len(a) / n_bytes
+    return Measured(share * difference.value, share * difference.stderr)
+
+
+def _lines(pairs: list[tuple[Entry, Entry]], of: Of, paired: Paired) -> list[Line]:
     """The best in tokens first."""
     found = []
     for by_character, in_tokens in pairs:
@@ -93,12 +126,19 @@ def _lines(pairs: list[tuple[Entry, Entry]], of: Of) -> list[Line]:
             continue
         c, t = fits[0].measured(of), fits[1].measured(of)
         if c is not None and t is not None:
-            found.append((t[0], _line(by_character, in_tokens, c, t)))
+            gain = paired(fits[1], fits[0])
+            if gain is None:
+                gain = Measured(t[0] - c[0], math.hypot(c[1], t[1]))
+            found.append((t[0], _line(by_character, in_tokens, c, t, gain)))
     return [line for _, line in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _line(
-    by_character: Entry, in_tokens: Entry, c: tuple[float, float], t: tuple[float, float]
+    by_character: Entry,
+    in_tokens: Entry,
+    c: tuple[float, float],
+    t: tuple[float, float],
+    gain: Measured,
 ) -> Line:
     # the mass of a text's canonical tokens is a bound on that of the text
     kind: Kind = weakest([in_tokens.kind, "lower_bound"])
@@ -110,7 +150,7 @@ def _line(
         None if in_tokens.fit is None else in_tokens.fit.seed,
         with_error(*c, by_character.kind),
         with_error(*t, kind),
-        with_error(t[0] - c[0], math.hypot(c[1], t[1]), kind if proves else "estimate"),
+        with_error(gain.value, gain.stderr, kind if proves else "estimate"),
         (first, second),
     )
 

@@ -153,11 +153,13 @@ class AlarmRecord(Typed):
 
 @dataclass(frozen=True)
 class TextScore(Measured):
-    """Nats per character of running text, which has so many characters and so many bytes."""
+    """Nats per character of running text, which has so many characters and so many bytes; and where
+    it is one stretch the nats of consecutive blocks of it."""
 
     kind: Kind
     n_characters: int
     n_bytes: int | None = added_later(None)
+    blocks: tuple[float, ...] | None = added_later(None)
 
     @property
     def per_byte(self) -> Measured | None:
@@ -166,6 +168,13 @@ class TextScore(Measured):
             return None
         share = self.n_characters / self.n_bytes
         return Measured(share * self.value, share * self.stderr)
+
+
+@dataclass(frozen=True)
+class ByteScore(Measured):
+    """Nats per byte of the text of test rows, each row by itself."""
+
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -253,7 +262,7 @@ class CellRecord(Typed):
     peak_memory_mb: float | None = None
     marginals: tuple[tuple[float, ...], ...] | None = None
     text_score: TextScore | None = None
-    per_byte: Measured | None = added_later(None)
+    per_byte: ByteScore | None = added_later(None)
     steps: dict[str, StepsPart] | None = added_later(None)
     completions: dict[str, str] | None = None
     versions: dict[str, str] = field(default_factory=dict)

@@ -128,4 +128,5 @@ def per_character(terms: np.ndarray, n_scored: np.ndarray) -> Score:
         return Score(value, math.nan, "exact")
     before = np.cumsum(n_scored) - n_scored
     block = np.minimum(before * number // length, number - 1)  # the last may begin no character
-    return Score(value, LogProb.exact(terms).per(n_scored, block).stderr, "exact")
+    stderr = LogProb.exact(terms).per(n_scored, block).stderr
+    return Score(value, stderr, "exact", tuple(np.bincount(block, terms).tolist()))
