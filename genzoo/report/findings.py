@@ -79,7 +79,7 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
     if verdicts & {"alike", "not comparable"}:
         return "not told from all", "tie"
     if "within" in verdicts:
-        return "a lighter one is within the margin", "tie"
+        return "lighter one within margin", "tie"
     if "worse" in verdicts:
         # a chosen bound is none of the exact values
         exact = choice.chosen.kind == "exact"
