@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from genzoo.results.advice import too_few
 from genzoo.results.numbers import MARKS, count, number, with_error
 from genzoo.results.pairs import Pair, Tally, pairs, tallies
 from genzoo.results.ranking import Entry, Ranking
@@ -105,9 +106,11 @@ def overview(run: RunRecord, rankings: Sequence[Ranking]) -> Overview:
 
 def lead(run: RunRecord, rankings: Sequence[Ranking], found: Sequence[Standing]) -> str:
     """What the run says as a whole, in one sentence."""
-    chosen = [r.chosen.model for r in rankings if r.chosen is not None]
+    able = [r for r in rankings if r.chosen is not None]
+    chosen = [r.chosen.model for r in able if r.chosen and too_few(run, r.dataset.name) is None]
     if not chosen:
-        return "No model has figures on validation rows, so nothing is chosen or proven."
+        why = "has enough validation rows" if able else "has figures on validation rows"
+        return f"No data set {why} to choose a model by, so nothing is chosen or proven."
     n, sets = len(chosen), count(len(chosen), "data set")
     families = count(len(run.fitted), "family")
     favourite = max(dict.fromkeys(chosen), key=chosen.count)
@@ -118,9 +121,11 @@ def lead(run: RunRecord, rankings: Sequence[Ranking], found: Sequence[Standing])
         words = f"Of {families} on {sets} none is chosen everywhere"
     farthest = next((s.model for s in found if s.model not in NOTES and s.is_whole), None)
     if farthest not in (None, BASELINE):
-        words += f"; {farthest} goes farthest on average"
+        words += f": {farthest} goes farthest on average"
     if chosen.count(favourite) < n:
-        words += f"; validation's choice on {chosen.count(favourite)} of {n} is {named.rstrip(',')}"
+        words += (
+            f", and validation's choice on {chosen.count(favourite)} of {n} is {named.rstrip(',')}"
+        )
     return f"{words}."
 
 

@@ -98,7 +98,7 @@ def lead(run: RunRecord, ranking: Ranking) -> str:
         )
     value = with_error(entry.value, entry.stderr, entry.kind)
     named = f"{STACK}, the mixture of all," if entry.model == STACK else entry.model
-    words = f"On {name} validation chooses {named} with {value} nats a row"
+    words = f"{named} is validation's choice on {name}: {value} nats a row"
     return f"{words}{_of_skill(choice)}{_instead(choice)}."
 
 
