@@ -80,9 +80,13 @@ def advise(run: RunRecord, dataset: str) -> list[Advice]:
     """A line for each purpose; one that says why not where validation rows are too few; none where
     no model has validation figures."""
     return [
-        Advice(d.purpose, d.best and d.best.model, d.why, _words(run, dataset, d), _number(d))
+        Advice(d.purpose, _model(d), d.why, _words(run, dataset, d), _number(d))
         for d in advice.decide(run, dataset)
     ]
+
+
+def _model(decision: Decision) -> str | None:
+    return None if decision.best is None else decision.best.model
 
 
 def _words(run: RunRecord, dataset: str, decision: Decision) -> str:

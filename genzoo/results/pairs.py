@@ -77,11 +77,11 @@ def compare(fits: Sequence[Contender], n_seeds: int = 1) -> list[Pair]:
     both = list(combinations(fits, 2))
     differences = [paired(a, b) for a, b in both]
     asked = [_p_value(a, b, d) for (a, b), d in zip(both, differences, strict=True)]
-    found = np.array([p for p in asked if not math.isnan(p)])
+    found = [p for p in asked if not math.isnan(p)]
     if n_seeds > 1 and fits and len(fits[0].cells) > 1:
         # a row that chose a seed in one fold is a test row of another: the tests are those of any
         # seeds that could have been chosen
-        adjusted = iter(found * len(found) * n_seeds**2)
+        adjusted = iter(np.array(found) * len(found) * n_seeds**2)
     else:
         adjusted = iter(holm(found))
     shown = [not math.isnan(p) and next(adjusted) < LEVEL for p in asked]
