@@ -1,8 +1,9 @@
 """How often is what a report states wrong? Simulated rates of false proofs and of errors that lie.
 
-    python benchmarks/error_rates.py [--parts proofs,folds,fits,samples] [--repeats 2000]
+    python benchmarks/error_rates.py [--parts proofs,pairs,folds,fits,samples] [--repeats 2000]
 
 Proofs: scores of equally good models, groups, time, margins, through the rule that reports use.
+Pairs: every family against every other, where all are equally good.
 Folds: intervals over the rows of all folds. Fits: families on independent columns, where nothing is
 to be found. Samples: metrics of samples on rows in groups, with a perfect sampler.
 
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from rates import Rate, fits, folds, proofs, samples
+from rates import Rate, fits, folds, pairs, proofs, samples
 
 RESULTS = Path(__file__).resolve().parent / "results" / "error_rates.csv"
 FIELDS = [field.name for field in fields(Rate)]
@@ -29,12 +30,14 @@ SAMPLE_REPEATS = 200  # a repeat of all metrics takes seconds
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--parts", default="proofs,folds,fits,samples", help="which, with commas")
+    every = "proofs,pairs,folds,fits,samples"
+    parser.add_argument("--parts", default=every, help="which, with commas")
     parser.add_argument("--repeats", type=int, default=2000, help="of the simulated scores")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     parts: dict[str, Callable[[], list[Rate]]] = {
         "proofs": lambda: proofs.rates(options.repeats),
+        "pairs": lambda: pairs.rates(options.repeats),
         "folds": lambda: folds.rates(options.repeats),
         "fits": lambda: fits.rates(N_SETS),
         "samples": lambda: samples.rates(SAMPLE_REPEATS),

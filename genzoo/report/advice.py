@@ -12,6 +12,7 @@ from genzoo.report.wording import (
     NATS,
     NATS_OF_LABEL,
     POINTS,
+    in_percent,
     lead,
     learned,
     margin_of,
@@ -60,13 +61,15 @@ PURPOSES: dict[Purpose, str] = {
 class Advice:
     """What to use for a purpose and why; ``model`` is None where nothing can be recommended.
 
-    ``why`` is the case of the rule (``results.advice``), ``words`` say it.
+    ``why`` is the case of the rule (``results.advice``), ``words`` say it; ``number`` is the one
+    that decides, "" where there is no model.
     """
 
     purpose: Purpose
     model: str | None
     why: str
     words: str
+    number: str
 
     @property
     def title(self) -> str:
@@ -77,9 +80,13 @@ def advise(run: RunRecord, dataset: str) -> list[Advice]:
     """A line for each purpose; one that says why not where validation rows are too few; none where
     no model has validation figures."""
     return [
-        Advice(d.purpose, None if d.best is None else d.best.model, d.why, _words(run, dataset, d))
+        Advice(d.purpose, _model(d), d.why, _words(run, dataset, d), _number(d))
         for d in advice.decide(run, dataset)
     ]
+
+
+def _model(decision: Decision) -> str | None:
+    return None if decision.best is None else decision.best.model
 
 
 def _words(run: RunRecord, dataset: str, decision: Decision) -> str:
@@ -98,6 +105,25 @@ def _words(run: RunRecord, dataset: str, decision: Decision) -> str:
             return _label(run, dataset, decision)
         case "speed":
             return _speed(decision)
+
+
+def _number(decision: Decision) -> str:
+    """What decides for a purpose, in a few words."""
+    best = decision.best
+    if best is None:
+        return ""
+    match decision.purpose:
+        case "queries":
+            how = "by a bound or an estimate" if decision.why == "approximate" else "exactly"
+            return f"{how}, {_cost_of_query(best)}"
+        case "samples":
+            return f"told from real in {in_percent(best.metric('c2st'))}"
+        case "label":
+            return told(best, of_rows=False)
+        case "speed":
+            size = best.mean(lambda r: r.n_parameters)
+            return seconds(best.cost) + (f", {number(size, 0)} parameters" if size else "")
+    return f"{nats(best)} nats a row"
 
 
 def in_words(folder: str | Path, datasets: Sequence[str]) -> str:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from genzoo import store
 from genzoo.report import findings
 from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
+from genzoo.report.overview import mixture_words, overview, shown_steps
 from genzoo.report.quality import LEGEND
 from genzoo.report.reproduce import budgets, command, params
 from genzoo.report.sections import section
+from genzoo.report.single import single
 from genzoo.results import numbers
 from genzoo.results.choice import LEAST, POINT
 from genzoo.results.numbers import number
@@ -84,12 +86,19 @@ def _markdown_cell(text: Any) -> str:
 def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
     rankings = [rank(run, dataset) for dataset in run.datasets]
     colours = {model: i for i, model in enumerate(run.models)}
-    plan = run.plan
+    plan, is_single = run.plan, len(rankings) == 1
+    sections = [section(run, r, colours, i) for i, r in enumerate(rankings)]
+    compared = overview(run, rankings)
     return {
         "name": plan.profile or run.folder.resolve().name,
         "run": run,
         "started": _time(plan.started),
         "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        "is_single": is_single,
+        "front": single(run, rankings[0], sections[0]) if is_single else compared,
+        "compared": compared,
+        "steps": shown_steps(),
+        "mixture_words": mixture_words(compared.lines),
         "headline": findings.headline(run, rankings),
         "findings": [findings.finding(run, r) for r in rankings],
         "cautions": findings.cautions(run, rankings, old_code),
@@ -100,7 +109,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "samples_legend": LEGEND,
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
-        "sections": [section(run, r, colours, i) for i, r in enumerate(rankings)],
+        "sections": sections,
         "failures": _failures(run),
         "colours": colours,
         "command": command(run),

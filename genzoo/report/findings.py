@@ -79,7 +79,7 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
     if verdicts & {"alike", "not comparable"}:
         return "not told from all", "tie"
     if "within" in verdicts:
-        return "a lighter one is within the margin", "tie"
+        return "lighter one within margin", "tie"
     if "worse" in verdicts:
         # a chosen bound is none of the exact values
         exact = choice.chosen.kind == "exact"
@@ -223,8 +223,13 @@ def _of_models(run: RunRecord, entries: list[Entry]) -> dict[str, list[str]]:
             "another seed would change is not known, and what is proven is a difference between "
             "fitted models, not yet between their families."
         ]
+    late: dict[str, list[str]] = {}
+    for e in entries:
+        if e.improving:
+            late.setdefault(e.dataset, []).append(e.model)
+    named = "; ".join(f"on {dataset} {listing(models)}" for dataset, models in late.items())
     found["improving"] = of_all(
-        [f"{e.model} on {e.dataset}" for e in entries if e.improving],
+        [named] if named else [],
         "Still improving when training stopped: {}. More training may raise these values, so "
         "their ranks belong to this budget.",
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from genzoo.report.overview import step_of
 from genzoo.results import numbers
 from genzoo.results.numbers import DASH, number, upper_bound, with_error
 from genzoo.results.ranking import Entry, Ranking
 from genzoo.results.record import BASELINE, STACK, TRUTH
 from genzoo.results.run import RunRecord
+from genzoo.results.way import way
 
-SHADES = 5  # classes of colour between the baseline and the best
 VIEWS = {
     "nats": "Nats per row",
     "bits": "Bits per dimension",
@@ -42,7 +43,7 @@ def _matrix_cell(ranking: Ranking, model: str, view: str) -> dict[str, Any]:
     if entry.value is None:
         return _as_cell(entry.status, "failed", entry.reason)
     text, note = _seen(ranking, entry, view)
-    style = "truth" if entry.model == TRUTH else f"shade-{_shade(ranking, entry)}"
+    style = _style(ranking, entry)
     marks = {"chosen": entry is ranking.chosen, "highest": entry is ranking.best}
     return _as_cell(text, style, note) | {
         "chosen": marks["chosen"],
@@ -79,18 +80,11 @@ def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
     return text, number(entry.value - best.value, numbers.decimals(entry.stderr, entry.value))
 
 
-def _shade(ranking: Ranking, entry: Entry) -> str:
-    """``5`` best ... ``1`` near the baseline, ``0`` at or below it.
-
-    The scale of a column is what its best family gains over the baseline (over the worst family,
-    where there is no baseline).
-    """
-    best, values = ranking.best, [e.value for e in ranking.entries if e.value is not None]
-    assert best is not None
-    assert best.value is not None
-    assert entry.value is not None
-    low = ranking.baseline.value if ranking.baseline and ranking.baseline.value else min(values)
-    if best.value <= low:
-        return str(SHADES) if entry is best else "0"
-    share = (entry.value - low) / (best.value - low)
-    return "0" if share <= 0 else str(min(SHADES, 1 + int(share * SHADES)))
+def _style(ranking: Ranking, entry: Entry) -> str:
+    """The colour of the first screen, of all but the truth and what raised an alarm."""
+    on, alarming = way(ranking), {cell.model for cell in ranking.alarms}
+    if entry.model == TRUTH:
+        return "truth"
+    if on is None or entry.model in alarming or entry.value is None:
+        return "absent"
+    return f"s{step_of(on.share(entry.value))}"

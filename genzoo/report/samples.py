@@ -17,6 +17,7 @@ from genzoo.space import characters, times
 from genzoo.space.schema import Schema
 from genzoo.space.variable import Unit
 
+REAL = "real rows"
 LONG_STRING = 32  # longer strings are shown as texts
 N_STRINGS, N_TEXTS, MOST_CHARACTERS = 24, 3, 400
 N_TABLE_ROWS, MOST_COLUMNS, N_MARGINALS = 3, 14, 6
@@ -60,7 +61,7 @@ def galleries(
         return []
     found = []
     if dataset.rows is not None and len(dataset.rows):
-        found.append(_gallery(Gallery("real rows", None), dataset.schema, dataset.rows))
+        found.append(_gallery(Gallery(REAL, None), dataset.schema, dataset.rows))
     for fit in fits:
         cell = fit.cells[0]
         if cell.rows is not None and len(cell.rows):

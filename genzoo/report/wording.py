@@ -259,10 +259,11 @@ def nats(fit: Contender) -> str:
     return with_error(score.value, score.stderr, score.kind)
 
 
-def told(fit: Contender) -> str:
-    """How well a fit tells the label of its test rows."""
+def told(fit: Contender, *, of_rows: bool = True) -> str:
+    """How well a fit tells the label of its test rows, and of how many unless that is clear."""
     share, auc = fit.told(lambda p: p.accuracy), fit.told(lambda p: p.auc)
-    words = f"right in {in_percent(share)} of {fit.count(of_test_labels)} test rows"
+    words = f"right in {in_percent(share)}"
+    words += f" of {fit.count(of_test_labels)} test rows" if of_rows else ""
     return words if auc is None else f"{words}, AUC {area(auc)}"
 
 

@@ -238,7 +238,7 @@ def choose_likelihood(run: RunRecord, dataset: str) -> Choice | None:
         return can_prove(winner.kind, loser.kind)
 
     def difference(other: Contender, name: str = "log_prob") -> Difference | None:
-        return _paired(chosen, other, name, "groups")
+        return paired(chosen, other, name, "groups")
 
     def within(other: Contender) -> tuple[Difference | None, float]:
         d = difference(other)
@@ -269,7 +269,7 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
     tellable = rarer >= FEWEST_RARER
 
     def difference(other: Contender) -> Difference | None:
-        return _paired(chosen, other, "label_log_prob", "label_groups") if tellable else None
+        return paired(chosen, other, "label_log_prob", "label_groups") if tellable else None
 
     def skill(fit: Contender) -> Difference | None:
         scores, shares = fit.array("label_log_prob"), fit.array("label_no_skill")
@@ -278,7 +278,7 @@ def choose_label(run: RunRecord, dataset: str) -> Choice | None:
         return paired_difference(scores, shares, fit.groups_of("label_groups"))
 
     def within(other: Contender) -> tuple[Difference | None, float]:
-        loss, gain = _paired(chosen, other, "label_right", "label_groups"), skill(other)
+        loss, gain = paired(chosen, other, "label_right", "label_groups"), skill(other)
         if loss is None or gain is None:
             return loss, math.nan
         # both must be shown: the larger of two p-values
@@ -327,7 +327,10 @@ def choose_samples(run: RunRecord, dataset: str) -> Choice | None:
     )  # fmt: skip
 
 
-def _paired(a: Contender, b: Contender, name: str, groups: str) -> Difference | None:
+def paired(
+    a: Contender, b: Contender, name: str = "log_prob", groups: str = "groups"
+) -> Difference | None:
+    """a - b over the test rows of an array; None where they have no rows in common."""
     x, y = a.array(name), b.array(name)
     if x is None or y is None or x.shape != y.shape:
         return None

@@ -93,7 +93,8 @@ def test_text_stands_out_from_its_background(browser: Any, address: str, scheme:
           return [255, 255, 255, 255];
         };
         const texts = [...document.querySelectorAll('main p, main td, main th, main li, ' +
-          'main .note, main .v, main .chip, main .up, main a, svg text, nav a')];
+          'main .note, main .v, main .chip, main .up, main a, main b, ' +
+          'main summary span:not(.dot), svg text, nav a')];
         return texts.filter(e => e.offsetParent !== null || e.ownerSVGElement).map(e => {
           const style = getComputedStyle(e);
           const ink = rgb(e.ownerSVGElement ? style.fill : style.color);
@@ -112,4 +113,47 @@ def test_a_phone_scrolls_tables_and_not_the_page(browser: Any, address: str) -> 
     assert page.evaluate(
         "(e => e.scrollWidth > e.clientWidth)(document.querySelector('.view-nats .scroll'))"
     )
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_first_screen_is_whole(browser: Any, address: str, width: int, height: int) -> None:
+    """The sentence that leads and every family on every data set, without scrolling."""
+    page, _, _ = opened(browser, address, viewport={"width": width, "height": height})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for what in ("#headline .lead", "table.heatmap tbody"):
+        box = page.locator(what).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        assert box["y"] + box["height"] <= height, what
+    numbers = page.evaluate(
+        "[...document.querySelectorAll('.heatmap td:not(.mean) .num')]"
+        ".filter(e => e.offsetWidth > 1 && !'×·!'.includes(e.textContent)).length"
+    )
+    assert (numbers > 0) == (width > 600)
+    shown = [e for e in ("nav.toc", ".toc-small > nav") if page.is_visible(e)]
+    assert shown == (["nav.toc"] if width > 900 else [])
+    page.close()
+
+
+def test_a_verdict_opens_to_its_sentences_without_scripts(browser: Any, address: str) -> None:
+    page, _, _ = opened(browser, address, java_script_enabled=False)
+    line = page.locator("#findings li").first
+    assert not line.locator("p").is_visible()
+    line.locator(".chip").click()
+    assert line.locator("p").is_visible()
+    page.close()
+
+
+def test_a_report_of_one_data_set_fits_a_phone(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = write_demo(tmp_path_factory.mktemp("one") / "run", datasets=("flowers",))
+    page, complaints, foreign = opened(
+        browser, build(folder)["html"].as_uri(), viewport={"width": 390, "height": 844}
+    )
+    assert (complaints, foreign) == ([], [])
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = page.locator(".uses").bounding_box()
+    assert box["y"] + box["height"] <= 844
     page.close()

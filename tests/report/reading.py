@@ -67,7 +67,7 @@ def _name(key: str) -> str:
 class _Builder(HTMLParser):
     """Open tags that don't match are errors."""
 
-    VOID = frozenset(("meta", "input", "img", "br", "link", "hr"))
+    VOID = frozenset(("meta", "input", "img", "br", "link", "hr", "col"))
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,6 @@ from demo_run import edit, edit_plan, write_demo
 from judged import N, judge_labels, judged, with_scores
 from reading import (
     added,
-    article,
     finding,
     kinds,
     letters,
@@ -185,7 +184,7 @@ def test_the_label_is_told_by_one_that_is_shown_to_know_more_than_its_shares(run
         assert advice_on(run, "label").model == ("bayesian_network" if told else None)
         assert (decision.why == "chosen") is told
         assert "76.0" in numbers_in(words)  # always the commonest label
-        shown = article(page_of(run), "flowers").one(purpose="label")
+        shown = page_of(run).one(purpose="label")
         assert shown["data-finding"] == decision.why.replace(" ", "-")
 
 
@@ -273,7 +272,7 @@ def test_no_family_tells_the_label(run):
     assert (decision.best, decision.why) == (None, "no skill")
     assert {"76.0", "0.5"} <= set(numbers_in(advice.words))  # always the commonest label
     assert not any(names(advice.words, model) for model in MODELS)
-    shown = article(page_of(run), "flowers").one(purpose="label")
+    shown = page_of(run).one(purpose="label")
     assert (shown["data-model"], shown["data-finding"]) == ("", "no-skill")
 
 
@@ -400,7 +399,7 @@ def test_too_few_validation_rows_to_choose_by(run, n):
     assert {str(n), "30"} <= set(numbers_in(advice.words))
     page = page_of(run)
     assert finding(page, "flowers")["data-verdict"] == "open"
-    shown = article(page, "flowers").one(purpose="none")
+    shown = page.one(purpose="none")
     assert (shown["data-model"], shown["data-finding"]) == ("", "too-few-rows")
     # neither the summary nor the terminal names anybody
     text = in_words(run, ["flowers"])
@@ -505,12 +504,12 @@ def test_everywhere(run):
     found = advise(read_run(run), "flowers")
     assert [a.purpose for a in found] == ["likelihood", "queries", "samples", "label", "speed"]
     for advice in found:
-        shown = article(page, "flowers").one(purpose=advice.purpose)
+        shown = page.one(purpose=advice.purpose)
         assert shown["data-model"] == advice.model
-        assert shown.one("dd").text == advice.words
+        assert shown.one("p").text == advice.words
         for words in (text, markdown, shown.text):
             assert advice.title in words
-    said = article(page, "flowers").one(cls="basis").text
+    said = page.one(cls="basis").text
     assert said == basis_of(run)
     assert numbers_in(said)[:2] == ["200", "400"]  # chosen on, proven on
 

@@ -270,8 +270,8 @@ def test_samples_are_those_that_the_advice_speaks_of(tmp_path: Path) -> None:
     with np.load(path) as stored:
         arrays = dict(stored)
     np.savez(path, **(arrays | {"rows": np.tile([39, 39, 23, 2], (64, 1))}))
-    of = article(page_of(demo), "flowers")
-    advice = of.one(purpose="samples")
+    page = page_of(demo)
+    of, advice = article(page, "flowers"), page.one(purpose="samples")
     assert advice["data-model"] == "hmm"
     assert "52 ± 1 %" in advice.text  # of its samples, told from test rows
     assert "seed 1" in advice.text
@@ -300,7 +300,7 @@ def test_labels_state_the_seed_that_was_chosen_for_them(tmp_path: Path) -> None:
 
 
 def test_both_reports_mark_the_same_and_say_what_it_means(tmp_path: Path) -> None:
-    demo = write_demo(tmp_path / "run", datasets=("flowers",))
+    demo = write_demo(tmp_path / "run", datasets=("flowers", "play"))
     judged(demo, "vae", valid=-1.0)  # chosen, while others have higher test values
     text, page = {m: row["flowers"] for m, row in matrix_of(demo, "nats").items()}, page_of(demo)
     nats = page.one("div", cls="view-nats")
