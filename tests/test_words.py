@@ -237,6 +237,14 @@ def shown_rates() -> list[list[tuple[str, str, str]]]:
     old = "repeats with a false proof"
     lines[0] += [(BEFORE, old, s) for s in proofs[0]]
     lines[-1] += [(BEFORE, old, f"{s}, rows as independent") for s in proofs[-1]]
+    wins, equal = "data sets with a false win", "families, 300 test rows,"
+    lines[4:4] = [
+        [("pairs", wins, f"{k} {equal} normal") for k in (4, 8)],
+        [
+            *(("pairs", wins, f"8 {equal} {noise}") for noise in ("heavy tails", "skewed")),
+            ("pairs", wins, "8 families, 60 test rows, normal"),
+        ],
+    ]
     lines.append([("folds", FALSE, f"5 folds of 600 rows, k = {k}") for k in (4, 16)])
     sets = "data sets with a false statement"
     lines.append([("fits", sets, f"{D} independent binary columns, 700 rows")
