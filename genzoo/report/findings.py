@@ -76,7 +76,9 @@ def _verdict(run: RunRecord, ranking: Ranking) -> tuple[str, str]:
         return "another is better", "tie"
     if verdicts == {"worse"}:
         return "proven best", "proven"
-    if verdicts & {"alike", "not comparable"}:
+    # of a chosen bound that lies below an exact value nothing is shown, whatever it beats else
+    unbeaten = any(against.other.kind == "exact" for against in choice.with_verdict("open"))
+    if unbeaten or verdicts & {"alike", "not comparable"}:
         return "not told from all", "tie"
     if "within" in verdicts:
         return "lighter one within margin", "tie"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from demo_run import edit, edit_plan, write_demo
+from judged import judged, with_scores
 from reading import (
     Element,
     added,
@@ -153,6 +154,17 @@ def test_a_bound_above_every_exact_value_is_a_proven_win(tmp_path: Path) -> None
     # that it is a bound which lies above these is said once more of all of them
     told = [w for w in sentences(found.one(finding="shown").text) if names(w, *verdicts(choice))]
     assert len(told) == 2
+
+
+def test_a_chosen_bound_below_an_exact_value_is_not_told_from_all(tmp_path: Path) -> None:
+    """However many others it is proven to beat."""
+    demo = write_demo(tmp_path / "run", datasets=("flowers",))
+    base = with_scores(demo)
+    for shift, verdict in ((-0.001, "tie"), (1.0, "partly")):
+        judged(demo, "vae", valid=-5.0, test=base + shift, kind="lower_bound")
+        found = finding(page_of(demo), "flowers")
+        assert (found["data-model"], found["data-verdict"]) == ("vae", verdict)
+        assert likelihood(demo, "flowers").with_verdict("worse")
 
 
 def test_an_estimate_is_no_choice_beside_others_and_proves_nothing(demo: Path) -> None:
