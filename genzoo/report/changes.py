@@ -181,10 +181,10 @@ def _reading(c: Comparison) -> list[str]:
         "step each time, so the same code gives other fits.",
         f"All {c.n_tests} tests of scores together call something better or worse that is not, in "
         f"at most {level} % of such pages (Holm); so do all {c.n_metric_tests} of metrics. "
-        f"Differences below {number(LEAST)} nats count as none.",
-        "An exact score that is better is better. Bound against bound says which bound is higher, "
-        "not which model is better; a bound above an exact score is better, a bound below it says "
-        "nothing.",
+        f"Differences below {number(LEAST)} nats count as none. So an interval, which stands for its "
+        f"cell alone and for the rows at hand, may leave out 0 where a change can't be told.",
+        "Bound against bound says which bound is higher, not which model is better. Where the kinds "
+        "differ, a bound above an exact score is better, and a bound below it says nothing.",
         "Metrics of samples: the errors of two runs are taken as independent, which makes them "
         "rather too large, since both are measured on the same real rows.",
     ]
@@ -308,8 +308,6 @@ def _remarks(change: Change) -> list[str]:
     if before.improving != after.improving:
         now = "after" if after.improving else "before"
         found.append(f"still improving when training stopped, only {now}")
-    elif after.improving:
-        found.append("still improving when training stopped, both times")
     return found
 
 
