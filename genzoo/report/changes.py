@@ -160,9 +160,12 @@ def lead(c: Comparison, before: str, after: str) -> str:
         (c.count("alarm"), "raised", "raised", "an alarm"),
     ]
     better, worse = c.count("better"), c.count("worse")
+    beyond = (
+        "noise" if all(x.has_refits for x in c.changes if x.shift) else "the noise of test rows"
+    )
     of = f"{better or 'none'} of {count(len(c.changes), 'cell')}"
     words = [
-        f"{of} {'is' if better == 1 else 'are'} better than in {before} beyond noise",
+        f"{of} {'is' if better == 1 else 'are'} better than in {before} beyond {beyond}",
         f"{worse or 'none'} {'is' if worse == 1 else 'are'} worse",
         *(f"{n} {one if n == 1 else many} {rest}" for n, one, many, rest in counted if n),
     ]
@@ -177,14 +180,15 @@ def _reading(c: Comparison) -> list[str]:
         "seeds of a run; differences are paired row by row (or by groups of rows that belong "
         "together).",
         "Beyond noise: beyond that of the test rows and, where both runs have several seeds, of "
-        "refitting: the two errors are added in quadrature. A budget in seconds ends at another "
-        "step each time, so the same code gives other fits.",
+        "refitting, whose error by few seeds counts for more, as it is known badly. A budget in "
+        "seconds ends at another step each time, so the same code gives other fits.",
         f"All {c.n_tests} tests of scores together call something better or worse that is not, in "
         f"at most {level} % of such pages (Holm); so do all {c.n_metric_tests} of metrics. "
-        f"Differences below {number(LEAST)} nats count as none. So an interval, which stands for its "
-        f"cell alone and for the rows at hand, may leave out 0 where a change can't be told.",
-        "Bound against bound says which bound is higher, not which model is better. Where the kinds "
-        "differ, a bound above an exact score is better, and a bound below it says nothing.",
+        f"Differences below {number(LEAST)} nats count as none.",
+        "An interval stands for its cell alone and for rows of the kinds at hand, so it may leave "
+        "out 0 where a change can't be told.",
+        "Bound against bound says which bound is higher, not which model is better. Where the "
+        "kinds differ, a bound above an exact score is better, and a bound below it says nothing.",
         "Metrics of samples: the errors of two runs are taken as independent, which makes them "
         "rather too large, since both are measured on the same real rows.",
     ]
