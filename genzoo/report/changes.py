@@ -205,8 +205,8 @@ def noise(comparison: Comparison) -> str:
     which = "" if not known else f" on {len(tested) - len(known)} of {len(tested)} cells"
     return (
         f"Beyond noise: more than test rows would explain{which}. How much refitting alone changes "
-        f"a score is not known with one seed, so a change may be the luck of one fit. Both runs with "
-        f"several seeds tell, and five tell much more than {FEWEST_SEEDS}."
+        f"a score is not known with one seed, so a change may be the luck of one fit. Both runs "
+        f"with several seeds tell, and five tell much more than {FEWEST_SEEDS}."
     )
 
 

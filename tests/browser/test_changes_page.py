@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def changes(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page about two invented runs on five data sets with two seeds, one of which lost cells."""
+    """The page about two invented runs on five data sets; the second has lost cells."""
     from demo_run import edit, key_of, write_demo
 
     folder: Path = tmp_path_factory.mktemp("changes")
