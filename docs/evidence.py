@@ -13,6 +13,10 @@ from genzoo.results.way import Way
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 ENOUGH = 0.95  # of what the chosen family gains over the baseline
+LEGEND = (
+    "Share of the way: 0 % is `independent`, 100 % the truth where it is known, else the best "
+    "exact value. ≥: a lower bound. `*`: still improving when its time was up."
+)
 Row = dict[str, str]
 
 
@@ -101,9 +105,9 @@ def matrix() -> list[list[str]]:
 
 def chosen() -> list[list[str]]:
     """On each data set the family that validation chose, and the quickest that comes near it."""
-    titles = ["data set", "what it is", "validation chose", "nats per test row", "share of the way",
-              "trained in", "next best there", "the quickest that comes near"]  # fmt: skip
-    lines = [titles]
+    lines = [["data set", "validation chose", "nats per test row", "share of the way",
+              "trained in", "the quickest that comes near", "next by validation",
+              "what the rows are"]]  # fmt: skip
     for dataset in quick():
         rows = families(dataset)
         best, *others = rows
@@ -114,13 +118,13 @@ def chosen() -> list[list[str]]:
         lines.append(
             [
                 f"`{dataset}`",
-                about(dataset),
                 linked(best),
                 value(rows[best]),
                 share(dataset, rows[best]),
                 seconds(rows[best]),
-                linked(others[0]),
                 f"{linked(quickest)}, {seconds(rows[quickest])}",
+                linked(others[0]),
+                about(dataset),
             ]
         )
     return lines
@@ -132,7 +136,9 @@ def linked(family: str) -> str:
 
 def of_family(family: str) -> list[list[str]]:
     """What it reached on each data set of the quick profile, titles first; empty if not there."""
-    lines = [["data set", "nats per test row", "share of the way", "place by validation", "trained in"]]
+    lines = [
+        ["data set", "nats per test row", "share of the way", "place by validation", "trained in"]
+    ]
     for dataset in quick():
         rows = families(dataset)
         if family in rows:
@@ -146,12 +152,19 @@ def chosen_on(family: str) -> str:
     """Where validation chose it, in a sentence."""
     sets = [d for d in quick() if next(iter(families(d))) == family]
     named = ", ".join(f"`{d}`" for d in sets) or "none of them"
-    return f"Of the {len(quick())} data sets of the quick profile validation rows chose it on: {named}."
+    return f"Of the quick profile's {len(quick())} data sets validation rows chose it on: {named}."
 
 
 def of_stack() -> list[list[str]]:
     """What the stack reached beside the family that validation chose."""
-    lines = [["data set", "stack, nats per test row", "validation's best family", "its nats per test row"]]
+    lines = [
+        [
+            "data set",
+            "stack, nats per test row",
+            "validation's best family",
+            "its nats per test row",
+        ]
+    ]
     for dataset, rows in quick().items():
         best = next(iter(families(dataset)))
         lines.append([f"`{dataset}`", value(rows[STACK]), f"`{best}`", value(rows[best])])

@@ -2,8 +2,9 @@
 
     make generated
 
-A part stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->``. A test compares. What families,
-data sets and metrics say of themselves is written here, what was measured in ``evidence.py``.
+A part stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->``. A test compares. What
+families, data sets and metrics say of themselves is written here, what was measured in
+``evidence.py``.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ def results(family: str) -> str:
     """What a family reached in the quick profile."""
     lines = evidence.of_family(family)
     if lines:
-        return f"{evidence.chosen_on(family)}\n\n{table(lines)}"
+        return f"{evidence.chosen_on(family)}\n\n{table(lines)}\n\n{evidence.LEGEND}"
     return (
         "The quick profile leaves this family out, since it takes longer to judge, so no figure of "
         "it stands here. `genzoo compare --profile full` fits it beside all others."
@@ -202,8 +203,8 @@ def as_table(titles: list[str], lines: list[list[str]]) -> str:
 
 
 def table(lines: list[list[str]]) -> str:
-    """Of lines whose first has the titles."""
-    return as_table(lines[0], lines[1:])
+    """Of numbers, in lines whose first has the titles."""
+    return f'<div class="numbers" markdown>\n\n{as_table(lines[0], lines[1:])}\n\n</div>'
 
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
