@@ -202,6 +202,6 @@ def power() -> str:
     every = sum(r["alarms"] == r["runs"] for r in broken)
     runs, alarms = (sum(int(r[name]) for r in correct) for name in ("runs", "alarms"))
     return (
-        f"Of {len(broken)} models that were broken on purpose it accused {every} in each of its "
-        f"runs. {len(correct)} correct ones it accused in {alarms} of {runs} runs."
+        f"Of {len(broken)} models that are broken on purpose the suite accused {every} in every run; "
+        f"{len(correct)} correct ones it accused in {alarms} of {runs} runs."
     )
