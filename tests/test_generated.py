@@ -69,10 +69,10 @@ def test_what_is_chosen_is_chosen_by_validation_and_what_comes_near_does():
     for line in lines:
         rows = evidence.families(line[0].strip("`"))
         best = max(rows, key=lambda m: float(rows[m]["valid_log_prob"]))
-        assert f"[`{best}`]" in line[1]
+        assert f"[`{best}`]" in line[2]
         start = float(rows["independent"]["test_log_prob"])
         gain = float(rows[best]["test_log_prob"]) - start
-        quickest = next(m for m in rows if line[5].startswith(f"[`{m}`]"))
+        quickest = next(m for m in rows if line[6].startswith(f"[`{m}`]"))
         for family, row in rows.items():
             if float(row["test_log_prob"]) - start >= 0.95 * gain:
                 least = float(rows[quickest]["train_seconds"])
