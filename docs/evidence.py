@@ -104,7 +104,7 @@ def matrix() -> list[list[str]]:
 
 def chosen() -> list[list[str]]:
     """On each data set the family that validation chose, and the quickest that comes near it."""
-    lines = [["data set", "to train on", "validation chose", "nats per test row",
+    lines = [["data set", "the data", "validation chose", "nats per test row",
               "share of the way", "trained in", "the quickest that comes near"]]  # fmt: skip
     for dataset in quick():
         rows = families(dataset)
@@ -174,6 +174,25 @@ def times() -> list[list[str]]:
     models = [m for m in MODELS if any(m in quick()[d] for d in sets)]
     rows = [[f"`{m}`", *(seconds(quick()[d][m]) for d in sets)] for m in models]
     return [["", *(f"`{d}`" for d in sets)], *rows]
+
+
+def labels() -> list[list[str]]:
+    """Log-probability and accuracy of labels, where a data set has one, titles first."""
+    sets = [d for d in quick() if any(r["label_accuracy"] for r in quick()[d].values())]
+    titles = ["", *(f"`{d}`, {what}" for d in sets for what in ("nats", "told right"))]
+    lines = [titles]
+    for family in (m for m in MODELS if any(m in quick()[d] for d in sets)):
+        rows = [quick()[d][family] for d in sets]
+        cells = [
+            text
+            for r in rows
+            for text in (
+                f"{float(r['label_log_prob']):.3f}",
+                f"{100 * float(r['label_accuracy']):.1f} %",
+            )
+        ]
+        lines.append([f"`{family}`", *cells])
+    return lines
 
 
 def in_tokens() -> list[list[str]]:

@@ -216,6 +216,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/results.md": {
         "matrix": lambda: table(evidence.matrix()),
         "times": lambda: table(evidence.times()),
+        "labels": lambda: table(evidence.labels()),
         "tokens": lambda: table(evidence.in_tokens()),
     },
     **{
