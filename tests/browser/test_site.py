@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FETCHED = {
     ("link", "href"),
     ("script", "src"),
@@ -112,3 +112,25 @@ def test_formulas_are_drawings_that_can_be_read_aloud(site):
 
 def test_scripts_for_the_site_are_no_part_of_it(site):
     assert not list(site.rglob("*.py"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", ["", "choose", "families/vae", "results"])
+def test_pages_fit_the_screen_and_axe_finds_nothing_serious(browser, site, name, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((site / name / "index.html").as_uri())
+    page.wait_for_selector(".md-search[aria-label]", state="attached")  # the last of its scripts
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = [
+        f"{v['id']}: {node['html'][:120]}"
+        for v in axe.run(page).response["violations"]
+        if v["impact"] in ("serious", "critical")
+        for node in v["nodes"]
+    ]
+    assert found == []
+    assert all(address.startswith(("file:", "data:", "blob:")) for address in asked)
+    page.close()
