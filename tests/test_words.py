@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from itertools import dropwhile
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import typer
 from torch.overrides import TorchFunctionMode
 
 import genzoo
 from genzoo.benchmark.profiles import PROFILES
+from genzoo.cli.app import app
 from genzoo.conformance.subject import N_SAMPLES
 from genzoo.keys import DATASETS, MODELS
 from genzoo.models.transformer import network as gpt
@@ -218,6 +221,28 @@ def test_files_that_are_named_are_there(document):
     named = r"(?<![\w./])((?:genzoo|tests|benchmarks|examples|docs|\.ci)/[\w./-]*\w/?)"
     for name in set(re.findall(named, text)) - {"docs/families/KEY.md"}:
         assert (ROOT / name).exists(), name
+
+
+COMMAND = re.compile(r"(?:^ {4}|`)(?:\.venv/bin/)?genzoo ([a-z][^`#\n]*)", re.MULTILINE)
+
+
+def test_commands_that_are_shown_are_read_by_the_command_line():
+    shown = {
+        command.strip()
+        for document in PAGES
+        for command in COMMAND.findall((ROOT / document).read_text(encoding="utf-8"))
+    }
+    assert len(shown) > 20
+    for command in sorted(shown):
+        found, words = typer.main.get_command(app), shlex.split(command)
+        while hasattr(found, "commands") and words:  # a group
+            name = words.pop(0)
+            assert name in found.commands, command
+            found = found.commands[name]
+        if words:  # else it is only named
+            found.make_context(found.name, words)  # an option that it has not is an error
+    with pytest.raises(Exception, match="No such option"):
+        found.make_context(found.name, ["--no-such-option"])
 
 
 RATES = ROOT / "benchmarks" / "results" / "error_rates.csv"
