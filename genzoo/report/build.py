@@ -111,7 +111,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "alarms": _alarms(rankings),
         "n_checked": sum(c.record.alarm is not None for c in run.cells),
         "views": matrix(run, rankings),
-        "wins": wins(compared.families, found),
+        "wins": wins(compared.families, rankings, found),
         "marks_legend": MARKS_LEGEND,
         "samples_legend": LEGEND,
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
+from genzoo.report.overview import KIND_WORDS
 from genzoo.results.numbers import DASH, with_error
 from genzoo.results.pairs import Pair, Tally, tallies
+from genzoo.results.ranking import Ranking
+from genzoo.results.statistics import Difference, can_prove
 
 WON, UNTOLD, LOST, APART = "w", "u", "l", "-"  # of a pair on a data set, seen from the first
 
 
 @dataclass(frozen=True)
 class Duel:
-    """Two families on one data set: the first one's nats a row less the second's, as text, and how
-    that is told (``WON``, ...)."""
+    """Two families on one data set: the first one's nats a row less the second's, as text, how
+    that is told (``WON``, ...), and why it can't be, where that is not for want of rows."""
 
     dataset: str
     difference: str
     told: str
-    winner: str | None
+    winner: str | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ class Meeting:
 
 @dataclass(frozen=True)
 class Wins:
-    """``rows`` has of each family its meetings with all of them, None with itself; ``pairs`` each
-    two families once, with ``ids`` of where they are told."""
+    """``rows`` has of each family its tally and its meetings with all of them, None with itself;
+    ``pairs`` every two families once."""
 
     families: list[str]
     datasets: list[str]
@@ -69,34 +73,53 @@ class Wins:
         return "-".join(str(i) for i in sorted(map(self.families.index, (meeting.a, meeting.b))))
 
 
-def wins(families: Sequence[str], found: Mapping[str, Sequence[Pair]]) -> Wins:
+def wins(
+    families: Sequence[str], rankings: Sequence[Ranking], found: Mapping[str, Sequence[Pair]]
+) -> Wins:
     """The win matrix.
 
     Args:
         families: in the order of rows and columns.
-        found: what ``genzoo.results.pairs`` says of each data set.
+        rankings: of all data sets.
+        found: what ``genzoo.results.pairs`` says of each of them.
     """
+    told = {
+        (model, r.dataset.name): duel
+        for r in rankings
+        for pair in found[r.dataset.name]
+        for model, duel in _both(r, pair).items()
+    }
     counted = tallies(families, [pair for of in found.values() for pair in of])
-    rows = [
-        (tally, [None if b == a else _meeting(a, b, found) for b in families])
-        for a, tally in zip(families, counted, strict=True)
-    ]
-    pairs = [_meeting(a, b, found) for a, b in combinations(families, 2)]
-    return Wins(list(families), list(found), rows, pairs)
+    met = {
+        (a, b): Meeting(a, b, [told.get(((a, b), d), Duel(d, DASH, APART)) for d in found])
+        for a, b in permutations(families, 2)
+    }
+    rows = [(tally, [met.get((tally.model, b)) for b in families]) for tally in counted]
+    return Wins(list(families), list(found), rows, [met[ab] for ab in combinations(families, 2)])
 
 
-def _meeting(a: str, b: str, found: Mapping[str, Sequence[Pair]]) -> Meeting:
-    duels = []
-    for dataset, pairs in found.items():
-        pair = next((p for p in pairs if a in p.models and b in p.models), None)
-        duels.append(Duel(dataset, DASH, APART, None) if pair is None else _duel(dataset, a, pair))
-    return Meeting(a, b, duels)
+def _both(ranking: Ranking, pair: Pair) -> dict[tuple[str, str], Duel]:
+    """A pair as each of the two sees it."""
+    a, b = pair.models
+    return {(a, b): _duel(ranking, pair, 1), (b, a): _duel(ranking, pair, -1)}
 
 
-def _duel(dataset: str, a: str, pair: Pair) -> Duel:
-    difference, sign = pair.difference, 1 if pair.models[0] == a else -1
-    text = DASH
-    if difference is not None:
-        text = with_error(sign * difference.value, difference.stderr)
-    told = UNTOLD if pair.winner is None else WON if pair.winner == a else LOST
-    return Duel(dataset, text, told, pair.winner)
+def _duel(ranking: Ranking, pair: Pair, sign: int) -> Duel:
+    name, difference = ranking.dataset.name, pair.difference
+    first = pair.models[0 if sign > 0 else 1]
+    if difference is None:
+        return Duel(name, DASH, UNTOLD, why="not the same rows")
+    text = with_error(sign * difference.value, difference.stderr)
+    if pair.winner is not None:
+        return Duel(name, text, WON if pair.winner == first else LOST, pair.winner)
+    return Duel(name, text, UNTOLD, why=_unprovable(ranking, pair, difference))
+
+
+def _unprovable(ranking: Ranking, pair: Pair, difference: Difference) -> str:
+    """Which value's kind lets the lower one not lose; nothing where the kinds let it."""
+    kinds = {entry.model: entry.kind for entry in ranking.entries}
+    higher, lower = pair.models if difference.value > 0 else pair.models[::-1]
+    if can_prove(kinds[higher], kinds[lower]):
+        return ""
+    model = higher if kinds[higher] == "estimate" else lower
+    return f"{model} gives {KIND_WORDS[kinds[model]]}"

@@ -40,7 +40,7 @@
   const plain = (text) =>
     text.replaceAll('\u2212', '-').replace(/(\d)\u202f(?=\d)/g, '$1').replaceAll('\u200b', '');
 
-  /** What a cell says: its value, its error, the mark of its kind, small print. */
+  /** What a cell says: its value, its error, the mark of its kind, counts, small print. */
   function read(cell) {
     const [first = '', ...rest] = linesOf(cell);
     const text = plain(first);
@@ -50,6 +50,7 @@
       value: known ?? (found ? found[2] : text),
       error: found?.[3] ?? '',
       kind: found?.[1] ?? '',
+      counts: text.includes(' · ') ? text.split(' · ') : [],
       note: [found ? found[4] : known && text, ...rest.map(plain)].filter(Boolean).join('; '),
     };
   }
@@ -73,23 +74,29 @@
     return { grid, heads: rows.filter((row) => row.closest('thead')).length };
   }
 
+  const partOf = (cell, part) =>
+    (typeof part === 'number' ? cell?.counts[part] : cell?.[part]) ?? '';
+
   /** A table's rows: beside a column of numbers stand their errors, kinds and small print. */
   function rowsOf(table) {
     const { grid, heads } = gridOf(table);
     const titles = (grid[heads - 1] ?? []).map((cell) => plain(linesOf(cell).join(' ')));
     const cells = grid.slice(heads).map((row) => row.map(read));
     const width = Math.max(titles.length, ...cells.map((row) => row.length));
+    const parts = table.dataset.parts?.split('|') ?? [];
     const columns = [];
     for (let x = 0; x < width; x += 1) {
       const title = titles[x] ?? '';
-      columns.push([title, 'value', x]);
+      const counted = parts.length && cells.some((row) => row[x]?.counts.length === parts.length);
+      if (counted) parts.forEach((name, i) => columns.push([`${title} ${name}`.trim(), i, x]));
+      else columns.push([title, 'value', x]);
       for (const [part, name] of [['error', '±'], ['kind', 'kind'], ['note', 'note']]) {
         if (cells.some((row) => row[x]?.[part])) columns.push([`${title} ${name}`.trim(), part, x]);
       }
     }
     return [
       columns.map(([title]) => title),
-      ...cells.map((row) => columns.map(([, part, x]) => row[x]?.[part] ?? '')),
+      ...cells.map((row) => columns.map(([, part, x]) => partOf(row[x], part))),
     ];
   }
 
