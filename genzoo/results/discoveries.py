@@ -8,9 +8,10 @@ Hochberg 1995, J. R. Stat. Soc. B 57). It says that a pair differs, not that thi
 leaving out the small ones afterwards would spoil the share.
 
 Pairs of a data set share rows and models, so they depend on each other. Benjamini and Yekutieli's
-(2001, Ann. Stat. 29) correction for whatever dependence costs a factor of sum 1/i (6 for 252 pairs);
-for pairwise comparisons such as these Benjamini and Hochberg's keeps its level without it (Reiner
-Benaim 2007, Biometrical J. 49), which ``benchmarks/rates/discoveries.py`` measures on shared rows.
+(2001, Ann. Stat. 29) correction for whatever dependence costs a factor of sum 1/i (6 for 252
+pairs); for pairwise comparisons such as these Benjamini and Hochberg's keeps its level without it
+(Reiner-Benaim 2007, Biometrical J. 49), as ``benchmarks/rates/discoveries.py`` measures on shared
+rows.
 """
 
 from __future__ import annotations
@@ -48,5 +49,5 @@ def discoveries(pairs: Sequence[tuple[str, Pair]]) -> list[Discovery]:
     if not asked:
         return []
     q_values = false_discovery_control([pair.p_value for _, pair in asked], method="bh")
-    return [Discovery(dataset, pair, float(q)) for (dataset, pair), q in zip(asked, q_values,
-                                                                           strict=True)]  # fmt: skip
+    found = zip(asked, q_values, strict=True)
+    return [Discovery(dataset, pair, float(q)) for (dataset, pair), q in found]

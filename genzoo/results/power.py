@@ -13,8 +13,9 @@ and solved for n with ``choice.LEAST``, the smallest difference that is worth a 
     n = ((z_{1 - level / 2} + z_{POWER}) s / LEAST)^2:
 
 the rows that such a test set would need. Student's t stands for z, groups and blocks of rows for
-rows, and where the test waits for rows of a rare kind (``Difference.p_value``) its price is in both.
-"Shown" is that the two differ: a difference of just ``LEAST`` is as often measured below as above.
+rows, and where the test waits for rows of a rare kind (``Difference.p_value``) its price is in
+both. "Shown" is that the two differ: a difference of just ``LEAST`` is as often measured below as
+above.
 
 Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed. Dror, Baumer, Shlomov
 & Reichart (2018), The hitchhiker's guide to testing statistical significance in NLP, ACL; Card et

@@ -103,14 +103,19 @@ class Ranks:
         return 2.0 ** (1 - self.n_datasets)
 
     @property
+    def threshold(self) -> float:
+        """Below which the surest of all pairs has to be (Holm's first step)."""
+        return LEVEL / len(self.pairs)
+
+    @property
     def can_tell(self) -> bool:
         """Whether so many data sets can tell any pair apart, of as many pairs."""
-        return len(self.pairs) * self.smallest < LEVEL
+        return self.smallest < self.threshold
 
     @property
     def needed(self) -> int:
         """How many data sets it takes to tell any of as many pairs apart."""
-        return math.floor(math.log2(max(1, len(self.pairs)) / LEVEL)) + 2
+        return math.floor(1 - math.log2(self.threshold)) + 1
 
     @property
     def groups(self) -> list[list[str]]:
@@ -130,7 +135,12 @@ def compared(models: Sequence[str], rankings: Sequence[Ranking]) -> Compared:
     """Of all families and data sets of a run those that ranks can be about."""
     unused = _unused(rankings)
     used = [r for r in rankings if r.dataset.name not in unused]
-    exact, bounds, shares, left_out = {}, {}, {}, {}
+    exact, bounds, shares = (
+        dict[str, np.ndarray](),
+        dict[str, np.ndarray](),
+        dict[str, np.ndarray](),
+    )
+    left_out = {}
     for standing in standings(models, used):
         model = standing.model
         if model in (BASELINE, STACK, TRUTH):

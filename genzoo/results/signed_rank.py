@@ -7,7 +7,8 @@ posterior the law is sum_i w_i delta(d_i) with w ~ Dirichlet(PRIOR, 1, ..., 1) o
 d_i, and the median of d (more precisely of means of two of them) lies to the right, within the rope
 or to the left with
 
-    theta_right = sum_ij w_i w_j [d_i + d_j > 2 rope],    theta_left = sum_ij w_i w_j [d_i + d_j < -2 rope]
+    theta_right = sum_ij w_i w_j [d_i + d_j > 2 rope]
+    theta_left = sum_ij w_i w_j [d_i + d_j < -2 rope]
 
 and the rest for the rope; on its edge half and half. What is stated is in which share of draws of w
 each of the three is the largest.
@@ -44,8 +45,8 @@ FEWEST = 5  # data sets: of fewer the prior says more than they do
 
 @dataclass(frozen=True)
 class Belief:
-    """Of two families: how probable it is that the first is better, that they are practically equal,
-    and that the second is better, on data sets like these."""
+    """Of two families: how probable it is that the first is better, that they are practically
+    equal, and that the second is better, on data sets like these."""
 
     models: tuple[str, str]
     better: float
