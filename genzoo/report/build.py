@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genzoo import store
 from genzoo.report import findings
+from genzoo.report.across import SURE_BUT_WRONG, across, rope
 from genzoo.report.assets import assets
 from genzoo.report.matrix import matrix
 from genzoo.report.measures import MARKS_LEGEND
@@ -118,6 +119,9 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
         "sections": sections,
+        "across": across(run, rankings, colours),
+        "rope": rope(),
+        "sure_but_wrong": SURE_BUT_WRONG,
         "failures": _failures(run),
         "colours": colours,
         "command": command(run),

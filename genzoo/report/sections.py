@@ -10,12 +10,13 @@ from genzoo.report import figures, findings, imputation, labels, samples, stack,
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.quality import quality
-from genzoo.report.wording import budget_of
+from genzoo.report.wording import NATS, budget_of
 from genzoo.results import numbers
 from genzoo.results.choice import VERDICTS
 from genzoo.results.contender import Result
 from genzoo.results.numbers import DASH, number, upper_bound, with_error
 from genzoo.results.plan import DatasetFacts, TextFacts
+from genzoo.results.power import Power
 from genzoo.results.ranking import Entry, Ranking, Rival
 from genzoo.results.record import Measured
 from genzoo.results.run import DatasetRecord, RunRecord
@@ -42,6 +43,7 @@ def section(
         "basis": basis(run, dataset.name),
         "remarks": file.remarks if (file := dataset.facts.file) else (),
         "rows": _ranked_rows(run, ranking, colours),
+        "powers": any(rival.power is not None for rival in ranking.rivals),
         "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
         "stack": stack.table(run, ranking),
         "labels": labels.table(run, dataset.name),
@@ -141,6 +143,8 @@ def _ranked_row(run: RunRecord, rival: Rival, colours: dict[str, int]) -> dict[s
         "improving": entry.improving,
         "evaluate_seconds": numbers.seconds(entry.mean_of(lambda r: r.evaluate_seconds)),
         "parameters": number(parameters or None, 0),
+        "shown": "" if rival.power is None else NATS.about(rival.power.shown),
+        "rows_needed": "" if rival.power is None else _rows_needed(rival.power),
         "memory": f"{number(memory, 0)} MiB" if memory else "",
         "text_score": _text_score(entry) or DASH,
     }
@@ -150,6 +154,14 @@ def _verdict_words(entry: Entry, verdict: str | None) -> str:
     if verdict is None and entry.fit is not None and entry.fit.alone is not None:
         return f"{entry.fit.alone} alone"
     return VERDICT_WORDS.get(verdict or "", "not compared")
+
+
+def _rows_needed(found: Power) -> str:
+    """To two digits; what they are counted from is no surer."""
+    if found.rows is None:
+        return "over a billion"
+    digits = len(str(round(found.rows)))
+    return number(round(found.rows, 2 - digits), 0)
 
 
 def _text_score(entry: Entry) -> str:
