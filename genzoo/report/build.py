@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genzoo import store
 from genzoo.report import findings
 from genzoo.report.assets import assets
+from genzoo.report.downloads import DIGITS, downloads
 from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
 from genzoo.report.overview import mixture_words, overview, shown_steps
 from genzoo.report.quality import LEGEND
@@ -33,7 +34,8 @@ SEEDS_OF_SAMPLES = (
 
 
 def build(folder: str | Path, old_code: Sequence[str] = ()) -> dict[str, Path]:
-    """Write ``report.html`` and ``report.md`` into a run's folder.
+    """Write ``report.html`` and ``report.md`` into a run's folder, and beside them the log masses
+    that a page has no room for, ``log_probs/*.csv``.
 
     Only the folder's records are read: no model is loaded, nothing is computed again but means
     and errors.
@@ -112,6 +114,8 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
         "sections": sections,
+        "log_probs": downloads(run),
+        "digits": number(DIGITS, 0),
         "failures": _failures(run),
         "colours": colours,
         "command": command(run),
