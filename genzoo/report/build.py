@@ -14,7 +14,7 @@ from genzoo.report.assets import assets
 from genzoo.report.downloads import DIGITS, downloads
 from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
 from genzoo.report.overview import mixture_words, overview, shown_steps
-from genzoo.report.quality import LEGEND
+from genzoo.report.quality import LEGEND, classifiers
 from genzoo.report.reproduce import budgets, command, params
 from genzoo.report.sections import section
 from genzoo.report.single import single
@@ -111,6 +111,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "views": {key: (title, matrix(run, rankings, key)) for key, title in VIEWS.items()},
         "marks_legend": MARKS_LEGEND,
         "samples_legend": LEGEND,
+        "told_apart": classifiers(rankings),
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
         "sections": sections,

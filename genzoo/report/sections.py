@@ -53,7 +53,7 @@ def section(
         "steps": steps.tables(ranking),
         "bounds": of_bounds,
         "calibrated": any(b.calibration != DASH for b in of_bounds),
-        "quality": quality(run, ranking),
+        "quality": quality(run, ranking, colours),
         "notes": _notes(run, dataset.name),
         "cells": cells(run, ranking),
         "tokens": tokens.table(run, ranking),
