@@ -463,8 +463,9 @@ def test_everything_from_the_records_is_escaped(demo: Path) -> None:
     page = page_of(demo)
     assert not [e for e in page.all("script") if "alert(" in e.text and "type" not in e.attributes]
     assert "<script" not in markdown_of(demo).replace("\\<script", "")
-    # source, licence, parameter, note, traceback, completion, reason in four views and in the list
-    assert page.text.count("alert(") == 11
+    # source, licence, parameter, note, traceback, completion, reason in four views and in the list;
+    # note, reason and traceback in their cells too
+    assert page.text.count("alert(") == 14
 
 
 def test_the_command_repeats_the_run(demo: Path) -> None:
