@@ -215,7 +215,8 @@ def _agreeing(found: Agreement, strip: Strip) -> str:
     if not both:
         return f"{words} No pair is told apart by both, so whether they agree can't be said."
     if not found.opposite:
-        return f"{words} The {count(both, 'pair')} that both tell have the same order."
+        told = "one pair is" if both == 1 else f"{count(both, 'pair')} are"
+        return f"{words} {_capital(told)} told apart by both, in the same order."
     pairs = "; ".join(f"{a} over {b}" for a, b in found.opposite)
     return (
         f"{words} Of the {both} that both tell, {found.same} in the same order and "
