@@ -84,6 +84,7 @@ METRICS = {
     "bits_per_dim": "genzoo.metrics.likelihood:BITS_PER_DIM",
     "truth_gap": "genzoo.metrics.likelihood:TRUTH_GAP",
     "c2st": "genzoo.metrics.two_sample:C2ST",
+    "tstr": "genzoo.metrics.utility:TSTR",
     "mmd": "genzoo.metrics.mmd:MMD",
     "precision": "genzoo.metrics.manifold:PRECISION",
     "recall": "genzoo.metrics.manifold:RECALL",

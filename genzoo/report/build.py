@@ -12,10 +12,11 @@ from genzoo import store
 from genzoo.report import findings
 from genzoo.report.across import SURE_BUT_WRONG, across, rope
 from genzoo.report.assets import assets
+from genzoo.report.downloads import DIGITS, downloads
 from genzoo.report.matrix import matrix
 from genzoo.report.measures import MARKS_LEGEND
 from genzoo.report.overview import mixture_words, overview, shown_steps
-from genzoo.report.quality import LEGEND
+from genzoo.report.quality import LEGEND, classifiers
 from genzoo.report.reproduce import budgets, command, params
 from genzoo.report.sections import section
 from genzoo.report.single import single
@@ -37,7 +38,8 @@ SEEDS_OF_SAMPLES = (
 
 
 def build(folder: str | Path, old_code: Sequence[str] = ()) -> dict[str, Path]:
-    """Write ``report.html`` and ``report.md`` into a run's folder.
+    """Write ``report.html`` and ``report.md`` into a run's folder, and beside them the log masses
+    that a page has no room for, ``log_probs/*.csv``.
 
     Only the folder's records are read: no model is loaded, nothing is computed again but means
     and errors.
@@ -116,12 +118,15 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "wins": wins(compared.families, rankings, found),
         "marks_legend": MARKS_LEGEND,
         "samples_legend": LEGEND,
+        "told_apart": classifiers(rankings),
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
         "sections": sections,
         "across": across(run, rankings, colours),
         "rope": rope(),
         "sure_but_wrong": SURE_BUT_WRONG,
+        "log_probs": downloads(run),
+        "digits": number(DIGITS, 0),
         "failures": _failures(run),
         "colours": colours,
         "command": command(run),

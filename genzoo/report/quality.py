@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from genzoo.metrics import registered
+from genzoo.report.trust import Point, Strip, scatter, strips
+from genzoo.results.agreement import Agreement, agreement
 from genzoo.results.contender import Contender
-from genzoo.results.numbers import Value, listing
+from genzoo.results.marks import SURE, Marks
+from genzoo.results.numbers import Value, count, listing, number, with_error
 from genzoo.results.ranking import Ranking
-from genzoo.results.record import COPYCAT, HELD_OUT, MetricRecord
+from genzoo.results.record import BASELINE, COPYCAT, HELD_OUT, MetricRecord
 from genzoo.results.run import RunRecord
 
-TELLS_APART, SURE = 2.0, 3.0  # standard errors of a difference
+TELLS_APART = 2.0  # standard errors of a difference
 HALF_WAY = 0.5  # from fresh rows to copied ones
 MEMORISATION = "memorisation"
+AGAINST = ("c2st", "tstr")  # what likelihoods are set against
 LEGEND = (
     "Bold: the best measured value of a column, and those within two standard errors of the "
     "difference to it: a measured value, not a proof. Where that holds for all models, none is "
@@ -47,10 +54,31 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Quality:
-    """The table of a data set, the references last; who memorises, what to beware of, and what was
-    left out (of whom), with the reason."""
+class Plot:
+    """Likelihoods against a metric, which has a key, and what follows."""
 
+    key: str
+    figure: Markup
+    words: str
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What metrics of samples say of a data set.
+
+    Attributes:
+        strips: each metric between its marks.
+        sight: which metrics see anything here.
+        plots: likelihoods against metrics.
+        columns, rows: the table, the references last.
+        findings: who memorises.
+        caveats: what to beware of.
+        left_out: what was, of whom, with the reason.
+    """
+
+    strips: Markup
+    sight: str
+    plots: list[Plot]
     columns: list[Column]
     rows: list[Row]
     findings: list[str]
@@ -58,7 +86,7 @@ class Quality:
     left_out: list[tuple[str, str]]
 
 
-def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
+def quality(run: RunRecord, ranking: Ranking, colours: dict[str, int]) -> Quality | None:
     """The metrics of samples on a data set; None where there are none."""
     found = [run.reference(name, ranking.dataset.name) for name in (HELD_OUT, COPYCAT)]
     references = [fit for fit in found if fit is not None]
@@ -85,7 +113,115 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
     if MEMORISATION in facts:
         findings, doubts = _memorising(values, list(facts).index(MEMORISATION), models)
         caveats += doubts
-    return Quality(columns, rows, findings, caveats, _left_out(sources))
+    drawn = _strips(facts, values)
+    names = [fit.model for fit in sources]
+    plots = [_plot(run, ranking, key, drawn[key], colours) for key in AGAINST if key in drawn]
+    return Quality(
+        strips(list(drawn.values()), names, len(references), colours),
+        _sight(drawn),
+        [plot for plot in plots if plot is not None],
+        columns,
+        rows,
+        findings,
+        caveats,
+        _left_out(sources),
+    )
+
+
+def _strips(
+    facts: dict[str, MetricRecord], values: dict[str, list[Value | None]]
+) -> dict[str, Strip]:
+    """Each metric with its marks, by its key."""
+    specs, found = registered(), {}
+    for i, (key, metric) in enumerate(facts.items()):
+        of = {source: column[i] for source, column in values.items()}
+        # memory is not what independent lacks
+        worst = COPYCAT if key == MEMORISATION else BASELINE
+        is_aimed = key in specs and specs[key].ideal is not None
+        direction = None if is_aimed else metric.higher_is_better
+        marks = Marks(of.get(worst), of.get(HELD_OUT), direction)
+        arrow = _column(key, metric).arrow
+        found[key] = Strip(_title(key), arrow, of, marks, of.get(COPYCAT))
+    return found
+
+
+def classifiers(rankings: Sequence[Ranking]) -> str:
+    """How well the classifier of C2ST tells samples of ``independent``, over data sets."""
+    fits = [f for ranking in rankings for f in ranking.sampled if f.model == BASELINE]
+    found = [value for fit in fits for value in [fit.metric("c2st")] if value is not None]
+    if not found:
+        return ""
+    low, high = (with_error(*of(found)) for of in (min, max))
+    return low if len(found) == 1 else f"{low} to {high}"
+
+
+def _sight(found: dict[str, Strip]) -> str:
+    sees, blind, unknown = (
+        [s.title for s in found.values() if s.marks.sees is sight] for sight in (True, False, None)
+    )
+    words = []
+    if sees:
+        words.append(
+            f"{_capital(_titles(sees))} can see something here: no skill is told from held-out "
+            f"rows, by at least {number(SURE, 0)} standard errors of the difference."
+        )
+    if blind:
+        see = "sees" if len(blind) == 1 else "see"
+        words.append(
+            f"{_capital(_titles(blind))} {see} nothing here: no skill can't be told from held-out "
+            f"rows, so what is said of models between them says nothing either."
+        )
+    if unknown:
+        words.append(f"Without both marks nothing is known of {_titles(unknown)}.")
+    return " ".join(words)
+
+
+def _titles(titles: Iterable[str]) -> str:
+    """Some of them hold commas."""
+    return listing(f"“{t}”" if "," in t else t for t in titles)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _plot(
+    run: RunRecord, ranking: Ranking, key: str, strip: Strip, colours: dict[str, int]
+) -> Plot | None:
+    """None where fewer than two families have both numbers."""
+    higher = strip.arrow == "↑"
+    able = [f for f in ranking.sampled if not f.alarming and math.isfinite(f.score.value)]
+    found = agreement(able, key, higher=higher, n_seeds=len(run.seeds))
+    if found is None:
+        return None
+    points = [
+        Point(fit.model, colours.get(fit.model, 0), Value(fit.score.value, fit.score.stderr),
+              fit.kind == "lower_bound", value)
+        for fit in able
+        for value in [strip.values[fit.model]]
+        if value is not None
+    ]  # fmt: skip
+    figure = scatter(points, strip.title, strip.marks.best, higher=higher)
+    return Plot(key, figure, _agreeing(found, strip))
+
+
+def _agreeing(found: Agreement, strip: Strip) -> str:
+    """What follows from the two orders."""
+    words = (
+        f"Of {count(found.n, 'pair')} of families likelihoods tell {found.by_likelihood} apart "
+        f"(proven), {strip.title} {found.by_metric} (by {number(SURE, 0)} standard errors)."
+    )
+    both = found.same + len(found.opposite)
+    if not both:
+        return f"{words} No pair is told apart by both, so whether they agree can't be said."
+    if not found.opposite:
+        told = "one pair is" if both == 1 else f"{count(both, 'pair')} are"
+        return f"{words} {_capital(told)} told apart by both, in the same order."
+    pairs = "; ".join(f"{a} over {b}" for a, b in found.opposite)
+    return (
+        f"{words} Of the {both} that both tell, {found.same} in the same order and "
+        f"{len(found.opposite)} in the opposite one; likelihoods put {pairs}."
+    )
 
 
 def sample_metrics(fits: Sequence[Contender]) -> dict[str, MetricRecord]:

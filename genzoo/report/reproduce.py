@@ -5,17 +5,40 @@ from __future__ import annotations
 import keyword
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from genzoo.report.wording import budget_of
-from genzoo.results.plan import DatasetFacts, ModelFacts
-from genzoo.results.record import TRUTH
+from genzoo.results.plan import DatasetFacts, ModelFacts, Plan
+from genzoo.results.record import TRUTH, CellRecord
 from genzoo.results.run import RunRecord
+
+AGAIN = "again"  # the folder that a cell is run into once more
 
 
 def command(run: RunRecord) -> str:
     """A command line that repeats the comparison, or Python where no command line can."""
+    asks = not run.plan.profile and any(c.record.imputation is not None for c in run.cells)
+    return _call(run.plan, str(run.folder), imputation=asks)
+
+
+def command_of(run: RunRecord, record: CellRecord) -> str:
+    """The same of one cell alone: its model, its data set in all folds, its seed; into a folder of
+    its own, where the cell has the same key."""
     plan = run.plan
+    own = [c for c in plan.cells if (c.model, c.dataset) == (record.model, record.dataset)]
+    narrowed = replace(
+        plan,
+        profile=None,
+        models=tuple(m for m in plan.models if m.label == record.model),
+        datasets=tuple(d for d in plan.datasets if d.name == record.dataset),
+        seeds=() if record.seed is None else (record.seed,),
+        cells=tuple(c for c in own if c.seed == record.seed),
+    )
+    return _call(narrowed, AGAIN, imputation=record.imputation is not None)
+
+
+def _call(plan: Plan, out: str, *, imputation: bool) -> str:
     words = ["genzoo", "compare"]
     budgets = _asked(plan.datasets)
     folds = {d.folds for d in plan.datasets}
@@ -26,22 +49,23 @@ def command(run: RunRecord) -> str:
         all(m.label == m.key and not m.changed for m in plan.models)
         and all(d.name == d.key or d.file for d in plan.datasets)
         and (len(files) < 2 or not any(file.options for file in files))
-        and run.seeds == list(range(len(run.seeds)))
+        and list(plan.seeds) == list(range(len(plan.seeds)))
         and len(budgets) == len(folds) == 1
     ):
         for file in files:
             words += [file.path, *_file_options(file.options)]
-        words += ["--models", ",".join(run.fitted)]
+        words += ["--models", ",".join(m.label for m in plan.models)]
         keys = [d.name for d in plan.datasets if not d.file]
         words += ["--datasets", ",".join(keys)] if keys else []
-        words += ["--seeds", str(len(run.seeds))]
+        words += ["--seeds", str(len(plan.seeds))]
         budget = budgets.pop()
         words += [] if budget is None else ["--budget", budget]
         k = folds.pop()
         words += [] if k is None else ["--folds", str(k)]
+        words += ["--imputation"] if imputation else []
     else:
-        return _remark(run) + _sketch(run)
-    return _remark(run) + shlex.join([*words, "--out", str(run.folder)])
+        return _remark(plan) + _sketch(plan, out, imputation=imputation)
+    return _remark(plan) + shlex.join([*words, "--out", out])
 
 
 def _file_options(options: dict[str, Any]) -> list[str]:
@@ -55,12 +79,11 @@ def _file_options(options: dict[str, Any]) -> list[str]:
     return words
 
 
-def _remark(run: RunRecord) -> str:
+def _remark(plan: Plan) -> str:
     """What the shell and Python read as a remark, where several calls made the run."""
-    plan = run.plan
     asked = sum(cell.model != TRUTH for cell in plan.cells)
     n_fits = sum(d.n_folds for d in plan.datasets)
-    whole = len(run.fitted) * n_fits * len(run.seeds)
+    whole = len(plan.models) * n_fits * len(plan.seeds)
     return "" if asked == whole else f"# several calls asked for {asked} of these {whole} cells\n"
 
 
@@ -78,9 +101,8 @@ def _asked(datasets: Sequence[DatasetFacts]) -> set[str | None]:
     return {None if d.suited and d.key is None else _budget(d) for d in datasets}
 
 
-def _sketch(run: RunRecord) -> str:
+def _sketch(plan: Plan, out: str, *, imputation: bool) -> str:
     """A call of ``compare``; objects that only the user has stand under a name, with a remark."""
-    plan = run.plan
     models = [f"        {m.label!r}: {_as_python(m)}" for m in plan.models]
     datasets = [f"        {d.name!r}: {_data_as_python(d)}" for d in plan.datasets]
     budgets = {d.name: _budget(d) for d in plan.datasets}
@@ -99,10 +121,11 @@ def _sketch(run: RunRecord) -> str:
         "    datasets={",
         *datasets,
         "    },",
-        f"    seeds={run.seeds!r},",
+        f"    seeds={list(plan.seeds)!r},",
         f"    budget={(next(iter(budgets.values())) if same else budgets)!r},",
         *folds,
-        f"    out={str(run.folder)!r},",
+        *(["    imputation=True,"] if imputation else []),
+        f"    out={out!r},",
         ")",
     ]
     return "\n".join(lines)

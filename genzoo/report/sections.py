@@ -9,6 +9,7 @@ import numpy as np
 from genzoo.report import figures, findings, imputation, labels, samples, stack, steps, tokens
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
+from genzoo.report.cells import cell_of, cells
 from genzoo.report.quality import quality
 from genzoo.report.wording import NATS, budget_of
 from genzoo.results import numbers
@@ -54,8 +55,9 @@ def section(
         "steps": steps.tables(ranking),
         "bounds": of_bounds,
         "calibrated": any(b.calibration != DASH for b in of_bounds),
-        "quality": quality(run, ranking),
+        "quality": quality(run, ranking, colours),
         "notes": _notes(run, dataset.name),
+        "cells": cells(run, ranking),
         "tokens": tokens.table(run, ranking),
         "text_score": any(_text_score(e) for e in ranking.entries),
         "curves": _curves(dataset, ranking, colours, index),
@@ -127,6 +129,7 @@ def _ranked_row(run: RunRecord, rival: Rival, colours: dict[str, int]) -> dict[s
     return {
         "place": str(rival.rank or ""),
         "model": entry.model,
+        "cell": cell_of(entry),
         "colour": colours.get(entry.model),
         "value": with_error(entry.value, entry.stderr, entry.kind),
         "kind": entry.kind.replace("_", " "),

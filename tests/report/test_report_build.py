@@ -70,7 +70,8 @@ def test_the_html_is_whole_self_contained_and_accessible(demo: Path) -> None:
     for element in page:
         for name in ("src", "href"):
             value = element.attributes.get(name)
-            assert value is None or value.startswith(("#", "data:image/png;base64,"))
+            held = ("#", "data:image/png;base64,", "data:text/csv;charset=utf-8,")
+            assert value is None or value.startswith(held)
         if element.tag == "img":
             assert element["alt"]
         if element.tag == "svg":
@@ -79,8 +80,8 @@ def test_the_html_is_whole_self_contained_and_accessible(demo: Path) -> None:
             assert element["scope"] in ("col", "row", "rowgroup")
     ids = [e["id"] for e in page if "id" in e.attributes]
     assert len(ids) == len(set(ids))
-    targets = {e["href"][1:] for e in page.all("a") if e.attributes.get("href")}
-    assert targets <= set(ids)
+    links = [e["href"] for e in page.all("a") if e.attributes.get("href")]
+    assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
 
 
 def test_the_matrix_marks_kinds_and_errors(demo: Path) -> None:
@@ -462,8 +463,9 @@ def test_everything_from_the_records_is_escaped(demo: Path) -> None:
     page = page_of(demo)
     assert not [e for e in page.all("script") if "alert(" in e.text and "type" not in e.attributes]
     assert "<script" not in markdown_of(demo).replace("\\<script", "")
-    # source, licence, parameter, note, traceback, completion, reason in each view and in the list
-    assert page.text.count("alert(") == 7 + len(page.all("table", cls="matrix"))
+    # source, licence, parameter, note, traceback, completion, reason in each view and in the list;
+    # note, reason and traceback in their cells too
+    assert page.text.count("alert(") == 10 + len(page.all("table", cls="matrix"))
 
 
 def test_the_command_repeats_the_run(demo: Path) -> None:
