@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genzoo import store
 from genzoo.report import findings
 from genzoo.report.assets import assets
+from genzoo.report.cost import cost_of_all
 from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
 from genzoo.report.overview import mixture_words, overview, shown_steps
 from genzoo.report.quality import LEGEND
@@ -111,6 +112,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "samples_legend": LEGEND,
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
+        "costs": None if is_single else cost_of_all(run, rankings, colours),
         "sections": sections,
         "failures": _failures(run),
         "colours": colours,
