@@ -21,9 +21,6 @@ from genzoo.results.run import RunRecord
 WIDTH, HEIGHT = 760, 400
 PLOT = Box(66.0, 30.0, 740.0, 350.0)
 RADIUS = 6.0
-FAR = (
-    3.0  # times as far below the best as half of the families are: such a point is put at the edge
-)
 
 TITLES = {
     "train": "Training",
@@ -31,6 +28,7 @@ TITLES = {
     "sample": "Drawing 1,000 rows",
     "memory": "Peak memory",
 }
+MOST_NAMED = 3  # families in a sentence
 MEMORY_IS = (
     "Memory is that of the whole worker, judging and libraries included, so it says little about "
     "one family: nobody counts as beaten by it."
@@ -106,7 +104,7 @@ def cost_of_all(
     planes = [plane(run, ranking) for ranking in rankings]
     found = over_all(run.models, rankings, planes)
     words = "mean share of the way, %"
-    frame = Frame("all data sets", words, ("end of the way", 1.0), in_percent=True)
+    frame = Frame("all data sets", words, ("the truth, or the best family", 1.0), in_percent=True)
     return _chart(found, frame, colours, "all")
 
 
@@ -148,7 +146,7 @@ def _words(found: Plane, name: str, frame: Frame) -> str:
     if name == NOT_OF_THE_FAMILY:
         return MEMORY_IS
     if frame.in_percent:
-        return ""
+        return _most_often(found, name)
     beaten = found.beaten(name)
     able = [p.model for p in found.shown(name) if p.kind == "exact"]
     left = [model for model in able if model not in beaten]
@@ -157,6 +155,13 @@ def _words(found: Plane, name: str, frame: Frame) -> str:
     words = f"Not beaten: {listing(left)}." if left else ""
     named = [f"{model} (by {listing(by)})" for model, by in beaten.items()]
     return f"{words} Beaten, by one proven better and no dearer: {'; '.join(named)}.".strip()
+
+
+def _most_often(found: Plane, name: str) -> str:
+    counts = [(*p.unbeaten[name], p.model) for p in found.shown(name) if p.unbeaten[name][1]]
+    best = sorted(counts, key=lambda c: -c[0] / c[1])[:MOST_NAMED]
+    named = [f"{model} ({left} of {able})" for left, able, model in best]
+    return f"Unbeaten on most data sets: {listing(named)}." if named else ""
 
 
 # ------------------------------------------------------------------------------ the figure
@@ -173,10 +178,8 @@ class Scale:
 
     @classmethod
     def around(cls, points: Sequence[Point], cost: str, frame: Frame) -> Scale:
-        values = sorted(p.value for p in points)
-        high, middle = values[-1], values[len(values) // 2]
-        floor = high - FAR * (high - middle) if high > middle else values[0]
-        low = min(v for v in values if v >= floor)
+        values = [p.value for p in points]
+        high, low = max(values), min(v for v in values if v >= svg.floor(values))
         if frame.reference is not None:
             high = max(high, frame.reference[1])
         room = max(high - low, 0.02 * abs(high), 1e-3)
@@ -240,7 +243,7 @@ def _bar(point: Point, scale: Scale, y: float) -> tuple[float, float]:
     """The top and the bottom of the error bar or, of a bound, of the arrow that points up."""
     if scale.is_below(point):
         return y, y
-    error = point.stderr or 0.0
+    error = point.apart or 0.0
     top = max(scale.up(point.value + error), PLOT.top - 4)
     bottom = min(scale.up(point.value - error), PLOT.bottom)
     return (min(top, y - 3 * RADIUS) if point.kind == "lower_bound" else top), bottom
@@ -333,11 +336,10 @@ def _axes(root: ET.Element, scale: Scale, cost: str, frame: Frame) -> list[Box]:
 
 
 def _ticks_across(scale: Scale, cost: str) -> list[float]:
-    if cost != "memory":
-        found = svg.log_ticks(scale.first, scale.last)
-        return found if len(found) <= 9 else [v for v in found if _is_power(v)]
-    powers = range(math.ceil(math.log2(scale.first)), math.floor(math.log2(scale.last)) + 1)
-    return [2.0**power for power in powers]
+    if cost == "memory":
+        return svg.ticks(scale.first, scale.last, 5)
+    found = svg.log_ticks(scale.first, scale.last)
+    return found if len(found) <= 9 else [v for v in found if _is_power(v)]
 
 
 def _is_power(value: float) -> bool:

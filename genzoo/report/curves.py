@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from genzoo.fitting import Training
 from genzoo.report import svg
+from genzoo.results import numbers
 from genzoo.results.numbers import number
 from genzoo.results.ranking import Ranking
 
@@ -121,7 +122,8 @@ class Axes:
     def around(cls, curves: Sequence[Curve], axis: Axis, reference: float | None) -> Self:
         """Curves of finite points, and a horizontal line."""
         tops = [float(c.nats.max()) for c in curves] + ([] if reference is None else [reference])
-        high, low = max(tops), min(tops)
+        high = max(tops)
+        low = min(t for t in tops if t >= svg.floor(tops))
         room = max(high - low, 0.02 * abs(high), 1e-3)
         low = max(low - 0.5 * room, min(*(float(c.nats.min()) for c in curves), low))
         least = 0.01 if axis == "seconds" else 1.0
@@ -174,6 +176,10 @@ class Axes:
             return svg.log_ticks(self.first, self.last)
         return svg.ticks(0.0, self.last, 6)
 
+    def is_below(self, nats: float) -> bool:
+        """Whether even the best point of a curve is cut off."""
+        return nats < self.low
+
 
 def learning_curves(
     curves: Sequence[Curve],
@@ -203,20 +209,24 @@ def learning_curves(
     axes = Axes.around(drawn, axis, None if reference is None else reference[1])
     root, clip = svg.figure(axes.width, axes.height, title), f"clip-{key}"
     axes.draw(root, axis, clip)
-    labels: dict[str, tuple[float, str]] = {}
+    labels: dict[str, tuple[float, str, str]] = {}
     if reference:
         y = float(axes.up(reference[1]))
         svg.add(root, "line", x1=axes.left, x2=axes.right, y1=y, y2=y, class_="reference")
-        labels[reference[0]] = (y, "reference-label")
+        labels[reference[0]] = (y, "reference-label", reference[0])
     for curve in drawn:
         y = _line(root, curve, axes, axis, clip)
+        text, style = svg.short(curve.label, 20), f"label c{curve.colour % svg.N_COLOURS}"
+        best = float(curve.nats.max())
+        if axes.is_below(best):
+            text += f" {number(best, numbers.decimals(None, best))} ▾"
         # of several fits of a model the first is the one that is ranked
-        labels.setdefault(curve.label, (y, f"label c{curve.colour % svg.N_COLOURS}"))
-    heights = svg.apart([y for y, _ in labels.values()], axes.top + 4, axes.height - 4)
-    for (label, (at, style)), y in zip(labels.items(), heights, strict=True):
+        labels.setdefault(curve.label, (y, style, text))
+    heights = svg.apart([y for y, _, _ in labels.values()], axes.top + 4, axes.height - 4)
+    for (label, (at, style, words)), y in zip(labels.items(), heights, strict=True):
         line = f"{axes.right},{at:.1f} {axes.right + 14},{y:.1f}"
         svg.add(root, "polyline", points=line, class_=f"lead-in {style.removeprefix('label ')}")
-        text = svg.add(root, "text", svg.short(label, 20), x=axes.right + 18, y=y + 4, class_=style)
+        text = svg.add(root, "text", words, x=axes.right + 18, y=y + 4, class_=style)
         text.set("data-model", label)
     return svg.markup(root)
 
@@ -232,6 +242,8 @@ def _line(root: ET.Element, curve: Curve, axes: Axes, axis: Axis, clip: str) -> 
         svg.add(cut, "polyline", points=points, stroke_dasharray=DASHES[colour] or "none")
     best = int(np.argmin(ys))
     x, y = float(xs[best]), float(ys[best])
+    if axes.is_below(float(curve.nats[best])):
+        return float(axes.bottom)
     svg.add(group, "line", x1=x, x2=axes.right, y1=y, y2=y, class_="kept")
     svg.add(group, "circle", cx=x, cy=y, r=3.5)
     if curve.end is not None:

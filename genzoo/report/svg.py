@@ -17,6 +17,7 @@ LABEL_HEIGHT = 14
 LETTER, WIDE_LETTER = 7.7, 12.5
 REACHES = (9, 14, 20, 28, 38, 50, 64, 80, 98, 120, 150, 190)  # of a label from its point
 DIRECTIONS = (0, 180, 90, 270, 45, 315, 135, 225, 20, 340, 160, 200, 70, 110, 250, 290)
+FAR = 3.0
 NEAR = 20  # beyond it a line leads from the label to its point
 
 
@@ -57,6 +58,14 @@ def log_ticks(low: float, high: float) -> list[float]:
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     found = [factor * 10.0**e for e in exponents for factor in (1, 3)]
     return [v for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+
+
+def floor(values: Sequence[float]) -> float:
+    """Below it lies what would leave no room for the others: ``FAR`` times as far below the highest
+    value as the middle one is."""
+    order = sorted(values)
+    high, middle = order[-1], order[(len(order) - 1) // 2]
+    return high - FAR * (high - middle) if high > middle else order[0]
 
 
 def short(text: str, most: int) -> str:

@@ -53,6 +53,8 @@ class Point:
     Attributes:
         value: nats a row on one data set; over several the mean share of the way, of 1.
         stderr: its sampling error over test rows; None where it is not known.
+        apart: the sampling error of its difference from the highest family over the same test rows,
+            which says more than ``stderr`` of who is better; of a share of the way ``stderr``.
         costs: by the keys of ``COSTS``, positive numbers; without those that are not known.
         n: over how many data sets.
         unbeaten: over several data sets, by cost: on how many nobody beats it, of how many where
@@ -62,6 +64,7 @@ class Point:
     model: str
     value: float
     stderr: float | None
+    apart: float | None
     kind: Kind
     improving: bool
     costs: Mapping[str, float]
@@ -115,16 +118,31 @@ def plane(run: RunRecord, ranking: Ranking) -> Plane:
     """The families on a data set, without the stack, which is made of the others, and without those
     whose likelihood raised an alarm."""
     alarming = {cell.model for cell in ranking.alarms}
-    points = [
-        Point(e.model, e.value, e.stderr, e.kind, e.improving, _costs(e))
+    entries = [
+        e
         for e in ranking.entries
         if e.value is not None and e.model != STACK and e.model not in alarming
     ]
+    compared = pairs(run, ranking.dataset.name)
+    apart = {frozenset(p.models): p.difference.stderr for p in compared if p.difference}
+    points = [
+        Point(
+            e.model,
+            e.value,
+            e.stderr,
+            apart.get(frozenset({e.model, entries[0].model})),
+            e.kind,
+            e.improving,
+            _costs(e),
+        )
+        for e in entries
+        if e.value is not None
+    ]
     known = {p.model for p in points}
     better = frozenset(
-        (pair.winner, pair.loser)
-        for pair in pairs(run, ranking.dataset.name)
-        if pair.winner in known and pair.loser in known and pair.winner and pair.loser
+        (p.winner, p.loser)
+        for p in compared
+        if p.winner in known and p.loser in known and p.winner and p.loser
     )
     return Plane(points, better)
 
@@ -159,11 +177,13 @@ def over_all(models: Sequence[str], rankings: Sequence[Ranking], planes: Sequenc
                 if p.kind == "exact" and cost in p.costs  # a bound never loses
             ]
             unbeaten[cost] = sum(asked), len(asked)
+        error = _mean_error(standing, rankings, ways)
         found.append(
             Point(
                 standing.model,
                 standing.mean,
-                _mean_error(standing, rankings, ways),
+                error,
+                error,
                 standing.kind,
                 any(p.improving for _, p in known),
                 _geometric([p.costs for _, p in known]),
