@@ -63,7 +63,7 @@ def test_a_flat_curve_of_one_point_is_drawn(value: float, axis: str) -> None:
 def test_the_mark_says_how_the_training_ended(converged: bool, stopped_by: str, end: str) -> None:
     points = [CurvePoint(0, 0.1, None, -3.0), CurvePoint(9, 2.0, None, -2.0)]
     training = Training(20, 4.0, points, converged=converged, stopped_by=stopped_by)  # type: ignore[arg-type]
-    for axis, last in (("seconds", 4.0), ("steps", 20.0)):
+    for axis in ("seconds", "steps"):
         svg = drawn([curve("vae", 0, training)], axis)
         (mark,) = (e for e in svg.iter() if e.get("data-end"))
         assert mark.get("data-end") == end
@@ -72,7 +72,7 @@ def test_the_mark_says_how_the_training_ended(converged: bool, stopped_by: str, 
         x = np.mean([float(p.split(",")[0]) for p in mark.get("points", "").split()])
         assert x > float(dot.get("cx", "nan"))
         share = (x - 64) / (590 - 64)
-        assert share == pytest.approx(1 / 1.03, abs=0.02), last
+        assert share == pytest.approx(1 / 1.03, abs=0.02)
 
 
 def test_the_axis_is_logarithmic_where_trainings_differ_much() -> None:
