@@ -289,13 +289,12 @@ def _write(group: ET.Element, text: str, x: float, y: float, box: Box, far: bool
 
 def _label(point: Point, cost: str, scale: Scale, frame: Frame) -> str:
     text = MARKS[point.kind] + svg.short(point.model, 20)
-    if scale.is_below(point):
-        text += (
-            f" {number(100 * point.value, 0)} %" if frame.in_percent else f" {number(point.value)}"
-        )
     left, able = point.unbeaten.get(cost, (0, 0))
     if able and cost != NOT_OF_THE_FAMILY:
         text += f" {left}/{able}"
+    if scale.is_below(point):
+        percent = f"({number(100 * point.value, 0)} %)"
+        text += f" {percent if frame.in_percent else number(point.value)}"
     return text + " ↗" * point.improving
 
 

@@ -151,7 +151,8 @@
     });
     gallery.addEventListener('click', (event) => {
       const source = event.target.closest('[data-model]');
-      if (source) follow(source.dataset.model === select.value ? '' : source.dataset.model);
+      const selects = String(getSelection()) !== ''; // text to be copied
+      if (source && !selects) follow(source.dataset.model === select.value ? '' : source.dataset.model);
     });
   }
 
