@@ -226,8 +226,8 @@ def learning_curves(
     for (label, (at, style, words)), y in zip(labels.items(), heights, strict=True):
         line = f"{axes.right},{at:.1f} {axes.right + 14},{y:.1f}"
         svg.add(root, "polyline", points=line, class_=f"lead-in {style.removeprefix('label ')}")
-        text = svg.add(root, "text", words, x=axes.right + 18, y=y + 4, class_=style)
-        text.set("data-model", label)
+        written = svg.add(root, "text", words, x=axes.right + 18, y=y + 4, class_=style)
+        written.set("data-model", label)
     return svg.markup(root)
 
 

@@ -22,6 +22,11 @@ def shown(page: Any) -> list[str]:
     )
 
 
+def below_the_bar(page: Any, what: str) -> float:
+    bar, box = (page.locator(e).bounding_box() for e in ("#browser", what))
+    return box["y"] - bar["y"] - bar["height"]
+
+
 def at_data(browser: Any, address: str, **options: Any) -> Any:
     page, complaints, foreign = opened(browser, address, **options)
     assert (complaints, foreign) == ([], [])
@@ -91,11 +96,12 @@ def test_tiles_and_the_back_button(browser: Any, address: str) -> None:
 def test_links_into_a_data_set_reveal_it(browser: Any, address: str) -> None:
     page, complaints, _ = opened(browser, f"{address}#data-4", reduced_motion="reduce")
     assert shown(page) == ["flowers"]
+    page.wait_for_load_state("load")
+    assert 0 <= below_the_bar(page, "#data-4") < 40
     page.click('nav.toc a[href="#data-2"]')
     page.wait_for_function("location.hash === '#data-2'")
     assert shown(page) == ["digits_binary"]
-    bar, title = (page.locator(e).bounding_box() for e in ("#browser", "#data-2"))
-    assert title["y"] >= bar["y"] + bar["height"] - 1  # not under the bar
+    assert 0 <= below_the_bar(page, "#data-2") < 40
     page.evaluate("location.hash = '#cost-3-train'")  # something inside an article
     page.wait_for_timeout(50)
     assert shown(page) == ["names"]

@@ -35,6 +35,13 @@ def test_only_a_proven_and_no_dearer_family_beats_another() -> None:
     assert unproven.gains("train") == []
 
 
+def test_trainings_that_use_up_one_budget_cost_the_same() -> None:
+    points = [point("good", -1, 10.0), point("first", -2, 9.5), point("quick", -3, 8.0)]
+    found = Plane(points, frozenset({("good", "first"), ("good", "quick")}))
+    assert found.beaten("train") == {"first": ["good"]}
+    assert found.gains("train") == [("quick", "good")]
+
+
 def test_gains_go_from_step_to_step() -> None:
     points = [point("a", -3, 1), point("b", -2, 2), point("c", -1, 3)]
     found = Plane(points, frozenset({("c", "b"), ("c", "a"), ("b", "a")}))

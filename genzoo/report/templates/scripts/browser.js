@@ -75,7 +75,7 @@
     const edge = bar.getBoundingClientRect().bottom;
     const now = same ? same.getBoundingClientRect().top : article.getBoundingClientRect().top;
     const goal = same ? Math.max(read.top, edge - 400) : edge;
-    if (same || now < edge) window.scrollBy({ top: now - goal, behavior: 'instant' });
+    if (same || now < edge || !canHide) window.scrollBy({ top: now - goal, behavior: 'instant' });
   }
 
   let turned = false; // one entry of the history for any number of arrow keys in a row
@@ -167,11 +167,14 @@
   });
 
   // links into a data set end below the bar
-  new ResizeObserver(() => {
+  function measure() {
     document.documentElement.style.setProperty('--bar', `${bar.offsetHeight}px`);
-  }).observe(bar);
+  }
+  new ResizeObserver(measure).observe(bar);
 
   const target = named();
   const first = target && target.closest('article');
+  section.classList.toggle('one-by-one', canHide);
   show(articles.includes(first) ? first : articles[0]);
+  measure();
 })();
