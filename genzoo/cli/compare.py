@@ -240,17 +240,45 @@ def _split(names: str | None) -> list[str] | None:
 
 
 def report(
-    folder: Annotated[Path, Argument(metavar="DIR", help="The folder of a comparison.")],
+    folders: Annotated[
+        list[Path],
+        Argument(metavar="DIR...", help="The folder of a comparison; or those of several."),
+    ],
+    out: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Of several: where to write.  [default: beside the last: a-and-b for a and b]",
+        ),
+    ] = None,
 ) -> None:
-    """Write the report of a comparison again.
+    """Write the report of a comparison again; of several, say what changed and join them.
 
-    Four files: report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
-    for each number of the tables).
+    Of one folder four files, into it: report.html, report.md, results.csv (a line for each cell)
+    and numbers.csv (a line for each number of the tables).
+
+    Of several folders what got better or worse, beyond noise, from the first to each of the others:
+    changes.html, changes.md and changes.csv. Where no cell has two answers they are also joined
+    into one comparison, with its report, in DIR/joined. The folders stay as they are.
+
+    Examples: genzoo report runs/first; genzoo report runs/before runs/after --out runs/changes
     """
-    _show(benchmark.load_run(folder))
+    if len(folders) > 1:
+        found = benchmark.compare_runs(*folders, out=out)
+        typer.echo(ascii_marks(str(found)))
+        _show_written(found.paths)
+        return
+    if out is not None:
+        raise ValueError(
+            "--out: expected several folders beside it; a report is written into its run"
+        )
+    _show(benchmark.load_run(folders[0]))
 
 
 def _show(run: Run) -> None:
     typer.echo(str(run))
-    paths = run.report()
+    _show_written(run.report())
+
+
+def _show_written(paths: dict[str, Path]) -> None:
     typer.echo("\nwritten: " + ", ".join(str(path) for path in paths.values()))

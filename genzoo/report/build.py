@@ -53,13 +53,14 @@ def build(folder: str | Path, old_code: Sequence[str] = ()) -> dict[str, Path]:
     context = _context(run, old_code)
     paths = {}
     for kind, template in (("html", "report.html.j2"), ("md", "report.md.j2")):
-        text = _environment(escape=kind == "html").get_template(template).render(context)
+        text = environment(escape=kind == "html").get_template(template).render(context)
         paths[kind] = run.folder / f"report.{kind}"
         store.write_atomically(paths[kind], text.encode())
     return paths
 
 
-def _environment(*, escape: bool) -> Environment:
+def environment(*, escape: bool) -> Environment:
+    """Where a page's templates are found, with the filters that they use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -95,7 +96,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         **assets(),
         "name": plan.profile or run.folder.resolve().name,
         "run": run,
-        "started": _time(plan.started),
+        "started": moment(plan.started),
         "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         "is_single": is_single,
         "front": single(run, rankings[0], sections[0]) if is_single else compared,
@@ -124,7 +125,8 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _time(text: str) -> str:
+def moment(text: str) -> str:
+    """A time of ISO 8601 as people write it."""
     return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M UTC") if text else "unknown"
 
 
