@@ -13,7 +13,7 @@ from genzoo.fitting import Budget
 from genzoo.report import svg
 from genzoo.report.svg import Box
 from genzoo.results import numbers
-from genzoo.results.cost import COSTS, NOT_OF_THE_FAMILY, Plane, Point, over_all, plane
+from genzoo.results.cost import COSTS, NOT_OF_THE_FAMILY, Plane, Point, over_all, plane, with_a_way
 from genzoo.results.numbers import MARKS, listing, number, with_error
 from genzoo.results.ranking import Ranking
 from genzoo.results.run import RunRecord
@@ -67,14 +67,16 @@ class Chart:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a figure is about: ``words`` of the vertical axis, a horizontal line with its name, and
-    the seconds at which training had to end."""
+    """What a figure is about: ``words`` of the vertical axis, a horizontal line with its name, the
+    seconds at which training had to end; and over how many data sets, ``without`` which."""
 
     where: str
     words: str
     reference: tuple[str, float] | None = None
     ends: float | None = None
     in_percent: bool = False
+    n_datasets: int = 1
+    without: tuple[str, ...] = ()
 
     def text(self, point: Point) -> str:
         """The quality with its error."""
@@ -93,18 +95,22 @@ def cost(run: RunRecord, ranking: Ranking, colours: Mapping[str, int], key: str)
         ends = Budget.parse(facts.budget).seconds
     except ValueError:  # "default"
         ends = None
-    frame = Frame(facts.name, "nats a row of test rows", reference, ends)
+    frame = Frame(facts.name, "nats a row", reference, ends)
     return _chart(plane(run, ranking), frame, colours, key)
 
 
 def cost_of_all(
     run: RunRecord, rankings: Sequence[Ranking], colours: Mapping[str, int]
 ) -> Chart | None:
-    """Over all data sets: the mean share of the way."""
-    planes = [plane(run, ranking) for ranking in rankings]
-    found = over_all(run.models, rankings, planes)
+    """Over all data sets with a way: the mean share of it."""
+    able = with_a_way(rankings)
+    planes = [plane(run, ranking) for ranking in able]
+    found = over_all(run.models, able, planes)
+    end = ("the truth, or the best family", 1.0)
+    shown = {r.dataset.name for r in able}
+    without = tuple(r.dataset.name for r in rankings if r.dataset.name not in shown)
     words = "mean share of the way, %"
-    frame = Frame("all data sets", words, ("the truth, or the best family", 1.0), in_percent=True)
+    frame = Frame("all data sets", words, end, None, True, len(able), without)
     return _chart(found, frame, colours, "all")
 
 
@@ -114,7 +120,7 @@ def _chart(found: Plane, frame: Frame, colours: Mapping[str, int], key: str) -> 
             name,
             TITLES[name],
             _figure(found, name, frame, colours),
-            _words(found, name, frame),
+            _words(found, name, frame) + _endless(found),
             listing(p.model for p in found.points if name not in p.costs),
         )
         for name in COSTS
@@ -146,7 +152,7 @@ def _words(found: Plane, name: str, frame: Frame) -> str:
     if name == NOT_OF_THE_FAMILY:
         return MEMORY_IS
     if frame.in_percent:
-        return _most_often(found, name)
+        return _most_often(found, name, frame)
     beaten = found.beaten(name)
     able = [p.model for p in found.shown(name) if p.kind == "exact"]
     left = [model for model in able if model not in beaten]
@@ -157,11 +163,22 @@ def _words(found: Plane, name: str, frame: Frame) -> str:
     return f"{words} Beaten, by one proven better and no dearer: {'; '.join(named)}.".strip()
 
 
-def _most_often(found: Plane, name: str) -> str:
+def _endless(found: Plane) -> str:
+    return f" Left out: {listing(found.endless)}, with no mass on a test row." * bool(found.endless)
+
+
+def _most_often(found: Plane, name: str, frame: Frame) -> str:
     counts = [(*p.unbeaten[name], p.model) for p in found.shown(name) if p.unbeaten[name][1]]
     best = sorted(counts, key=lambda c: -c[0] / c[1])[:MOST_NAMED]
     named = [f"{model} ({left} of {able})" for left, able, model in best]
-    return f"Unbeaten on most data sets: {listing(named)}." if named else ""
+    words = [f"Unbeaten on most data sets: {listing(named)}."] if named else []
+    n = frame.n_datasets
+    fewer = listing(f"{p.model} ({p.n} of {n})" for p in found.shown(name) if p.n < n)
+    if fewer:
+        words.append(f"Means over fewer data sets, which can't be compared: {fewer}.")
+    if frame.without:
+        words.append(f"Left out, as nobody gets beyond no skill: {listing(frame.without)}.")
+    return " ".join(words)
 
 
 # ------------------------------------------------------------------------------ the figure

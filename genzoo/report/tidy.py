@@ -17,7 +17,7 @@ from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
 from genzoo.results.contender import Contender, Result, at
-from genzoo.results.cost import over_all, plane
+from genzoo.results.cost import over_all, plane, with_a_way
 from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.record import REFERENCES, CellRecord, LabelPart, Measured
@@ -201,12 +201,14 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
 def _of_costs(run: RunRecord, rankings: Sequence[Ranking]) -> Iterator[dict[str, Any]]:
     """What figures of quality against cost show beside the numbers of the cells."""
     planes = [plane(run, ranking) for ranking in rankings]
-    for ranking, on in zip(rankings, planes, strict=True):
-        for point in on.points:
+    for ranking, of in zip(rankings, planes, strict=True):
+        for point in of.points:
             same = {"dataset": ranking.dataset.name, "model": point.model}
             for name, value in point.costs.items():
                 yield same | {"quantity": f"cost.{name}", "value": value, "unit": COST_UNITS[name]}
-    for point in over_all(run.models, rankings, planes).points:
+    able = with_a_way(rankings)
+    planes_of = {r.dataset.name: of for r, of in zip(rankings, planes, strict=True)}
+    for point in over_all(run.models, able, [planes_of[r.dataset.name] for r in able]).points:
         same = {"model": point.model, "kind": point.kind, "note": f"over {point.n} data sets"}
         yield same | {"quantity": "mean share of the way", "value": point.value,
                       "stderr": point.stderr}  # fmt: skip

@@ -2,8 +2,8 @@
 
 On a data set a family is beaten where another is proven better by the same test rows
 (``genzoo.results.pairs``) and cost no more in this run, to within a tenth. So a difference that is
-not proven beats nobody, neither does a dearer family, and a lower bound is never beaten. Seconds are
-measured once, on the machine of the run: what lies close together may change places in another.
+not proven beats nobody, neither does a dearer family, and a lower bound is never beaten. Seconds
+are measured once, on the machine of the run: what lies close together may change places in another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from genzoo.jackknife import Jackknife
 from genzoo.results.pairs import pairs
 from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import STACK, CellRecord
+from genzoo.results.record import STACK, TRUTH, CellRecord
 from genzoo.results.run import RunRecord
 from genzoo.results.way import Standing, Way, standings, way
 from genzoo.values import Kind
@@ -76,11 +76,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Plane:
-    """Families on one data set; ``better`` holds a pair of names for each that is proven better
-    than another."""
+    """Families on one data set.
+
+    Attributes:
+        points: of those that have a finite value.
+        better: a pair of names for each that is proven better than another.
+        endless: those whose value is not finite, since they give a test row no mass.
+    """
 
     points: list[Point]
     better: frozenset[tuple[str, str]] = frozenset()
+    endless: tuple[str, ...] = ()
 
     def shown(self, cost: str) -> list[Point]:
         """Those of which the cost is known."""
@@ -120,11 +126,8 @@ def plane(run: RunRecord, ranking: Ranking) -> Plane:
     """The families on a data set, without the stack, which is made of the others, and without those
     whose likelihood raised an alarm."""
     alarming = {cell.model for cell in ranking.alarms}
-    entries = [
-        e
-        for e in ranking.entries
-        if e.value is not None and e.model != STACK and e.model not in alarming
-    ]
+    able = [e for e in ranking.entries if e.model != STACK and e.model not in alarming]
+    entries = [e for e in able if e.value is not None and math.isfinite(e.value)]
     compared = pairs(run, ranking.dataset.name)
     apart = {frozenset(p.models): p.difference.stderr for p in compared if p.difference}
     points = [
@@ -146,7 +149,17 @@ def plane(run: RunRecord, ranking: Ranking) -> Plane:
         for p in compared
         if p.winner in known and p.loser in known and p.winner and p.loser
     )
-    return Plane(points, better)
+    return Plane(points, better, tuple(e.model for e in able if e.model not in known))
+
+
+def with_a_way(rankings: Sequence[Ranking]) -> list[Ranking]:
+    """Those on which somebody gets beyond no skill: only there is a share of the way a number."""
+    ways = [way(ranking) for ranking in rankings]
+    return [
+        ranking
+        for ranking, on in zip(rankings, ways, strict=True)
+        if on is not None and on.high > on.low and math.isfinite(on.high - on.low)
+    ]
 
 
 def over_all(models: Sequence[str], rankings: Sequence[Ranking], planes: Sequence[Plane]) -> Plane:
@@ -156,12 +169,12 @@ def over_all(models: Sequence[str], rankings: Sequence[Ranking], planes: Sequenc
 
     Args:
         models: of which there may be points.
-        rankings: of the data sets.
+        rankings: of data sets ``with_a_way``.
         planes: theirs.
     """
     ways = [way(ranking) for ranking in rankings]
     beaten = [{cost: on.beaten(cost) for cost in COSTS} for on in planes]
-    found = []
+    found, endless = [], []
     for standing in standings(models, rankings):
         of = [
             (on, by, next((p for p in on.points if p.model == standing.model), None))
@@ -169,8 +182,11 @@ def over_all(models: Sequence[str], rankings: Sequence[Ranking], planes: Sequenc
             if share is not None
         ]
         known = [(by, p) for _, by, p in of if p is not None]
-        if standing.mean is None or not known or len(known) < len(of):
-            continue  # the stack and the truth
+        if standing.model in (STACK, TRUTH) or standing.mean is None:
+            continue
+        if not math.isfinite(standing.mean):
+            endless.append(standing.model)
+            continue
         unbeaten = {}
         for cost in COSTS:
             asked = [
@@ -193,7 +209,7 @@ def over_all(models: Sequence[str], rankings: Sequence[Ranking], planes: Sequenc
                 unbeaten,
             )
         )
-    return Plane(found)
+    return Plane(found, endless=tuple(endless))
 
 
 def _costs(entry: Entry) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
@@ -12,11 +13,12 @@ import pytest
 from demo_run import edit, key_of, write_demo
 
 from genzoo.report import build, svg
+from genzoo.report.cost import cost, cost_of_all
 from genzoo.report.svg import Box
-from genzoo.results.cost import Plane, Point, over_all, plane, share_error
-from genzoo.results.ranking import rank
+from genzoo.results.cost import Plane, Point, over_all, plane, share_error, with_a_way
+from genzoo.results.ranking import Ranking, rank
 from genzoo.results.record import BASELINE
-from genzoo.results.run import read_run
+from genzoo.results.run import RunRecord, read_run
 from genzoo.results.way import way
 
 
@@ -64,8 +66,8 @@ def test_bounds_are_never_beaten_and_the_stack_takes_no_part(demo: Path) -> None
         assert "stack" not in models
         assert "truth" not in models
         bounds = {p.model for p in found.points if p.kind != "exact"}
-        for cost in ("train", "score", "sample"):
-            assert not bounds & set(found.beaten(cost))
+        for name in ("train", "score", "sample"):
+            assert not bounds & set(found.beaten(name))
 
 
 def test_costs_are_those_of_the_records(demo: Path) -> None:
@@ -159,8 +161,46 @@ def test_each_data_set_and_all_have_a_figure_of_every_cost(demo: Path) -> None:
     for pane in ("train", "score", "sample", "memory"):
         assert html.count(f'data-pane="{pane}"') == 6  # five data sets, and all
     assert html.count('data-choice="cost"') == 6
+    assert "gan (4 of 5)" in html  # whose mean is one of other data sets
     # a family of the figures is there with its kind
     assert re.search(r'data-model="vae" data-kind="lower_bound" data-beaten=""', html)
+
+
+def test_a_data_set_on_which_nobody_shows_skill_has_no_share_in_the_mean(demo: Path) -> None:
+    for model in ("bayesian_network", "hmm", "vae", "gan", "transformer"):
+        scored(demo, model, "flowers", lambda values: values - 90)
+    run = read_run(demo)
+    assert len(with_a_way([rank(run, d) for d in run.datasets])) == 4
+    html = build(demo)["html"].read_text()
+    assert "gan (3 of 4)" in html
+    assert chart_is_finite(run, [rank(run, d) for d in run.datasets])
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_a_family_without_mass_on_a_row_is_named_and_not_drawn(demo: Path) -> None:
+    scored(demo, "hmm", "flowers", lambda values: np.where(np.arange(len(values)), values, -np.inf))
+    run = read_run(demo)
+    rankings = [rank(run, d) for d in run.datasets]
+    planes = [plane(run, r) for r in rankings]
+    assert [on.endless for on in planes] == [(), (), (), ("hmm",), ()]
+    found = over_all(run.models, rankings, planes)
+    assert found.endless == ("hmm",)
+    assert "hmm" not in {p.model for p in found.points}
+    assert chart_is_finite(run, rankings)
+
+
+def chart_is_finite(run: RunRecord, rankings: list[Ranking]) -> bool:
+    charts = [cost_of_all(run, rankings, {}), *(cost(run, r, {}, "1") for r in rankings)]
+    panes = [pane.figure for chart in charts if chart for pane in chart.panes]
+    return len(panes) == 4 * len(charts) and not re.search(r'[" ,-](nan|inf)', "".join(panes))
+
+
+def scored(folder: Path, model: str, dataset: str, of: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Change the log masses of a cell's test rows."""
+    path = folder / "cells" / f"{key_of(model, dataset)}.npz"
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **(arrays | {"log_prob": of(arrays["log_prob"])}))
 
 
 def test_one_data_set_needs_no_figure_over_all(tmp_path: Path) -> None:
