@@ -12,6 +12,7 @@ from genzoo import store
 from genzoo.report import findings
 from genzoo.report.across import SURE_BUT_WRONG, across, rope
 from genzoo.report.assets import assets
+from genzoo.report.cost import cost_of_all
 from genzoo.report.downloads import DIGITS, downloads
 from genzoo.report.matrix import matrix
 from genzoo.report.measures import MARKS_LEGEND
@@ -121,6 +122,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "told_apart": classifiers(rankings),
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
+        "costs": None if is_single else cost_of_all(run, rankings, colours),
         "sections": sections,
         "across": across(run, rankings, colours),
         "rope": rope(),

@@ -10,11 +10,12 @@ from functools import partial
 from genzoo.metrics import registered
 from genzoo.report.labels import NO_SKILL, no_skill
 from genzoo.report.overview import step_of
-from genzoo.report.quality import SURE, described, sample_metrics
+from genzoo.report.quality import described, sample_metrics
 from genzoo.report.wording import area, in_percent, percent
 from genzoo.results import numbers
 from genzoo.results.choice import Choice, choose_label
 from genzoo.results.contender import Contender
+from genzoo.results.marks import SURE
 from genzoo.results.numbers import DASH, Value, number, upper_bound, with_error
 from genzoo.results.ranking import Entry, Ranking
 from genzoo.results.record import (

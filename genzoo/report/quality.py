@@ -140,7 +140,7 @@ def _strips(
         is_aimed = key in specs and specs[key].ideal is not None
         direction = None if is_aimed else metric.higher_is_better
         marks = Marks(of.get(worst), of.get(HELD_OUT), direction)
-        arrow = _column(key, metric).arrow
+        arrow = described(key, metric).arrow
         found[key] = Strip(_title(key), arrow, of, marks, of.get(COPYCAT))
     return found
 

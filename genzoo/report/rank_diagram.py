@@ -12,11 +12,7 @@ import xml.etree.ElementTree as ET
 
 from markupsafe import Markup
 
-from genzoo.report.figures import N_COLOURS
-from genzoo.report.figures import _add as add
-from genzoo.report.figures import _figure as figure
-from genzoo.report.figures import _markup as markup
-from genzoo.report.figures import _short as short
+from genzoo.report.svg import N_COLOURS, add, figure, markup, short
 from genzoo.results.numbers import number
 from genzoo.results.ranks import Ranks
 

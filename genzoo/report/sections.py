@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from genzoo.report import figures, findings, imputation, labels, samples, stack, steps, tokens
+from genzoo.report import findings, imputation, labels, samples, stack, steps, tokens
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.cells import cell_of, cells
+from genzoo.report.cost import cost
+from genzoo.report.curves import curves
 from genzoo.report.quality import quality
 from genzoo.report.wording import NATS, budget_of
 from genzoo.results import numbers
@@ -20,7 +20,7 @@ from genzoo.results.plan import DatasetFacts, TextFacts
 from genzoo.results.power import Power
 from genzoo.results.ranking import Entry, Ranking, Rival
 from genzoo.results.record import Measured
-from genzoo.results.run import DatasetRecord, RunRecord
+from genzoo.results.run import RunRecord
 from genzoo.results.statistics import weakest
 
 SHORT_FINGERPRINT = 12
@@ -60,7 +60,8 @@ def section(
         "cells": cells(run, ranking),
         "tokens": tokens.table(run, ranking),
         "text_score": any(_text_score(e) for e in ranking.entries),
-        "curves": _curves(dataset, ranking, colours, index),
+        "cost": cost(run, ranking, colours, f"{index + 1}"),
+        "curves": curves(ranking, colours, f"{index + 1}"),
         "galleries": galleries,
         "layout": dataset.facts.layout,
         "columns": names[: samples.MOST_COLUMNS],
@@ -173,31 +174,6 @@ def _text_score(entry: Entry) -> str:
         return ""
     kinds = [r.text_score.kind for r in entry.fit.records if r.text_score]
     return with_error(*score, weakest(kinds))
-
-
-def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:
-    found = [
-        (entry.model, [p for p in training.curve if p.valid is not None])
-        for entry in ranking.entries
-        for training in (cell.record.training for cell in entry.ok)
-        if training is not None
-    ]
-    curves = [
-        figures.Curve(
-            model,
-            colours[model],
-            np.array([p.seconds for p in points], dtype=float),
-            np.array([p.valid for p in points], dtype=float),
-        )
-        for model, points in found
-        if points
-    ]
-    entropy = dataset.facts.entropy
-    reference = None
-    if entropy is not None and entropy.value is not None:
-        reference = ("truth (−entropy)", -entropy.value)
-    title = f"Validation log-likelihood on {dataset.name} over training time, for each model"
-    return figures.learning_curves(curves, title, f"{index + 1}", reference)
 
 
 def _notes(run: RunRecord, dataset: str) -> list[tuple[str, str]]:

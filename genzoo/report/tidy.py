@@ -7,7 +7,7 @@ models, or speak of several seeds, come from the rankings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
 from genzoo.results.contender import Contender, Result, at
+from genzoo.results.cost import over_all, plane, with_a_way
 from genzoo.results.discoveries import discoveries
 from genzoo.results.pairs import pairs
 from genzoo.results.plan import DatasetFacts
@@ -40,6 +41,8 @@ UNITS = {  # by how a quantity's name ends
     "log_prob": "nats per row", "accuracy": "share of cases", "majority": "share of cases",
     "auc": "area", "seconds": "s", "memory_mb": "MiB",
 }  # fmt: skip
+COST_UNITS = {"train": "s", "score": "s per 1000 rows", "sample": "s per 1000 rows",
+              "memory": "MiB"}  # fmt: skip
 SCORES = ("value", "test_log_prob", "log_prob")  # beside which a record keeps stderr and kind
 # over folds: of these a table shows the mean
 MEANS: dict[str, Callable[[CellRecord], float | None]] = {
@@ -85,12 +88,14 @@ def every_number(run: RunRecord) -> pd.DataFrame:
     import pandas as pd
 
     lines = [line for cell in (*run.cells, *run.references) for line in _of_cell(cell)]
+    rankings: list[Ranking] = []
     for dataset in run.datasets:
         lines += _of_dataset(dataset.facts)
         fits = [f for model in run.models for f in run.contenders(model, dataset.name)]
         fits += [f for name in REFERENCES for f in [run.reference(name, dataset.name)] if f]
         lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
         ranking = rank(run, dataset)
+        rankings.append(ranking)
         lines += _of_ranking(ranking)
         lines += _of_powers(ranking)
         of_label = choose_label(run, dataset.name)
@@ -104,6 +109,7 @@ def every_number(run: RunRecord) -> pd.DataFrame:
                 lines.append(same | {"quantity": quantity, "value": value, "unit": _unit(quantity)})
     lines += _of_pairs(run)
     lines += _across(run)
+    lines += _of_costs(run, rankings)
     # a whole number stays one beside lines that have none
     return pd.DataFrame(lines, columns=list(FIELDS)).astype({"seed": "Int64", "fold": "Int64"})
 
@@ -198,6 +204,25 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
                        "value": value}  # fmt: skip
     if distances:
         yield total | {"model": "a perfect model", "value": noise}
+
+
+def _of_costs(run: RunRecord, rankings: Sequence[Ranking]) -> Iterator[dict[str, Any]]:
+    """What figures of quality against cost show beside the numbers of the cells."""
+    planes = [plane(run, ranking) for ranking in rankings]
+    for ranking, of in zip(rankings, planes, strict=True):
+        for point in of.points:
+            same = {"dataset": ranking.dataset.name, "model": point.model}
+            for name, value in point.costs.items():
+                yield same | {"quantity": f"cost.{name}", "value": value, "unit": COST_UNITS[name]}
+    able = with_a_way(rankings)
+    planes_of = {r.dataset.name: of for r, of in zip(rankings, planes, strict=True)}
+    for point in over_all(run.models, able, [planes_of[r.dataset.name] for r in able]).points:
+        same = {"model": point.model, "kind": point.kind, "note": f"over {point.n} data sets"}
+        yield same | {"quantity": "mean share of the way", "value": point.value,
+                      "stderr": point.stderr}  # fmt: skip
+        for name, value in point.costs.items():
+            yield same | {"quantity": f"cost.{name}, geometric mean", "value": value,
+                          "kind": None, "unit": COST_UNITS[name]}  # fmt: skip
 
 
 def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[str, Any]]:
