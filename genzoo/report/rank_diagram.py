@@ -17,7 +17,7 @@ from genzoo.results.numbers import number
 from genzoo.results.ranks import Ranks
 
 ROW, HEAD = 23, 38  # heights
-LABELS, LEFT, RIGHT, VALUES, BARS, BAR = 120, 132, 240, 282, 290, 13  # places across
+LABELS, LEFT, RIGHT, VALUES, BARS, BAR = 138, 152, 400, 452, 464, 13  # places across
 TICK = 16  # between labels of the axis, at least
 DECIMALS = 2
 
