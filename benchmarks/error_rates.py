@@ -1,9 +1,11 @@
 """How often is what a report states wrong? Simulated rates of false proofs and of errors that lie.
 
-    python benchmarks/error_rates.py [--parts proofs,pairs,folds,fits,samples] [--repeats 2000]
+    python benchmarks/error_rates.py [--parts proofs,pairs,power,...] [--repeats 2000]
 
 Proofs: scores of equally good models, groups, time, margins, through the rule that reports use.
-Pairs: every family against every other, where all are equally good.
+Pairs: every family against every other, where all are equally good; discoveries: their table-wide
+q-values. Power: how often a difference is shown that is said to be. Across: ranks and signed ranks
+over data sets, where families are equally good.
 Folds: intervals over the rows of all folds. Fits: families on independent columns, where nothing is
 to be found. Samples: metrics of samples on rows in groups, with a perfect sampler.
 
@@ -20,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from rates import Rate, fits, folds, pairs, proofs, samples
+from rates import Rate, across, discoveries, fits, folds, pairs, power, proofs, samples
 
 RESULTS = Path(__file__).resolve().parent / "results" / "error_rates.csv"
 FIELDS = [field.name for field in fields(Rate)]
@@ -30,7 +32,7 @@ SAMPLE_REPEATS = 200  # a repeat of all metrics takes seconds
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    every = "proofs,pairs,folds,fits,samples"
+    every = "proofs,pairs,power,across,discoveries,folds,fits,samples"
     parser.add_argument("--parts", default=every, help="which, with commas")
     parser.add_argument("--repeats", type=int, default=2000, help="of the simulated scores")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -38,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     parts: dict[str, Callable[[], list[Rate]]] = {
         "proofs": lambda: proofs.rates(options.repeats),
         "pairs": lambda: pairs.rates(options.repeats),
+        "power": lambda: power.rates(options.repeats),
+        "across": lambda: across.rates(options.repeats),
+        "discoveries": lambda: discoveries.rates(options.repeats),
         "folds": lambda: folds.rates(options.repeats),
         "fits": lambda: fits.rates(N_SETS),
         "samples": lambda: samples.rates(SAMPLE_REPEATS),

@@ -16,7 +16,7 @@ PACKAGE = "genzoo"
 # they take long to load, or may be absent: imported where they are needed
 HEAVY = {
     *("torch", "torchvision", "lightning_fabric", "pandas", "sklearn", "scipy", "pgmpy"),
-    *("hmmlearn", "rich", "typer", "jinja2", "PIL", "pyarrow", "polars"),
+    *("hmmlearn", "networkx", "rich", "typer", "jinja2", "PIL", "pyarrow", "polars"),
     *("charset_normalizer", "threadpoolctl", "tokenizers"),
 }
 

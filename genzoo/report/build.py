@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from genzoo import store
 from genzoo.report import findings
+from genzoo.report.across import SURE_BUT_WRONG, across, rope
 from genzoo.report.assets import assets
+from genzoo.report.cost import cost_of_all
 from genzoo.report.downloads import DIGITS, downloads
-from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
+from genzoo.report.matrix import matrix
+from genzoo.report.measures import MARKS_LEGEND
 from genzoo.report.overview import mixture_words, overview, shown_steps
 from genzoo.report.quality import LEGEND, classifiers
 from genzoo.report.reproduce import budgets, command, params
 from genzoo.report.sections import section
 from genzoo.report.single import single
+from genzoo.report.wins import wins
 from genzoo.results import numbers
 from genzoo.results.choice import LEAST, POINT
 from genzoo.results.numbers import number
+from genzoo.results.pairs import pairs
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.run import RunRecord, read_run
 
@@ -92,7 +97,8 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
     colours = {model: i for i, model in enumerate(run.models)}
     plan, is_single = run.plan, len(rankings) == 1
     sections = [section(run, r, colours, i) for i, r in enumerate(rankings)]
-    compared = overview(run, rankings)
+    found = {r.dataset.name: pairs(run, r.dataset.name) for r in rankings}
+    compared = overview(run, rankings, [pair for of in found.values() for pair in of])
     return {
         **assets(),
         "name": plan.profile or run.folder.resolve().name,
@@ -109,13 +115,18 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "cautions": findings.cautions(run, rankings, old_code),
         "alarms": _alarms(rankings),
         "n_checked": sum(c.record.alarm is not None for c in run.cells),
-        "views": {key: (title, matrix(run, rankings, key)) for key, title in VIEWS.items()},
+        "views": matrix(run, rankings),
+        "wins": wins(compared.families, rankings, found),
         "marks_legend": MARKS_LEGEND,
         "samples_legend": LEGEND,
         "told_apart": classifiers(rankings),
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
         "several_seeds": len(run.seeds) > 1,
+        "costs": None if is_single else cost_of_all(run, rankings, colours),
         "sections": sections,
+        "across": across(run, rankings, colours),
+        "rope": rope(),
+        "sure_but_wrong": SURE_BUT_WRONG,
         "log_probs": downloads(run),
         "digits": number(DIGITS, 0),
         "failures": _failures(run),

@@ -107,7 +107,7 @@ def quality(run: RunRecord, ranking: Ranking, colours: dict[str, int]) -> Qualit
         for j, fit in enumerate(ranking.sampled)
     ]
     rows += [Row(f.model, None, True, values[f.model], [False] * len(facts)) for f in references]
-    columns = [_column(key, metric) for key, metric in facts.items()]
+    columns = [described(key, metric) for key, metric in facts.items()]
     findings: list[str] = []
     caveats = [specs[key].caveat for key in facts if key in specs and specs[key].caveat]
     if MEMORISATION in facts:
@@ -140,7 +140,7 @@ def _strips(
         is_aimed = key in specs and specs[key].ideal is not None
         direction = None if is_aimed else metric.higher_is_better
         marks = Marks(of.get(worst), of.get(HELD_OUT), direction)
-        arrow = _column(key, metric).arrow
+        arrow = described(key, metric).arrow
         found[key] = Strip(_title(key), arrow, of, marks, of.get(COPYCAT))
     return found
 
@@ -281,7 +281,8 @@ def _memorising(
     ], []
 
 
-def _column(key: str, metric: MetricRecord) -> Column:
+def described(key: str, metric: MetricRecord) -> Column:
+    """A metric of a record, in words."""
     spec = registered().get(key)  # an older run's may be gone
     arrow = "↑" if metric.higher_is_better else "↓"
     if spec is not None and spec.ideal is not None:

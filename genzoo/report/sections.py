@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from genzoo.report import figures, findings, imputation, labels, samples, stack, steps, tokens
+from genzoo.report import findings, imputation, labels, samples, stack, steps, tokens
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
 from genzoo.report.cells import cell_of, cells
+from genzoo.report.cost import cost
+from genzoo.report.curves import curves
 from genzoo.report.quality import quality
-from genzoo.report.wording import budget_of
+from genzoo.report.wording import NATS, budget_of
 from genzoo.results import numbers
 from genzoo.results.choice import VERDICTS
 from genzoo.results.contender import Result
 from genzoo.results.numbers import DASH, number, upper_bound, with_error
 from genzoo.results.plan import DatasetFacts, TextFacts
+from genzoo.results.power import Power
 from genzoo.results.ranking import Entry, Ranking, Rival
 from genzoo.results.record import Measured
-from genzoo.results.run import DatasetRecord, RunRecord
+from genzoo.results.run import RunRecord
 from genzoo.results.statistics import weakest
 
 SHORT_FINGERPRINT = 12
@@ -43,6 +44,7 @@ def section(
         "basis": basis(run, dataset.name),
         "remarks": file.remarks if (file := dataset.facts.file) else (),
         "rows": _ranked_rows(run, ranking, colours),
+        "powers": any(rival.power is not None for rival in ranking.rivals),
         "margin": "" if ranking.choice is None else number(ranking.choice.margin, 3),
         "stack": stack.table(run, ranking),
         "labels": labels.table(run, dataset.name),
@@ -58,7 +60,8 @@ def section(
         "cells": cells(run, ranking),
         "tokens": tokens.table(run, ranking),
         "text_score": any(_text_score(e) for e in ranking.entries),
-        "curves": _curves(dataset, ranking, colours, index),
+        "cost": cost(run, ranking, colours, f"{index + 1}"),
+        "curves": curves(ranking, colours, f"{index + 1}"),
         "galleries": galleries,
         "layout": dataset.facts.layout,
         "columns": names[: samples.MOST_COLUMNS],
@@ -144,6 +147,8 @@ def _ranked_row(run: RunRecord, rival: Rival, colours: dict[str, int]) -> dict[s
         "improving": entry.improving,
         "evaluate_seconds": numbers.seconds(entry.mean_of(lambda r: r.evaluate_seconds)),
         "parameters": number(parameters or None, 0),
+        "shown": "" if rival.power is None else NATS.about(rival.power.shown),
+        "rows_needed": "" if rival.power is None else _rows_needed(rival.power),
         "memory": f"{number(memory, 0)} MiB" if memory else "",
         "text_score": _text_score(entry) or DASH,
     }
@@ -155,37 +160,20 @@ def _verdict_words(entry: Entry, verdict: str | None) -> str:
     return VERDICT_WORDS.get(verdict or "", "not compared")
 
 
+def _rows_needed(found: Power) -> str:
+    """To two digits; what they are counted from is no surer."""
+    if found.rows is None:
+        return "over a billion"
+    digits = len(str(round(found.rows)))
+    return number(round(found.rows, 2 - digits), 0)
+
+
 def _text_score(entry: Entry) -> str:
     score = None if entry.fit is None else entry.fit.measured(lambda r: r.text_score)
     if entry.fit is None or score is None:
         return ""
     kinds = [r.text_score.kind for r in entry.fit.records if r.text_score]
     return with_error(*score, weakest(kinds))
-
-
-def _curves(dataset: DatasetRecord, ranking: Ranking, colours: dict[str, int], index: int) -> Any:
-    found = [
-        (entry.model, [p for p in training.curve if p.valid is not None])
-        for entry in ranking.entries
-        for training in (cell.record.training for cell in entry.ok)
-        if training is not None
-    ]
-    curves = [
-        figures.Curve(
-            model,
-            colours[model],
-            np.array([p.seconds for p in points], dtype=float),
-            np.array([p.valid for p in points], dtype=float),
-        )
-        for model, points in found
-        if points
-    ]
-    entropy = dataset.facts.entropy
-    reference = None
-    if entropy is not None and entropy.value is not None:
-        reference = ("truth (−entropy)", -entropy.value)
-    title = f"Validation log-likelihood on {dataset.name} over training time, for each model"
-    return figures.learning_curves(curves, title, f"{index + 1}", reference)
 
 
 def _notes(run: RunRecord, dataset: str) -> list[tuple[str, str]]:

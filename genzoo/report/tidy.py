@@ -7,7 +7,7 @@ models, or speak of several seeds, come from the rankings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,15 @@ from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
 from genzoo.results.contender import Contender, Result, at
+from genzoo.results.cost import over_all, plane, with_a_way
+from genzoo.results.discoveries import discoveries
+from genzoo.results.pairs import pairs
 from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Ranking, rank
+from genzoo.results.ranks import compared, ranks
 from genzoo.results.record import REFERENCES, CellRecord, LabelPart, Measured
 from genzoo.results.run import RunRecord
+from genzoo.results.signed_rank import beliefs
 from genzoo.results.statistics import Difference
 
 if TYPE_CHECKING:
@@ -36,11 +41,14 @@ UNITS = {  # by how a quantity's name ends
     "log_prob": "nats per row", "accuracy": "share of cases", "majority": "share of cases",
     "auc": "area", "seconds": "s", "memory_mb": "MiB",
 }  # fmt: skip
+COST_UNITS = {"train": "s", "score": "s per 1000 rows", "sample": "s per 1000 rows",
+              "memory": "MiB"}  # fmt: skip
 SCORES = ("value", "test_log_prob", "log_prob")  # beside which a record keeps stderr and kind
 # over folds: of these a table shows the mean
 MEANS: dict[str, Callable[[CellRecord], float | None]] = {
     "train_seconds": lambda r: r.train_seconds,
     "evaluate_seconds": lambda r: r.evaluate_seconds,
+    "sample_seconds": lambda r: r.sample_seconds,
     "n_parameters": lambda r: r.n_parameters,
     "peak_memory_mb": lambda r: r.peak_memory_mb,
     "bound.ess_median": at(lambda r: r.bound, lambda b: b.ess_median),
@@ -80,13 +88,16 @@ def every_number(run: RunRecord) -> pd.DataFrame:
     import pandas as pd
 
     lines = [line for cell in (*run.cells, *run.references) for line in _of_cell(cell)]
+    rankings: list[Ranking] = []
     for dataset in run.datasets:
         lines += _of_dataset(dataset.facts)
         fits = [f for model in run.models for f in run.contenders(model, dataset.name)]
         fits += [f for name in REFERENCES for f in [run.reference(name, dataset.name)] if f]
         lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
         ranking = rank(run, dataset)
+        rankings.append(ranking)
         lines += _of_ranking(ranking)
+        lines += _of_powers(ranking)
         of_label = choose_label(run, dataset.name)
         choices = (ranking.choice, of_label, choose_samples(run, dataset.name))
         for purpose, choice in zip(PURPOSES, choices, strict=True):
@@ -96,6 +107,9 @@ def every_number(run: RunRecord) -> pd.DataFrame:
             for name, value in no_skill(of_label).items():
                 quantity = f"label.test.{name}"
                 lines.append(same | {"quantity": quantity, "value": value, "unit": _unit(quantity)})
+    lines += _of_pairs(run)
+    lines += _across(run)
+    lines += _of_costs(run, rankings)
     # a whole number stays one beside lines that have none
     return pd.DataFrame(lines, columns=list(FIELDS)).astype({"seed": "Int64", "fold": "Int64"})
 
@@ -192,6 +206,25 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
         yield total | {"model": "a perfect model", "value": noise}
 
 
+def _of_costs(run: RunRecord, rankings: Sequence[Ranking]) -> Iterator[dict[str, Any]]:
+    """What figures of quality against cost show beside the numbers of the cells."""
+    planes = [plane(run, ranking) for ranking in rankings]
+    for ranking, of in zip(rankings, planes, strict=True):
+        for point in of.points:
+            same = {"dataset": ranking.dataset.name, "model": point.model}
+            for name, value in point.costs.items():
+                yield same | {"quantity": f"cost.{name}", "value": value, "unit": COST_UNITS[name]}
+    able = with_a_way(rankings)
+    planes_of = {r.dataset.name: of for r, of in zip(rankings, planes, strict=True)}
+    for point in over_all(run.models, able, [planes_of[r.dataset.name] for r in able]).points:
+        same = {"model": point.model, "kind": point.kind, "note": f"over {point.n} data sets"}
+        yield same | {"quantity": "mean share of the way", "value": point.value,
+                      "stderr": point.stderr}  # fmt: skip
+        for name, value in point.costs.items():
+            yield same | {"quantity": f"cost.{name}, geometric mean", "value": value,
+                          "kind": None, "unit": COST_UNITS[name]}  # fmt: skip
+
+
 def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[str, Any]]:
     what = purpose.what
 
@@ -215,6 +248,71 @@ def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[
                           stderr=loss.stderr, unit=purpose.unit_of_margin)  # fmt: skip
         yield line_of(other, what, d.value, stderr=d.stderr, note=against.verdict)
         yield from _ends(line_of(other, what, d.value), d)
+
+
+def _of_powers(ranking: Ranking) -> Iterator[dict[str, Any]]:
+    """What each comparison of the ranking could have shown."""
+    for rival in ranking.rivals:
+        found, fit = rival.power, rival.entry.fit
+        if found is None or fit is None:
+            continue
+        same = {"dataset": ranking.dataset.name, "model": fit.model, "seed": fit.seed}
+        yield same | {"quantity": "difference to the chosen, that could have been shown",
+                      "value": found.shown, "unit": "nats per row"}  # fmt: skip
+        if found.rows is not None:
+            quantity = "rows that would show the smallest difference that is worth a choice"
+            yield same | {"quantity": quantity, "value": found.rows, "unit": "rows",
+                          "note": f"{found.least:g} nats per row"}  # fmt: skip
+
+
+def _of_pairs(run: RunRecord) -> Iterator[dict[str, Any]]:
+    """Every two families on every data set; q-values are of all of them together."""
+    found = [(d.name, pair) for d in run.datasets for pair in pairs(run, d.name)]
+    for name, pair in found:
+        d, (model, other) = pair.difference, pair.models
+        note = f"{pair.winner or 'neither'} proven better"
+        same = {"dataset": name, "model": model, "note": note}
+        if d is not None:
+            yield same | {"quantity": f"difference to {other}", "value": d.value,
+                          "stderr": d.stderr, "unit": "nats per row"}  # fmt: skip
+            yield same | {"quantity": f"p-value against {other}", "value": pair.p_value}
+    for q in discoveries(found):
+        model, other = q.pair.models
+        yield {"dataset": q.dataset, "model": model, "value": q.q_value,
+               "quantity": f"table-wide q-value against {other}"}  # fmt: skip
+
+
+def _across(run: RunRecord) -> Iterator[dict[str, Any]]:
+    """What all data sets say together."""
+    of = compared(run.models, [rank(run, dataset) for dataset in run.datasets])
+    found = ranks(of)
+    if found is None:
+        return
+    for model, mean in found.mean.items():
+        yield {"model": model, "quantity": "mean rank", "value": mean, "kind": "exact"}
+    for model, mean in found.at_most.items():
+        yield {"model": model, "quantity": "mean rank", "value": mean, "note": "at most"}
+    yield {"quantity": "signed ranks, smallest p-value of as many data sets",
+           "value": found.smallest}  # fmt: skip
+    yield {"quantity": "signed ranks, below which the surest of all pairs has to be",
+           "value": found.threshold}  # fmt: skip
+    if found.friedman is not None:
+        yield {"quantity": "Friedman's test, p-value", "value": found.friedman}
+    for told in (*found.pairs, *found.of_bounds):
+        model, other = told.models
+        same = {"model": model, "note": f"{told.winner or 'none'} better"}
+        yield same | {"quantity": f"signed ranks against {other}, p-value", "value": told.p_value}
+        yield same | {"quantity": f"signed ranks against {other}, p-value by Holm",
+                      "value": told.adjusted}  # fmt: skip
+    for belief in beliefs(of):
+        model, other = belief.models
+        for what, value in (
+            ("farther than", belief.better),
+            ("practically equal to", belief.alike),
+            ("less far than", belief.worse),
+        ):
+            yield {"model": model, "quantity": f"probability of being {what} {other}",
+                   "value": value}  # fmt: skip
 
 
 def _ends(line: dict[str, Any], difference: Difference) -> Iterator[dict[str, Any]]:

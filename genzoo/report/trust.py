@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from genzoo.report.figures import N_COLOURS, _add, _apart, _figure, _markup, _short, ticks
+from genzoo.report.svg import N_COLOURS, add, apart, figure, markup, short, ticks
 from genzoo.results.marks import Marks
 from genzoo.results.numbers import Value, number
 
@@ -43,17 +43,17 @@ def strips(
     title = "Metrics of samples by model, each between no skill and held-out rows"
     step = min(WIDEST, WIDTH // len(found))
     width = LEFT + step * len(found)
-    svg = _figure(width, height, title)
+    svg = figure(width, height, title)
     for i, source in enumerate(sources):
         y = HEAD + ROW * (i + 0.5)
         style = f"label c{colours[source] % N_COLOURS}" if source in colours else "small"
-        _add(svg, "text", _short(source, 19), x=0, y=y + 4, class_=style)
+        add(svg, "text", short(source, 19), x=0, y=y + 4, class_=style)
     if apart:
         y = HEAD + ROW * (len(sources) - apart)
-        _add(svg, "line", x1=0, x2=width, y1=y, y2=y, class_="rule")
+        add(svg, "line", x1=0, x2=width, y1=y, y2=y, class_="rule")
     for i, strip in enumerate(found):
         _column(svg, strip, (LEFT + step * i, step - GAP), sources, colours)
-    return _markup(svg)
+    return markup(svg)
 
 
 def _column(
@@ -65,8 +65,8 @@ def _column(
 ) -> None:
     """A metric's lane, which has a left end and a width."""
     (first, size), bottom = lane, HEAD + ROW * len(sources)
-    group = _add(svg, "g", class_="strip" if strip.marks.sees else "strip blind")
-    back = _add(group, "rect", x=first, y=HEAD, class_="lane")
+    group = add(svg, "g", class_="strip" if strip.marks.sees else "strip blind")
+    back = add(group, "rect", x=first, y=HEAD, class_="lane")
     back.set("width", str(size))
     back.set("height", str(bottom - HEAD))
     words = strip.title.split(" ")
@@ -77,7 +77,7 @@ def _column(
         "" if strip.marks.sees else "sees nothing",
     )
     for line, text in enumerate(head):
-        _add(group, "text", text, x=first + size / 2, y=14 + 15 * line, text_anchor="middle",
+        add(group, "text", text, x=first + size / 2, y=14 + 15 * line, text_anchor="middle",
              class_="small")  # fmt: skip
     low, high = _span(strip)
 
@@ -87,7 +87,7 @@ def _column(
     marks = (("worst", strip.marks.worst), ("best", strip.marks.best), ("copy", strip.copycat))
     for name, mark in marks:
         if mark is not None and first <= (x := across(mark.value)) <= first + size:
-            _add(group, "line", x1=x, x2=x, y1=HEAD, y2=bottom, class_=f"at-{name}")
+            add(group, "line", x1=x, x2=x, y1=HEAD, y2=bottom, class_=f"at-{name}")
     for i, source in enumerate(sources):
         value = strip.values.get(source)
         if value is None:
@@ -96,16 +96,16 @@ def _column(
         style = "reference-mark"
         if source in colours:
             style = f"c{colours[source] % N_COLOURS}"
-        dot = _add(group, "g", class_=f"mark {style}")
-        _add(dot, "title", f"{source}: {value.text}")
+        dot = add(group, "g", class_=f"mark {style}")
+        add(dot, "title", f"{source}: {value.text}")
         x = across(value.value)
         if not first <= x <= first + size:
             arrow, end, anchor = ("◂", first, "start") if x < first else ("▸", first + size, "end")
-            _add(dot, "text", arrow, x=end, y=y + 4, text_anchor=anchor, class_="off")
+            add(dot, "text", arrow, x=end, y=y + 4, text_anchor=anchor, class_="off")
             continue
         left, right = (min(max(across(end), first), first + size) for end in _ends(value))
-        _add(dot, "line", x1=left, x2=right, y1=y, y2=y, class_="error")
-        _add(dot, "circle", cx=x, cy=y, r=3.5)
+        add(dot, "line", x1=left, x2=right, y1=y, y2=y, class_="error")
+        add(dot, "circle", cx=x, cy=y, r=3.5)
 
 
 def _span(strip: Strip) -> tuple[float, float]:
@@ -141,7 +141,7 @@ def scatter(points: Sequence[Point], title: str, best: Value | None, *, higher: 
         higher: whether more of the metric is better.
     """
     width, height, left, right, top, bottom = 470, 280, 58, 340, 12, 236
-    svg = _figure(width, height, f"Likelihood against {title}, by family")
+    svg = figure(width, height, f"Likelihood against {title}, by family")
     xs = [end for p in points for end in _ends(p.metric)] + ([best.value] if best else [])
     ys = [end for p in points for end in _ends(p.nats)]
     (x0, x1), (y0, y1) = (_padded(values) for values in (xs, ys))
@@ -153,39 +153,39 @@ def scatter(points: Sequence[Point], title: str, best: Value | None, *, higher: 
     def up(value: float) -> float:
         return top + (y1 - value) / (y1 - y0) * (bottom - top)
 
-    grid = _add(svg, "g", class_="grid")
+    grid = add(svg, "g", class_="grid")
     for value, text in _ticks(y0, y1):
         y = up(value)
-        _add(grid, "line", x1=left, x2=right, y1=y, y2=y)
-        _add(grid, "text", text, x=left - 6, y=y + 4, text_anchor="end")
+        add(grid, "line", x1=left, x2=right, y1=y, y2=y)
+        add(grid, "text", text, x=left - 6, y=y + 4, text_anchor="end")
     for value, text in _ticks(x0, x1):
         x = across(value)
-        _add(grid, "line", x1=x, x2=x, y1=top, y2=bottom)
-        _add(grid, "text", text, x=x, y=bottom + 16, text_anchor="middle")
+        add(grid, "line", x1=x, x2=x, y1=top, y2=bottom)
+        add(grid, "text", text, x=x, y=bottom + 16, text_anchor="middle")
     middle = (left + right) / 2
-    _add(grid, "text", f"{title}, better to the right", x=middle, y=height - 8,
+    add(grid, "text", f"{title}, better to the right", x=middle, y=height - 8,
          text_anchor="middle")  # fmt: skip
     if best is not None:
         x = across(best.value)
-        _add(svg, "line", x1=x, x2=x, y1=top, y2=bottom, class_="reference")
-        _add(svg, "text", "held-out", x=x - 4, y=bottom - 5, text_anchor="end", class_="small")
-    places = _apart([up(p.nats.value) for p in points], top + 4, bottom)
+        add(svg, "line", x1=x, x2=x, y1=top, y2=bottom, class_="reference")
+        add(svg, "text", "held-out", x=x - 4, y=bottom - 5, text_anchor="end", class_="small")
+    places = apart([up(p.nats.value) for p in points], top + 4, bottom)
     for point, height_of_label in zip(points, places, strict=True):
         x, y = across(point.metric.value), up(point.nats.value)
-        group = _add(svg, "g", class_=f"mark c{point.colour % N_COLOURS}")
+        group = add(svg, "g", class_=f"mark c{point.colour % N_COLOURS}")
         sign = "≥ " if point.is_bound else ""
         words = f"{point.model}: {sign}{point.nats.text} nats a row, {point.metric.text}"
-        _add(group, "title", words)
+        add(group, "title", words)
         a, b = _ends(point.metric)
-        _add(group, "line", x1=across(a), x2=across(b), y1=y, y2=y, class_="error")
+        add(group, "line", x1=across(a), x2=across(b), y1=y, y2=y, class_="error")
         a, b = _ends(point.nats)
-        _add(group, "line", x1=x, x2=x, y1=up(a), y2=up(b), class_="error")
-        _add(group, "circle", cx=x, cy=y, r=4.5)
+        add(group, "line", x1=x, x2=x, y1=up(a), y2=up(b), class_="error")
+        add(group, "circle", cx=x, cy=y, r=4.5)
         if point.is_bound:
-            _add(group, "path", d=f"M{x:.1f} {y - 5:.1f}v-12m-4 4l4-4l4 4", class_="upwards")
+            add(group, "path", d=f"M{x:.1f} {y - 5:.1f}v-12m-4 4l4-4l4 4", class_="upwards")
         ink = f"label c{point.colour % N_COLOURS}"
-        _add(svg, "text", _short(point.model, 18), x=right + 8, y=height_of_label + 4, class_=ink)
-    return _markup(svg)
+        add(svg, "text", short(point.model, 18), x=right + 8, y=height_of_label + 4, class_=ink)
+    return markup(svg)
 
 
 def _ends(value: Value) -> tuple[float, float]:

@@ -34,11 +34,14 @@ class Pair:
         models: their names.
         difference: the first one's score less the second's; None where they have no rows in common.
         winner: the one that is proven to be better; None where that can't be told.
+        p_value: of this pair alone, that the higher one is no better; 1 where that is open because
+            the lower one is only bounded from below, nan where nothing could be proven.
     """
 
     models: tuple[str, str]
     difference: Difference | None
     winner: str | None
+    p_value: float = math.nan
 
     @property
     def loser(self) -> str | None:
@@ -78,16 +81,19 @@ def compare(fits: Sequence[Contender], n_seeds: int = 1) -> list[Pair]:
     differences = [paired(a, b) for a, b in both]
     asked = [_p_value(a, b, d) for (a, b), d in zip(both, differences, strict=True)]
     found = [p for p in asked if not math.isnan(p)]
-    if n_seeds > 1 and fits and len(fits[0].cells) > 1:
-        # a row that chose a seed in one fold is a test row of another: the tests are those of any
-        # seeds that could have been chosen
-        adjusted = iter(np.array(found) * len(found) * n_seeds**2)
-    else:
-        adjusted = iter(holm(found))
+    # a row that chose a seed in one fold is a test row of another: the tests are those of any seeds
+    # that could have been chosen
+    choices = n_seeds**2 if fits and len(fits[0].cells) > 1 else 1
+    adjusted = iter(holm(found) if choices == 1 else np.array(found) * len(found) * choices)
     shown = [not math.isnan(p) and next(adjusted) < LEVEL for p in asked]
     return [
-        Pair((a.model, b.model), d, _winner(a, b, d) if proven else None)
-        for (a, b), d, proven in zip(both, differences, shown, strict=True)
+        Pair(
+            (a.model, b.model),
+            d,
+            _winner(a, b, d) if proven else None,
+            _alone(p * choices, _open_to_proof(a, b, d)),
+        )
+        for (a, b), d, p, proven in zip(both, differences, asked, shown, strict=True)
     ]
 
 
@@ -98,11 +104,24 @@ def _p_value(a: Contender, b: Contender, d: Difference | None) -> float:
     return d.p_value() if can_prove(a.kind, b.kind) or can_prove(b.kind, a.kind) else math.nan
 
 
+def _alone(p: float, can_be_proven: bool) -> float:
+    if math.isnan(p):
+        return p
+    return min(1.0, p) if can_be_proven else 1.0
+
+
 def _winner(a: Contender, b: Contender, d: Difference | None) -> str | None:
-    if d is None or abs(d.value) < LEAST:
+    if d is None or abs(d.value) < LEAST or not _open_to_proof(a, b, d):
         return None
+    return a.model if d.value > 0 else b.model
+
+
+def _open_to_proof(a: Contender, b: Contender, d: Difference | None) -> bool:
+    """Whether it could be proven that the higher one is better."""
+    if d is None:
+        return False
     winner, loser = (a, b) if d.value > 0 else (b, a)
-    return winner.model if can_prove(winner.kind, loser.kind) else None
+    return can_prove(winner.kind, loser.kind)
 
 
 def tallies(models: Sequence[str], found: Iterable[Pair]) -> list[Tally]:

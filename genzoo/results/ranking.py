@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from genzoo.results.choice import Choice, choose_likelihood, choose_samples
+from genzoo.datasets.blocks import MOST_BLOCKS
+from genzoo.results.choice import LEAST, Choice, choose_likelihood, choose_samples
 from genzoo.results.contender import Contender, Result, likeliest
+from genzoo.results.power import Power, power
 from genzoo.results.record import BASELINE, STACK, TRUTH, CellRecord
 from genzoo.results.run import DatasetRecord, RunRecord
-from genzoo.results.statistics import Difference, paired_difference
+from genzoo.results.statistics import LEVEL, Difference, paired_difference
 from genzoo.values import Kind
 
 
@@ -78,13 +81,15 @@ class Rival:
     """A ranked entry against the one that validation chose.
 
     ``difference`` is the chosen one less this one, paired over test rows; ``verdict`` is
-    ``chosen``, or one of ``choice.VERDICTS``; None where there is no choice.
+    ``chosen``, or one of ``choice.VERDICTS``; None where there is no choice. ``power`` says what
+    the comparison could have shown; None where nothing can be shown, as against a bound below.
     """
 
     entry: Entry
     rank: int
     difference: Difference | None
     verdict: str | None
+    power: Power | None = None
 
 
 @dataclass
@@ -140,6 +145,9 @@ def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
         said = {a.other.model: (a.difference, a.verdict) for a in choice.against}
         said[choice.chosen.model] = None, "chosen"
     rivals = [Rival(e, i + 1, *said.get(e.model, (None, None))) for i, e in enumerate(done)]
+    if choice is not None:
+        for rival in rivals:
+            rival.power = _power(dataset, choice, rival)
     cells = [c for e in entries for c in e.cells]
     return Ranking(
         dataset,
@@ -150,6 +158,15 @@ def rank(run: RunRecord, dataset: DatasetRecord) -> Ranking:
         _sampled(run, dataset.name, done),
         [c for c in cells if c.record.alarm is not None and c.record.alarm.raised],
     )
+
+
+def _power(dataset: DatasetRecord, choice: Choice, rival: Rival) -> Power | None:
+    d, units = rival.difference, dataset.facts.units
+    if d is None or rival.verdict in ("open", "not comparable"):
+        return None
+    # in a longer text blocks are longer, not more
+    most = math.inf if units is None or units.what == "groups" else MOST_BLOCKS
+    return power(d, LEAST, LEVEL / max(1, choice.n_tests), most)
 
 
 def _sampled(run: RunRecord, dataset: str, entries: list[Entry]) -> list[Contender]:

@@ -122,21 +122,35 @@ class Difference:
         error = max(self.stderr, math.sqrt(margin * (1 - margin) / self.n))
         return float(t.cdf((self.value - margin) / error, self.n - 1))
 
-    def visible(self, level: float = LEVEL, power: float = POWER) -> float:
+    def visible(
+        self,
+        level: float = LEVEL,
+        power: float = POWER,
+        *,
+        times: float = 1.0,
+        most_units: float = math.inf,
+    ) -> float:
         """The true difference that a two-sided test at ``level`` would have proven with ``power``,
-        by the standard error at hand (nan for a single row, and where rows are all alike)."""
+        by the standard error at hand (nan for a single row, and where rows are all alike).
+
+        Args:
+            times: of as many rows of the same kind as there are, times this.
+            most_units: units that rows may make: more of them are then longer ones.
+        """
         from scipy.stats import t
 
-        if self.n < 2:
+        units = min(self.n * times, max(self.n, most_units))
+        if units < 2:
             return math.nan
-        needed = float(t.ppf(1 - level / 2, self.n - 1)) * self.stderr
+        stderr, n_rows = self.stderr / math.sqrt(times), self.n_rows * times
+        needed = float(t.ppf(1 - level / 2, units - 1)) * stderr
         if self.spread is not None:
             if self.spread == 0:  # rows that are all alike would prove nothing
                 return math.nan
             # the spread that is found differs from sample to sample too
-            more = 1 + float(t.ppf(power, self.n - 1)) / math.sqrt(2 * self.n_rows)
-            needed = max(needed, RARE * self.spread * more * math.log(1 / level) / self.n_rows)
-        return needed + float(t.ppf(power, self.n - 1)) * self.stderr
+            more = 1 + float(t.ppf(power, units - 1)) / math.sqrt(2 * n_rows)
+            needed = max(needed, RARE * self.spread * more * math.log(1 / level) / n_rows)
+        return needed + float(t.ppf(power, units - 1)) * stderr
 
 
 def _likelihood_ratio(x: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import xml.etree.ElementTree as ET
 from io import BytesIO
 
 import numpy as np
@@ -54,36 +53,6 @@ def test_large_images_are_few() -> None:
     uri, n = png.gallery(rows, (3, 64, 64), np.full(3 * 64 * 64, 256))
     assert 1 <= n <= 4
     assert len(uri) < 100_000
-
-
-def test_curves_are_drawn_once_per_cell_and_labelled_once_per_model() -> None:
-    seconds = np.array([0.0, 1.0, 10.0])
-    curves = [
-        figures.Curve("<vae>", 1, seconds, np.array([-9.0, -5.0, -4.0])),
-        figures.Curve("<vae>", 1, seconds, np.array([-9.0, np.nan, -4.5])),
-        figures.Curve("silent", 2, seconds, np.full(3, np.nan)),
-    ]
-    svg = ET.fromstring(figures.learning_curves(curves, "title", "1", ("truth", -3.0)))
-    assert len(list(svg.iter("polyline"))) == 2
-    texts = [t.text for t in svg.iter("text")]
-    assert texts.count("<vae>") == 1
-    assert "truth" in texts
-    assert "silent" not in texts
-
-
-def test_no_curve_no_figure() -> None:
-    assert figures.learning_curves([], "title", "1") is None
-
-
-@pytest.mark.parametrize("value", [-0.5, -12345.0, 0.0])
-def test_a_flat_curve_of_one_point_is_drawn(value: float) -> None:
-    curve = figures.Curve("x", 0, np.array([0.0]), np.array([value]))
-    assert "nan" not in str(figures.learning_curves([curve], "title", "1"))
-
-
-def test_ticks_are_round_and_few() -> None:
-    assert figures.ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    assert figures.ticks(-105.0, -80.0, 5) == pytest.approx([-105, -100, -95, -90, -85, -80])
 
 
 def test_wide_variables_are_grouped_without_losing_mass() -> None:
