@@ -25,6 +25,7 @@ from genzoo.report.advice import advise, in_words
 from genzoo.results.choice import choose_likelihood
 from genzoo.results.numbers import ascii_marks
 from genzoo.results.run import read_run
+from genzoo.spelling import near, near_path
 from genzoo.store import check_place, check_target
 
 
@@ -206,6 +207,11 @@ def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
     if file in DATASETS and not Path(file).exists():
         raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
     check_file(file)
+    key = near(file, DATASETS)
+    if key is not None and not own.names_a_path(file) and near_path(file) is None:
+        raise ValueError(
+            f"FILE: expected a file or a folder; there is no {file}; did you mean --datasets {key}?"
+        )
     prepared = own.prepare(file, **options)
     try:
         data = own.split_of(prepared)

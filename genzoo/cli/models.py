@@ -29,9 +29,10 @@ from genzoo.datasets.own.show import to_fit
 from genzoo.fitting import Budget
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
-from genzoo.registry import load_dataset, load_model, make_model
+from genzoo.registry import check_key, load_dataset, load_model, make_model
 from genzoo.seeding import check_seed
 from genzoo.space import characters, forms
+from genzoo.spelling import did_you_mean, near_path
 from genzoo.store import COLUMNS_FILE, check_place, check_target, give_back, write_atomically
 
 CHECK_FAILED = 1
@@ -81,6 +82,7 @@ def fit(
         typer.echo(to_fit(prepared, data), err=True)
     else:
         _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)
+        check_key(DATASETS, dataset, "dataset", path=near_path(dataset))
         data = load_dataset(dataset)
     made.fit(data, seed=seed, budget=allowed, progress=sys.stderr.isatty())
     made.save(out)
@@ -243,7 +245,9 @@ def _rows_to_score(
     _refuse_for_keys(name, **reading)
     split = split or "test"
     if split not in SPLITS:
-        raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")
+        hint = did_you_mean(split, SPLITS)
+        raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}{hint}")
+    check_key(DATASETS, name, "dataset", path=near_path(name))
     data = load_dataset(name)
     if data.schema.to_json() != model.schema_.to_json():
         raise ValueError(f"DATASET: the model was fitted to other variables than those of {name!r}")
