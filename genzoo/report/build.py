@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genzoo import store
 from genzoo.report import findings
+from genzoo.report.assets import assets
 from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
 from genzoo.report.overview import mixture_words, overview, shown_steps
 from genzoo.report.quality import LEGEND
@@ -90,6 +91,7 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
     sections = [section(run, r, colours, i) for i, r in enumerate(rankings)]
     compared = overview(run, rankings)
     return {
+        **assets(),
         "name": plan.profile or run.folder.resolve().name,
         "run": run,
         "started": _time(plan.started),

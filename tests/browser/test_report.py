@@ -2,54 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from demo_run import write_demo
-
-from genzoo.report import build
+from opening import opened
 
 pytestmark = pytest.mark.slow
 
 VIEWS = ("nats", "bits", "gap", "cost")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium on the PATH: the report is not looked at in a browser")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        instance = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        yield instance
-        instance.close()
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder: Path = write_demo(tmp_path_factory.mktemp("browser") / "run", seeds=(0, 1))
-    return build(folder)["html"].as_uri()
-
-
-def opened(browser: Any, address: str, **options: Any) -> tuple[Any, list[str], list[str]]:
-    """The page, its console's warnings and errors, and what it asked for beside itself."""
-    page = browser.new_page(**options)
-    complaints: list[str] = []
-    requests: list[str] = []
-    page.on(
-        "console",
-        lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None,
-    )
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(address)
-    foreign = [url for url in requests if url != address and not url.startswith("data:")]
-    return page, complaints, foreign
 
 
 def test_opens_without_errors_or_requests(browser: Any, address: str) -> None:
@@ -145,12 +105,9 @@ def test_a_verdict_opens_to_its_sentences_without_scripts(browser: Any, address:
     page.close()
 
 
-def test_a_report_of_one_data_set_fits_a_phone(
-    browser: Any, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = write_demo(tmp_path_factory.mktemp("one") / "run", datasets=("flowers",))
+def test_a_report_of_one_data_set_fits_a_phone(browser: Any, address_of_one: str) -> None:
     page, complaints, foreign = opened(
-        browser, build(folder)["html"].as_uri(), viewport={"width": 390, "height": 844}
+        browser, address_of_one, viewport={"width": 390, "height": 844}
     )
     assert (complaints, foreign) == ([], [])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
