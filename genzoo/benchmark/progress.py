@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from genzoo.benchmark.entries import Cell
 from genzoo.benchmark.matrix import outcome_text
@@ -13,6 +13,9 @@ from genzoo.benchmark.pace import Pace
 from genzoo.results.numbers import seconds
 from genzoo.results.record import CellRecord
 from genzoo.results.typed import as_json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 HEARTBEAT = 60.0  # seconds without a line after which one says that the run goes on
 MOST_NAMED = 4  # running cells in that line
@@ -63,12 +66,38 @@ class Display:
         self.say(f"{cell.title}: {outcome_text(record)}")
 
     def time_left(self) -> str:
-        """``about 3.5 min left``; "" where nothing tells."""
-        return _left(self.pace.left)
+        """Of the run."""
+        return left_in_words(self.pace.left)
 
 
-def _left(value: float | None) -> str:
-    return "" if value is None else f"about {seconds(round(value))} left"
+def left_in_words(value: float | None) -> str:
+    """``about 12 s left``; "" where nothing tells."""
+    # what takes longer than expected is not "0 s" for all that time
+    return "" if value is None or value < 1 else f"about {seconds(round(value))} left"
+
+
+def new_bars(*, transient: bool) -> Progress:
+    """Bars on standard error; each task has a title, the time left and a message, which is cut off
+    where a line ends."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+
+    return Progress(
+        TextColumn("{task.fields[title]}", markup=False),
+        BarColumn(bar_width=16),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn(
+            "{task.fields[message]}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+        ),
+        console=Console(stderr=True),
+        transient=transient,
+        expand=True,
+    )
 
 
 class Lines(Display):
@@ -119,23 +148,8 @@ class Bars(Display):
     that end are listed above."""
 
     def __init__(self, total: int, kept: int, news: Sequence[str], pace: Pace) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-        from rich.table import Column
-
         super().__init__(total, kept, news, pace)
-        one_line = Column(no_wrap=True, overflow="ellipsis", ratio=1)
-        self.bars = Progress(
-            TextColumn("{task.fields[title]}", markup=False),
-            BarColumn(bar_width=16),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}", markup=False),
-            TextColumn("{task.fields[message]}", markup=False, table_column=one_line),
-            console=Console(stderr=True),
-            transient=True,
-            expand=True,
-        )
+        self.bars = new_bars(transient=True)
         self.tasks: dict[str, Any] = {}
         self.overall = self.bars.add_task(
             "", total=total, completed=kept, title="", message="", left=""
@@ -160,7 +174,7 @@ class Bars(Display):
 
     def advance(self, cell: Cell, fraction: float, message: str) -> None:
         super().advance(cell, fraction, message)
-        left = _left(self.pace.left_of(cell))
+        left = left_in_words(self.pace.left_of(cell))
         self.bars.update(self.tasks[cell.key], completed=fraction, message=message, left=left)
         self._count()
 

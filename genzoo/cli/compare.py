@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,12 @@ from genzoo.cli.options import (
     EncodingOption,
     FitsBudgetOption,
     HeaderOption,
+    JsonOption,
+    QuietOption,
     SchemaOption,
     check_file,
+    check_output,
+    tell,
 )
 from genzoo.datasets import own
 from genzoo.datasets.own.show import as_text
@@ -92,6 +97,8 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train families on data sets and compare them; write a report.
 
@@ -106,9 +113,13 @@ def compare(
     The same folder given again resumes: cells that are finished are not run again unless their
     code, data, budget or library versions changed, and what is new is added to the comparison.
 
+    With --json the lines are what progress= of genzoo.compare is told ("event": "plan", "note",
+    "start", "progress", "finish"), and at last the "report" with its files.
+
     Examples: genzoo compare my.csv --label income --out runs/mine; genzoo compare --models
     independent,vae --datasets digits,alarm --budget 60s
     """
+    check_output(quiet, as_json)
     columns = {"label": label, "group": group, "time": time, "stratify": stratify}
     reading = {"encoding": encoding, "header": header}
     given: dict[str, Any] = {**columns, "schema": schema, "keep": keep or None, **reading}
@@ -132,9 +143,10 @@ def compare(
     check_without_data(_split(models), seeds, budget, profile, folds)
     if files:
         out = Path("runs") / (profile or own.name_of(files[0])) if out is None else out
-        shown = [_show_file(file, options, out) for file in files]
+        say = _say(quiet, as_json)
+        shown = [_show_file(file, options, out, say) for file in files]
         asked = [*(asked or []), *shown]
-        _write_schemas(shown, out)
+        _write_schemas(shown, out, say)
         if only_schema:
             return
     run = benchmark.compare(
@@ -148,13 +160,24 @@ def compare(
         n_jobs=jobs,
         save_models=save_models or save_best is not None,
         imputation=imputation,
+        progress=tell if as_json else not quiet,
     )
-    _show(run)
+    _show(run, quiet=quiet, as_json=as_json)
+    say = _say(quiet, as_json)
     if files:
-        typer.echo("\n" + in_words(run.folder, [data.name for data in shown]))
+        say("\n" + in_words(run.folder, [data.name for data in shown]))
     if save_best is not None:
         best = run.save_best(names[0], save_best)
-        typer.echo(f"\n{_what_is_saved(run, names[0], best, save_best)}")
+        say(f"\n{_what_is_saved(run, names[0], best, save_best)}")
+
+
+def _say(quiet: bool, as_json: bool) -> Callable[[str], object]:
+    """How a text is told."""
+    if quiet:
+        return lambda text: None
+    if as_json:
+        return lambda text: tell({"event": "note", "text": text.strip()})
+    return typer.echo
 
 
 def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
@@ -198,7 +221,9 @@ def _names(files: list[str], keys: list[str]) -> list[str]:
     return list(found)
 
 
-def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
+def _show_file(
+    file: str, options: dict[str, Any], out: Path, say: Callable[[str], object]
+) -> own.OwnDataset:
     """Read a file of the user's own and show what its columns are taken for.
 
     Raises:
@@ -224,11 +249,11 @@ def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
             f"{error}\n{proposal} says how each column would be treated, and leaves out those that "
             f"can't be used: edit it and give it with --schema"
         ) from None
-    typer.echo(as_text(prepared, data))
+    say(as_text(prepared, data))
     return data
 
 
-def _write_schemas(files: list[own.OwnDataset], out: Path) -> None:
+def _write_schemas(files: list[own.OwnDataset], out: Path, say: Callable[[str], object]) -> None:
     """Write what the columns are treated as, to be corrected."""
     check_place(out, "--out")
     if (out / "plan.json").is_file():
@@ -238,7 +263,7 @@ def _write_schemas(files: list[own.OwnDataset], out: Path) -> None:
     for data in files:
         written = data.write_schema(out)
         if written is not None:
-            typer.echo(f"\nto correct this, edit {written} and give it with --schema")
+            say(f"\nto correct this, edit {written} and give it with --schema")
 
 
 def _split(names: str | None) -> list[str] | None:
@@ -247,16 +272,24 @@ def _split(names: str | None) -> list[str] | None:
 
 def report(
     folder: Annotated[Path, Argument(metavar="DIR", help="The folder of a comparison.")],
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the report of a comparison again.
 
     Four files: report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
     for each number of the tables).
     """
-    _show(benchmark.load_run(folder))
+    check_output(quiet, as_json)
+    _show(benchmark.load_run(folder), quiet=quiet, as_json=as_json)
 
 
-def _show(run: Run) -> None:
-    typer.echo(str(run))
-    paths = run.report()
-    typer.echo("\nwritten: " + ", ".join(str(path) for path in paths.values()))
+def _show(run: Run, *, quiet: bool, as_json: bool) -> None:
+    """The matrix, and where the report is written to."""
+    if not (quiet or as_json):
+        typer.echo(str(run))
+    paths = {kind: str(path) for kind, path in run.report().items()}
+    if as_json:
+        tell({"event": "report", "folder": str(run.folder), "files": paths})
+    elif not quiet:
+        typer.echo("\nwritten: " + ", ".join(paths.values()))
