@@ -5,7 +5,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: compare gallery test fast-test doctest coverage lint generated clean
+.PHONY: compare gallery test fast-test doctest coverage lint generated docs clean
 
 compare: .venv/installed
 	$(BIN)/genzoo compare --profile quick --out runs/quick
@@ -33,9 +33,13 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# what follows from genzoo/keys.py: the stub of the package, tables in README and docs
+# what follows from genzoo/keys.py and benchmarks/results: the stub of the package, parts of docs
 generated: .venv/installed
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
+
+# the documentation's site, into site/; a broken link is an error
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .venv/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -43,4 +47,4 @@ generated: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv build dist site *.egg-info

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_breast_cancer
 
 import genzoo
 
@@ -95,9 +95,9 @@ def shows(out: Path, *, small: bool) -> Iterator[Show]:
     yield Show(
         "own_file",
         "A file of one's own",
-        "Numbers and a class in a .csv file: chemical analyses of wines of three cultivars.",
+        "Numbers and a class in a .csv file: cell nuclei of 569 tumours.",
         {"datasets": [own_file(out)]} | (SMALL if small else {}),
-        "genzoo compare wines.csv",
+        "genzoo compare tumours.csv",
     )
     yield Show(
         "text",
@@ -120,11 +120,11 @@ def shows(out: Path, *, small: bool) -> Iterator[Show]:
 
 
 def own_file(out: Path) -> Path:
-    """scikit-learn's wines as a user would have them."""
-    wines = load_wine(as_frame=True)
-    names = ("first", "second", "third")
-    frame = wines.data.assign(cultivar=[names[code] for code in wines.target])
-    path = out / "wines.csv"
+    """scikit-learn's breast cancer data as a user would have them."""
+    tumours = load_breast_cancer(as_frame=True)
+    names = [str(tumours.target_names[code]) for code in tumours.target]
+    frame = tumours.data.assign(diagnosis=names)
+    path = out / "tumours.csv"
     frame.to_csv(path, index=False)
     return path
 

@@ -1,27 +1,33 @@
-"""Writes what follows from ``genzoo.keys``: ``genzoo/__init__.pyi``, ``genzoo/families.json``, and
-tables in README and docs.
+"""Writes what follows from code and results: ``genzoo/__init__.pyi``, ``genzoo/families.json``, and
+parts of README and docs.
 
     make generated
 
-A table stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->``. A test compares.
+A part stands between ``<!-- NAME -->`` and ``<!-- end of NAME -->``. A test compares. What
+families, data sets and metrics say of themselves is written here, what was measured in
+``evidence.py``.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
-from collections.abc import Iterator
-from functools import cache
+import re
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import genzoo
+from docs import evidence
 from genzoo import MISSING, GenerativeModel, Unsupported
 from genzoo.catalogue import FAMILIES, best, first_line, looks_at
-from genzoo.keys import DATASETS, FACE, MODELS
+from genzoo.keys import COMPOSED, DATASETS, FACE, MODELS
 from genzoo.metrics import registered
+from genzoo.parameters import Options, Rule, Text
 from genzoo.protocols import Certifies, ScoresText
 from genzoo.registry import dataset_entry, load_dataset, make_model, model_class
 
@@ -43,16 +49,20 @@ def generated() -> Iterator[tuple[Path, str]]:
     """Every file that is written, and what it is to hold."""
     yield ROOT / "genzoo" / "__init__.pyi", stub()
     yield FAMILIES, json.dumps(facts(), indent=1) + "\n"
-    for name, tables in TABLES.items():
-        text = (ROOT / name).read_text(encoding="utf-8")
-        for table in tables:
-            what = table.__name__
-            before, mark, rest = text.partition(f"<!-- {what} -->\n")
-            _, end, after = rest.partition(f"<!-- end of {what} -->\n")
-            if not (mark and end):
-                raise ValueError(f"{name}: expected the marks of a table of {what}")
-            text = f"{before}{mark}{table()}\n{end}{after}"
-        yield ROOT / name, text
+    for name, parts in PARTS.items():
+        yield ROOT / name, renewed(name, parts)
+
+
+def renewed(name: str, parts: dict[str, Callable[[], str]]) -> str:
+    """The text of a file, with these parts of it written anew."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for what, write in parts.items():
+        before, mark, rest = text.partition(f"<!-- {what} -->\n")
+        _, end, after = rest.partition(f"<!-- end of {what} -->\n")
+        if not (mark and end):
+            raise ValueError(f"{name}: expected the marks of a part {what!r}")
+        text = f"{before}{mark}{write()}\n{end}{after}"
+    return text
 
 
 def stub() -> str:
@@ -100,7 +110,8 @@ def families() -> str:
     lines = []
     for key, of in facts().items():
         trains = "yes" if TRAINS_ON_HOLES in of["offers"] else "no"
-        lines.append([f"`{key}`", of["about"], of["log_prob"], of["with_holes"], trains])
+        name = f"[`{key}`]({key}.md)"
+        lines.append([name, of["about"], of["log_prob"], of["with_holes"], trains])
     titles = ["key", "what it is", "log-likelihood", "of a row with holes", "trains on such rows"]
     return as_table(titles, lines)
 
@@ -169,12 +180,88 @@ def metrics() -> str:
     return as_table(["key", "title", "of", "unit", "best", "what it means"], lines)
 
 
+def parameters(family: str) -> str:
+    """What a family's constructor takes: defaults, allowed values, and what its docstring says."""
+    cls = getattr(genzoo, (MODELS | COMPOSED)[family].partition(":")[2])
+    said = arguments(cls)
+    lines = []
+    for name, argument in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+        default = "" if argument.default is argument.empty else f"`{argument.default!r}`"
+        rule = getattr(cls, "parameters", {}).get(name)
+        allowed = "" if rule is None else values(rule)
+        lines.append([f"`{name}`", default, allowed, said.get(name, "")])
+    return as_table(["parameter", "default", "allowed", "what it is"], lines)
+
+
+def arguments(cls: type) -> dict[str, str]:
+    """What the section "Args" of a class's docstring says of each argument."""
+    doc = inspect.getdoc(cls) or ""
+    section = re.search(r"^Args:\n((?:(?: .*)?\n?)+)", doc, re.MULTILINE)
+    if section is None:
+        return {}
+    items = re.findall(r"^    (\w[\w, ]*): ((?:.*\n?)(?:^     .*\n?)*)", section[1], re.MULTILINE)
+    return {
+        name: " ".join(text.replace("``", "`").split()).replace("|", "\\|")
+        for names, text in items
+        for name in names.split(", ")
+    }
+
+
+def values(rule: Rule) -> str:
+    """What a rule allows, in words."""
+    if isinstance(rule, Options):
+        return ", ".join(f"`{value!r}`" for value in rule.values)
+    return rule.example if isinstance(rule, Text) else str(rule)
+
+
+def results(family: str) -> str:
+    """What a family reached in the quick profile."""
+    lines = evidence.of_family(family)
+    if lines:
+        return f"{evidence.chosen_on(family)}\n\n{table(lines)}\n\n{evidence.LEGEND}"
+    return (
+        "The quick profile leaves this family out, since it takes longer to judge, so no figure of "
+        "it stands here. `genzoo compare --profile full` fits it beside all others."
+    )
+
+
 def as_table(titles: list[str], lines: list[list[str]]) -> str:
     cells = [titles, ["---"] * len(titles), *lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-TABLES = {"README.md": (families, datasets), "docs/metrics.md": (metrics,)}
+def table(lines: list[list[str]]) -> str:
+    """Of numbers, in lines whose first has the titles."""
+    return f'<div class="numbers" markdown>\n\n{as_table(lines[0], lines[1:])}\n\n</div>'
+
+
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/families/index.md": {"families": families},
+    "docs/datasets.md": {"datasets": datasets},
+    "docs/metrics.md": {"metrics": metrics},
+    "docs/checked.md": {"power": evidence.power},
+    "docs/choose.md": {"chosen": lambda: table(evidence.chosen())},
+    "docs/results.md": {
+        "matrix": lambda: table(evidence.matrix()),
+        "times": lambda: table(evidence.times()),
+        "labels": lambda: table(evidence.labels()),
+        "tokens": lambda: table(evidence.in_tokens()),
+    },
+    **{
+        f"docs/families/{key}.md": {
+            "parameters": partial(parameters, key),
+            "results": partial(results, key),
+        }
+        for key in MODELS
+    },
+    **{
+        f"docs/families/{key}.md": {
+            "parameters": partial(parameters, key),
+            "results": lambda: table(evidence.of_stack()),
+        }
+        for key in COMPOSED
+    },
+}
 
 if __name__ == "__main__":
     for path, text in generated():

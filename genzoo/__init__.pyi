@@ -1,6 +1,7 @@
 """What ``genzoo`` gives, for type checkers and editors (written by docs/generate.py)."""
 
 from genzoo.benchmark import compare as compare
+from genzoo.benchmark import compare_runs as compare_runs
 from genzoo.benchmark import load_run as load_run
 from genzoo.conformance import ConformanceError as ConformanceError
 from genzoo.conformance import check_model as check_model
@@ -61,6 +62,7 @@ __all__ = [
     "check_model",
     "classify",
     "compare",
+    "compare_runs",
     "impute",
     "in_tokens",
     "list_datasets",

@@ -111,6 +111,7 @@ FACE = {
     "check_model": "genzoo.conformance:check_model",
     "classify": "genzoo.queries:classify",
     "compare": "genzoo.benchmark:compare",
+    "compare_runs": "genzoo.benchmark:compare_runs",
     "impute": "genzoo.queries:impute",
     "in_tokens": "genzoo.datasets.tokens:in_tokens",
     "list_datasets": "genzoo.registry:list_datasets",

@@ -79,6 +79,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def write_json(path: Path, value: Any) -> None:
+    """A value of JSON's types, written atomically."""
+    write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
+
+
 def _draft_of(path: Path) -> Path:
     """Where to write what is to take the path's place."""
     # not by tempfile: its files are for their owner's eyes alone, results are to be shared

@@ -1,4 +1,5 @@
-"""The examples and the README's Python snippets run as they stand."""
+"""The examples, and the Python snippets of README and docs, run as they stand and print what stands
+below them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+# a snippet, and what it prints where that stands below it
+SNIPPET = re.compile(
+    r"^```python\n(.*?)^```\n(?:(?:\nIt prints\n)?\n```text\n(.*?)^```)?", re.M | re.S
+)
+DOCUMENTS = [
+    path
+    for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+    if "```python\n" in path.read_text(encoding="utf-8")
+]
+BORDER = "=" * 20
 
 
 def run(arguments, folder):
@@ -42,8 +52,13 @@ def test_example(script, says, tmp_path):
 
 
 @pytest.mark.slow
-def test_readme_snippets(tmp_path):
-    assert SNIPPETS
-    script = tmp_path / "readme.py"
-    script.write_text("\n".join(SNIPPETS))
-    run([str(script)], tmp_path)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
+def test_snippets(document, tmp_path):
+    """Those of a document, one after the other, in one process."""
+    snippets = SNIPPET.findall(document.read_text(encoding="utf-8"))
+    script = tmp_path / "snippets.py"
+    border = f"\nprint({BORDER!r}, flush=True)\n"
+    script.write_text(border.join(code for code, _ in snippets), encoding="utf-8")
+    printed = run([str(script)], tmp_path).split(f"{BORDER}\n")
+    for (code, says), found in zip(snippets, printed, strict=True):
+        assert not says or found == says, code

@@ -1,10 +1,11 @@
-"""What README, docstrings and help texts say of the package is so."""
+"""What README, the site's pages, docstrings and help texts say of the package is so."""
 
 from __future__ import annotations
 
 import csv
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 from itertools import dropwhile
@@ -14,18 +15,32 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import typer
 from torch.overrides import TorchFunctionMode
 
 import genzoo
 from genzoo.benchmark.profiles import PROFILES
+from genzoo.cli.app import app
 from genzoo.conformance.subject import N_SAMPLES
 from genzoo.keys import DATASETS, MODELS
 from genzoo.models.transformer import network as gpt
 from genzoo.registry import dataset_entry, model_class
 
 ROOT = Path(__file__).parent.parent
-README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-CHANGELOG = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md")),
+]
+
+
+def text_of(document: str) -> str:
+    """With all white space made blanks."""
+    return " ".join((ROOT / document).read_text(encoding="utf-8").split())
+
+
+README, CHANGELOG = text_of("README.md"), text_of("CHANGELOG.md")
+RESULTS = text_of("docs/results.md")
 NUMBERS = (
     *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
     *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"),
@@ -44,9 +59,9 @@ def found(pattern: str, text: str) -> tuple[str, ...]:
     return match.groups()
 
 
-def table(*titles: str) -> list[list[str]]:
-    """The rows of the README's table whose first titles these are, cell by cell, titles first."""
-    lines = iter((ROOT / "README.md").read_text(encoding="utf-8").splitlines())
+def table(document: str, *titles: str) -> list[list[str]]:
+    """The rows of a document's table whose first titles these are, cell by cell, titles first."""
+    lines = iter((ROOT / document).read_text(encoding="utf-8").splitlines())
     rows = []
     for line in dropwhile(lambda line: not line.startswith(f"| {' | '.join(titles)}"), lines):
         if not line.startswith("|"):
@@ -96,7 +111,9 @@ def test_the_transformers_text_names_the_activation_in_use():
 
 def test_every_family_that_trains_on_rows_with_holes_says_how_it_takes_them():
     ((_, says),) = [
-        row for row in table("awkward thing", "what") if row[0] == "code -1 in training rows"
+        row
+        for row in table("docs/footguns.md", "awkward thing", "what")
+        if row[0] == "code -1 in training rows"
     ]
     assert " as missing completely at random, by the families" in says
     # each as the family itself says
@@ -128,22 +145,15 @@ def test_the_changelog_counts_and_names_the_families():
     assert set(keys(named)) <= set(FAMILIES)
 
 
-def test_the_readmes_figures_are_those_of_the_results_and_of_as_many_families_as_it_says():
+def test_the_results_are_of_as_many_families_as_their_page_says():
     with (ROOT / "benchmarks/results/quick.csv").open(newline="", encoding="utf-8") as file:
-        results = {(row["model"], row["dataset"]): row for row in csv.DictReader(file)}
-    (titles, *rows) = table("| `digits_binary`")
-    shown = {row[0].strip("`"): dict(zip(titles[1:], row[1:], strict=True)) for row in rows}
-    (number,) = found(r"figures are of (\w+) families", README)
-    assert NUMBERS.index(number) == len(set(shown) - {"truth", "stack"})
-    assert {model for model, _ in results} == set(shown)
-    for (model, dataset), row in results.items():
-        if row["test_log_prob"]:
-            bound = "&ge; " if row["kind"] == "lower_bound" else ""
-            expected = f"{bound}{float(row['test_log_prob']):.2f}"
-            assert shown[model][f"`{dataset}`"] == expected, (model, dataset)
+        models = {row["model"] for row in csv.DictReader(file)}
+    (number,) = found(r"figures are of (\w+) families", RESULTS)
+    assert NUMBERS.index(number) == len(models - {"truth", "stack"})
+    assert models - {"truth", "stack"} == set(PROFILES["quick"].models)
 
 
-def test_what_the_readme_says_of_the_results_is_in_them():
+def test_what_is_said_of_the_results_is_in_them():
     with (ROOT / "benchmarks/results/quick.csv").open(newline="", encoding="utf-8") as file:
         results = {(row["model"], row["dataset"]): row for row in csv.DictReader(file)}
 
@@ -154,16 +164,16 @@ def test_what_the_readme_says_of_the_results_is_in_them():
         r"the HMM is ([\d.]+) nats from the truth on `casino`, the transformer ([\d.]+) on "
         r"`grammar`, the n-gram and the Bayesian network ([\d.]+) and "
         r"([\d.]+) on `alarm`",
-        README,
+        RESULTS,
     ) == (gap("hmm", "casino"), gap("transformer", "grammar"), gap("ngram", "alarm"),
           gap("bayesian_network", "alarm"))  # fmt: skip
-    stated = found(r"costs it ([\d.]+) \+- ([\d.]+) nats,.*?minute ([\d.]+) \+- ([\d.]+)", README)
+    stated = found(r"costs it ([\d.]+) \+- ([\d.]+) nats,.*?minute ([\d.]+) \+- ([\d.]+)", RESULTS)
     rows = [results[model, "tinyshakespeare"] for model in ("ngram", "transformer")]
     pairs = [(-float(row["test_log_prob"]), float(row["stderr"])) for row in rows]
     assert stated == tuple(f"{value:.1f}" for pair in pairs for value in pair)
 
 
-def test_what_the_readme_says_of_tokens_was_measured():
+def test_what_is_said_of_tokens_was_measured():
     with (ROOT / "benchmarks/results/tokens.csv").open(newline="", encoding="utf-8") as file:
         results = {(row["model"], row["dataset"]): row for row in csv.DictReader(file)}
 
@@ -173,19 +183,19 @@ def test_what_the_readme_says_of_tokens_was_measured():
 
     plays = "tinyshakespeare"
     number = r"(-\d\.\d+)"
-    assert found(rf"transformer goes from {number} to at least {number}", README) == both(
+    assert found(rf"transformer goes from {number} to at least {number}", RESULTS) == both(
         "transformer", plays
     )
-    assert found(rf"the HMM from {number} to at least {number}", README) == both("hmm", plays)
-    assert found(rf"n-gram's {number} and {number} can't be told", README) == both("ngram", plays)
+    assert found(rf"the HMM from {number} to at least {number}", RESULTS) == both("hmm", plays)
+    assert found(rf"n-gram's {number} and {number} can't be told", RESULTS) == both("ngram", plays)
     for model in ("ngram", "hmm", "transformer"):
         by_letter, in_tokens = map(float, both(model, "names"))
         assert by_letter > in_tokens
         assert results[model, f"{plays}_bpe"]["kind"] == "lower_bound"
 
 
-def test_the_readme_says_how_many_samples_are_checked():
-    (number,) = found(r"(\d[\d,]*) samples follow", README)
+def test_the_page_says_how_many_samples_are_checked():
+    (number,) = found(r"(\d[\d,]*) samples follow", text_of("docs/checked.md"))
     assert int(number.replace(",", "")) == N_SAMPLES
 
 
@@ -205,13 +215,34 @@ def test_the_full_comparison_is_of_the_embedded_data_sets_and_says_how_many():
 # ------------------------------------------------------------------------- places
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize("document", PAGES)
 def test_files_that_are_named_are_there(document):
     text = (ROOT / document).read_text(encoding="utf-8")
-    named = re.findall(r"((?:genzoo|tests|benchmarks|examples|\.ci)/[\w./]*\w/?)", text)
-    assert named
-    for name in named:
+    named = r"(?<![\w./])((?:genzoo|tests|benchmarks|examples|docs|\.ci)/[\w./-]*\w/?)"
+    for name in set(re.findall(named, text)) - {"docs/families/KEY.md"}:
         assert (ROOT / name).exists(), name
+
+
+COMMAND = re.compile(r"(?:^ {4}|`)(?:\.venv/bin/)?genzoo ([a-z][^`#\n]*)", re.MULTILINE)
+
+
+def test_commands_that_are_shown_are_read_by_the_command_line():
+    shown = {
+        command.strip()
+        for document in PAGES
+        for command in COMMAND.findall((ROOT / document).read_text(encoding="utf-8"))
+    }
+    assert len(shown) > 20
+    for command in sorted(shown):
+        found, words = typer.main.get_command(app), shlex.split(command)
+        while hasattr(found, "commands") and words:  # a group
+            name = words.pop(0)
+            assert name in found.commands, command
+            found = found.commands[name]
+        if words:  # else it is only named
+            found.make_context(found.name, words)  # an option that it has not is an error
+    with pytest.raises(Exception, match="No such option"):
+        found.make_context(found.name, ["--no-such-option"])
 
 
 RATES = ROOT / "benchmarks" / "results" / "error_rates.csv"

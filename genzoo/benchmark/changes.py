@@ -81,16 +81,16 @@ def replaced(
         elif records[cell.key].code is None:
             mixed.append(cell)
     lines = [
-        f"run anew, since {_since(whys, versions)} changed: {_cells(cells)}"
+        f"run anew, since {since(whys, versions)} changed: {_cells(cells)}"
         for whys, cells in _alike(again)
     ]
     if mixed:
         lines.append(f"run anew, since their code changed while they ran: {_cells(mixed)}")
     for (split, other), cells in refolded.items():
-        beside = f" ({_since(other, versions)} changed too)" if other else ""
+        beside = f" ({since(other, versions)} changed too)" if other else ""
         lines.append(f"replaced by {split}: {_which(cells)}{beside}")
     return lines + [
-        f"left out: {_which(cells)}, since {_since(whys, versions)} changed{_to_have(cells, now)}"
+        f"left out: {_which(cells)}, since {since(whys, versions)} changed{_to_have(cells, now)}"
         for whys, cells in _alike(gone)
     ]
 
@@ -135,7 +135,7 @@ def _alike(
     return list(found.values())
 
 
-def _since(whys: Iterable[Touch], versions: str) -> str:
+def since(whys: Iterable[Touch], versions: str = "the versions of libraries") -> str:
     """Everything that changed, as one subject."""
     labels: dict[tuple[str, str], list[str]] = {}
     for of, label, fact in sorted(whys, reverse=True):  # the run as a whole comes first

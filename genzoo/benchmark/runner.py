@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import pickle
 import tempfile
@@ -38,7 +37,7 @@ from genzoo.results.numbers import ascii_marks
 from genzoo.results.plan import Plan, read_plan
 from genzoo.results.record import CellRecord, read_record
 from genzoo.results.run import record_file
-from genzoo.store import check_place, clear_drafts, write_atomically
+from genzoo.store import check_place, clear_drafts, write_atomically, write_json
 
 
 @dataclass(frozen=True)
@@ -329,7 +328,7 @@ def _finish(folder: Path, cell: Cell, outcome: Outcome, display: Display) -> Non
         if outcome.arrays:
             record = replace(record, values=f"{cell.key}.npz")
             _write_arrays(file.with_suffix(".npz"), outcome.arrays)
-        _write_json(file, record.to_json())
+        write_json(file, record.to_json())
     display.finish(cell, record)
 
 
@@ -337,10 +336,6 @@ def _write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
     buffer = BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_atomically(path, buffer.getvalue())
-
-
-def _write_json(path: Path, value: Any) -> None:
-    write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
 
 
 def _write_plan(folder: Path, comparison: Comparison, plan: Plan) -> None:
@@ -353,4 +348,4 @@ def _write_plan(folder: Path, comparison: Comparison, plan: Plan) -> None:
         _write_arrays(place / f"{entry.label}.npz", {"rows": rows})
         if isinstance(entry.dataset, OwnDataset):
             entry.dataset.write_schema(folder)
-    _write_json(folder / "plan.json", plan.to_json())
+    write_json(folder / "plan.json", plan.to_json())

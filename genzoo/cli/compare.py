@@ -271,25 +271,55 @@ def _split(names: str | None) -> list[str] | None:
 
 
 def report(
-    folder: Annotated[Path, Argument(metavar="DIR", help="The folder of a comparison.")],
+    folders: Annotated[
+        list[Path],
+        Argument(metavar="DIR...", help="The folder of a comparison; or those of several."),
+    ],
+    out: Annotated[
+        Path | None,
+        Option(
+            metavar="DIR",
+            help="Of several: where to write.  [default: beside the last: a-and-b for a and b]",
+        ),
+    ] = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report of a comparison again.
+    """Write the report of a comparison again; of several, say what changed and join them.
 
-    Four files: report.html, report.md, results.csv (a line for each cell) and numbers.csv (a line
-    for each number of the tables).
+    Of one folder four files, into it: report.html, report.md, results.csv (a line for each cell)
+    and numbers.csv (a line for each number of the tables).
+
+    Of several folders what got better or worse, beyond noise, from the first to each of the others:
+    changes.html, changes.md and changes.csv. Where no cell has two answers they are also joined
+    into one comparison, with its report, in DIR/joined. The folders stay as they are.
+
+    Examples: genzoo report runs/first; genzoo report runs/before runs/after --out runs/changes
     """
     check_output(quiet, as_json)
-    _show(benchmark.load_run(folder), quiet=quiet, as_json=as_json)
+    if len(folders) > 1:
+        found = benchmark.compare_runs(*folders, out=out)
+        if not (quiet or as_json):
+            typer.echo(ascii_marks(str(found)))
+        _show_written(found.paths, quiet=quiet, as_json=as_json)
+        return
+    if out is not None:
+        raise ValueError(
+            "--out: expected several folders beside it; a report is written into its run"
+        )
+    _show(benchmark.load_run(folders[0]), quiet=quiet, as_json=as_json)
 
 
 def _show(run: Run, *, quiet: bool, as_json: bool) -> None:
     """The matrix, and where the report is written to."""
     if not (quiet or as_json):
         typer.echo(str(run))
-    paths = {kind: str(path) for kind, path in run.report().items()}
+    _show_written(run.report(), quiet=quiet, as_json=as_json)
+
+
+def _show_written(paths: dict[str, Path], *, quiet: bool, as_json: bool) -> None:
+    files = {kind: str(path) for kind, path in paths.items()}
     if as_json:
-        tell({"event": "report", "folder": str(run.folder), "files": paths})
+        tell({"event": "report", "files": files})
     elif not quiet:
-        typer.echo("\nwritten: " + ", ".join(paths.values()))
+        typer.echo("\nwritten: " + ", ".join(files.values()))

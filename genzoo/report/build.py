@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 from genzoo import store
 from genzoo.report import findings
 from genzoo.report.assets import assets
-from genzoo.report.matrix import MARKS_LEGEND, VIEWS, matrix
+from genzoo.report.matrix import matrix
+from genzoo.report.measures import MARKS_LEGEND
 from genzoo.report.overview import mixture_words, overview, shown_steps
 from genzoo.report.quality import LEGEND
 from genzoo.report.reproduce import budgets, command, params
 from genzoo.report.sections import section
 from genzoo.report.single import single
+from genzoo.report.wins import wins
 from genzoo.results import numbers
 from genzoo.results.choice import LEAST, POINT
 from genzoo.results.numbers import number
+from genzoo.results.pairs import pairs
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.run import RunRecord, read_run
 
@@ -52,13 +55,14 @@ def build(folder: str | Path, old_code: Sequence[str] = ()) -> dict[str, Path]:
     context = _context(run, old_code)
     paths = {}
     for kind, template in (("html", "report.html.j2"), ("md", "report.md.j2")):
-        text = _environment(escape=kind == "html").get_template(template).render(context)
+        text = environment(escape=kind == "html").get_template(template).render(context)
         paths[kind] = run.folder / f"report.{kind}"
         store.write_atomically(paths[kind], text.encode())
     return paths
 
 
-def _environment(*, escape: bool) -> Environment:
+def environment(*, escape: bool) -> Environment:
+    """Where a page's templates are found, with the filters that they use."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -89,12 +93,13 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
     colours = {model: i for i, model in enumerate(run.models)}
     plan, is_single = run.plan, len(rankings) == 1
     sections = [section(run, r, colours, i) for i, r in enumerate(rankings)]
-    compared = overview(run, rankings)
+    found = {r.dataset.name: pairs(run, r.dataset.name) for r in rankings}
+    compared = overview(run, rankings, [pair for of in found.values() for pair in of])
     return {
         **assets(),
         "name": plan.profile or run.folder.resolve().name,
         "run": run,
-        "started": _time(plan.started),
+        "started": moment(plan.started),
         "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         "is_single": is_single,
         "front": single(run, rankings[0], sections[0]) if is_single else compared,
@@ -106,7 +111,8 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
         "cautions": findings.cautions(run, rankings, old_code),
         "alarms": _alarms(rankings),
         "n_checked": sum(c.record.alarm is not None for c in run.cells),
-        "views": {key: (title, matrix(run, rankings, key)) for key, title in VIEWS.items()},
+        "views": matrix(run, rankings),
+        "wins": wins(compared.families, rankings, found),
         "marks_legend": MARKS_LEGEND,
         "samples_legend": LEGEND,
         "seeds_of_samples": SEEDS_OF_SAMPLES if len(run.seeds) > 1 else "",
@@ -122,7 +128,8 @@ def _context(run: RunRecord, old_code: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _time(text: str) -> str:
+def moment(text: str) -> str:
+    """A time of ISO 8601 as people write it."""
     return datetime.fromisoformat(text).strftime("%d %B %Y, %H:%M UTC") if text else "unknown"
 
 

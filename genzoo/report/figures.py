@@ -5,9 +5,10 @@ Elements are built with ElementTree, which escapes every text.
 
 from __future__ import annotations
 
+import json
 import math
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -51,6 +52,12 @@ def _figure(width: int, height: int, title: str) -> ET.Element:
     svg.set("height", str(height))
     svg.set("aria-label", title)
     return svg
+
+
+def _numbered(svg: ET.Element, heads: Sequence[str], rows: Iterable[Sequence[str | float]]) -> None:
+    """Give a figure the numbers that it is drawn from, which the page hands out as CSV."""
+    lines = [[float(f"{v:.6g}") if isinstance(v, float) else v for v in row] for row in rows]
+    svg.set("data-numbers", json.dumps([heads, *lines], ensure_ascii=False))
 
 
 def _markup(svg: ET.Element) -> Markup:
@@ -143,6 +150,15 @@ def learning_curves(
     axes = Axes.around(drawn, None if reference is None else reference[1])
     svg, clip = _figure(axes.width, axes.height, title), f"clip-{key}"
     axes.draw(svg, clip)
+    _numbered(
+        svg,
+        ("model", "seconds", "nats"),
+        (
+            (c.label, *point)
+            for c in drawn
+            for point in zip(c.seconds.tolist(), c.nats.tolist(), strict=True)
+        ),
+    )
     labels: dict[str, tuple[float, str]] = {}
     if reference:
         y = float(axes.up(reference[1]))
@@ -253,6 +269,12 @@ def marginal(
     width, height, left, top = 300, 132 + bottom, 34, 8
     high = max(float(shares.max()), 1e-9)
     svg = _figure(width, height, f"Shares of the values of {variable.name}: real rows and models")
+    sources = ("real rows", *(model[0] for model in models))
+    _numbered(
+        svg,
+        ("source", *labels),
+        ((source, *of) for source, of in zip(sources, shares.tolist(), strict=True)),
+    )
     grid = _add(svg, "g", class_="grid")
     for value in ticks(0.0, high, 3):
         y = top + (1 - value / high) * (height - top - bottom)

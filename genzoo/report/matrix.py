@@ -2,89 +2,173 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from genzoo.report.overview import step_of
-from genzoo.results import numbers
-from genzoo.results.numbers import DASH, number, upper_bound, with_error
-from genzoo.results.ranking import Entry, Ranking
-from genzoo.results.record import BASELINE, STACK, TRUTH
-from genzoo.results.run import RunRecord
-from genzoo.results.way import way
-
-VIEWS = {
-    "nats": "Nats per row",
-    "bits": "Bits per dimension",
-    "gap": "KL from the truth",
-    "cost": "Training time",
-}
-NOTES = {BASELINE: "baseline", STACK: "derived"}
-MARKS_LEGEND = (
-    "Chosen: by validation rows. Highest: the highest measured value of a column, which proves "
-    "nothing; what is proven stands in the rankings."
+from genzoo.report.labels import NO_SKILL
+from genzoo.report.measures import (
+    DOWN,
+    LIKELIHOOD,
+    TITLES,
+    UP,
+    Blank,
+    Column,
+    Measure,
+    Seen,
+    measures,
 )
+from genzoo.results.numbers import DASH
+from genzoo.results.ranking import Ranking
+from genzoo.results.record import BASELINE, COPYCAT, HELD_OUT, STACK, TRUTH
+from genzoo.results.run import RunRecord
+from genzoo.results.way import standings
+
+NAMES = {NO_SKILL: "no skill"}
+NOTES = {
+    BASELINE: "baseline",
+    STACK: "derived",
+    HELD_OUT: "fresh rows",
+    COPYCAT: "copied rows",
+    NO_SKILL: "shares in training",
+}
 
 
-def matrix(run: RunRecord, rankings: list[Ranking], view: str) -> list[dict[str, Any]]:
-    """Rows of the matrix, the truth first: ``{"model", "cells"}``."""
-    rows = []
-    models = ([TRUTH] if any(r.truth for r in rankings) else []) + run.models
+@dataclass(frozen=True)
+class Cell:
+    """A model on a data set. ``style`` is its colour, or says why there is no number; ``value`` is
+    what it sorts by."""
+
+    dataset: str
+    text: str
+    style: str
+    value: float | None = None
+    note: str = ""
+    marks: str = ""
+    improving: bool = False
+    partial: bool = False
+    alarm: bool = False
+
+    @property
+    def chosen(self) -> bool:
+        return "chosen" in self.marks
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model over the data sets; what is no model of the run stands ``apart``."""
+
+    model: str
+    note: str
+    cells: list[Cell]
+    apart: bool
+
+    @property
+    def name(self) -> str:
+        return NAMES.get(self.model, self.model)
+
+
+@dataclass(frozen=True)
+class View:
+    """One measure of all models on all data sets.
+
+    Attributes:
+        order: in which the best come first: ``descending`` or ``ascending``.
+        datasets: the columns; a data set without any value is none.
+        left_out: data sets and models without any value, and why.
+    """
+
+    measure: Measure
+    datasets: list[str]
+    rows: list[Row]
+    left_out: list[tuple[str, str]]
+
+    @property
+    def order(self) -> str:
+        return "descending" if self.measure.arrow == UP else "ascending"
+
+    @property
+    def direction(self) -> str:
+        """What the arrow of the title means."""
+        arrow = self.measure.arrow
+        words = {UP: "Higher is better.", DOWN: "Lower is better."}
+        return words.get(arrow, f"Best at {arrow.removeprefix('→ ')}.")
+
+    @property
+    def in_markdown(self) -> bool:
+        return self.measure.key in TITLES
+
+
+def matrix(run: RunRecord, rankings: Sequence[Ranking]) -> list[View]:
+    """All views that show anything, and the likelihood's in any case; the models in the order of
+    the first screen."""
+    columns = [Column(run, ranking) for ranking in rankings]
+    models = [s.model for s in standings(run.models, rankings) if s.model != TRUTH]
+    views = [_view(measure, columns, models) for measure in measures(columns)]
+    return [v for v in views if v.datasets or v.measure.key == "nats"]
+
+
+def _view(measure: Measure, columns: Sequence[Column], models: Sequence[str]) -> View:
+    cells = {(m, c.name): _cell(measure, c, m) for m in models for c in columns}
+    left_out: list[tuple[str, str]] = []
+    datasets, shown = [], []
+    for column in columns:
+        why = _nothing_in([cells[model, column.name] for model in models])
+        datasets += [] if why else [column.name]
+        left_out += [(column.name, why)] if why else []
     for model in models:
-        cells = [_matrix_cell(ranking, model, view) for ranking in rankings]
-        rows.append({"model": model, "cells": cells, "note": NOTES.get(model, "")})
-    return rows
+        why = _nothing_in([cells[model, name] for name in datasets])
+        shown += [] if why else [model]
+        left_out += [(model, why)] if why else []
+    rows = [Row(m, NOTES.get(m, ""), [cells[m, d] for d in datasets], False) for m in shown]
+    of = {c.name: c for c in columns}
+    for reference in measure.references:
+        row = [_reference(measure, of[name], reference) for name in datasets]
+        if any(cell.value is not None for cell in row):
+            rows.append(Row(reference, NOTES.get(reference, ""), row, True))
+    return View(measure, datasets, rows, left_out)
 
 
-def _matrix_cell(ranking: Ranking, model: str, view: str) -> dict[str, Any]:
-    known = [ranking.truth] if model == TRUTH else [*ranking.entries, *ranking.failed]
-    entry = next((e for e in known if e is not None and e.model == model), None)
+def _nothing_in(cells: Sequence[Cell]) -> str:
+    """Why none of the cells has a value, though not all of them failed; else nothing."""
+    if any(cell.value is not None for cell in cells):
+        return ""
+    reasons = Counter(cell.note for cell in cells if cell.style == "absent")
+    return reasons.most_common(1)[0][0] if reasons else ""
+
+
+def _cell(measure: Measure, column: Column, model: str) -> Cell:
+    entry = column.entries.get(model)
     if entry is None:
-        return _as_cell(DASH, "absent", "not known" if model == TRUTH else "not asked for")
+        return Cell(column.name, DASH, "absent", note="not asked for")
     if entry.value is None:
-        return _as_cell(entry.status, "failed", entry.reason)
-    text, note = _seen(ranking, entry, view)
-    style = _style(ranking, entry)
+        return Cell(column.name, entry.status, "failed", note=entry.reason)
+    seen = measure.of(column, model)
+    if isinstance(seen, Blank):
+        return Cell(column.name, seen.text, "absent", note=seen.why)
+    ranking, fit = column.ranking, column.fit(model, measure.group)
     marks = {"chosen": entry is ranking.chosen, "highest": entry is ranking.best}
-    return _as_cell(text, style, note) | {
-        "chosen": marks["chosen"],
-        "marks": ", ".join(mark for mark, holds in marks.items() if holds),
-        "improving": entry.improving,
-        "partial": len(entry.ok) < len(entry.cells),
-        "alarm": any(c.model == entry.model for c in ranking.alarms),
-    }
+    return Cell(
+        column.name,
+        seen.text,
+        _style(seen),
+        seen.value,
+        seen.note,
+        ", ".join(m for m, holds in marks.items() if holds and measure.group == LIKELIHOOD),
+        improving=fit is not None and fit.improving,
+        partial=len(entry.ok) < len(entry.cells),
+        alarm=model in column.alarming,
+    )
 
 
-def _as_cell(text: str, style: str, note: str) -> dict[str, Any]:
-    flags = dict.fromkeys(("chosen", "improving", "partial", "alarm"), False)
-    return {"text": text, "style": style, "note": note, "marks": "", **flags}
+def _reference(measure: Measure, column: Column, name: str) -> Cell:
+    if name == TRUTH and name not in column.entries:
+        return Cell(column.name, DASH, "absent", note="not known")
+    seen = measure.of(column, name)
+    if isinstance(seen, Blank):
+        return Cell(column.name, seen.text, "absent", note=seen.why)
+    return Cell(column.name, seen.text, "truth" if name == TRUTH else "", seen.value, seen.note)
 
 
-def _seen(ranking: Ranking, entry: Entry, view: str) -> tuple[str, str]:
-    """A cell's main text and its small second line."""
-    if view == "bits":
-        return upper_bound(number(entry.bits_per_dim, 4), entry.kind), ""
-    if view == "gap":
-        if entry.model == TRUTH or entry.gap is None:
-            return ("0" if entry.model == TRUTH else DASH), ""
-        return upper_bound(with_error(entry.gap.value, entry.gap.stderr), entry.kind), ""
-    if view == "cost":
-        parameters = entry.mean_of(lambda r: r.n_parameters)
-        note = f"{number(parameters, 0)} parameters" if parameters else ""
-        return numbers.seconds(entry.mean_of(lambda r: r.train_seconds)), note
-    text = with_error(entry.value, entry.stderr, entry.kind)
-    best = ranking.best
-    if entry.model == TRUTH or entry is best or best is None:
-        return text, ""
-    assert entry.value is not None
-    assert best.value is not None
-    return text, number(entry.value - best.value, numbers.decimals(entry.stderr, entry.value))
-
-
-def _style(ranking: Ranking, entry: Entry) -> str:
-    """The colour of the first screen, of all but the truth and what raised an alarm."""
-    on, alarming = way(ranking), {cell.model for cell in ranking.alarms}
-    if entry.model == TRUTH:
-        return "truth"
-    if on is None or entry.model in alarming or entry.value is None:
-        return "absent"
-    return f"s{step_of(on.share(entry.value))}"
+def _style(seen: Seen) -> str:
+    return "" if seen.step is None else f"s{seen.step}"

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from genzoo.results.advice import too_few
 from genzoo.results.numbers import MARKS, count, number, with_error
-from genzoo.results.pairs import Pair, Tally, pairs, tallies
+from genzoo.results.pairs import Pair, Tally, tallies
 from genzoo.results.ranking import Entry, Ranking
 from genzoo.results.record import BASELINE, STACK, TRUTH
 from genzoo.results.run import RunRecord
@@ -73,34 +73,32 @@ class Against:
 
 @dataclass(frozen=True)
 class Overview:
-    """``legend`` says what the colours mean; ``pairs`` holds for every two families on how many
-    data sets the first is proven better than the second."""
+    """``legend`` says what the colours mean."""
 
     lead: str
     lines: list[Line]
     legend: str
     against: list[Against]
-    pairs: dict[tuple[str, str], int]
-    n_datasets: int
 
     @property
     def families(self) -> list[str]:
         return [a.tally.model for a in self.against]
 
 
-def overview(run: RunRecord, rankings: Sequence[Ranking]) -> Overview:
-    """The first screen; of a run of one data set ``genzoo.report.single`` makes another."""
+def overview(run: RunRecord, rankings: Sequence[Ranking], compared: Sequence[Pair]) -> Overview:
+    """The first screen; of a run of one data set ``genzoo.report.single`` makes another.
+
+    Args:
+        compared: every two families on every data set.
+    """
     ways = [way(ranking) for ranking in rankings]
     found = standings(run.models, rankings)
-    compared = [pair for ranking in rankings for pair in pairs(run, ranking.dataset.name)]
     families = [s.model for s in found if s.model not in NOTES]
     return Overview(
         lead(run, rankings, found),
         [_line(standing, rankings, ways) for standing in found],
         _legend(rankings, ways),
         [_against(tally) for tally in tallies(families, compared)],
-        _by_pair(families, compared),
-        len(rankings),
     )
 
 
@@ -206,18 +204,6 @@ def _legend(rankings: Sequence[Ranking], ways: Sequence[Way | None]) -> str:
 def _against(tally: Tally) -> Against:
     n = max(1, tally.n)
     return Against(tally, (100 * tally.wins / n, 100 * tally.untold / n, 100 * tally.losses / n))
-
-
-def _by_pair(families: Sequence[str], compared: Sequence[Pair]) -> dict[tuple[str, str], int]:
-    """On how many data sets the first is proven better than the second; only of those that were
-    compared."""
-    found = {}
-    for a in families:
-        for b in families:
-            both = [p for p in compared if a in p.models and b in p.models]
-            if a != b and both:
-                found[a, b] = sum(p.winner == a for p in both)
-    return found
 
 
 def mixture_words(lines: Sequence[Line]) -> str:

@@ -79,7 +79,7 @@ def quality(run: RunRecord, ranking: Ranking) -> Quality | None:
         for j, fit in enumerate(ranking.sampled)
     ]
     rows += [Row(f.model, None, True, values[f.model], [False] * len(facts)) for f in references]
-    columns = [_column(key, metric) for key, metric in facts.items()]
+    columns = [described(key, metric) for key, metric in facts.items()]
     findings: list[str] = []
     caveats = [specs[key].caveat for key in facts if key in specs and specs[key].caveat]
     if MEMORISATION in facts:
@@ -145,7 +145,8 @@ def _memorising(
     ], []
 
 
-def _column(key: str, metric: MetricRecord) -> Column:
+def described(key: str, metric: MetricRecord) -> Column:
+    """A metric of a record, in words."""
     spec = registered().get(key)  # an older run's may be gone
     arrow = "↑" if metric.higher_is_better else "↓"
     if spec is not None and spec.ideal is not None:

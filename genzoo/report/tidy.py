@@ -17,6 +17,7 @@ from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
 from genzoo.results.choice import Choice, choose_label, choose_samples
 from genzoo.results.contender import Contender, Result, at
+from genzoo.results.pairs import pairs
 from genzoo.results.plan import DatasetFacts
 from genzoo.results.ranking import Ranking, rank
 from genzoo.results.record import REFERENCES, CellRecord, LabelPart, Measured
@@ -41,6 +42,7 @@ SCORES = ("value", "test_log_prob", "log_prob")  # beside which a record keeps s
 MEANS: dict[str, Callable[[CellRecord], float | None]] = {
     "train_seconds": lambda r: r.train_seconds,
     "evaluate_seconds": lambda r: r.evaluate_seconds,
+    "sample_seconds": lambda r: r.sample_seconds,
     "n_parameters": lambda r: r.n_parameters,
     "peak_memory_mb": lambda r: r.peak_memory_mb,
     "bound.ess_median": at(lambda r: r.bound, lambda b: b.ess_median),
@@ -87,6 +89,7 @@ def every_number(run: RunRecord) -> pd.DataFrame:
         lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
         ranking = rank(run, dataset)
         lines += _of_ranking(ranking)
+        lines += _of_pairs(run, dataset.name)
         of_label = choose_label(run, dataset.name)
         choices = (ranking.choice, of_label, choose_samples(run, dataset.name))
         for purpose, choice in zip(PURPOSES, choices, strict=True):
@@ -190,6 +193,16 @@ def _of_ranking(ranking: Ranking) -> Iterator[dict[str, Any]]:
                        "value": value}  # fmt: skip
     if distances:
         yield total | {"model": "a perfect model", "value": noise}
+
+
+def _of_pairs(run: RunRecord, dataset: str) -> Iterator[dict[str, Any]]:
+    """Of every two families the first one's score less the second's."""
+    for pair in pairs(run, dataset):
+        (model, other), d = pair.models, pair.difference
+        if d is not None:
+            yield {"dataset": dataset, "model": model, "quantity": f"difference to {other}",
+                   "value": d.value, "stderr": d.stderr, "unit": "nats per row",
+                   "note": f"{pair.winner or 'neither'} proven better"}  # fmt: skip
 
 
 def _of_choice(dataset: str, purpose: Purpose, choice: Choice) -> Iterator[dict[str, Any]]:

@@ -86,12 +86,15 @@ class RunRecord:
         return Contender(cells) if len(cells) == self.facts(dataset).n_folds else None
 
 
-def read_run(folder: str | Path, plan: Plan | None = None) -> RunRecord:
+def read_run(
+    folder: str | Path, plan: Plan | None = None, *, with_stacks: bool = True
+) -> RunRecord:
     """Read a run's folder.
 
     Args:
         folder: the run's.
         plan: what of it is read, where that is not the plan that is there at present.
+        with_stacks: whether the stacks are worked out, which takes seconds.
 
     Raises:
         ValueError: where the folder holds no run, a damaged one, or one of another format.
@@ -101,7 +104,7 @@ def read_run(folder: str | Path, plan: Plan | None = None) -> RunRecord:
     cells = []
     for facts in plan.datasets:
         own = read_cells(folder, [cell for cell in plan.cells if cell.dataset == facts.name])
-        cells += [*own, *stacks(own, facts)]
+        cells += [*own, *(stacks(own, facts) if with_stacks else [])]
     return RunRecord(folder, plan, datasets, cells, read_cells(folder, plan.references))
 
 

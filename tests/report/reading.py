@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from genzoo.report import build
-from genzoo.report.matrix import VIEWS
+from genzoo.report.measures import TITLES
 from genzoo.results.choice import Choice, choose_likelihood
 from genzoo.results.numbers import ascii_marks
 from genzoo.results.run import read_run
@@ -202,7 +202,7 @@ def ranking_of(folder: Path, dataset: str) -> dict[str, dict[str, str]]:
 
 def matrix_of(folder: Path, view: str) -> dict[str, dict[str, str]]:
     """The cells of a view of all results by model and data set."""
-    return table_of(part(markdown_of(folder), VIEWS[view]), "model")
+    return table_of(part(markdown_of(folder), TITLES[view]), "model")
 
 
 def line_with(text: str, *words: str) -> str:

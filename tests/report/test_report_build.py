@@ -462,8 +462,8 @@ def test_everything_from_the_records_is_escaped(demo: Path) -> None:
     page = page_of(demo)
     assert not [e for e in page.all("script") if "alert(" in e.text and "type" not in e.attributes]
     assert "<script" not in markdown_of(demo).replace("\\<script", "")
-    # source, licence, parameter, note, traceback, completion, reason in four views and in the list
-    assert page.text.count("alert(") == 11
+    # source, licence, parameter, note, traceback, completion, reason in each view and in the list
+    assert page.text.count("alert(") == 7 + len(page.all("table", cls="matrix"))
 
 
 def test_the_command_repeats_the_run(demo: Path) -> None:
