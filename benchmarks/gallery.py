@@ -13,9 +13,8 @@ import base64
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from sklearn.datasets import load_breast_cancer
@@ -70,8 +69,7 @@ one file that needs no network.</p>
 """
 
 
-@dataclass(frozen=True)
-class Show:
+class Show(NamedTuple):
     """A report of the gallery: its folder, what is said of it, the arguments of ``compare``, and
     the command that does the same."""
 
@@ -165,7 +163,7 @@ def build(out: Path, *, small: bool = False) -> Path:
         print(f"{show.title}: {show.command}", flush=True)
         paths = genzoo.compare(**show.arguments, out=out / show.name).report()
         reports[show.name] = paths["html"]
-        cards.append(vars(show) | {"headline": headline(paths["md"])})
+        cards.append(show._asdict() | {"headline": headline(paths["md"])})
     shown = pictures(reports)
     cards = [card | {"picture": shown.get(card["name"])} for card in cards]
     template = jinja2.Environment(autoescape=True).from_string(PAGE)

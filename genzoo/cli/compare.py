@@ -69,10 +69,18 @@ def compare(
         ),
     ] = None,
     models: Annotated[
-        str | None, Option(help="Keys of families, with commas.  [default: all]")
+        str | None,
+        Option(
+            metavar="KEYS",
+            help="Families, with commas ('genzoo list models').  [default: all]",
+        ),
     ] = None,
     datasets: Annotated[
-        str | None, Option(help="Keys of data sets, with commas; they may stand beside FILEs.")
+        str | None,
+        Option(
+            metavar="KEYS",
+            help="Data sets, with commas ('genzoo list datasets'); they may stand beside FILEs.",
+        ),
     ] = None,
     seeds: Annotated[int | None, Option(help="How many seeds.  [default: 1]")] = None,
     folds: Annotated[
@@ -80,9 +88,17 @@ def compare(
     ] = None,
     budget: FitsBudgetOption = None,
     profile: Annotated[
-        str | None, Option(help='A named comparison: "quick" (some 15 minutes on two cores).')
+        str | None,
+        Option(
+            metavar="NAME",
+            help='A named comparison: "quick" (some 15 minutes on two cores), or "full" (every '
+            "family, text in tokens, hidden entries).",
+        ),
     ] = None,
-    out: Annotated[Path | None, Option(help="The run's folder.  [default: runs/PROFILE]")] = None,
+    out: Annotated[
+        Path | None,
+        Option(help="The run's folder.  [default: runs/PROFILE, runs/FILE or runs/compare]"),
+    ] = None,
     jobs: Annotated[
         int | None, Option(help="Worker processes.  [default: one for each core]")
     ] = None,
