@@ -5,10 +5,14 @@ BIN := .venv/bin
 WORKERS ?= 2
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: compare test fast-test doctest coverage lint generated docs clean
+.PHONY: compare gallery test fast-test doctest coverage lint generated docs clean
 
 compare: .venv/installed
 	$(BIN)/genzoo compare --profile quick --out runs/quick
+
+# a page of reports, in runs/gallery
+gallery: .venv/installed
+	$(BIN)/python benchmarks/gallery.py
 
 test: doctest
 	$(PYTEST)

@@ -24,6 +24,10 @@ def help_page() -> None:
     subprocess.run([sys.executable, "-m", "genzoo", "--help"], capture_output=True, check=True)
 
 
+def listing() -> None:
+    subprocess.run([sys.executable, "-m", "genzoo", "list"], capture_output=True, check=True)
+
+
 def digests() -> None:
     for key in genzoo.list_models():
         family_code(key)
@@ -33,6 +37,7 @@ def digests() -> None:
 def main() -> int:
     wanted: dict[str, tuple[float, Callable[[], object]]] = {
         "genzoo --help": (0.7, help_page),
+        "genzoo list": (1.0, listing),
         "hashes of the code of a plan": (0.5, digests),
     }
     for name in EMBEDDED:

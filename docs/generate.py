@@ -1,4 +1,5 @@
-"""Writes what follows from code and results: ``genzoo/__init__.pyi``, and parts of README and docs.
+"""Writes what follows from code and results: ``genzoo/__init__.pyi``, ``genzoo/families.json``, and
+parts of README and docs.
 
     make generated
 
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ import numpy as np
 import genzoo
 from docs import evidence
 from genzoo import MISSING, GenerativeModel, Unsupported
+from genzoo.catalogue import FAMILIES, best, first_line, looks_at
 from genzoo.keys import COMPOSED, DATASETS, FACE, MODELS
 from genzoo.metrics import registered
 from genzoo.parameters import Options, Rule, Text
+from genzoo.protocols import Certifies, ScoresText
 from genzoo.registry import dataset_entry, load_dataset, make_model, model_class
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,12 +41,14 @@ __all__ = [
 {names}
 ]
 '''
+TRAINS_ON_HOLES = "training on holes"
 MOST_KEYS = 8  # of one kind that are written out
 
 
 def generated() -> Iterator[tuple[Path, str]]:
     """Every file that is written, and what it is to hold."""
     yield ROOT / "genzoo" / "__init__.pyi", stub()
+    yield FAMILIES, json.dumps(facts(), indent=1) + "\n"
     for name, parts in PARTS.items():
         yield ROOT / name, renewed(name, parts)
 
@@ -69,15 +75,43 @@ def stub() -> str:
     return STUB.format(imports=imports, names=names)
 
 
-def families() -> str:
-    """What each family says of itself, and of what kind its log masses turn out to be."""
-    lines = []
+@cache
+def facts() -> dict[str, dict[str, Any]]:
+    """What each family says of itself, and of what kind its log masses turn out to be: what
+    ``genzoo.catalogue`` reads."""
+    found = {}
     for key in MODELS:
         whole, few_holes, many_holes = kinds(key)
-        holes = " or ".join(dict.fromkeys((few_holes, many_holes)))
-        trains = "yes" if model_class(key).fits_missing else "no"
+        found[key] = {
+            "about": first_line(model_class(key)),
+            "log_prob": whole,
+            "with_holes": " or ".join(dict.fromkeys((few_holes, many_holes))),
+            "offers": offers(model_class(key)),
+        }
+    return found
+
+
+def offers(family: type[GenerativeModel]) -> list[str]:
+    """What a family can do beyond what all can, by the protocols; strings that it draws one
+    character after the other it completes with temperature, top-k and top-p."""
+    each = {
+        TRAINS_ON_HOLES: family.fits_missing,
+        "certified bounds": issubclass(family, Certifies),
+        "text scores": issubclass(family, ScoresText),
+        "tempered text": family._next_log_masses is not GenerativeModel._next_log_masses,
+        "a choice of steps": hasattr(family, "in_steps"),
+        "warm starts": family.warm_starts,
+    }
+    return [what for what, has in each.items() if has]
+
+
+def families() -> str:
+    """The facts of each family as a table."""
+    lines = []
+    for key, of in facts().items():
+        trains = "yes" if TRAINS_ON_HOLES in of["offers"] else "no"
         name = f"[`{key}`]({key}.md)"
-        lines.append([name, first_line(model_class(key)), whole, holes, trains])
+        lines.append([name, of["about"], of["log_prob"], of["with_holes"], trains])
     titles = ["key", "what it is", "log-likelihood", "of a row with holes", "trains on such rows"]
     return as_table(titles, lines)
 
@@ -141,10 +175,8 @@ def metrics() -> str:
     """What each metric says of itself."""
     lines = []
     for key, metric in registered().items():
-        best = "higher" if metric.higher_is_better else "lower"
-        best = best if metric.ideal is None else f"{metric.ideal:g}"
-        of = "samples" if metric.of_samples else "log masses"
-        lines.append([f"`{key}`", metric.title, of, metric.unit, best, metric.meaning])
+        of = looks_at(metric)
+        lines.append([f"`{key}`", metric.title, of, metric.unit, best(metric), metric.meaning])
     return as_table(["key", "title", "of", "unit", "best", "what it means"], lines)
 
 
@@ -191,10 +223,6 @@ def results(family: str) -> str:
         "The quick profile leaves this family out, since it takes longer to judge, so no figure of "
         "it stands here. `genzoo compare --profile full` fits it beside all others."
     )
-
-
-def first_line(of: object) -> str:
-    return str(of.__doc__).split("\n")[0].replace("``", "`")
 
 
 def as_table(titles: list[str], lines: list[list[str]]) -> str:

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
+from genzoo.spelling import did_you_mean
+
 
 class Rule(Protocol):
     """Something that refuses wrong values of a parameter."""
@@ -116,6 +118,7 @@ class Options:
         if not any(type(value) is type(own) and value == own for own in self.values):
             raise ValueError(
                 f"{name}: expected one of {', '.join(map(repr, self.values))}; got {value!r}"
+                f"{did_you_mean(value, self.values)}"
             )
 
 
@@ -179,7 +182,7 @@ class Parametrised:
             if name not in known:
                 raise ValueError(
                     f"{name}: {type(self).__name__} has no such parameter; "
-                    f"it has {', '.join(known)}"
+                    f"it has {', '.join(known)}{did_you_mean(name, known)}"
                 )
         before = self.get_params()
         try:

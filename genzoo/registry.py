@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import warnings
@@ -15,10 +14,14 @@ from genzoo import store
 from genzoo.keys import COMPOSED, DATASETS, METRICS, MODELS
 from genzoo.model import GenerativeModel
 from genzoo.parameters import NoDeviceError
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from genzoo.datasets.dataset import Dataset
     from genzoo.datasets.entry import Entry
+
+
+MOST_SHOWN = 20  # keys in an error
 
 
 def list_models() -> list[str]:
@@ -51,12 +54,14 @@ def list_metrics() -> list[str]:
     return list(METRICS)
 
 
-def check_key(registry: Mapping[str, str], key: str, what: str) -> None:
-    """ValueError, with a suggestion, where there is no such key."""
+def check_key(registry: Mapping[str, str], key: str, what: str, *, path: str | None = None) -> None:
+    """ValueError, with a suggestion, where there is no such key; ``path`` may be meant as well."""
     if not isinstance(key, str) or key not in registry:
-        near = difflib.get_close_matches(str(key), registry, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{what}: expected one of {', '.join(registry)}; got {key!r}{hint}")
+        hint = did_you_mean(key, registry, path)
+        shown = ", ".join(list(registry)[:MOST_SHOWN])
+        if len(registry) > MOST_SHOWN:
+            shown += f", ... (genzoo list shows all {len(registry)})"
+        raise ValueError(f"{what}: expected one of {shown}; got {key!r}{hint}")
 
 
 def look_up(registry: Mapping[str, str], key: str, what: str) -> Any:

@@ -23,6 +23,8 @@ import numpy as np
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
+from genzoo.spelling import did_you_mean_path
+
 COLUMNS_FILE = "columns.json"  # how the columns of the user's file are treated, where it had some
 FORMAT_VERSION = 1
 
@@ -243,7 +245,10 @@ def read_model(folder: Path) -> Saved:
     """
     missing = [n for n in ("model.json", "arrays.safetensors") if not (folder / n).is_file()]
     if missing:
-        raise ValueError(f"folder: expected a saved model; {folder} lacks {', '.join(missing)}")
+        hint = "" if folder.exists() else did_you_mean_path(folder, folder=True)
+        raise ValueError(
+            f"folder: expected a saved model; {folder} lacks {', '.join(missing)}{hint}"
+        )
     with damage(folder):
         text = (folder / "model.json").read_bytes()
         format_version = _of_type(json.loads(text), "format_version", int)

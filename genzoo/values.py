@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from genzoo.jackknife import Jackknife
 from genzoo.space.schema import Schema
+from genzoo.spelling import did_you_mean
 
 Kind = Literal["exact", "lower_bound", "estimate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -87,7 +88,8 @@ class LogProb:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind: expected one of {', '.join(KINDS)}; got {self.kind!r}")
+            hint = did_you_mean(self.kind, KINDS)
+            raise ValueError(f"kind: expected one of {', '.join(KINDS)}; got {self.kind!r}{hint}")
 
     @classmethod
     def exact(cls, value: np.ndarray) -> LogProb:

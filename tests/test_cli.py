@@ -34,14 +34,6 @@ def folder(tmp_path_factory):
     return path
 
 
-def test_list():
-    assert invoke("list", "models").stdout.split() == genzoo.list_models()
-    assert invoke("list", "datasets").stdout.split() == genzoo.list_datasets()
-    everything = invoke("list").stdout
-    assert "metrics:\n  " + "\n  ".join(genzoo.list_metrics()) in everything
-    assert "vae" in everything
-
-
 def test_help_lists_the_commands():
     text = invoke("--help").stdout
     for command in ("list", "compare", "report", "fit", "sample", "score", "check"):

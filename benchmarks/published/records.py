@@ -125,6 +125,8 @@ def _run(tasks: Sequence[Task], folder: Path, n_jobs: int, command: str) -> int:
     failed = 0
     with contextlib.closing(pool.run_jobs(jobs, n_jobs)) as events:
         for event in events:
+            if isinstance(event, pool.Waited):
+                continue
             task = todo[event.job]
             match event:
                 case pool.Started():

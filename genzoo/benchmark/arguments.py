@@ -20,9 +20,10 @@ from genzoo.datasets.own.show import as_text, of_frame
 from genzoo.fitting import Budget
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel, registered_key
-from genzoo.registry import load_dataset, make_model
+from genzoo.registry import check_key, load_dataset, make_model
 from genzoo.results.record import REFERENCES, STACK, TRUTH
 from genzoo.seeding import check_seed
+from genzoo.spelling import did_you_mean, near_path
 
 AUTO, DEFAULT = "auto", str(Budget())  # a budget that suits the data; each family's own
 
@@ -41,7 +42,8 @@ def read_profile(name: str | None) -> Profile | None:
     if name is None:
         return None
     if name not in PROFILES:
-        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}; got {name!r}")
+        hint = did_you_mean(name, PROFILES)
+        raise ValueError(f"profile: expected one of {', '.join(PROFILES)}; got {name!r}{hint}")
     return PROFILES[name]
 
 
@@ -133,7 +135,7 @@ def _one_dataset(data: Any) -> tuple[str | None, Dataset, own.Prepared | None]:
         prepared = own.prepare(data)
         return None, own.split_of(prepared), prepared
     if isinstance(data, str):
-        return data, load_dataset(data), None  # says which keys there are
+        check_key(DATASETS, data, "dataset", path=near_path(data))
     if not isinstance(data, Dataset):
         raise ValueError(
             f"datasets: expected registry keys, paths or Datasets; got {type(data).__name__} "
@@ -199,6 +201,7 @@ def read_budgets(budget: Any, datasets: Sequence[Labelled], *, strict: bool) -> 
     if unknown and strict:
         raise ValueError(
             f"budget: expected labels of data sets ({', '.join(labels)}); got {unknown[0]!r}"
+            f"{did_you_mean(unknown[0], labels)}"
         )
     return {entry.label: _allowed(budget.get(entry.label), entry) for entry in datasets}
 

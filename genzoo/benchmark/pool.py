@@ -63,7 +63,12 @@ class Lost:
     trace: str | None
 
 
-Event = Started | Advanced | Finished | Lost
+@dataclass(frozen=True)
+class Waited:
+    """A second passed, in which no worker said anything."""
+
+
+Event = Started | Advanced | Finished | Lost | Waited
 
 
 def pickled(job: Any) -> bytes:
@@ -169,6 +174,7 @@ def run_jobs(jobs: Sequence[bytes], n_workers: int) -> Generator[Event, None, No
             try:
                 worker, message = inbox.get(timeout=1.0)  # Ctrl-C gets through between two waits
             except queue.Empty:
+                yield Waited()
                 continue
             if worker.job is None:
                 continue

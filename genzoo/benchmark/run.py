@@ -21,6 +21,7 @@ from genzoo.results.plan import Plan, read_plan
 from genzoo.results.record import STACK, CellRecord
 from genzoo.results.run import RunRecord, read_records, read_run
 from genzoo.space.forms import Form
+from genzoo.spelling import did_you_mean
 from genzoo.store import COLUMNS_FILE, check_target, give_back, replaced, write_atomically
 
 if TYPE_CHECKING:
@@ -172,9 +173,11 @@ class Run:
                     )
                 return load_model(folder, cls=cls)
         seeds = ", ".join(str(r.seed) for r in cells) or "none"
+        hint = did_you_mean(model, [*(m.label for m in self._plan.models), STACK])
+        hint += did_you_mean(dataset, [d.name for d in self._plan.datasets])
         raise ValueError(
             f"load_model: {self.folder} has no {model!r} on {dataset!r} with seed {seed} "
-            f"(seeds there: {seeds})"
+            f"(seeds there: {seeds}){hint}"
         )
 
     def save_best(self, dataset: str, folder: str | Path) -> str:
@@ -249,7 +252,8 @@ def _best(run: RunRecord, dataset: str) -> CellRecord:
     """The record of what ``save_best`` saves."""
     names = [d.name for d in run.datasets]
     if dataset not in names:
-        raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}")
+        hint = did_you_mean(dataset, names)
+        raise ValueError(f"dataset: expected one of {', '.join(names)}; got {dataset!r}{hint}")
     own = {m.label for m in run.plan.models if m.key is None}
     choice = choose_likelihood(run, dataset)
     if choice is not None and own & set(_weights(choice.recommended.records[0])):

@@ -6,7 +6,7 @@ import contextlib
 import math
 import pickle
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -23,8 +23,9 @@ from genzoo.benchmark.cell import N_GALLERY, Outcome, failed_record, run_cell
 from genzoo.benchmark.entries import Cell
 from genzoo.benchmark.facts import plan_of
 from genzoo.benchmark.machine import n_cores
+from genzoo.benchmark.pace import Pace
 from genzoo.benchmark.plan import Comparison, make_plan
-from genzoo.benchmark.progress import Display, choose_display
+from genzoo.benchmark.progress import Display, Event, choose_display
 from genzoo.benchmark.run import Run, load_run
 from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.own import SCHEMA_FILES, OwnDataset
@@ -60,7 +61,7 @@ def compare(
     save_models: bool = False,
     imputation: bool | None = None,
     n_jobs: int | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[Event], object] | None = True,
 ) -> Run:
     """Fit every model to every data set with every seed, and judge each on the test rows.
 
@@ -100,7 +101,11 @@ def compare(
             model fill them in: minutes more for some families. None: as the profile says, else
             not. Cells that were finished without are run anew.
         n_jobs: worker processes; one for each core where None.
-        progress: show what files and tables are taken for, then bars (on a terminal) or lines.
+        progress: show what files and tables are taken for, then bars (on a terminal) or lines, with
+            the time that is left; or a function of what happens, a dict in JSON's types: its
+            ``event`` is ``"plan"`` (how many cells, how many reused), ``"note"`` (a text),
+            ``"start"``, ``"progress"`` (of a cell: fraction, message, seconds left) or ``"finish"``
+            (its status and result). An exception of the function ends the call.
 
     Returns:
         The run: ``run.table()``, ``run.report()``, ``print(run)``.
@@ -115,6 +120,10 @@ def compare(
     ['ok']
     """
     check_integer("n_jobs", n_jobs, optional=True)
+    if not (callable(progress) or progress in (True, False, None)):
+        raise ValueError(
+            f"progress: expected True, False, None or a function of an event; got {progress!r}"
+        )
     if not (imputation is None or isinstance(imputation, bool)):
         raise ValueError(f"imputation: expected True, False or None; got {imputation!r}")
     arguments = (models, datasets, seeds, budget, profile, folds)
@@ -142,7 +151,11 @@ def _is_run_or_empty(folder: Path) -> bool:
 
 
 def _run(
-    folder: Path, comparison: Comparison, n_workers: int, extras: Extras, progress: bool
+    folder: Path,
+    comparison: Comparison,
+    n_workers: int,
+    extras: Extras,
+    progress: bool | Callable[[Event], object] | None,
 ) -> Run:
     """Everything that needs the folder for itself."""
     with locks.files(folder):
@@ -175,7 +188,8 @@ def _run(
         _write_plan(folder, comparison, merged)
     # a long cell that starts last would leave the other workers idle
     todo.sort(key=lambda cell: -cell.expected_seconds)
-    with choose_display(progress, len(comparison.cells), len(reused), news) as display:
+    pace = Pace(todo, n_workers)
+    with choose_display(progress, len(comparison.cells), len(reused), news, pace) as display:
         _run_cells(folder, todo, n_workers, extras, display)
     run = load_run(folder)
     run.reused = [(cell.label, cell.data.label, cell.seed) for cell in reused]
@@ -241,6 +255,9 @@ def _run_cells(
                 _finish(folder, cell, Outcome(failed_record(cell, reason)), display)
         with contextlib.closing(pool.run_jobs(jobs, n_workers)) as events:
             for event in events:
+                if isinstance(event, pool.Waited):
+                    display.wait()
+                    continue
                 cell = cells[event.job]
                 match event:
                     case pool.Started():

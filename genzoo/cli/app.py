@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -17,6 +18,7 @@ from genzoo.cli import compare, data, lists, models
 BAD_INPUT = 2
 INTERRUPTED = 130
 TERMINATED = 143
+PIPE_CLOSED = 141
 KEPT = {  # after Ctrl-C
     "compare": "; finished cells are kept: the same command goes on with the others",
     "fit": "; nothing is saved",
@@ -40,6 +42,9 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             typer.echo(f"genzoo: interrupted{KEPT.get(ctx.invoked_subcommand, '')}", err=True)
             raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever reads the output has seen enough: "genzoo list | head"
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
         except Exception as error:
             if _is_for_typer(error):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,12 @@ from genzoo.cli.options import (
     EncodingOption,
     FitsBudgetOption,
     HeaderOption,
+    JsonOption,
+    QuietOption,
     SchemaOption,
     check_file,
+    check_output,
+    tell,
 )
 from genzoo.datasets import own
 from genzoo.datasets.own.show import as_text
@@ -25,6 +30,7 @@ from genzoo.report.advice import advise, in_words
 from genzoo.results.choice import choose_likelihood
 from genzoo.results.numbers import ascii_marks
 from genzoo.results.run import read_run
+from genzoo.spelling import near, near_path
 from genzoo.store import check_place, check_target
 
 
@@ -63,10 +69,18 @@ def compare(
         ),
     ] = None,
     models: Annotated[
-        str | None, Option(help="Keys of families, with commas.  [default: all]")
+        str | None,
+        Option(
+            metavar="KEYS",
+            help="Families, with commas ('genzoo list models').  [default: all]",
+        ),
     ] = None,
     datasets: Annotated[
-        str | None, Option(help="Keys of data sets, with commas; they may stand beside FILEs.")
+        str | None,
+        Option(
+            metavar="KEYS",
+            help="Data sets, with commas ('genzoo list datasets'); they may stand beside FILEs.",
+        ),
     ] = None,
     seeds: Annotated[int | None, Option(help="How many seeds.  [default: 1]")] = None,
     folds: Annotated[
@@ -74,9 +88,17 @@ def compare(
     ] = None,
     budget: FitsBudgetOption = None,
     profile: Annotated[
-        str | None, Option(help='A named comparison: "quick" (some 15 minutes on two cores).')
+        str | None,
+        Option(
+            metavar="NAME",
+            help='A named comparison: "quick" (some 15 minutes on two cores), or "full" (every '
+            "family, text in tokens, hidden entries).",
+        ),
     ] = None,
-    out: Annotated[Path | None, Option(help="The run's folder.  [default: runs/PROFILE]")] = None,
+    out: Annotated[
+        Path | None,
+        Option(help="The run's folder.  [default: runs/PROFILE, runs/FILE or runs/compare]"),
+    ] = None,
     jobs: Annotated[
         int | None, Option(help="Worker processes.  [default: one for each core]")
     ] = None,
@@ -91,6 +113,8 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train families on data sets and compare them; write a report.
 
@@ -105,9 +129,13 @@ def compare(
     The same folder given again resumes: cells that are finished are not run again unless their
     code, data, budget or library versions changed, and what is new is added to the comparison.
 
+    With --json the lines are what progress= of genzoo.compare is told ("event": "plan", "note",
+    "start", "progress", "finish"), and at last the "report" with its files.
+
     Examples: genzoo compare my.csv --label income --out runs/mine; genzoo compare --models
     independent,vae --datasets digits,alarm --budget 60s
     """
+    check_output(quiet, as_json)
     columns = {"label": label, "group": group, "time": time, "stratify": stratify}
     reading = {"encoding": encoding, "header": header}
     given: dict[str, Any] = {**columns, "schema": schema, "keep": keep or None, **reading}
@@ -131,9 +159,10 @@ def compare(
     check_without_data(_split(models), seeds, budget, profile, folds)
     if files:
         out = Path("runs") / (profile or own.name_of(files[0])) if out is None else out
-        shown = [_show_file(file, options, out) for file in files]
+        say = _say(quiet, as_json)
+        shown = [_show_file(file, options, out, say) for file in files]
         asked = [*(asked or []), *shown]
-        _write_schemas(shown, out)
+        _write_schemas(shown, out, say)
         if only_schema:
             return
     run = benchmark.compare(
@@ -147,13 +176,24 @@ def compare(
         n_jobs=jobs,
         save_models=save_models or save_best is not None,
         imputation=imputation,
+        progress=tell if as_json else not quiet,
     )
-    _show(run)
+    _show(run, quiet=quiet, as_json=as_json)
+    say = _say(quiet, as_json)
     if files:
-        typer.echo("\n" + in_words(run.folder, [data.name for data in shown]))
+        say("\n" + in_words(run.folder, [data.name for data in shown]))
     if save_best is not None:
         best = run.save_best(names[0], save_best)
-        typer.echo(f"\n{_what_is_saved(run, names[0], best, save_best)}")
+        say(f"\n{_what_is_saved(run, names[0], best, save_best)}")
+
+
+def _say(quiet: bool, as_json: bool) -> Callable[[str], object]:
+    """How a text is told."""
+    if quiet:
+        return lambda text: None
+    if as_json:
+        return lambda text: tell({"event": "note", "text": text.strip()})
+    return typer.echo
 
 
 def _what_is_saved(run: Run, dataset: str, best: str, place: Path) -> str:
@@ -197,7 +237,9 @@ def _names(files: list[str], keys: list[str]) -> list[str]:
     return list(found)
 
 
-def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
+def _show_file(
+    file: str, options: dict[str, Any], out: Path, say: Callable[[str], object]
+) -> own.OwnDataset:
     """Read a file of the user's own and show what its columns are taken for.
 
     Raises:
@@ -206,6 +248,11 @@ def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
     if file in DATASETS and not Path(file).exists():
         raise ValueError(f"FILE: {file} is a data set of genzoo's: give it as --datasets {file}")
     check_file(file)
+    key = near(file, DATASETS)
+    if key is not None and not own.names_a_path(file) and near_path(file) is None:
+        raise ValueError(
+            f"FILE: expected a file or a folder; there is no {file}; did you mean --datasets {key}?"
+        )
     prepared = own.prepare(file, **options)
     try:
         data = own.split_of(prepared)
@@ -218,11 +265,11 @@ def _show_file(file: str, options: dict[str, Any], out: Path) -> own.OwnDataset:
             f"{error}\n{proposal} says how each column would be treated, and leaves out those that "
             f"can't be used: edit it and give it with --schema"
         ) from None
-    typer.echo(as_text(prepared, data))
+    say(as_text(prepared, data))
     return data
 
 
-def _write_schemas(files: list[own.OwnDataset], out: Path) -> None:
+def _write_schemas(files: list[own.OwnDataset], out: Path, say: Callable[[str], object]) -> None:
     """Write what the columns are treated as, to be corrected."""
     check_place(out, "--out")
     if (out / "plan.json").is_file():
@@ -232,7 +279,7 @@ def _write_schemas(files: list[own.OwnDataset], out: Path) -> None:
     for data in files:
         written = data.write_schema(out)
         if written is not None:
-            typer.echo(f"\nto correct this, edit {written} and give it with --schema")
+            say(f"\nto correct this, edit {written} and give it with --schema")
 
 
 def _split(names: str | None) -> list[str] | None:
@@ -251,6 +298,8 @@ def report(
             help="Of several: where to write.  [default: beside the last: a-and-b for a and b]",
         ),
     ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write the report of a comparison again; of several, say what changed and join them.
 
@@ -263,22 +312,30 @@ def report(
 
     Examples: genzoo report runs/first; genzoo report runs/before runs/after --out runs/changes
     """
+    check_output(quiet, as_json)
     if len(folders) > 1:
         found = benchmark.compare_runs(*folders, out=out)
-        typer.echo(ascii_marks(str(found)))
-        _show_written(found.paths)
+        if not (quiet or as_json):
+            typer.echo(ascii_marks(str(found)))
+        _show_written(found.paths, quiet=quiet, as_json=as_json)
         return
     if out is not None:
         raise ValueError(
             "--out: expected several folders beside it; a report is written into its run"
         )
-    _show(benchmark.load_run(folders[0]))
+    _show(benchmark.load_run(folders[0]), quiet=quiet, as_json=as_json)
 
 
-def _show(run: Run) -> None:
-    typer.echo(str(run))
-    _show_written(run.report())
+def _show(run: Run, *, quiet: bool, as_json: bool) -> None:
+    """The matrix, and where the report is written to."""
+    if not (quiet or as_json):
+        typer.echo(str(run))
+    _show_written(run.report(), quiet=quiet, as_json=as_json)
 
 
-def _show_written(paths: dict[str, Path]) -> None:
-    typer.echo("\nwritten: " + ", ".join(str(path) for path in paths.values()))
+def _show_written(paths: dict[str, Path], *, quiet: bool, as_json: bool) -> None:
+    files = {kind: str(path) for kind, path in paths.items()}
+    if as_json:
+        tell({"event": "report", "files": files})
+    elif not quiet:
+        typer.echo("\nwritten: " + ", ".join(files.values()))

@@ -40,7 +40,7 @@ def list_() -> None:
     for name in list_datasets():
         entry = dataset_entry(name)
         shape, rows = "x".join(map(str, entry.shape)), "/".join(map(str, entry.rows))
-        size = _size(entry.raw_bytes) if entry.files else ""
+        size = size_of(entry.raw_bytes) if entry.files else ""
         table.append((name, shape, rows, size, _where(entry.files), entry.licence))
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     for row in table:
@@ -48,7 +48,7 @@ def list_() -> None:
         typer.echo(line.rstrip())
 
 
-def _size(n: int) -> str:
+def size_of(n: int) -> str:
     return f"{n / 1e6:.1f} MB" if n >= 100_000 else f"{n / 1e3:.1f} kB"
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
-import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +19,14 @@ from genzoo.cli.options import (
     DatasetArgument,
     EncodingOption,
     HeaderOption,
+    JsonOption,
+    QuietOption,
     SchemaOption,
     check_file,
+    check_output,
+    tell,
 )
+from genzoo.cli.watching import Telling, watching
 from genzoo.conformance import CheckResult, ConformanceError
 from genzoo.datasets import own
 from genzoo.datasets.dataset import SPLITS
@@ -29,9 +34,10 @@ from genzoo.datasets.own.show import to_fit
 from genzoo.fitting import Budget
 from genzoo.keys import DATASETS
 from genzoo.model import GenerativeModel
-from genzoo.registry import load_dataset, load_model, make_model
+from genzoo.registry import check_key, load_dataset, load_model, make_model
 from genzoo.seeding import check_seed
 from genzoo.space import characters, forms
+from genzoo.spelling import did_you_mean, near_path
 from genzoo.store import COLUMNS_FILE, check_place, check_target, give_back, write_atomically
 
 CHECK_FAILED = 1
@@ -61,13 +67,17 @@ def fit(
         list[str] | None,
         Option("--set", metavar="KEY=VALUE", help="A parameter; may be given several times."),
     ] = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a family on a data set and save the fitted model.
 
-    Of a data set with a key, the test rows are left for 'genzoo score'.
+    Of a data set with a key, the test rows are left for 'genzoo score'. With --json the lines are
+    "event": "progress" (fraction, message, seconds_left) and at last "fitted".
 
     Example: genzoo fit vae digits --out models/vae --budget 60s --set latent_dim=16
     """
+    check_output(quiet, as_json)
     check_target(out, "--out")
     params = dict(_read_setting(text) for text in set_ or [])
     made = make_model(model, **params)
@@ -78,20 +88,32 @@ def fit(
     if own.names_a_path(dataset) and dataset not in DATASETS:
         prepared = own.prepare(dataset, schema=schema, encoding=encoding, header=header)
         data, columns = prepared.form(), prepared.schema_file
-        typer.echo(to_fit(prepared, data), err=True)
+        if as_json:
+            tell({"event": "note", "text": to_fit(prepared, data)})
+        elif not quiet:
+            typer.echo(to_fit(prepared, data), err=True)
     else:
         _refuse_for_keys(dataset, schema=schema, encoding=encoding, header=header)
+        check_key(DATASETS, dataset, "dataset", path=near_path(dataset))
         data = load_dataset(dataset)
-    made.fit(data, seed=seed, budget=allowed, progress=sys.stderr.isatty())
+    shown = Telling(allowed) if as_json else None if quiet else watching(made, allowed)
+    with shown or contextlib.nullcontext():
+        made.fit(data, seed=seed, budget=allowed, progress=shown)
     made.save(out)
     give_back(out, forms.Form.key)  # data, also of a Dataset
     if columns is not None:
         write_atomically(out / COLUMNS_FILE, columns.encode())
     done = made.training_
-    typer.echo(
-        f"{made}: {done.steps} steps in {done.seconds:.1f} s, stopped by {done.stopped_by}; "
-        f"{made.n_parameters_} parameters; saved in {out}"
-    )
+    if as_json:
+        names = ("steps", "seconds", "stopped_by", "converged", "notes")
+        found = {name: getattr(done, name) for name in names}
+        found |= {"n_parameters": made.n_parameters_, "folder": str(out)}
+        tell({"event": "fitted", "model": model, "dataset": dataset, **found})
+    elif not quiet:
+        typer.echo(
+            f"{made}: {done.steps} steps in {done.seconds:.1f} s, stopped by {done.stopped_by}; "
+            f"{made.n_parameters_} parameters; saved in {out}"
+        )
 
 
 def _refuse_for_keys(dataset: str, **options: Any) -> None:
@@ -124,13 +146,19 @@ def sample(
         Path | None, Option(help="A .csv file to write them to.  [default: the screen]")
     ] = None,
     device: DeviceOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw rows from a saved model.
 
-    A table comes as CSV, text as it is, images as CSV of their pixels.
+    A table comes as CSV, text as it is, images as CSV of their pixels; with --json each row as an
+    object, of its columns, of {"text": ...} or of its pixels.
 
     Example: genzoo sample models/vae -n 100 --seed 1 --out samples.csv
     """
+    check_output(quiet, as_json)
+    if as_json and out is not None:
+        raise ValueError("--json: expected no --out beside it, which names a .csv file")
     if out is not None and out.is_dir():
         raise ValueError(f"--out: expected a file; {out} is a folder")
     if out is not None and not check_place(out.parent, "--out").exists():
@@ -142,18 +170,21 @@ def sample(
     if model.schema_.tokenizer is not None:
         drawn = forms.read([characters.spelled(model.schema_, row) for row in drawn.data])
     lines = drawn.lines()
-    if out is None and lines is not None:
+    if out is None and lines is not None and not as_json:
         # text with line breaks of its own needs a sign between two samples
         typer.echo(("\n----\n" if any("\n" in text for text in lines) else "\n").join(lines))
         return
     columns, frame = _columns_of(folder), drawn.table(model.schema_)
     if columns is not None:
         frame = own.untreat(columns, frame)
-    if out is None:
+    if as_json:
+        typer.echo(frame.to_json(orient="records", lines=True, date_format="iso"), nl=False)
+    elif out is None:
         typer.echo(frame.to_csv(index=False), nl=False)
     else:
         frame.to_csv(out, index=False)
-        typer.echo(f"{n} rows in {out}")
+        if not quiet:
+            typer.echo(f"{n} rows in {out}")
 
 
 def score(
@@ -166,12 +197,14 @@ def score(
     header: HeaderOption = None,
     seed: Annotated[int, Option(help="For models whose score is a random bound.")] = 0,
     device: DeviceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Score rows by a saved model.
 
     Prints the mean log-likelihood of the rows in nats, with its standard error; '>=' stands before
     a lower bound. Of a file of your own all rows are scored, and those with numbers that the model
-    doesn't know are counted.
+    doesn't know are counted. With --json: log_prob and stderr (nats per row), kind, bits_per_dim,
+    rows, and how many of them were off_grid.
 
     Example: genzoo score models/vae digits
     """
@@ -187,18 +220,23 @@ def score(
     if tokenizer is not None and is_text and result.kind == "exact":
         # of the text's canonical tokens, which are not the only ones that spell it
         result = replace(result, kind="lower_bound")
-    _count_unknown(model, rows)
+    off_grid = _count_unknown(model, rows, quiet=as_json)
     bits = result.bits_per_dim(model.schema_)
+    if as_json:
+        found = {"log_prob": result.value, "stderr": result.stderr, "kind": result.kind}
+        counts = {"rows": len(rows), "off_grid": off_grid}
+        tell({"event": "score", **found, "bits_per_dim": bits, **counts})
+        return
     text = str(result).replace(" +- nan", "")  # a single row has no spread
     typer.echo(f"{text} per row ({result.kind}), {bits:.4f} bits per dimension")
 
 
-def _count_unknown(model: GenerativeModel, rows: Any) -> None:
-    """Say how many rows hold numbers that the model's schema doesn't know."""
+def _count_unknown(model: GenerativeModel, rows: Any, *, quiet: bool) -> int:
+    """How many rows hold numbers that the model's schema doesn't know, which is said."""
     form = forms.read(rows)
     unknown = form.off_grid(model.schema_)
     n = int(unknown.any(axis=1).sum())
-    if n:
+    if n and not quiet:
         names = [
             str(name)
             for name, column in zip(model.schema_.names, unknown.T, strict=True)
@@ -211,6 +249,7 @@ def _count_unknown(model: GenerativeModel, rows: Any) -> None:
             f"the nearest that it knows, which can make impossible rows look likely",
             err=True,
         )
+    return n
 
 
 def _columns_of(folder: Path) -> list[own.Column] | None:
@@ -243,7 +282,9 @@ def _rows_to_score(
     _refuse_for_keys(name, **reading)
     split = split or "test"
     if split not in SPLITS:
-        raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}")
+        hint = did_you_mean(split, SPLITS)
+        raise ValueError(f"--split: expected one of {', '.join(SPLITS)}; got {split!r}{hint}")
+    check_key(DATASETS, name, "dataset", path=near_path(name))
     data = load_dataset(name)
     if data.schema.to_json() != model.schema_.to_json():
         raise ValueError(f"DATASET: the model was fitted to other variables than those of {name!r}")

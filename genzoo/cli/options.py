@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import typer
 from typer import Argument, Option
+
+from genzoo.results.typed import as_json
 
 DatasetArgument = Annotated[
     str,
@@ -46,6 +51,24 @@ HeaderOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+QuietOption = Annotated[bool, Option("--quiet", "-q", help="Say nothing but errors and warnings.")]
+JsonOption = Annotated[
+    bool,
+    Option("--json", help="On standard output one JSON object a line, for programs, and no text."),
+]
+
+
+def tell(event: Mapping[str, Any]) -> None:
+    """A line of ``--json``; numbers that are not finite are null."""
+    typer.echo(json.dumps(as_json(event), allow_nan=False))
+
+
+def check_output(quiet: bool, as_json: bool) -> None:
+    """ValueError for what can't stand together."""
+    if quiet and as_json:
+        raise ValueError("--quiet: expected it without --json, which is for programs to read")
 
 
 def check_file(name: str) -> None:

@@ -47,10 +47,8 @@ def load(name: str) -> Dataset:
 
     bunch = load_digits()
     images = bunch.images.astype(np.uint8)  # (n, 8, 8), levels 0 .. 16
-    levels = "17 levels of grey"
     if name == "digits_binary":
         images = (images >= INK).astype(np.uint8)
-        levels = f"two levels (at least {INK} of 16)"
     n = len(images)
     index = split(n, valid=N_VALID / n, test=N_TEST / n, seed=0, classes=bunch.target)
     schema = Schema.infer(images)
@@ -58,8 +56,8 @@ def load(name: str) -> Dataset:
         name,
         schema,
         *in_parts(schema.encode(images), index),
-        source=f"Handwritten digits, 8 x 8 pixels of {levels} (Alpaydin and Kaynak 1998, UCI), as "
-        f"scikit-learn ships them; split 1297/200/300 with a fixed seed",
+        source=f"{ENTRIES[name].about}, as scikit-learn ships them; split 1297/200/300 with a "
+        f"fixed seed",
         licence=ENTRIES[name].licence,
     )
 
@@ -119,8 +117,20 @@ def _of_torchvision(name: str, cls: str, licence: str) -> tuple[Source, ...]:
     )
 
 
-def _of_28(files: tuple[Source, ...]) -> Entry:
-    return Entry(load_28, (SIDE, SIDE), (60_000 - N_HELD_OUT, N_HELD_OUT, 10_000), files=files)
+def _of_8(levels: str) -> Entry:
+    return Entry(
+        load,
+        (8, 8),
+        (1297, N_VALID, N_TEST),
+        "CC BY 4.0 (UCI)",
+        about=f"Handwritten digits, 8 x 8 pixels of {levels} (Alpaydin and Kaynak 1998, UCI)",
+        layout="image",
+    )
+
+
+def _of_28(name: str, files: tuple[Source, ...]) -> Entry:
+    rows = (60_000 - N_HELD_OUT, N_HELD_OUT, 10_000)
+    return Entry(load_28, (SIDE, SIDE), rows, files=files, about=CREDITS[name], layout="image")
 
 
 MNIST = tuple(sources()[f"mnist/{image}"] for image in FILES)
@@ -128,12 +138,11 @@ FASHION = _of_torchvision("fashion_mnist", "FashionMNIST", "MIT (Zalando SE)")
 KMNIST = _of_torchvision(
     "kmnist", "KMNIST", "CC BY-SA 4.0 (ROIS-DS Center for Open Data in the Humanities)"
 )
-DIGITS = Entry(load, (8, 8), (1297, N_VALID, N_TEST), "CC BY 4.0 (UCI)")
 ENTRIES = {
-    "digits": DIGITS,
-    "digits_binary": DIGITS,
-    "mnist": _of_28(MNIST),
-    "mnist_binary": _of_28(MNIST),
-    "fashion_mnist": _of_28(FASHION),
-    "kmnist": _of_28(KMNIST),
+    "digits": _of_8("17 levels of grey"),
+    "digits_binary": _of_8(f"two levels (at least {INK} of 16)"),
+    "mnist": _of_28("mnist", MNIST),
+    "mnist_binary": _of_28("mnist_binary", MNIST),
+    "fashion_mnist": _of_28("fashion_mnist", FASHION),
+    "kmnist": _of_28("kmnist", KMNIST),
 }

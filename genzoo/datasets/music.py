@@ -127,10 +127,19 @@ def _voices(raw: bytes) -> tuple[Pieces, list[tuple[str, ...]]]:
     return codes, categories
 
 
+def _entry(name: str, channels: int, rows: tuple[int, int, int]) -> Entry:
+    return Entry(
+        load,
+        (WINDOW, channels),
+        rows,
+        files=listed(name),
+        about=CREDITS[name],
+        layout="sequence",
+    )
+
+
 ENTRIES = {
-    "jsb_chorales": Entry(load, (WINDOW, KEYS), (2718, 329, 337), files=listed("jsb_chorales")),
-    "jsb_voices": Entry(
-        load, (WINDOW, len(VOICES)), (13120, 1191, 1221), files=listed("jsb_voices")
-    ),
-    "nottingham": Entry(load, (WINDOW, KEYS), (41841, 2929, 2852), files=listed("nottingham")),
+    "jsb_chorales": _entry("jsb_chorales", KEYS, (2718, 329, 337)),
+    "jsb_voices": _entry("jsb_voices", len(VOICES), (13120, 1191, 1221)),
+    "nottingham": _entry("nottingham", KEYS, (41841, 2929, 2852)),
 }

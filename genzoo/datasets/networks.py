@@ -45,15 +45,10 @@ def network(name: str) -> TrueNetwork:
     return bif.read(gzip.decompress(path.read_bytes()).decode())
 
 
-def _entry(D: int) -> Entry:
+def _entry(name: str, D: int) -> Entry:
     licence = "CC BY-SA 3.0 (bnlearn's Bayesian network repository)"
-    return Entry(load, (D,), (10_000, 2_000, 2_000), licence)
+    return Entry(load, (D,), (10_000, 2_000, 2_000), licence, about=CREDITS[name], truth=True)
 
 
-ENTRIES = {
-    "alarm": _entry(37),
-    "asia": _entry(8),
-    "child": _entry(20),
-    "insurance": _entry(27),
-    "sachs": _entry(11),
-}
+COLUMNS = {"alarm": 37, "asia": 8, "child": 20, "insurance": 27, "sachs": 11}
+ENTRIES = {name: _entry(name, D) for name, D in COLUMNS.items()}

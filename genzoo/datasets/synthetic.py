@@ -116,7 +116,30 @@ def rings() -> tuple[Truth, str]:
 
 OURS = "Apache-2.0 (genzoo's own)"
 ENTRIES = {
-    "casino": Entry(load, (CASINO_ROLLS,), (4000, 1000, 2000), OURS),
-    "grammar": Entry(load, (GRAMMAR_LENGTH,), (10000, 2000, 2000), OURS),
-    "rings": Entry(load, (2,), (5000, 1000, 2000), OURS),
+    "casino": Entry(
+        load,
+        (CASINO_ROLLS,),
+        (4000, 1000, 2000),
+        OURS,
+        about="Rolls of an occasionally dishonest casino, from a hidden Markov model",
+        layout="text",
+        truth=True,
+    ),
+    "grammar": Entry(
+        load,
+        (GRAMMAR_LENGTH,),
+        (10000, 2000, 2000),
+        OURS,
+        about="Arithmetic expressions in nested brackets, from a probabilistic grammar",
+        layout="text",
+        truth=True,
+    ),
+    "rings": Entry(
+        load,
+        (2,),
+        (5000, 1000, 2000),
+        OURS,
+        about="Points on three noisy rings, from a density on a grid",
+        truth=True,
+    ),
 }

@@ -43,14 +43,18 @@ def load(name: str) -> Dataset:
 
 
 UCI = "CC BY 4.0 (UCI)"
+EFRON = "public data of Efron et al. (2004), as scikit-learn ships it"
+
+
+def _entry(
+    name: str, D: int, rows: tuple[int, int, int], licence: str = UCI, label: str | None = "label"
+) -> Entry:
+    return Entry(load, (D,), rows, licence, about=CREDITS[name], label=label)
+
+
 ENTRIES = {
-    "iris": Entry(load, (5,), (90, 30, 30), UCI),
-    "wine": Entry(load, (14,), (106, 36, 36), UCI),
-    "breast_cancer": Entry(load, (31,), (341, 114, 114), UCI),
-    "diabetes": Entry(
-        load,
-        (11,),
-        (266, 88, 88),
-        "public data of Efron et al. (2004), as scikit-learn ships it",
-    ),
+    "iris": _entry("iris", 5, (90, 30, 30)),
+    "wine": _entry("wine", 14, (106, 36, 36)),
+    "breast_cancer": _entry("breast_cancer", 31, (341, 114, 114)),
+    "diabetes": _entry("diabetes", 11, (266, 88, 88), EFRON, None),
 }

@@ -32,8 +32,8 @@ def names(name: str) -> Dataset:
         name,
         schema,
         *in_parts(schema.encode(listed), index),
-        source="First names in the United States (makemore's list), split 80/10/10 with a fixed "
-        "seed; about a tenth of the test names also occur in training",
+        source=f"{ENTRIES[name].about}, split 80/10/10 with a fixed seed; about a tenth of the "
+        f"test names also occur in training",
         licence=ENTRIES[name].licence,
     )
 
@@ -78,6 +78,20 @@ def windows(stretches: list[str], symbols: tuple[str, ...], length: int) -> np.n
 
 
 ENTRIES = {
-    "names": Entry(names, (15,), (25627, 3203, 3203), NAMES.licence),
-    "tinyshakespeare": Entry(tinyshakespeare, (WINDOW,), (14813, 871, 1742), SHAKESPEARE.licence),
+    "names": Entry(
+        names,
+        (15,),
+        (25627, 3203, 3203),
+        NAMES.licence,
+        about="First names in the United States (makemore's list)",
+        layout="text",
+    ),
+    "tinyshakespeare": Entry(
+        tinyshakespeare,
+        (WINDOW,),
+        (14813, 871, 1742),
+        SHAKESPEARE.licence,
+        about=f"Plays by Shakespeare (Karpathy's tinyshakespeare) in windows of {WINDOW}",
+        layout="text",
+    ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from genzoo.datasets import text
 from genzoo.datasets.dataset import SPLITS, Dataset, Parts
 from genzoo.datasets.entry import Entry
@@ -88,7 +90,13 @@ def _view(name: str) -> Dataset:
     return in_tokens(text.ENTRIES[whole].load(whole))
 
 
+def _entry(whole: str, length: int, rows: tuple[int, int, int]) -> Entry:
+    """That of the view of a data set, in rows of so many tokens."""
+    seen = text.ENTRIES[whole]
+    return replace(seen, load=_view, shape=(length,), rows=rows, about=f"{seen.about}, in tokens")
+
+
 ENTRIES = {
-    "names_bpe": Entry(_view, (8,), (25627, 3203, 3203), text.NAMES.licence),
-    "tinyshakespeare_bpe": Entry(_view, (text.WINDOW,), (6058, 369, 772), text.SHAKESPEARE.licence),
+    "names_bpe": _entry("names", 8, (25627, 3203, 3203)),
+    "tinyshakespeare_bpe": _entry("tinyshakespeare", text.WINDOW, (6058, 369, 772)),
 }

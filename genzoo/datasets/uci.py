@@ -22,6 +22,7 @@ ADULT = (
     *("relationship", "race", "sex", "capital-gain", "capital-loss", "hours-per-week"),
     *("native-country", "income"),
 )
+CLASS = "class"  # the column of the two of DNA
 VALID_SHARE = 0.1  # of the file of training rows
 
 
@@ -47,8 +48,8 @@ def adult(name: str) -> Dataset:
         schema,
         *parts,
         label=ADULT[-1],
-        source="Census income (Becker and Kohavi 1996, UCI), given test set; a tenth of the "
-        "training file, drawn with a fixed seed, is validation",
+        source=f"{ENTRIES[name].about}, given test set; a tenth of the training file, drawn with a "
+        f"fixed seed, is validation",
         licence=ENTRIES[name].licence,
         clamped=clamped,
     )
@@ -77,11 +78,7 @@ def promoters(name: str) -> Dataset:
     Split 80/10/10 with a fixed seed, stratified by the label. Columns are named by their place
     relative to the start of transcription, from p-50 to p7; there is no place 0.
     """
-    credit = (
-        "E. coli promoter gene sequences (Harley and Reynolds 1987; Towell, Shavlik and Noordewier "
-        "1990, UCI)"
-    )
-    return _sequences(name, credit, before=50)
+    return _sequences(name, before=50)
 
 
 def splice(name: str) -> Dataset:
@@ -93,15 +90,13 @@ def splice(name: str) -> Dataset:
     not known exactly; they are categories like the others. 184 lines repeat an earlier one, so 8 %
     of the stretches in test also occur in training.
     """
-    credit = (
-        "Primate splice-junction gene sequences (Noordewier, Towell and Shavlik 1991, UCI; 8 % of "
-        "the test stretches also occur in training)"
-    )
-    return _sequences(name, credit, before=30, header=1)
+    remark = "; 8 % of the test stretches also occur in training"
+    return _sequences(name, before=30, header=1, remark=remark)
 
 
-def _sequences(name: str, credit: str, *, before: int, header: int = 0) -> Dataset:
-    """Lines of label, instance and bases, after ``header`` lines of no interest."""
+def _sequences(name: str, *, before: int, header: int = 0, remark: str = "") -> Dataset:
+    """Lines of label, instance and bases, after ``header`` lines of no interest; the remark is for
+    the source."""
     (file,) = ENTRIES[name].files
     lines = read(file).decode().split("\n")[header:]
     fields = [[field.strip() for field in line.split(",")] for line in lines if line.strip()]
@@ -111,20 +106,43 @@ def _sequences(name: str, credit: str, *, before: int, header: int = 0) -> Datas
     rows = np.column_stack([codes.reshape(bases.shape), labels])
     places = [p for p in range(-before, bases.shape[1] - before + 1) if p != 0]
     variables = [Variable(f"p{p}", "nominal", categories=tuple(letters.tolist())) for p in places]
-    label = Variable("class", "nominal", categories=tuple(classes.tolist()))
+    label = Variable(CLASS, "nominal", categories=tuple(classes.tolist()))
     index = split(len(rows), valid=0.1, test=0.1, seed=0, classes=labels)
     return Dataset(
         name,
         Schema((*variables, label), "table", (len(variables) + 1,)),
         *in_parts(rows, index),
-        label="class",
-        source=f"{credit}; split 80/10/10 with a fixed seed, stratified by the class",
+        label=CLASS,
+        source=f"{ENTRIES[name].about}; split 80/10/10 with a fixed seed, stratified by the class"
+        f"{remark}",
         licence=ENTRIES[name].licence,
     )
 
 
 ENTRIES = {
-    "adult": Entry(adult, (len(ADULT),), (29305, 3256, 16281), files=listed("adult")),
-    "promoters": Entry(promoters, (58,), (84, 11, 11), files=listed("promoters")),
-    "splice": Entry(splice, (61,), (2552, 319, 319), files=listed("splice")),
+    "adult": Entry(
+        adult,
+        (len(ADULT),),
+        (29305, 3256, 16281),
+        files=listed("adult"),
+        about="Census income (Becker and Kohavi 1996, UCI)",
+        label=ADULT[-1],
+    ),
+    "promoters": Entry(
+        promoters,
+        (58,),
+        (84, 11, 11),
+        files=listed("promoters"),
+        about="E. coli promoter gene sequences (Harley and Reynolds 1987; Towell, Shavlik and "
+        "Noordewier 1990, UCI)",
+        label=CLASS,
+    ),
+    "splice": Entry(
+        splice,
+        (61,),
+        (2552, 319, 319),
+        files=listed("splice"),
+        about="Primate splice-junction gene sequences (Noordewier, Towell and Shavlik 1991, UCI)",
+        label=CLASS,
+    ),
 }

@@ -12,6 +12,7 @@ from genzoo.results.numbers import number
 from genzoo.results.record import FORMAT, Measured, read_file
 from genzoo.results.typed import Typed, added_later
 from genzoo.space.infer import Layout
+from genzoo.spelling import did_you_mean_path
 
 MORE = 3  # times a budget that was too short is what a longer one may be
 
@@ -192,6 +193,9 @@ def read_plan(folder: str | Path) -> Plan:
     try:
         return read_file(Plan, file, "plan", absent=None)
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"folder: expected a run's folder; {folder} has no plan.json") from None
+        hint = "" if Path(folder).exists() else did_you_mean_path(folder, folder=True)
+        raise ValueError(
+            f"folder: expected a run's folder; {folder} has no plan.json{hint}"
+        ) from None
     except OSError as error:
         raise ValueError(f"folder: {folder} can't be read: {error.strerror}") from None

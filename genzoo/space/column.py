@@ -12,6 +12,7 @@ from genzoo.space import dtypes, times
 from genzoo.space.typed import PLAIN_NUMBER, TOO_LARGE, typed
 from genzoo.space.variable import KNOW_MORE, LARGEST_NUMBER, MISSING, Variable, grid_points
 from genzoo.space.variable import LARGEST_INTEGER as LARGEST_INTEGER
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +81,7 @@ def _places_of(variable: Variable, present: pd.Series, where: str) -> np.ndarray
         value = wanted[int(np.argmax(found == MISSING))]
         raise ValueError(
             f"{where}: expected one of {short(categories)}; got {value!r} ({KNOW_MORE})"
+            f"{did_you_mean(value, categories)}"
         )
     return found if of is None else found[of]
 

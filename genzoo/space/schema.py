@@ -23,6 +23,7 @@ from genzoo.space.forms.form import depth
 from genzoo.space.infer import Layout
 from genzoo.space.tokenizer import Tokenizer
 from genzoo.space.variable import KNOW_MORE, MISSING, Variable, plain
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,10 @@ class Schema:
         if any(s < 1 for s in self.event_shape):
             raise ValueError(f"event_shape: expected positive integers; got {self.event_shape}")
         if self.layout not in LAYOUTS:
-            raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}; got {self.layout!r}")
+            hint = did_you_mean(self.layout, LAYOUTS)
+            raise ValueError(
+                f"layout: expected one of {', '.join(LAYOUTS)}; got {self.layout!r}{hint}"
+            )
         dims = {"table": (1,), "sequence": (1, 2), "image": (2, 3)}[self.layout]
         if len(self.event_shape) not in dims:
             raise ValueError(

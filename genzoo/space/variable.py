@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from genzoo.space import dtypes
+from genzoo.spelling import did_you_mean
 
 MISSING = -1
 """The code of an entry to sum out (``log_prob``) or to fill in (``sample(given=...)``)."""
@@ -90,7 +91,8 @@ class Variable:
         if not isinstance(self.name, (str, int)) or isinstance(self.name, bool):
             raise self._error("name", "expected a str or an int")
         if self.kind not in ("nominal", "ordinal"):
-            raise self._error("kind", f'expected "nominal" or "ordinal"; got {self.kind!r}')
+            hint = did_you_mean(self.kind, ("nominal", "ordinal"))
+            raise self._error("kind", f'expected "nominal" or "ordinal"; got {self.kind!r}{hint}')
         if not isinstance(self.missing, bool):
             raise self._error("missing", f"expected True or False; got {self.missing!r}")
         self._check_categories()
@@ -104,7 +106,8 @@ class Variable:
 
     def _check_categories(self) -> None:
         if self.other is not None and self.other not in (self.categories or ()):
-            raise self._error("other", f"expected one of the categories; got {self.other!r}")
+            hint = did_you_mean(self.other, self.categories or ())
+            raise self._error("other", f"expected one of the categories; got {self.other!r}{hint}")
         if self.categories is None:
             return
         for value in self.categories:
@@ -141,14 +144,17 @@ class Variable:
     def _check_quantity(self) -> None:
         if self.quantity not in QUANTITIES:
             expected = f"expected one of {', '.join(QUANTITIES)}"
-            raise self._error("quantity", f"{expected}; got {self.quantity!r}")
+            hint = did_you_mean(self.quantity, QUANTITIES)
+            raise self._error("quantity", f"{expected}; got {self.quantity!r}{hint}")
         if self.quantity == "number":
             if self.unit is not None:
                 raise self._error("unit", f"expected None for numbers; got {self.unit!r}")
             return
         units = UNITS if self.quantity == "date" else UNITS[1:]
         if self.unit not in units:
-            raise self._error("unit", f"expected one of {', '.join(units)}; got {self.unit!r}")
+            hint = did_you_mean(self.unit, units)
+            expected = f"expected one of {', '.join(units)}"
+            raise self._error("unit", f"{expected}; got {self.unit!r}{hint}")
         if not self.is_numeric:
             raise self._error("quantity", "expected edges, or an offset and a step, beside it")
 

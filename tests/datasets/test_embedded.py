@@ -83,6 +83,7 @@ def test_every_data_set_has_an_entry_with_all_that_is_listed(name):
     assert min(*entry.rows, *entry.shape) > 0
     assert entry.licence
     assert all(file.licence for file in entry.files)
+    assert 10 < len(entry.about) < 130
 
 
 def test_those_that_are_embedded_have_no_files():
@@ -95,6 +96,9 @@ def test_the_entry_tells_the_shape_and_the_licence(loaded, name):
     assert entry.shape == data.schema.event_shape
     assert entry.rows == tuple(len(part) for part in (data.train, data.valid, data.test))
     assert entry.licence == data.licence
+    assert entry.layout == ("text" if data.schema.alphabet is not None else data.schema.layout)
+    assert entry.label == data.label
+    assert entry.truth == (data.truth is not None)
 
 
 @pytest.mark.parametrize("name", NO_FILES)

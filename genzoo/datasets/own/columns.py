@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from genzoo.space.variable import UNITS
+from genzoo.spelling import did_you_mean, did_you_mean_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,12 +77,15 @@ class Column:
     problem: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        def wrong(part: str, expected: str) -> ValueError:
+        def wrong(part: str, expected: str, known: Iterable[str] = ()) -> ValueError:
             got = getattr(self, part)
-            return ValueError(f"column {self.name!r}: {part}: expected {expected}; got {got!r}")
+            hint = did_you_mean(got, known)
+            return ValueError(
+                f"column {self.name!r}: {part}: expected {expected}; got {got!r}{hint}"
+            )
 
         if self.treat not in TREATMENTS:
-            raise wrong("treat", f"one of {', '.join(TREATMENTS)}")
+            raise wrong("treat", f"one of {', '.join(TREATMENTS)}", TREATMENTS)
         for part in ("holes", "categories", "remarks"):
             value = getattr(self, part)
             if value is None:
@@ -97,7 +101,7 @@ class Column:
         if self.treat == "ordinal" and self.categories is None:
             raise wrong("categories", "the values in order, for an ordinal column")
         if self.other is not None and self.other not in categories:
-            raise wrong("other", "one of the categories")
+            raise wrong("other", "one of the categories", categories)
         if self.decimal not in (".", ","):
             raise wrong("decimal", '"." or ","')
         if self.thousands not in ("", ".", ",", " ", "'"):
@@ -110,7 +114,7 @@ class Column:
         if digits is not None and (type(digits) is not int or not 0 <= digits <= MOST_DECIMALS):
             raise wrong("decimals", f"a number of digits, 0 to {MOST_DECIMALS}")
         if self.unit not in (None, *UNITS):
-            raise wrong("unit", f"one of {', '.join(UNITS)}")
+            raise wrong("unit", f"one of {', '.join(UNITS)}", UNITS)
         for part in ("prefix", "suffix"):
             if not isinstance(getattr(self, part), str):
                 raise wrong(part, "text")
@@ -216,7 +220,9 @@ def from_json(text: str, where: str) -> list[Column]:
             raise ValueError(f'{where}: expected columns with "name" and "treat"; got {entry!r}')
         strange = [key for key in entry if key not in (*KEYS, *FORMER_KEYS)]
         if strange or "treat" not in entry:
-            got = f"unknown {strange[0]!r}" if strange else 'no "treat"'
+            got = 'no "treat"'
+            if strange:
+                got = f"unknown {strange[0]!r}{did_you_mean(strange[0], KEYS)}"
             raise ValueError(
                 f"{where}: column {entry['name']!r}: expected parts out of {', '.join(KEYS)}; "
                 f"got {got}"
@@ -242,7 +248,8 @@ def read_schema(path: str | Path) -> list[Column]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ValueError(f"schema: expected a schema file; there is no {path}") from None
+        hint = did_you_mean_path(path)
+        raise ValueError(f"schema: expected a schema file; there is no {path}{hint}") from None
     except (OSError, UnicodeError) as error:
         raise ValueError(f"schema: {path} can't be read: {error}") from None
     return from_json(text, f"schema: {path}")

@@ -17,6 +17,7 @@ from genzoo.datasets.own.read import GZIP, Content, read
 from genzoo.datasets.own.recognise import recognise
 from genzoo.datasets.own.treat import fit_schema, numbers_of, treat
 from genzoo.space import forms
+from genzoo.spelling import did_you_mean
 from genzoo.store import write_atomically
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ def _check_options(content: Content, given: dict[str, Any], keep: Sequence[str])
         if column not in names:
             shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
             raise ValueError(f"{option}: expected a column of {content.path} ({shown}); got "
-                             f"{column!r}")  # fmt: skip
+                             f"{column!r}{did_you_mean(column, names)}")  # fmt: skip
     rules = [option for option in SPLIT_COLUMNS if option in given]
     label = given.get("label")
     if label is not None and label == given.get("group"):

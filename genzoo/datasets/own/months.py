@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from genzoo.datasets.own.texts import Distinct, matches, replaced, some_of
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,8 @@ def _names(language: str) -> dict[str, dict[str, int]]:
         ValueError: for a language that isn't known.
     """
     if language not in _NAMES:
-        raise ValueError(f"behind '@' expected one of {', '.join(_NAMES)}; got {language!r}")
+        hint = did_you_mean(language, _NAMES)
+        raise ValueError(f"behind '@' expected one of {', '.join(_NAMES)}; got {language!r}{hint}")
     return {
         sign: {one: i for i, name in enumerate(names.lower().split()) for one in name.split("/")}
         for sign, names in zip(SIGNS, _NAMES[language], strict=True)

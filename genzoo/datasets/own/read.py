@@ -21,6 +21,7 @@ from genzoo.datasets.own.images import of_images
 from genzoo.datasets.own.strings import of_strings
 from genzoo.datasets.own.text import check_encoding, decode
 from genzoo.datasets.own.texts import array_of, is_text
+from genzoo.spelling import did_you_mean_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,8 @@ def read(path: str | Path, *, encoding: str | None = None, header: bool | None =
     if kind not in SUFFIXES and path.is_dir():
         return Content(path, *of_images(path))
     if not path.exists():
-        raise ValueError(f"file: expected a file or a folder; there is no {path}")
+        hint = did_you_mean_path(path)
+        raise ValueError(f"file: expected a file or a folder; there is no {path}{hint}")
     if path.is_dir():
         raise ValueError(
             f"file: expected a file; {path} is a folder (Spark and Dask write a table's parts into "

@@ -14,6 +14,7 @@ from genzoo.datasets.own.lengths import parse_lengths, write_lengths
 from genzoo.datasets.own.numbers import is_plain, parse_numbers, write_numbers
 from genzoo.space import times
 from genzoo.space.column import LARGEST_INTEGER
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,7 @@ def treat(columns: Sequence[Column], frame: pd.DataFrame) -> pd.DataFrame:
             "columns: expected those of the file that the model was fitted to"
             + _those("absent:", lacking)
             + _those("unknown:", unknown)
+            + (did_you_mean(unknown[0], lacking) if unknown else "")
         )
     return pd.DataFrame({c.name: _treated(c, frame[c.name]) for c in columns if c.is_used})
 
@@ -177,6 +179,7 @@ def _categories(column: Column, values: pd.Series, hole: pd.Series) -> pd.Series
             raise ValueError(
                 f"column {column.name!r}: expected one of {shown}; got {value!r} (a "
                 f'schema file may list it, or name a category as "other" for such values)'
+                f"{did_you_mean(value, categories)}"
             )
         known[known < 0] = place[column.other]
     found = np.append(known, -1)[codes]
@@ -262,6 +265,7 @@ def fit_schema(columns: Sequence[Column], frame: pd.DataFrame, where: str) -> li
             "schema: expected the columns of the file"
             + _those("the file has no", strange)
             + _those("the schema lacks", absent)
+            + (did_you_mean(strange[0], absent) if strange else "")
         )
     found = []
     for name in frame.columns:

@@ -21,6 +21,7 @@ from genzoo.models.bayesian_network.counting import Indicators, LogRising, Rows
 from genzoo.models.shared.information import information_in
 from genzoo.space.graphs import topological
 from genzoo.space.schema import MISSING, Schema
+from genzoo.spelling import did_you_mean
 
 # These trade what a table could tell for memory, and for a search that ends.
 LARGEST_TABLE = 2**15  # entries of a table that a search makes
@@ -396,4 +397,5 @@ def _variable(end: Any, schema: Schema) -> int:
     raise ValueError(
         f"structure: expected names of variables or positions 0 .. {schema.D - 1}; "
         f"got {end!r} (the names begin with {', '.join(map(repr, schema.names[:8]))})"
+        f"{did_you_mean(end, schema.names)}"
     )

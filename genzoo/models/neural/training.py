@@ -329,7 +329,7 @@ class _Loop:
             if self._time_to_evaluate():
                 self._evaluate()
                 self._watch_plateau(factor)
-            self.fit.report(self._done(), f"step {self.step}, valid {self.best:.3f}")
+            self.fit.report(self._done(), self._in_words())
         if ended != "converged" or self.by_clock:  # the clock's pace led there
             self.fit.stop("steps", ended)
         record = self.fit.training
@@ -402,6 +402,12 @@ class _Loop:
         for k, trained in enumerate(self.trained):
             for p in trained:
                 p.requires_grad_(turn is None or turn == k)
+
+    def _in_words(self) -> str:
+        """Where training stands."""
+        if not math.isfinite(self.best):
+            return f"step {self.step}"
+        return f"step {self.step}: {self.best:.3f} nats per validation row"
 
     def _evaluate(self) -> None:
         start = self.fit.clock.spent

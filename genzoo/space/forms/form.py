@@ -14,6 +14,7 @@ from genzoo.space.advice import shown
 from genzoo.space.column import short
 from genzoo.space.infer import Found
 from genzoo.space.variable import plain
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +201,10 @@ class Form(abc.ABC):
             or target not in schema.names
         ):
             names = ", ".join(map(str, schema.names))
-            raise ValueError(f"target: expected a variable of the model ({names}); got {target!r}")
+            hint = did_you_mean(target, schema.names)
+            raise ValueError(
+                f"target: expected a variable of the model ({names}); got {target!r}{hint}"
+            )
         return schema.names.index(target)
 
     def without(self, schema: Schema, name: str | int) -> Form:

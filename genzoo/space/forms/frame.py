@@ -14,6 +14,7 @@ from genzoo.space.forms.form import Form
 from genzoo.space.infer import Found
 from genzoo.space.typed import typed
 from genzoo.space.variable import MISSING, plain
+from genzoo.spelling import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +106,7 @@ class Frame(Form):
         unknown = [c for c in columns if c not in schema.names]
         absent = [c for c in schema.names if c not in columns and not given]
         if unknown or absent:
+            hint = did_you_mean(unknown[0], schema.names) if unknown else ""
             said = [
                 f"; {what}: {column.short(names)} ({way})"
                 for what, names, way in (
@@ -115,7 +117,7 @@ class Frame(Form):
             ]
             raise ValueError(
                 f"{self.name}: expected the columns {column.short(schema.names)}; got "
-                f"{column.short(columns)}{''.join(said)}"
+                f"{column.short(columns)}{''.join(said)}{hint}"
             )
         rows = np.full((len(self), schema.D), MISSING, dtype=np.int64)
         moved = np.zeros(rows.shape, dtype=bool)
@@ -170,7 +172,8 @@ class Frame(Form):
     def with_label(self, label: str | int) -> tuple[Form, np.ndarray]:
         label = plain(label)
         if not isinstance(label, (str, int)) or label not in self.columns:
-            raise ValueError(f"label: expected one of {self.columns}; got {label!r}")
+            hint = did_you_mean(label, self.columns)
+            raise ValueError(f"label: expected one of {self.columns}; got {label!r}{hint}")
         data = self.data[[c for c in self.columns if c != label] + [label]]
         if not data.columns.is_unique:
             raise ValueError(f"data: expected distinct columns; got {list(data.columns)}")
