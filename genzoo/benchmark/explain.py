@@ -28,13 +28,11 @@ from genzoo.values import LogTerms, Unsupported
 
 # of an array (n, D): so many say as much of wide rows as of narrow ones, in about the same time
 ENTRIES, FEWEST_ROWS, MOST_ROWS = 3000, 32, 256
-# of neighbouring variables, a prefix of each is scored: as many of them as there is time for; the
-# coarser ones are made of the finer ones
-BLOCKS = (64, 8)
-# For the terms of a cell; a family that would take longer is left out. Exact families of the quick
-# profile take less than one; those that bound need a search for each prefix.
-MOST_SECONDS = 6.0
-FEW = 4  # rows that tell whether all of them may tell how long a block takes
+# Blocks of neighbouring variables, a prefix for each is scored: the finer ones where there is time.
+COARSE, FINE = 8, 64
+# For the terms of a cell, either kind of blocks; a family that would take longer is left out. Most
+# exact families of the quick profile take less than one; those that bound search for each prefix.
+MOST_SECONDS = 8.0
 N_LEAST = 4
 N_NEAREST, NEAR_ROWS, MOST_DISTANCES = 3, 1000, 10_000_000
 N_PATHS = 4
@@ -116,7 +114,7 @@ def _terms(
     least = able[np.argsort(test[able], kind="stable")[:N_LEAST]]
     rows = dataset.test[np.concatenate([at, least])]
 
-    terms = log_prob_by_variable(model, rows, n_blocks=_n_blocks(model, rows, seed), seed=seed)
+    terms = _in_time(model, rows, seed)
     value = terms.value.astype(np.float32)
     return terms, {
         "terms": value[: len(at)],
@@ -128,25 +126,26 @@ def _terms(
     }
 
 
-def _n_blocks(model: GenerativeModel, rows: np.ndarray, seed: int) -> int:
-    """How many blocks of variables can be asked for in time; Unsupported where none."""
+def _in_time(model: GenerativeModel, rows: np.ndarray, seed: int) -> LogTerms:
+    """The terms of rows, in blocks as fine as there is time for; Unsupported where there is none."""
 
-    def seconds(of: np.ndarray) -> float:
-        start = time.perf_counter()
-        log_prob_by_variable(model, of, n_blocks=2, seed=seed)
-        return time.perf_counter() - start
+    def ask(of: np.ndarray, n_blocks: int) -> tuple[LogTerms, float]:
+        start = time.process_time()  # of this process alone, however busy the machine is
+        found = log_prob_by_variable(model, of, n_blocks=n_blocks, seed=seed)
+        return found, time.process_time() - start
 
-    counts = [min(most, rows.shape[1]) for most in BLOCKS]
-    a_block = seconds(rows[:FEW])
-    if a_block * counts[-1] <= MOST_SECONDS:
-        a_block = seconds(rows)
-        for n_blocks in counts:
-            if a_block * n_blocks <= MOST_SECONDS:
-                return n_blocks
-    raise Unsupported(
-        f"{counts[-1]} blocks of variables would take {a_block * counts[-1]:.0f} s or more (at most "
-        f"{MOST_SECONDS:.0f} s are spent)"
-    )
+    coarse, fine = (min(n, rows.shape[1]) for n in (COARSE, FINE))
+    for tried in (rows[:1], rows):
+        expected = ask(tried, 2)[1] * coarse
+        if expected > MOST_SECONDS:
+            raise Unsupported(
+                f"{coarse} blocks of variables would take {expected:.0f} s or more (at most "
+                f"{MOST_SECONDS:.0f} s are spent)"
+            )
+    terms, seconds = ask(rows, coarse)
+    if coarse < fine and seconds * fine / coarse <= MOST_SECONDS:
+        terms, _ = ask(rows, fine)
+    return terms
 
 
 def _nearest(samples: np.ndarray, dataset: Dataset) -> tuple[NearRecord, Arrays]:

@@ -9,6 +9,7 @@ import numpy as np
 from genzoo.report import figures, findings, imputation, labels, samples, stack, steps, tokens
 from genzoo.report.advice import advise, basis
 from genzoo.report.bounds import bounds
+from genzoo.report.explain import explanations
 from genzoo.report.quality import quality
 from genzoo.report.wording import budget_of
 from genzoo.results import numbers
@@ -50,6 +51,7 @@ def section(
         "folds": dataset.facts.folds,
         "gap": ranking.truth is not None,
         "steps": steps.tables(ranking),
+        "explained": explanations(ranking, colours),
         "bounds": of_bounds,
         "calibrated": any(b.calibration != DASH for b in of_bounds),
         "quality": quality(run, ranking),
