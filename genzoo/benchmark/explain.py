@@ -19,6 +19,7 @@ from genzoo.datasets.dataset import Dataset
 from genzoo.datasets.truth import TrueNetwork
 from genzoo.metrics.embedding import embed, squared_distances
 from genzoo.model import GenerativeModel
+from genzoo.models.shared.information import information_in
 from genzoo.protocols import DecodesStates, HasGraph, Interpolates
 from genzoo.queries import log_prob_by_variable
 from genzoo.results.record import ExplainRecord, NearRecord
@@ -36,6 +37,7 @@ MOST_SECONDS = 8.0
 N_LEAST = 4
 N_NEAREST, NEAR_ROWS, MOST_DISTANCES = 3, 1000, 10_000_000
 N_PATHS = 4
+STRENGTH_ROWS = 5000  # training rows that tell what two variables know of each other
 N_STRIPS, STRIP_STEPS = 3, 8
 
 Arrays = dict[str, np.ndarray]
@@ -63,7 +65,7 @@ def explain(
     own = derive(seed, "explain")
     terms = found.of("by variable", lambda: _terms(model, dataset, test, own))
     near = found.of("nearest", lambda: _nearest(samples, dataset))
-    found.of("graph", lambda: graph(model, dataset.schema))
+    found.of("graph", lambda: graph(model, dataset))
     found.of("states", lambda: paths(model, dataset))
     found.of("between", lambda: _between(model, dataset, own))
     seconds = time.perf_counter() - start
@@ -78,7 +80,7 @@ def explain(
 
 def explain_truth(truth: object, dataset: Dataset) -> Arrays:
     """The same arrays of what a known distribution offers."""
-    return graph(truth, dataset.schema)[1] | paths(truth, dataset)[1]
+    return graph(truth, dataset)[1] | paths(truth, dataset)[1]
 
 
 class _Found:
@@ -127,7 +129,11 @@ def _terms(
 
 
 def _in_time(model: GenerativeModel, rows: np.ndarray, seed: int) -> LogTerms:
-    """The terms of rows, in blocks as fine as there is time for; Unsupported where there is none."""
+    """The terms of rows, in blocks as fine as there is time for.
+
+    Raises:
+        Unsupported: where there is none.
+    """
 
     def ask(of: np.ndarray, n_blocks: int) -> tuple[LogTerms, float]:
         start = time.process_time()  # of this process alone, however busy the machine is
@@ -149,8 +155,8 @@ def _in_time(model: GenerativeModel, rows: np.ndarray, seed: int) -> LogTerms:
 
 
 def _nearest(samples: np.ndarray, dataset: Dataset) -> tuple[NearRecord, Arrays]:
-    """The samples that lie nearest to a training row, by the distance of ``metrics.embedding``, no
-    row twice; and how many samples, and test rows, are training rows themselves."""
+    """How many samples, and test rows, are training rows themselves; and of the other samples those
+    that lie nearest to a training row, by the distance of ``metrics.embedding``."""
     train, schema = dataset.complete("train"), dataset.schema
     most = min(NEAR_ROWS, max(100, MOST_DISTANCES // len(train)))
     of_test = dataset.complete("test")
@@ -163,7 +169,10 @@ def _nearest(samples: np.ndarray, dataset: Dataset) -> tuple[NearRecord, Arrays]
         test_copies=_copies(fresh, known),
     )
     drawn = np.unique(samples[:most], axis=0)
-    nearest, distance = nearest_of(drawn, train, schema)
+    drawn = drawn[[row.tobytes() not in known for row in drawn]]
+    if len(drawn) == 0:
+        return near, {}
+    nearest, distance = _nearest_of(drawn, train, schema)
     chosen = np.argsort(distance, kind="stable")[:N_NEAREST]
     return near, {
         "near_samples": drawn[chosen],
@@ -176,7 +185,7 @@ def _copies(rows: np.ndarray, known: set[bytes]) -> int:
     return sum(row.tobytes() in known for row in rows)
 
 
-def nearest_of(
+def _nearest_of(
     rows: np.ndarray, train: np.ndarray, schema: Schema
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n,) which training row is nearest to each of some rows, and (n,) the squared distance."""
@@ -191,8 +200,10 @@ def nearest_of(
     return nearest, least
 
 
-def graph(model: object, schema: Schema) -> tuple[bool, Arrays]:
-    """Whether there is one, and its edges (E, 2), parents and children by their places."""
+def graph(model: object, dataset: Dataset) -> tuple[bool, Arrays]:
+    """Whether there is one, and its edges (E, 2), parents and children by their places, with what
+    the two tell of each other."""
+    schema = dataset.schema
     if isinstance(model, TrueNetwork):
         edges = model.edges
     elif isinstance(model, HasGraph):
@@ -201,7 +212,22 @@ def graph(model: object, schema: Schema) -> tuple[bool, Arrays]:
         return False, {}
     place = {name: d for d, name in enumerate(schema.names)}
     found = [(place[parent], place[child]) for parent, child in edges]
-    return True, {"edges": np.array(found, dtype=np.int64).reshape(-1, 2)}
+    rows = dataset.train[:STRENGTH_ROWS]
+    return True, {
+        "edges": np.array(found, dtype=np.int64).reshape(-1, 2),
+        "edge_strengths": np.array([_information(rows[:, e], schema.cards[[*e]]) for e in found]),
+    }
+
+
+def _information(pairs: np.ndarray, cards: np.ndarray) -> float:
+    """Mutual information of two variables in rows (n, 2), in nats, less what chance gives on
+    average (Miller 1955); entries that are ``MISSING`` are left out."""
+    pairs = pairs[(pairs != MISSING).all(axis=1)]
+    counts = np.zeros(cards, dtype=np.int64)
+    np.add.at(counts, tuple(pairs.T), 1)
+    joint, first, second = (np.count_nonzero(c) for c in (counts, counts.sum(1), counts.sum(0)))
+    chance = (joint - first - second + 1) / 2
+    return (float(information_in(counts, np.array([0]))[0]) - chance) / max(1, len(pairs))
 
 
 def paths(model: object, dataset: Dataset) -> tuple[bool, Arrays]:

@@ -125,7 +125,7 @@ def pixels(starts: np.ndarray, event_shape: Sequence[int], value: np.ndarray, ti
     frame.set("height", str(side * H))
     for i, share in enumerate((-1, -0.5, 0, 0.5, 1)):
         x = 40 * i
-        _shade(svg, share * most, most, x, side * H + 10, 14)
+        _shade(svg, share * most, most, x, side * H + 10, 14).set("stroke", "currentColor")
         add(svg, "text", _scale(share * most), x=x, y=side * H + 40, class_="small")
     return markup(svg)
 

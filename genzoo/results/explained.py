@@ -25,8 +25,10 @@ class Explained:
         least_at, least_rows, least_terms: (k,), (k, D), (k, B) the same of the test rows that are
             least likely under the model, and the rows themselves.
         near_samples, near_train, near_distance: (3, D), (3, D), (3,) the samples that lie nearest
-            to a training row, that row, and the squared distance (``metrics.embedding``).
-        edges: (E, 2) parents and children of a graph of the variables.
+            to a training row without being one, that row, and the squared distance
+            (``metrics.embedding``).
+        edges, edge_strengths: (E, 2) parents and children of a graph of the variables, (E,) the
+            mutual information of the two in training rows, in nats.
         path_rows, paths: (k, D), (k, T) some test rows, the likeliest hidden states behind them.
         strips, strip_ends: (s, steps, D), (2 s, D) rows from one test row to another, by latents
             that lie on a line; those test rows.
@@ -42,6 +44,7 @@ class Explained:
     near_train: np.ndarray | None = None
     near_distance: np.ndarray | None = None
     edges: np.ndarray | None = None
+    edge_strengths: np.ndarray | None = None
     path_rows: np.ndarray | None = None
     paths: np.ndarray | None = None
     strips: np.ndarray | None = None

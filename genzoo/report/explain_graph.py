@@ -17,7 +17,7 @@ from genzoo.report.figures import _short as short
 from genzoo.space.graphs import topological
 from genzoo.space.schema import Schema
 
-MOST_NODES, MOST_EDGES = 64, 250
+MOST_NODES = 64
 NODE = (92, 24)  # width and height
 ACROSS, DOWN = 104, 62  # from a node to the next
 MOST_IN_LINE = 9
@@ -51,13 +51,13 @@ def kind_of(edge: Edge, truth: Iterable[Edge] | None) -> str:
 def graph(
     edges: Sequence[Edge], schema: Schema, title: str, truth: Iterable[Edge] | None = None
 ) -> Markup | None:
-    """Arrows from parents to children; None where they are too many to be read.
+    """Arrows from parents to children; None where there are too many variables for a figure.
 
     Args:
         edges: by the places of the variables, without a cycle.
         truth: those of the true network, where that is known.
     """
-    if schema.D > MOST_NODES or len(edges) > MOST_EDGES:
+    if schema.D > MOST_NODES:
         return None
     known = None if truth is None else set(truth)
     places = _places(edges, schema)
