@@ -29,11 +29,12 @@ from genzoo.values import LogTerms, Unsupported
 
 # of an array (n, D): so many say as much of wide rows as of narrow ones, in about the same time
 ENTRIES, FEWEST_ROWS, MOST_ROWS = 3000, 32, 256
-# Blocks of neighbouring variables, a prefix for each is scored: the finer ones where there is time.
+# Blocks of neighbouring variables, a prefix is scored for each: the finer ones where there is time.
 COARSE, FINE = 8, 64
-# For the terms of a cell, either kind of blocks; a family that would take longer is left out. Most
-# exact families of the quick profile take less than one; those that bound search for each prefix.
-MOST_SECONDS = 8.0
+# For the blocks of a cell. On the quick profile most exact families need less than a second for the
+# finer ones; families that bound search anew for each prefix, and averages of large trees sum long:
+# a network on alarm needs nine seconds for the coarse ones, and is what validation chooses there.
+MOST_SECONDS, MOST_FINE_SECONDS = 12.0, 4.0
 N_LEAST = 4
 N_NEAREST, NEAR_ROWS, MOST_DISTANCES = 3, 1000, 10_000_000
 N_PATHS = 4
@@ -149,7 +150,7 @@ def _in_time(model: GenerativeModel, rows: np.ndarray, seed: int) -> LogTerms:
                 f"{MOST_SECONDS:.0f} s are spent)"
             )
     terms, seconds = ask(rows, coarse)
-    if coarse < fine and seconds * fine / coarse <= MOST_SECONDS:
+    if coarse < fine and seconds * fine / coarse <= MOST_FINE_SECONDS:
         terms, _ = ask(rows, fine)
     return terms
 

@@ -118,8 +118,8 @@ def strips(known: Sequence[Result], schema: Schema) -> list[Strips]:
             np.stack([a, *s, b]) for a, s, b in zip(ends[::2], strips, ends[1::2], strict=True)
         ]
         if schema.layout == "image":
-            image = image(schema, np.concatenate(lines), len(lines[0]))
-            found.append(Strips(cell.model, image, []))
+            picture = image(schema, np.concatenate(lines), len(lines[0]))
+            found.append(Strips(cell.model, picture, []))
         else:
             shown = [_strip(schema, rows) for rows in lines[:MOST_STRIPS]]
             found.append(Strips(cell.model, "", shown))

@@ -86,9 +86,9 @@ def unlikely(known: Sequence[Result], schema: Schema) -> tuple[str, list[Unlikel
             )
             for b in worst
         ]
-        image = image(schema, row[None], 1)
-        parts = [] if image else parts_of(schema, texts, marked, row)
-        found.append(Unlikely(number(float(e.least_terms[i].sum())), parts, image, blamed))
+        picture = image(schema, row[None], 1)
+        parts = [] if picture else parts_of(schema, texts, marked, row)
+        found.append(Unlikely(number(float(e.least_terms[i].sum())), parts, picture, blamed))
     return cell.model, found
 
 
