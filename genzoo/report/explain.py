@@ -99,10 +99,11 @@ def in_words(ranking: Ranking) -> list[str]:
         f"{entry.model} gives a test row {least}{about}{times(gain)} the probability that "
         f"{BASELINE} gives it (geometric mean; {number(gain)} nats)."
     ]
-    if road.start == BASELINE and road.end not in (entry.model, BASELINE) and road.high > road.low:
-        share = number(100 * road.share(entry.value), 0)
+    share = road.share(entry.value)
+    if road.start == BASELINE and road.end not in (entry.model, BASELINE) and 0 < share < 1:
         end = "the truth" if ranking.truth is not None else f"{road.end}, the best exact value"
-        words.append(f"That is {least}{about}{share} % of the way from {BASELINE} to {end}.")
+        part = number(100 * share, 0 if share < 0.99 else 1)
+        words.append(f"That is {least}{about}{part} % of the way from {BASELINE} to {end}.")
     return words
 
 

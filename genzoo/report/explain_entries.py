@@ -59,12 +59,12 @@ def entries(schema: Schema, row: np.ndarray) -> list[str]:
 
 
 def parts_of(schema: Schema, texts: list[str], marked: np.ndarray, row: np.ndarray) -> list[Part]:
-    """A row in words: of a table the first columns and all that are marked."""
+    """A row in words: of a table the first columns and those that are marked."""
     if schema.layout == "table":
-        shown = [d for d in range(schema.D) if marked[d] or d < MOST_VALUES]
+        shown = [d for d in range(schema.D) if marked[d]][:MOST_VALUES]
+        shown = sorted({*shown, *range(min(schema.D, MOST_VALUES - len(shown) // 2))})
         parts = [Part(f"{schema.names[d]} {texts[d]}", bool(marked[d])) for d in shown]
         more = schema.D - len(shown)
         return [*parts, Part(f"and {more} more")] if more else parts
-    reached = schema.reached(row[None])[0]
-    shown = [d for d in range(min(schema.D, LONGEST)) if reached[d]]
-    return [Part(texts[d], bool(marked[d])) for d in shown]
+    reached = schema.reached(row[None])[0] & ((row != schema.end) | marked)
+    return [Part(texts[d], bool(marked[d])) for d in np.flatnonzero(reached)[:LONGEST].tolist()]

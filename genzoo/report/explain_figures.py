@@ -114,7 +114,8 @@ def pixels(starts: np.ndarray, event_shape: Sequence[int], value: np.ndarray, ti
     most = max(float(np.abs(of_pixels).max()), 1e-9)
     side = max(4, MAP_WIDTH // W)
     legend = 44
-    svg = figure(max(side * W, 200), side * H + legend, title)
+    svg = figure(max(side * W, 270), side * H + legend, title)
+    svg.set("class", "map")
     for y, line in enumerate(of_pixels.tolist()):
         for x, v in enumerate(line):
             cell = _shade(svg, v, most, side * x, side * y, side)
@@ -124,7 +125,7 @@ def pixels(starts: np.ndarray, event_shape: Sequence[int], value: np.ndarray, ti
     frame.set("width", str(side * W))
     frame.set("height", str(side * H))
     for i, share in enumerate((-1, -0.5, 0, 0.5, 1)):
-        x = 40 * i
+        x = 54 * i
         _shade(svg, share * most, most, x, side * H + 10, 14).set("stroke", "currentColor")
         add(svg, "text", _scale(share * most), x=x, y=side * H + 40, class_="small")
     return markup(svg)

@@ -14,7 +14,7 @@ from genzoo.report.samples import cells_of, texts_of
 from genzoo.results.contender import Result
 from genzoo.space.schema import Schema
 
-MOST_STRIPS, MOST_COLUMNS = 2, 8
+MOST_STRIPS, MOST_COLUMNS = 2, 6
 FEW_EDGES, EDGES_A_NODE = 24, 1.6  # that can still be followed in a figure
 
 
@@ -122,7 +122,7 @@ def strips(known: Sequence[Result], schema: Schema) -> list[Strips]:
             found.append(Strips(cell.model, picture, []))
         else:
             shown = [_strip(schema, rows) for rows in lines[:MOST_STRIPS]]
-            found.append(Strips(cell.model, "", shown))
+            found.append(Strips(cell.model, "", [strip for strip in shown if strip.rows[0]]))
     return found
 
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from genzoo.report.explain_entries import Part, entries, image, names_of, parts_of
 from genzoo.results.contender import Result
-from genzoo.results.explained import surprise
+from genzoo.results.explained import usual
 from genzoo.results.numbers import number
 from genzoo.space.schema import Schema
 
 MOST_BLAMED = 3  # variables of a row
+SLIGHT = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,18 @@ class Near:
 
 
 def unlikely(known: Sequence[Result], schema: Schema) -> tuple[str, list[Unlikely]]:
-    cell = next((c for c in known if surprise(c.explained) is not None), None)
-    if cell is None:
+    found = ((c, usual(c.explained, ends=schema.end is not None)) for c in known)
+    cell, mean = next(((c, m) for c, m in found if m is not None), (None, None))
+    if cell is None or mean is None:
         return "", []
-    e, below = cell.explained, surprise(cell.explained)
-    assert below is not None
-    assert e.least_rows is not None and e.least_terms is not None  # noqa: PT018
-    assert e.terms is not None and e.term_starts is not None  # noqa: PT018
-    usual, starts = e.terms.astype(float).mean(axis=0), e.term_starts
+    e = cell.explained
+    assert e.least_rows is not None
+    assert e.least_terms is not None
+    assert e.term_starts is not None
+    below, starts = mean - e.least_terms, e.term_starts
     names = names_of(schema, starts)
     stops = np.append(starts[1:], schema.D)
-    found = []
+    shown = []
     for i, row in enumerate(e.least_rows):
         worst = np.argsort(-below[i], kind="stable")[:MOST_BLAMED]
         worst = worst[below[i][worst] > 0]
@@ -82,14 +84,14 @@ def unlikely(known: Sequence[Result], schema: Schema) -> tuple[str, list[Unlikel
                 names[b],
                 " ".join(texts[starts[b] : stops[b]]) if stops[b] - starts[b] <= 4 else "",
                 number(float(e.least_terms[i, b])),
-                number(float(usual[b])),
+                number(float(mean[b])),
             )
             for b in worst
         ]
         picture = image(schema, row[None], 1)
         parts = [] if picture else parts_of(schema, texts, marked, row)
-        found.append(Unlikely(number(float(e.least_terms[i].sum())), parts, picture, blamed))
-    return cell.model, found
+        shown.append(Unlikely(number(float(e.least_terms[i].sum())), parts, picture, blamed))
+    return cell.model, shown
 
 
 def near(known: Sequence[Result], schema: Schema) -> Near | None:
@@ -100,7 +102,8 @@ def near(known: Sequence[Result], schema: Schema) -> Near | None:
     if not able or not of:
         return None
     e = able[0].explained
-    assert e.near_samples is not None and e.near_train is not None  # noqa: PT018
+    assert e.near_samples is not None
+    assert e.near_train is not None
     fresh = _share(of[0].test_copies, of[0].n_test)
     if schema.layout == "image":
         apart = np.where(e.near_samples != e.near_train, schema.cards - 1, 0)
@@ -115,7 +118,8 @@ def _share(n: int, of: int) -> str:
 
 
 def _pair(schema: Schema, sample: np.ndarray, train: np.ndarray) -> Pair:
-    differs = sample != train
-    n = int((differs & (schema.reached(sample[None]) | schema.reached(train[None]))[0]).sum())
+    """What differs is marked, of numbers what differs by more than ``SLIGHT`` of their range."""
+    slight = [SLIGHT * v.n_values if v.kind == "ordinal" else 0.0 for v in schema.variables]
+    differs = np.abs(sample - train) > slight
     a, b = (parts_of(schema, entries(schema, row), differs, row) for row in (sample, train))
-    return Pair(a, b, f"{n} of {schema.D}")
+    return Pair(a, b, f"{int(differs.sum())} of {schema.D}")

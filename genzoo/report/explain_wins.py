@@ -43,7 +43,7 @@ def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
     first, *others = asked
     why = ""
     if first is not known[0]:
-        why = f"{known[0].model}, validation's choice, was not asked: it takes too long. "
+        why = f"{known[0].model}, which comes first, was left out (see below). "
     baseline = next((cell for cell in others if cell.model == BASELINE), None)
     rivals = [cell for cell in others if cell is not baseline][:1]
     return [

@@ -123,12 +123,14 @@ def _in_blocks(terms: np.ndarray, own: np.ndarray, starts: np.ndarray) -> np.nda
     return np.add.reduceat(terms.astype(np.float64), np.searchsorted(own, starts), axis=1)
 
 
-def surprise(explained: Explained) -> np.ndarray | None:
-    """(k, B) how many nats each block of the least likely rows lies below what is usual there, its
-    mean over the rows that were asked; None where there are none."""
-    if explained.least_terms is None or explained.terms is None or len(explained.terms) == 0:
+def usual(explained: Explained, *, ends: bool) -> np.ndarray | None:
+    """(B,) what is usual at each block: the mean of its terms over the rows that were asked, of
+    strings that end over those that reach it; None where none were asked."""
+    if explained.terms is None or explained.least_terms is None or len(explained.terms) == 0:
         return None
-    return explained.terms.astype(np.float64).mean(axis=0) - explained.least_terms
+    terms = explained.terms.astype(np.float64)
+    counted = terms != 0 if ends else np.ones(terms.shape, dtype=bool)
+    return terms.sum(axis=0) / np.maximum(1, counted.sum(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
