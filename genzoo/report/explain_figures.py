@@ -14,7 +14,7 @@ from genzoo.report.figures import _figure as figure
 from genzoo.report.figures import _markup as markup
 from genzoo.report.figures import _short as short
 from genzoo.results.explained import Calibration
-from genzoo.results.numbers import number, with_error
+from genzoo.results.numbers import decimals, number, with_error
 
 LINE = 22  # height of a bar
 MOST_TITLED = 300  # pixels that say their number under the pointer
@@ -27,7 +27,7 @@ def _scale(value: float) -> str:
 
 def bars(names: Sequence[str], value: np.ndarray, stderr: np.ndarray, title: str) -> Markup:
     """A bar for each name, to the right where it is a gain, with its standard error as a line."""
-    width, label, right = 560, 170, 120
+    width, label, right = 600, 204, 124
     height = LINE * len(names) + 8
     svg = figure(width, height, title)
     error = np.where(np.isfinite(stderr), stderr, 0.0)
@@ -35,6 +35,7 @@ def bars(names: Sequence[str], value: np.ndarray, stderr: np.ndarray, title: str
     high = max(0.0, float((value + error).max()))
     per_nat = (width - label - right) / max(high - low, 1e-9)
     zero = label - low * per_nat
+    places = decimals(float(error.max()), float(np.abs(value).max()))
     for i, (name, v, e) in enumerate(zip(names, value.tolist(), stderr.tolist(), strict=True)):
         y = 4 + LINE * i
         add(svg, "text", short(name, 24), x=label - 8, y=y + 15, text_anchor="end")
@@ -43,7 +44,8 @@ def bars(names: Sequence[str], value: np.ndarray, stderr: np.ndarray, title: str
         if np.isfinite(e):
             x0, x1 = zero + (v - e) * per_nat, zero + (v + e) * per_nat
             add(svg, "line", x1=x0, x2=x1, y1=y + 10.5, y2=y + 10.5, class_="whisker")
-        add(svg, "text", with_error(v, e), x=width - right + 10, y=y + 15, class_="value")
+        text = f"{number(v, places)} ± {number(e, places)}"
+        add(svg, "text", text, x=width - right + 10, y=y + 15, class_="value")
     add(svg, "line", x1=zero, x2=zero, y1=0, y2=height, class_="zero")
     return markup(svg)
 

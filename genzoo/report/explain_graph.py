@@ -155,7 +155,8 @@ def _in_layers(edges: Sequence[Edge], D: int) -> Places:
     at = [(0.0, 0.0)] * D
     for n, line in enumerate(lines):
         free = width - ACROSS * len(line)
-        shift = 0.0 if len(line) < widest or n % 2 == 0 else 6.0
+        # in turns to either side: an arrow over several lines passes beside the nodes between
+        shift = 0.3 * ACROSS * (-1) ** n if len(line) < widest else 0.0
         for i, d in enumerate(line):
             at[d] = (free / 2 + ACROSS * (i + 0.5) + shift, DOWN * n + NODE[1])
     return Places(at, math.ceil(width), DOWN * (len(lines) - 1) + 2 * NODE[1], named=True)

@@ -65,10 +65,10 @@ def _win(a: Result, b: Result, schema: Schema, why: str) -> Wins | None:
         return None
     kind = _kind(a, b)
     total = with_error(found.total.value, found.total.stderr, kind)
-    what = {"table": "bars", "sequence": "line", "image": "map"}[schema.layout]
+    what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]
     words = (
         f"{why}On {found.n} test rows {a.model} has {total} nats a row more than {b.model}; "
-        f"the {what} adds up to it."
+        f"the {what} up to it."
     )
     if len(found.starts) < schema.D:
         words += (
