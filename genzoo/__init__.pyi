@@ -22,6 +22,7 @@ from genzoo.models.transformer.model import TransformerLM as TransformerLM
 from genzoo.models.vae import VAE as VAE
 from genzoo.queries import classify as classify
 from genzoo.queries import impute as impute
+from genzoo.queries import log_prob_by_variable as log_prob_by_variable
 from genzoo.registry import list_datasets as list_datasets
 from genzoo.registry import list_metrics as list_metrics
 from genzoo.registry import list_models as list_models
@@ -71,5 +72,6 @@ __all__ = [
     "load_dataset",
     "load_model",
     "load_run",
+    "log_prob_by_variable",
     "make_model",
 ]

@@ -121,6 +121,7 @@ FACE = {
     "load_dataset": "genzoo.registry:load_dataset",
     "load_model": "genzoo.registry:load_model",
     "load_run": "genzoo.benchmark:load_run",
+    "log_prob_by_variable": "genzoo.queries:log_prob_by_variable",
     "make_model": "genzoo.registry:make_model",
 }
 FACE |= {place.partition(":")[2]: place for place in (MODELS | COMPOSED).values()}

@@ -8,7 +8,9 @@ still be refused for some data, by ``Unsupported``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
 
 from genzoo.values import Gap, Score
 
@@ -65,3 +67,31 @@ class Calibrates(Protocol):
 
     @property
     def calibration_(self) -> Mapping[str, float]: ...
+
+
+@runtime_checkable
+class HasGraph(Protocol):
+    """A model that is a directed graph of the variables, without cycles."""
+
+    @property
+    def edges_(self) -> list[tuple[Any, Any]]:
+        """(parent, child), by the names of the schema's variables."""
+        ...
+
+
+@runtime_checkable
+class DecodesStates(Protocol):
+    """A model that tells the most probable path of hidden states behind a row."""
+
+    def decode_states(self, data: Any) -> np.ndarray:
+        """(n, T) int64 states 0, 1, ..., one for each step of a row."""
+        ...
+
+
+@runtime_checkable
+class Interpolates(Protocol):
+    """A model with a space of latents, in which there is a way from one row to another."""
+
+    def interpolate(self, a: Any, b: Any, n: int = 8, *, seed: int = 0) -> Any:
+        """n likeliest rows between a and b, data of one row each, in their form."""
+        ...

@@ -167,6 +167,28 @@ class LogProb:
         return len(self.value)
 
 
+@dataclass(frozen=True, eq=False)
+class LogTerms:
+    """Log-probabilities of rows, variable by variable: a row's terms sum to its log mass.
+
+    Attributes:
+        value: (n, B) in nats: log p(block b | the blocks before it).
+        kind: ``"exact"`` where all masses are, else ``"estimate"``: a difference of two bounds.
+        stderr: (n, B) Monte Carlo standard error of each term; zero where exact.
+        starts: (B,) the first variable of each block; 0 .. D - 1 where each is one by itself.
+
+    >>> import genzoo
+    >>> model = genzoo.Independent().fit(np.array([[0, 1], [1, 1], [0, 0], [1, 0]]))
+    >>> genzoo.log_prob_by_variable(model, np.array([[0, 1]])).value.round(3)
+    array([[-0.693, -0.693]])
+    """
+
+    value: np.ndarray
+    kind: Kind
+    stderr: np.ndarray
+    starts: np.ndarray
+
+
 @dataclass(frozen=True)
 class Gap:
     """How loose an estimator is at a fitted model, certified on rows that the model drew.

@@ -6,12 +6,21 @@ import numpy as np
 import pytest
 
 import genzoo
-from genzoo import GAN, Independent
-from genzoo.protocols import Calibrates, Certifies, ScoresText
+from genzoo import GAN, BayesianNetwork, Independent
+from genzoo.protocols import (
+    Calibrates,
+    Certifies,
+    DecodesStates,
+    HasGraph,
+    Interpolates,
+    ScoresText,
+)
 
 OFFERS = {
     Certifies: {"vae", "gan"},
     ScoresText: {"hmm", "ngram", "transformer"},
+    DecodesStates: {"hmm"},
+    Interpolates: {"vae", "gan"},
 }
 
 
@@ -28,3 +37,12 @@ def test_calibration_is_there_once_a_model_is_fitted() -> None:
     assert isinstance(model.fit(rows, budget="3 steps"), Calibrates)
     assert model.calibration_.keys() >= {"before", "after", "marginal_weight"}
     assert not isinstance(Independent().fit(rows), Calibrates)
+
+
+def test_a_network_has_a_graph_by_the_names_of_the_variables() -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (40, 3))
+    edges = [["x0", "x2"], ["x1", "x2"]]
+    model = BayesianNetwork(structure=edges).fit(rows)
+    assert isinstance(model, HasGraph)
+    assert sorted(model.edges_) == [("x0", "x2"), ("x1", "x2")]
+    assert not isinstance(Independent().fit(rows), HasGraph)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from genzoo import threads
-from genzoo.benchmark import imputation, judge, labels, steps, text, validation
+from genzoo.benchmark import explain, imputation, judge, labels, steps, text, validation
 from genzoo.benchmark.attempts import attempt, noted_warnings, reason_of
 from genzoo.benchmark.entries import Cell, fresh
 from genzoo.benchmark.machine import machine, peak_memory_mb, reset_peak_memory
@@ -47,8 +47,8 @@ Progress = Callable[[float, str], None]
 @dataclass
 class Outcome:
     """A cell's record, its arrays by name (log_prob (n,), stderr (n,), groups (n,) of the test rows
-    where these are not independent, rows (64, D); those of ``validation.judge`` and of
-    ``labels.tell``), and notes that are to stand in the record."""
+    where these are not independent, rows (64, D); those of ``validation.judge``,
+    ``labels.tell`` and ``explain.explain``), and notes that are to stand in the record."""
 
     record: CellRecord
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
@@ -142,6 +142,7 @@ def _judge_truth(cell: Cell, outcome: Outcome) -> None:
         raise ValueError("truth: a test row has no mass under the truth: the data set is wrong")
     _keep_scores(dataset, test, test.value, outcome)
     _keep_samples(lambda n: truth.sample(n, seed=1), dataset, outcome)
+    outcome.arrays |= explain.explain_truth(truth, dataset)
 
 
 def _judge_reference(cell: Cell, outcome: Outcome) -> None:
@@ -205,6 +206,10 @@ def _fit_and_judge(
         progress(0.97, "text")
         score, completions = text.judge(model, dataset, dataset.text["test"], seed, notes)
         outcome.put(text_score=score, completions=completions)
+    progress(0.98, "explaining")
+    explained, arrays = explain.explain(model, dataset, test.value, rows, seed=seed, notes=notes)
+    outcome.put(explained=explained)
+    outcome.arrays |= arrays
     if save_to is not None:
         # the results stand without the model
         _, error = attempt(lambda: model.save(save_to), "the model was not saved", notes)

@@ -176,6 +176,22 @@ class TrueHMM:
             rows[:, t] = draws.categorical(self.emission[state], rng)
         return rows
 
+    def decode_states(self, rows: np.ndarray) -> np.ndarray:
+        """(n, T) the most probable path of states behind each row (Viterbi 1967)."""
+        rows = self.schema.check_rows(rows, name="rows")
+        n, T = rows.shape
+        move, best = _log(self.transition), _log(self.initial) + _log(self.emission.T[rows[:, 0]])
+        came_from = np.zeros((T, n, len(self.initial)), dtype=np.int64)
+        for t in range(1, T):
+            ways = best[:, :, None] + move  # (n, S, S)
+            came_from[t] = ways.argmax(axis=1)
+            best = ways.max(axis=1) + _log(self.emission.T[rows[:, t]])
+        states = np.zeros((n, T), dtype=np.int64)
+        states[:, -1] = best.argmax(axis=1)
+        for t in range(T - 1, 0, -1):
+            states[:, t - 1] = came_from[t, np.arange(n), states[:, t]]
+        return states
+
     def entropy(self) -> Score:
         """From a large sample: the entropy of a hidden Markov model has no closed form."""
         drawn = self.log_prob(self.sample(ENTROPY_DRAWS, seed=1))

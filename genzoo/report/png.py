@@ -24,22 +24,33 @@ def gallery(rows: np.ndarray, event_shape: tuple[int, ...], cards: np.ndarray) -
     Returns:
         The data URI, and how many images it shows.
     """
-    C = event_shape[0] if len(event_shape) == 3 else 1
-    H, W = event_shape[-2:]
+    C, H, W = _shape(event_shape)
     n = max(1, min(len(rows), 32, MOST_PIXELS // (C * H * W)))
     columns = min(n, 8, max(4, SHEET // (W + GAP)))
     n -= n % columns
-    light = 255 * rows[:n] / np.maximum(1, cards - 1)
-    images = light.reshape(n, C, H, W)
+    return sheet(rows[:n], event_shape, cards, columns), n
+
+
+def sheet(rows: np.ndarray, event_shape: tuple[int, ...], cards: np.ndarray, columns: int) -> str:
+    """The data URI of images, so many in a line; rows (n, D) as in ``gallery``."""
+    C, H, W = _shape(event_shape)
+    light = 255 * rows / np.maximum(1, cards - 1)
+    images = light.reshape(len(rows), C, H, W)
     if C != 3:
         images = images.mean(axis=1, keepdims=True)
-    lines = n // columns
-    sheet = np.full((images.shape[1], lines * (H + GAP) + GAP, columns * (W + GAP) + GAP), 128.0)
+    lines = -(-len(rows) // columns)
+    pixels = np.full((images.shape[1], lines * (H + GAP) + GAP, columns * (W + GAP) + GAP), 128.0)
     for i, image in enumerate(images):
         y, x = divmod(i, columns)
         top, left = GAP + y * (H + GAP), GAP + x * (W + GAP)
-        sheet[:, top : top + H, left : left + W] = image
-    return data_uri(np.rint(sheet).astype(np.uint8)), n
+        pixels[:, top : top + H, left : left + W] = image
+    return data_uri(np.rint(pixels).astype(np.uint8))
+
+
+def _shape(event_shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Channels, height and width."""
+    H, W = event_shape[-2:]
+    return (event_shape[0] if len(event_shape) == 3 else 1), H, W
 
 
 def data_uri(pixels: np.ndarray) -> str:

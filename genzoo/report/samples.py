@@ -77,18 +77,19 @@ def _gallery(gallery: Gallery, schema: Schema, rows: np.ndarray) -> Gallery:
     if schema.layout == "image":
         gallery.image, gallery.n = png.gallery(rows, schema.event_shape, schema.cards)
     elif schema.layout == "sequence":
-        texts = _texts(schema, rows)
+        texts = texts_of(schema, rows)
         if schema.D <= LONG_STRING:
             gallery.strings = texts[:N_STRINGS]
         else:
             gallery.texts = [t[:MOST_CHARACTERS] for t in texts[:N_TEXTS]]
     else:
-        shown = _cells(schema, rows[:N_TABLE_ROWS])
+        shown = cells_of(schema, rows[:N_TABLE_ROWS])
         gallery.table = [row[:MOST_COLUMNS] for row in shown]
     return gallery
 
 
-def _texts(schema: Schema, rows: np.ndarray) -> list[str]:
+def texts_of(schema: Schema, rows: np.ndarray) -> list[str]:
+    """Sequences as texts, at most ``N_STRINGS``."""
     if schema.alphabet is not None:
         return [characters.spelled(schema, text) for text in schema.decode(rows[:N_STRINGS])]
     labels = [figures.code_labels(v) for v in schema.variables]
@@ -99,7 +100,7 @@ def _texts(schema: Schema, rows: np.ndarray) -> list[str]:
     ]
 
 
-def _cells(schema: Schema, rows: np.ndarray) -> list[list[str]]:
+def cells_of(schema: Schema, rows: np.ndarray) -> list[list[str]]:
     """Values as texts; a cell of numbers is shown as one of them."""
     decoded: Any = schema.decode(rows)
     if isinstance(decoded, np.ndarray):

@@ -10,6 +10,7 @@ from genzoo.report.bounds import bounds
 from genzoo.report.cells import cell_of, cells
 from genzoo.report.cost import cost
 from genzoo.report.curves import curves
+from genzoo.report.explain import explanations
 from genzoo.report.quality import quality
 from genzoo.report.wording import NATS, budget_of
 from genzoo.results import numbers
@@ -53,6 +54,7 @@ def section(
         "folds": dataset.facts.folds,
         "gap": ranking.truth is not None,
         "steps": steps.tables(ranking),
+        "explained": explanations(ranking, colours),
         "bounds": of_bounds,
         "calibrated": any(b.calibration != DASH for b in of_bounds),
         "quality": quality(run, ranking, colours),

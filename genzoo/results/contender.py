@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from genzoo.fitting import LAST_PART, Training
+from genzoo.results.explained import Explained
 from genzoo.results.record import CellRecord, HiddenPart, LabelPart, Measured
 from genzoo.results.statistics import weakest
 from genzoo.values import Kind, LogProb, Score
@@ -46,6 +47,7 @@ class Result:
         label_no_skill: (m,) log share of their labels among training rows, in nats.
         label_right: (m,) whether the likeliest label was the right one.
         label_groups: (m,) as ``groups``.
+        explained: what explains its numbers.
     """
 
     record: CellRecord
@@ -58,6 +60,7 @@ class Result:
     label_no_skill: np.ndarray | None = None
     label_right: np.ndarray | None = None
     label_groups: np.ndarray | None = None
+    explained: Explained = field(default_factory=Explained, repr=False)
 
     @property
     def model(self) -> str:
@@ -76,13 +79,14 @@ class Result:
         return self.record.ok
 
 
-def arrays(file: Path) -> dict[str, np.ndarray]:
+def arrays(file: Path) -> dict[str, Any]:
     """Those of a ``Result`` that a file holds; none where there is no file."""
     if not file.is_file():
         return {}
     names = [f.name for f in fields(Result)]
     with np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in names if name in stored.files}
+        found: dict[str, Any] = {name: stored[name] for name in names if name in stored.files}
+        return found | {"explained": Explained.of(stored)}
 
 
 @dataclass(frozen=True, eq=False)

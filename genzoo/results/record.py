@@ -188,6 +188,33 @@ class StepsPart(Measured):
 
 
 @dataclass(frozen=True)
+class NearRecord(Typed):
+    """How many of ``n`` samples, and of ``n_test`` test rows, are training rows themselves."""
+
+    n: int
+    copies: int
+    n_test: int
+    test_copies: int
+
+
+@dataclass(frozen=True)
+class ExplainRecord(Typed):
+    """What explains a cell's numbers; its arrays are those of ``genzoo.results.explained``.
+
+    Attributes:
+        terms: of what kind the nats by variable are; None where there are none.
+        near: how many samples are copies.
+        left_out: what was left out, and why.
+        seconds: that it took.
+    """
+
+    terms: Kind | None
+    near: NearRecord | None
+    left_out: dict[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class StackPart(Typed):
     """What a model is to the stack.
 
@@ -264,6 +291,7 @@ class CellRecord(Typed):
     text_score: TextScore | None = None
     per_byte: ByteScore | None = added_later(None)
     steps: dict[str, StepsPart] | None = added_later(None)
+    explained: ExplainRecord | None = added_later(None)
     completions: dict[str, str] | None = None
     versions: dict[str, str] = field(default_factory=dict)
     machine: dict[str, Any] = field(default_factory=dict)

@@ -322,3 +322,14 @@ def test_rings_are_where_they_should_be():
     near = np.abs(radius[:, None] - [1, 2, 3]).min(axis=1) < 0.5
     assert near.mean() > 0.97
     assert np.abs(xy).max() < 4
+
+
+def test_the_likeliest_path_of_states_is_that_of_enumeration():
+    truth = short_casino()
+    rows = truth.sample(40, seed=3)
+    found = truth.decode_states(rows)
+    paths = np.array([*product(range(2), repeat=5)])
+    for row, path in zip(rows, found, strict=True):
+        mass = truth.initial[paths[:, 0]] * truth.emission[paths, row].prod(axis=1)
+        mass = mass * truth.transition[paths[:, :-1], paths[:, 1:]].prod(axis=1)
+        assert (paths[mass.argmax()] == path).all()

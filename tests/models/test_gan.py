@@ -412,3 +412,15 @@ def test_record_tells_what_the_game_gained_at_last() -> None:
     points = [(p.step, p.valid) for p in record.curve if p.valid is not None]
     before = max(valid for step, valid in points if step <= 0.75 * points[-1][0])
     assert gained == pytest.approx(max(valid for _, valid in points) - before, abs=1e-6)
+
+
+def test_a_way_through_the_latents_is_of_rows_and_repeats():
+    schema = SPACES["strings"]
+    model = GAN(width=16, latent_dim=2, device="cpu")
+    rows = some_rows(schema, 60)
+    model.fit(rows, schema=schema, budget="20 steps")
+    way = model.interpolate(rows[:1], rows[1:2], 6)
+    assert way.shape == (6, 4)
+    schema.check_rows(way)
+    assert (way == model.interpolate(rows[:1], rows[1:2], 6)).all()
+    assert (way[::-1] == model.interpolate(rows[1:2], rows[:1], 6)).all()

@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -356,6 +356,61 @@ class LatentFamily(OnDevice):
                 rows[here[part]] = heads.completed(tables, x, generator).cpu().numpy()
         _warn_of_few(ess)
         return rows
+
+    # ---------------------------------------------------------------- the latent space
+
+    def encode(self, data: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of q(z | x), (n, Z) each, for data as in ``log_prob``."""
+        self._check_fitted("encode")
+        rows = self._read_rows(data)
+        mean, log_sd = self._posterior(rows)
+        return mean.cpu().numpy(), log_sd.exp().cpu().numpy()
+
+    def reconstruct(self, data: Any, *, seed: int = 0) -> Any:
+        """The likeliest row at the posterior's mean of each row, in the form that was given.
+
+        Args:
+            data: as in ``log_prob``.
+            seed: for the numbers within a wide cell.
+        """
+        form = self._form_of(data)
+        rows = self._likeliest(self.encode(form)[0])
+        return form.decode(self.schema_, rows, seed=check_seed(seed))
+
+    def interpolate(self, a: Any, b: Any, n: int = 8, *, seed: int = 0) -> Any:
+        """n likeliest rows on the straight line from the posterior's mean of a to that of b.
+
+        Args:
+            a, b: data of one row each, of one form.
+            n: how many, both ends included; at least 2.
+            seed: for the numbers within a wide cell.
+        """
+        check_integer("n", n, least=2)
+        ends = []
+        for name, data in (("a", a), ("b", b)):
+            mean, _ = self.encode(data)
+            if len(mean) != 1:
+                raise ValueError(f"{name}: expected one row; got {len(mean)}")
+            ends.append(mean)
+        along = np.linspace(0.0, 1.0, int(n), dtype=np.float32)[:, None]
+        rows = self._likeliest((1 - along) * ends[0] + along * ends[1])
+        return self._form_of(a).decode(self.schema_, rows, seed=check_seed(seed))
+
+    def _posterior(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        propose = self._latent_model(rows).propose
+        size = max(1, CHUNK_FLOATS // self._observation.floats_per_draw)
+        parts = torch.as_tensor(rows).split(size)
+        with torch.no_grad():
+            means, log_sds = zip(*(propose(x.to(self._device)) for x in parts), strict=True)
+        return torch.cat(means), torch.cat(log_sds)
+
+    @torch.no_grad()
+    def _likeliest(self, mean: np.ndarray) -> np.ndarray:
+        """(n, D) each variable's likeliest code at latents (n, Z); END..END after an END."""
+        decoder, heads, parts = self._observation, self._observation.heads, []
+        for z in torch.as_tensor(mean).split(max(1, CHUNK_FLOATS // heads.table_floats)):
+            parts.append(heads.likeliest(decoder.log_tables(z.to(self._device))))
+        return torch.cat(parts).cpu().numpy()
 
     # ---------------------------------------------------------------- labels
 

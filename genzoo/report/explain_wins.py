@@ -1,0 +1,98 @@
+"""Where one family wins over another: nats by column, by position or by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from genzoo.report import explain_figures
+from genzoo.report.explain_entries import names_of
+from genzoo.results.contender import Result
+from genzoo.results.explained import Gains, gains
+from genzoo.results.numbers import with_error
+from genzoo.results.record import BASELINE
+from genzoo.results.statistics import weakest
+from genzoo.space.schema import Schema
+from genzoo.values import Kind
+
+MOST_BARS = 12
+
+
+@dataclass(frozen=True)
+class Wins:
+    """Where ``model`` wins over ``other``, and the sentence that says how much and over what."""
+
+    model: str
+    other: str
+    words: str
+    figure: Markup
+
+
+def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
+    """The first that was asked by variable against the next one and against the baseline.
+
+    Args:
+        known: cells of a data set, validation's choice first, then by rank.
+    """
+    asked = [cell for cell in known if cell.explained.terms is not None]
+    if len(asked) < 2:
+        return []
+    first, *others = asked
+    why = ""
+    if first is not known[0]:
+        why = f"{known[0].model}, which comes first, was left out (see below). "
+    baseline = next((cell for cell in others if cell.model == BASELINE), None)
+    rivals = [cell for cell in others if cell is not baseline][:1]
+    return [
+        found
+        for other in [*rivals, *([baseline] if baseline else [])]
+        for found in [_win(first, other, schema, why)]
+        if found is not None
+    ]
+
+
+def _kind(*cells: Result) -> Kind:
+    kinds = [c.record.explained.terms for c in cells if c.record.explained is not None]
+    return weakest([kind or "exact" for kind in kinds])
+
+
+def _win(a: Result, b: Result, schema: Schema, why: str) -> Wins | None:
+    found = gains(a.explained, b.explained, a.groups)
+    if found is None:
+        return None
+    kind = _kind(a, b)
+    total = with_error(found.total.value, found.total.stderr, kind)
+    what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]
+    words = (
+        f"{why}On {found.n} test rows {a.model} has {total} nats a row more than {b.model}; "
+        f"the {what} up to it."
+    )
+    if len(found.starts) < schema.D:
+        words += (
+            f" Asked for in {len(found.starts)} blocks of neighbours: more would take too long."
+        )
+    title = f"Where {a.model} wins over {b.model}, in nats a row"
+    if schema.layout == "image":
+        figure = explain_figures.pixels(found.starts, schema.event_shape, found.value, title)
+    elif schema.layout == "sequence":
+        figure = explain_figures.positions(found.starts, schema.D, found.value, found.stderr, title)
+    else:
+        figure = explain_figures.bars(*_largest(found, names_of(schema, found.starts)), title)
+    return Wins(a.model, b.model, words, figure)
+
+
+def _largest(found: Gains, names: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The largest differences in the order of the columns, and the rest as one."""
+    if len(names) <= MOST_BARS:
+        return names, found.value, found.stderr
+    chosen = np.sort(np.argsort(-np.abs(found.value), kind="stable")[:MOST_BARS])
+    others = np.setdiff1d(np.arange(len(names)), chosen)
+    rest = found.of(others)
+    return (
+        [*(names[i] for i in chosen), f"the other {len(others)}"],
+        np.append(found.value[chosen], rest.value),
+        np.append(found.stderr[chosen], rest.stderr),
+    )
