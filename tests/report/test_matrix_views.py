@@ -49,12 +49,13 @@ def with_metrics(folder: Path, key: str, **metrics: dict[str, Any]) -> None:
 
 def test_every_measure_has_a_view_under_its_purpose(demo: Path) -> None:
     page = page_of(demo)
-    groups = {f.one("legend").text: len(f.all("input")) for f in page.all("fieldset")}
+    part = page.one("div", cls="chooser")
+    groups = {f.one("legend").text: len(f.all("input")) for f in part.all("fieldset")}
     assert groups == {"Likelihood": 3, "Samples": 5, "Cost": 5}  # nobody told a label
-    assert [e["id"] for e in page.all("input") if "checked" in e.attributes and
-            e["type"] == "radio"] == ["view-nats"]  # fmt: skip
+    inputs = part.all("input")
+    assert [e["id"] for e in inputs if "checked" in e.attributes] == ["view-nats"]
     shown = {e["class"].split()[1] for e in page.all("div", cls="view")}
-    assert shown == {e["id"] for e in page.all("input") if e["type"] == "radio"}
+    assert shown == {e["id"] for e in inputs}
     rules = page.one("style").text
     assert all(f"#{key}:checked" in rules for key in shown)
 
