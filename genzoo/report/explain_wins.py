@@ -31,7 +31,7 @@ class Wins:
     figure: Markup
 
 
-def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
+def rivalries(known: Sequence[Result]) -> list[tuple[Result, Result, Gains]]:
     """The first that was asked by variable against the next one and against the baseline.
 
     Args:
@@ -41,17 +41,23 @@ def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
     if len(asked) < 2:
         return []
     first, *others = asked
-    why = ""
-    if first is not known[0]:
-        why = f"{known[0].model}, which comes first, was left out (see below). "
     baseline = next((cell for cell in others if cell.model == BASELINE), None)
     rivals = [cell for cell in others if cell is not baseline][:1]
     return [
-        found
+        (first, other, found)
         for other in [*rivals, *([baseline] if baseline else [])]
-        for found in [_win(first, other, schema, why)]
+        for found in [gains(first.explained, other.explained, first.groups)]
         if found is not None
     ]
+
+
+def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
+    """Where the first of some cells wins over others, drawn and in words."""
+    found = rivalries(known)
+    why = ""
+    if found and found[0][0] is not known[0]:
+        why = f"{known[0].model}, which comes first, was left out (see below). "
+    return [_win(a, b, gained, schema, why) for a, b, gained in found]
 
 
 def _kind(*cells: Result) -> Kind:
@@ -59,10 +65,7 @@ def _kind(*cells: Result) -> Kind:
     return weakest([kind or "exact" for kind in kinds])
 
 
-def _win(a: Result, b: Result, schema: Schema, why: str) -> Wins | None:
-    found = gains(a.explained, b.explained, a.groups)
-    if found is None:
-        return None
+def _win(a: Result, b: Result, found: Gains, schema: Schema, why: str) -> Wins:
     kind = _kind(a, b)
     total = with_error(found.total.value, found.total.stderr, kind)
     what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]

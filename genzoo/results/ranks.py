@@ -141,7 +141,7 @@ def compared(models: Sequence[str], rankings: Sequence[Ranking]) -> Compared:
         dict[str, np.ndarray](),
     )
     left_out = {}
-    for standing in standings(models, used):
+    for standing in standings(models, used) if used else ():
         model = standing.model
         if model in (BASELINE, STACK, TRUTH):
             continue
@@ -151,7 +151,7 @@ def compared(models: Sequence[str], rankings: Sequence[Ranking]) -> Compared:
             left_out[model] = f"no result that counts on {missing} of {len(used)} data sets"
         elif standing.kind == "estimate":
             left_out[model] = "gives estimates, which prove nothing"
-        elif used:
+        else:
             values = np.array([e.value for e in standing.entries if e is not None], dtype=float)
             (exact if standing.kind == "exact" else bounds)[model] = values
             shares[model] = np.array(found)

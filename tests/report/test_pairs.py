@@ -116,7 +116,7 @@ def test_the_report_counts_what_the_run_shows(tmp_path: Path) -> None:
     run = read_run(demo)
     models = [m.label for m in run.plan.models]
     counted = tallies(models, [p for d in run.datasets for p in pairs(run, d.name)])
-    table = page_of(demo).one("table", cls="tally")
+    table = page_of(demo).one("div", cls="versus").one("table")
     for tally in counted:
         cell = table.one("tr", model=tally.model).all("td")[-1]
         assert cell["data-tally"] == f"{tally.wins} {tally.untold} {tally.losses}"
