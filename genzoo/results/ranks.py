@@ -149,7 +149,7 @@ def compared(models: Sequence[str], rankings: Sequence[Ranking]) -> Compared:
         if len(found) < len(used):
             missing = len(used) - len(found)
             left_out[model] = f"no result that counts on {missing} of {len(used)} data sets"
-        elif standing.kind == "estimate":
+        elif used and standing.kind == "estimate":  # a model without any result has no kind
             left_out[model] = "gives estimates, which prove nothing"
         else:
             values = np.array([e.value for e in standing.entries if e is not None], dtype=float)
