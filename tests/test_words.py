@@ -25,6 +25,7 @@ from genzoo.conformance.subject import N_SAMPLES
 from genzoo.keys import DATASETS, MODELS
 from genzoo.models.transformer import network as gpt
 from genzoo.registry import dataset_entry, model_class
+from genzoo.report.across import SURE_BUT_WRONG
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -304,3 +305,62 @@ def test_the_rates_in_the_docs_are_those_that_were_measured():
     wanted = [(r["setting"], float(r["value"])) for r in rates.values() if r["part"] == PROOFS]
     assert max(value for setting, value in wanted if "auto" not in setting) <= 0.06
     assert max(value for setting, value in wanted if "auto" in setting) <= 0.07
+
+
+def shown_over_data_sets() -> list[list[tuple[str, str, str]]]:
+    """As ``shown_rates``, of the table about what is said over data sets."""
+    power, told = (
+        ("power", "a difference that is shown"),
+        ("ranks", "a pair told apart that is not"),
+    )
+    q_values = ("q-values", "false ones among the pairs below 5 %")
+    noises, sets = ("normal", "heavy tails", "skewed"), "data sets, normal"
+    bounds = ("ranks", "a bound called better that is not")
+    side = "P of a side above 0.95"
+    some = "nats behind on 5 data sets, normal"
+    return [
+        [(*power, f"6 models, {noise}, rows by the spread of 300 rows") for noise in noises],
+        [(*power, f"6 models, {noise}, the difference that 500 rows could have shown")
+         for noise in noises],
+        [(*told, f"5 families, {n} {sets}") for n in (9, 20)],
+        [(*told, f"{k} families, 20 data sets, {noise}")
+         for k, noise in ((5, "heavy tails"), (5, "skewed"), (5, "normal, 2 of them better"),
+                          (8, "normal"))],
+        [("ranks", "Friedman's test below 5 %", f"5 families, {n} {sets}") for n in (9, 20)],
+        [(*bounds, f"5 families, {n} {sets}, 2 with bounds") for n in (9, 20)],
+        [(*q_values, f"6 families {behind} {some}")
+         for behind in ("0/0/0/0/0/0", "0/0/0/0/0.2/0.5")],
+        [("signed rank", side, f"2 families, {n} {sets}") for n in (5, 9, 20)],
+        [("signed rank", f"{side}, of any pair with the first", f"5 families, 9 {sets}")],
+    ]  # fmt: skip
+
+
+def test_the_rates_over_data_sets_are_those_that_were_measured():
+    page = (ROOT / "docs" / "proven.md").read_text(encoding="utf-8")
+    lines = page.split("| over data sets |")[1].split("\n\n")[0].splitlines()[2:]
+    with RATES.open(newline="", encoding="utf-8") as file:
+        rates = {(r["part"], r["what"], r["setting"]): r for r in csv.DictReader(file)}
+    for line, keys_of_line in zip(lines, shown_over_data_sets(), strict=True):
+        told = re.sub(r"\(.*?\)", "", line.split("|")[2])
+        for text, key in zip(re.findall(r"\d+(?:\.\d+)?", told), keys_of_line, strict=True):
+            places = len(text.partition(".")[2])
+            assert abs(float(text) - 100 * float(rates[key]["value"])) <= 0.5001 * 10.0**-places, (
+                key
+            )
+    for rate in rates.values():
+        value, error = float(rate["value"]), float(rate["stderr"])
+        if rate["part"] in ("ranks", "q-values"):
+            assert value <= 0.05 + 2 * error, rate
+        elif rate["part"] == "power":
+            assert 0.7 <= value <= 0.85, rate
+
+
+def test_the_report_says_how_often_probabilities_mislead_as_it_was_measured():
+    *_, of_two, of_first = shown_over_data_sets()
+    with RATES.open(newline="", encoding="utf-8") as file:
+        rates = {(r["part"], r["what"], r["setting"]): float(r["value"])
+                 for r in csv.DictReader(file)}  # fmt: skip
+    assert "more than 95 % in about one case of eight" in SURE_BUT_WRONG
+    assert "against some other in about every second" in SURE_BUT_WRONG
+    assert all(1 / 10 <= rates[key] <= 1 / 6 for key in of_two)
+    assert 0.4 <= rates[of_first[0]] <= 0.6
