@@ -17,9 +17,9 @@ from genzoo.report.explain_learned import Graph, Paths, Strips, graphs, paths, s
 from genzoo.report.explain_rows import Near, Unlikely, near, unlikely
 from genzoo.report.explain_wins import Wins, wins
 from genzoo.results.contender import Result
-from genzoo.results.explained import calibration
+from genzoo.results.explained import Calibration, calibration
 from genzoo.results.numbers import number, with_error
-from genzoo.results.ranking import Ranking
+from genzoo.results.ranking import Entry, Ranking
 from genzoo.results.record import BASELINE, STACK
 from genzoo.results.way import way
 
@@ -53,11 +53,11 @@ class Explanations:
 
 def explanations(ranking: Ranking, colours: dict[str, int]) -> Explanations:
     """All of a data set."""
-    schema, known = ranking.dataset.schema, _cells(ranking)
+    schema, known = ranking.dataset.schema, cells_of(ranking)
     truth = None if ranking.truth is None or ranking.truth.fit is None else ranking.truth.fit
-    words, (figure, calibrated) = in_words(ranking), _calibration(ranking, colours)
+    words, (figure, about) = in_words(ranking), _calibration(ranking, colours)
     if schema is None:
-        return Explanations(words, calibration=figure, calibrated=calibrated)
+        return Explanations(words, calibration=figure, calibrated=about)
     of_truth = None if truth is None else truth.cells[0]
     of, rows = unlikely(known, schema)
     return Explanations(
@@ -70,12 +70,12 @@ def explanations(ranking: Ranking, colours: dict[str, int]) -> Explanations:
         paths([*known, *([of_truth] if of_truth else [])], schema),
         strips(known, schema),
         figure,
-        calibrated,
+        about,
         _left_out(known),
     )
 
 
-def _cells(ranking: Ranking) -> list[Result]:
+def cells_of(ranking: Ranking) -> list[Result]:
     """Of each family the first cell of the fit that is ranked: validation's choice first, then by
     rank."""
     entries = sorted(ranking.entries, key=lambda e: e is not ranking.chosen)
@@ -115,32 +115,37 @@ def times(nats: float) -> str:
     return f"{number(factor, 2 if factor < 10 else 0)} times"
 
 
-def _calibration(ranking: Ranking, colours: dict[str, int]) -> tuple[Markup | None, str]:
-    if ranking.truth is None or ranking.truth.log_prob is None:
-        return None, ""
-    truth = ranking.truth.log_prob
+def calibrated(ranking: Ranking) -> list[tuple[Entry, Calibration]]:
+    """Some models against the truth, the first one validation's choice; none where the truth is not
+    known, or where test rows belong together."""
+    truth = None if ranking.truth is None else ranking.truth.log_prob
     able = [e for e in ranking.entries if e.model != STACK and e.log_prob is not None]
     ordered = sorted(able, key=lambda e: (e is not ranking.chosen, e.model == BASELINE))
-    shown = [*ordered[: MOST_CALIBRATED - 1], *(e for e in ordered[2:] if e.model == BASELINE)]
-    groups = None if shown == [] or shown[0].fit is None else shown[0].fit.groups_of("groups")
-    if groups is not None:
-        return None, ""
+    first = ordered[: MOST_CALIBRATED - 1]
+    shown = first + [e for e in able if e.model == BASELINE and e not in first]
     found = []
     for entry in shown:
-        assert entry.log_prob is not None
+        if truth is None or entry.fit is None or entry.log_prob is None:
+            continue
         one = calibration(entry.log_prob, truth)
-        if one is not None:
-            found.append((entry.model, colours.get(entry.model, 0), one))
+        if one is not None and entry.fit.groups_of("groups") is None:
+            found.append((entry, one))
+    return found
+
+
+def _calibration(ranking: Ranking, colours: dict[str, int]) -> tuple[Markup | None, str]:
+    found = calibrated(ranking)
     if not found:
         return None, ""
-    model, _, best = found[0]
-    rare, common = (with_error(best.value[i], best.stderr[i], shown[0].kind) for i in (0, -1))
+    first, best = found[0]
+    rare, common = (with_error(best.value[i], best.stderr[i], first.kind) for i in (0, -1))
     words = (
-        f"{model} less the truth, in nats: {rare} on the tenth of the rows that is rarest under "
-        f"the truth, {common} on the commonest."
+        f"{first.model} less the truth, in nats: {rare} on the tenth of the rows that is rarest "
+        f"under the truth, {common} on the commonest."
     )
     title = f"Log mass of models less that of the truth on {ranking.dataset.name}"
-    return explain_figures.against_truth(found, title), words
+    lines = [(entry.model, colours.get(entry.model, 0), one) for entry, one in found]
+    return explain_figures.against_truth(lines, title), words
 
 
 def _left_out(known: Sequence[Result]) -> list[tuple[str, str]]:

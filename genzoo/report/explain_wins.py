@@ -37,33 +37,34 @@ def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
     Args:
         known: cells of a data set, validation's choice first, then by rank.
     """
+    pairs = compared(known)
+    why = ""
+    if pairs and pairs[0][0] is not known[0]:
+        why = f"{known[0].model}, which comes first, was left out (see below). "
+    return [_win(a, b, found, schema, why) for a, b, found in pairs]
+
+
+def compared(known: Sequence[Result]) -> list[tuple[Result, Result, Gains]]:
+    """Who is compared with whom, and what the first gains over the other."""
     asked = [cell for cell in known if cell.explained.terms is not None]
     if len(asked) < 2:
         return []
     first, *others = asked
-    why = ""
-    if first is not known[0]:
-        why = f"{known[0].model}, which comes first, was left out (see below). "
-    baseline = next((cell for cell in others if cell.model == BASELINE), None)
-    rivals = [cell for cell in others if cell is not baseline][:1]
-    return [
-        found
-        for other in [*rivals, *([baseline] if baseline else [])]
-        for found in [_win(first, other, schema, why)]
-        if found is not None
+    baseline = [cell for cell in others if cell.model == BASELINE]
+    rivals = [cell for cell in others if cell.model != BASELINE][:1]
+    found = [
+        (cell, gains(first.explained, cell.explained, first.groups)) for cell in rivals + baseline
     ]
+    return [(first, cell, gained) for cell, gained in found if gained is not None]
 
 
-def _kind(*cells: Result) -> Kind:
+def kind_of(*cells: Result) -> Kind:
     kinds = [c.record.explained.terms for c in cells if c.record.explained is not None]
     return weakest([kind or "exact" for kind in kinds])
 
 
-def _win(a: Result, b: Result, schema: Schema, why: str) -> Wins | None:
-    found = gains(a.explained, b.explained, a.groups)
-    if found is None:
-        return None
-    kind = _kind(a, b)
+def _win(a: Result, b: Result, found: Gains, schema: Schema, why: str) -> Wins:
+    kind = kind_of(a, b)
     total = with_error(found.total.value, found.total.stderr, kind)
     what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]
     words = (

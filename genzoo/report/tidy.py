@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genzoo.report.bounds import of_calibration
+from genzoo.report.explain_tidy import of_explanations
 from genzoo.report.labels import NO_SKILL, no_skill
 from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
@@ -87,6 +88,7 @@ def every_number(run: RunRecord) -> pd.DataFrame:
         lines += [line for f in fits if len(f.cells) > 1 for line in _over_folds(f)]
         ranking = rank(run, dataset)
         lines += _of_ranking(ranking)
+        lines += of_explanations(ranking)
         of_label = choose_label(run, dataset.name)
         choices = (ranking.choice, of_label, choose_samples(run, dataset.name))
         for purpose, choice in zip(PURPOSES, choices, strict=True):

@@ -57,7 +57,7 @@ def test_a_run_of_before_is_read_as_it_was_written(run: Path) -> None:
     for result in (*found.cells, *found.references):
         written = json.loads((run / "cells" / f"{result.record.key}.json").read_text())
         again = result.record.to_json()
-        for name in ("imputation", "stack", "per_byte", "steps"):  # since then
+        for name in ("imputation", "stack", "per_byte", "steps", "explained"):  # since then
             assert again.pop(name) is None
         assert list(again) == [*written, "format_version"]
         # of ``Training``, since then
