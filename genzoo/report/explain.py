@@ -53,11 +53,11 @@ class Explanations:
 
 def explanations(ranking: Ranking, colours: dict[str, int]) -> Explanations:
     """All of a data set."""
-    schema, known = ranking.dataset.schema, ranked_cells(ranking)
+    schema, known = ranking.dataset.schema, cells_of(ranking)
     truth = None if ranking.truth is None or ranking.truth.fit is None else ranking.truth.fit
-    words, (figure, calibrated) = in_words(ranking), _calibration(ranking, colours)
+    words, (figure, about) = in_words(ranking), _calibration(ranking, colours)
     if schema is None:
-        return Explanations(words, calibration=figure, calibrated=calibrated)
+        return Explanations(words, calibration=figure, calibrated=about)
     of_truth = None if truth is None else truth.cells[0]
     of, rows = unlikely(known, schema)
     return Explanations(
@@ -70,44 +70,36 @@ def explanations(ranking: Ranking, colours: dict[str, int]) -> Explanations:
         paths([*known, *([of_truth] if of_truth else [])], schema),
         strips(known, schema),
         figure,
-        calibrated,
+        about,
         _left_out(known),
     )
 
 
-def ranked_cells(ranking: Ranking) -> list[Result]:
+def cells_of(ranking: Ranking) -> list[Result]:
     """Of each family the first cell of the fit that is ranked: validation's choice first, then by
     rank."""
     entries = sorted(ranking.entries, key=lambda e: e is not ranking.chosen)
     return [e.fit.cells[0] for e in entries if e.fit is not None and e.model != STACK]
 
 
-def gain_of(ranking: Ranking) -> tuple[Entry, float] | None:
-    """Validation's choice, and the nats a row that it gains over the baseline's exact value; None
-    where it gains nothing that counts."""
-    entry, base = ranking.chosen or ranking.best, ranking.baseline
-    if entry is None or base is None or entry.model == BASELINE or ranking.alarms:
-        return None
-    if entry.value is None or base.value is None or base.kind != "exact":
-        return None
-    gain = entry.value - base.value
-    return (entry, gain) if gain > 0 else None
-
-
 def in_words(ranking: Ranking) -> list[str]:
-    """What the gain over the baseline means: times likelier a row, and the share of the way to the
-    truth or the best exact value."""
-    found, road = gain_of(ranking), way(ranking)
-    if found is None or road is None:
+    """What the gain over the baseline means, of validation's choice: times likelier a row, and the
+    share of the way to the truth or the best exact value."""
+    entry, base, road = ranking.chosen or ranking.best, ranking.baseline, way(ranking)
+    if entry is None or base is None or entry.model == BASELINE or road is None:
         return []
-    entry, gain = found
+    if entry.value is None or base.value is None or ranking.alarms:
+        return []
     least = "at least " if entry.kind == "lower_bound" else ""
     about = "about " if entry.kind == "estimate" else ""
+    if base.kind != "exact" or entry.value <= base.value:
+        return []
+    gain = entry.value - base.value
     words = [
         f"{entry.model} gives a test row {least}{about}{times(gain)} the probability that "
         f"{BASELINE} gives it (geometric mean; {number(gain)} nats)."
     ]
-    share = road.share(entry.value or 0.0)
+    share = road.share(entry.value)
     if road.start == BASELINE and road.end not in (entry.model, BASELINE) and 0 < share < 1:
         end = "the truth" if ranking.truth is not None else f"{road.end}, the best exact value"
         part = number(100 * share, 0 if share < 0.99 else 1)
@@ -123,35 +115,37 @@ def times(nats: float) -> str:
     return f"{number(factor, 2 if factor < 10 else 0)} times"
 
 
-def against_truth(ranking: Ranking) -> list[tuple[Entry, Calibration]]:
-    """Validation's choice, the next one and the baseline against the truth; nothing where it is not
-    known, or rows are not independent."""
-    if ranking.truth is None or ranking.truth.log_prob is None:
-        return []
-    truth = ranking.truth.log_prob
+def calibrated(ranking: Ranking) -> list[tuple[Entry, Calibration]]:
+    """Some models against the truth, the first one validation's choice; none where the truth is not
+    known, or where test rows belong together."""
+    truth = None if ranking.truth is None else ranking.truth.log_prob
     able = [e for e in ranking.entries if e.model != STACK and e.log_prob is not None]
     ordered = sorted(able, key=lambda e: (e is not ranking.chosen, e.model == BASELINE))
-    shown = [*ordered[: MOST_CALIBRATED - 1], *(e for e in ordered[2:] if e.model == BASELINE)]
-    groups = None if shown == [] or shown[0].fit is None else shown[0].fit.groups_of("groups")
-    if groups is not None:
-        return []
-    found = [(e, calibration(e.log_prob, truth)) for e in shown if e.log_prob is not None]
-    return [(entry, one) for entry, one in found if one is not None]
+    first = ordered[: MOST_CALIBRATED - 1]
+    shown = first + [e for e in able if e.model == BASELINE and e not in first]
+    found = []
+    for entry in shown:
+        if truth is None or entry.fit is None or entry.log_prob is None:
+            continue
+        one = calibration(entry.log_prob, truth)
+        if one is not None and entry.fit.groups_of("groups") is None:
+            found.append((entry, one))
+    return found
 
 
 def _calibration(ranking: Ranking, colours: dict[str, int]) -> tuple[Markup | None, str]:
-    found = against_truth(ranking)
+    found = calibrated(ranking)
     if not found:
         return None, ""
-    entry, best = found[0]
-    rare, common = (with_error(best.value[i], best.stderr[i], entry.kind) for i in (0, -1))
+    first, best = found[0]
+    rare, common = (with_error(best.value[i], best.stderr[i], first.kind) for i in (0, -1))
     words = (
-        f"{entry.model} less the truth, in nats: {rare} on the tenth of the rows that is rarest "
+        f"{first.model} less the truth, in nats: {rare} on the tenth of the rows that is rarest "
         f"under the truth, {common} on the commonest."
     )
     title = f"Log mass of models less that of the truth on {ranking.dataset.name}"
-    drawn = [(e.model, colours.get(e.model, 0), one) for e, one in found]
-    return explain_figures.against_truth(drawn, title), words
+    lines = [(entry.model, colours.get(entry.model, 0), one) for entry, one in found]
+    return explain_figures.against_truth(lines, title), words
 
 
 def _left_out(known: Sequence[Result]) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -67,4 +68,6 @@ def parts_of(schema: Schema, texts: list[str], marked: np.ndarray, row: np.ndarr
         more = schema.D - len(shown)
         return [*parts, Part(f"and {more} more")] if more else parts
     reached = schema.reached(row[None])[0] & ((row != schema.end) | marked)
-    return [Part(texts[d], bool(marked[d])) for d in np.flatnonzero(reached)[:LONGEST].tolist()]
+    shown = np.flatnonzero(reached)[:LONGEST].tolist()
+    runs = groupby(shown, key=lambda d: bool(marked[d]))
+    return [Part("".join(texts[d] for d in run), is_marked) for is_marked, run in runs]

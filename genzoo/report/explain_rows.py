@@ -59,11 +59,17 @@ class Near:
     fresh: str
 
 
+def judge_of(known: Sequence[Result], schema: Schema) -> tuple[Result, np.ndarray] | None:
+    """The first cell that tells of unlikely rows, and what is usual at each of its blocks."""
+    found = ((cell, usual(cell.explained, ends=schema.end is not None)) for cell in known)
+    return next(((cell, mean) for cell, mean in found if mean is not None), None)
+
+
 def unlikely(known: Sequence[Result], schema: Schema) -> tuple[str, list[Unlikely]]:
-    found = ((c, usual(c.explained, ends=schema.end is not None)) for c in known)
-    cell, mean = next(((c, m) for c, m in found if m is not None), (None, None))
-    if cell is None or mean is None:
+    judged = judge_of(known, schema)
+    if judged is None:
         return "", []
+    cell, mean = judged
     e = cell.explained
     assert e.least_rows is not None
     assert e.least_terms is not None

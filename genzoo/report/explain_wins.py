@@ -23,7 +23,7 @@ MOST_BARS = 12
 
 @dataclass(frozen=True)
 class Wins:
-    """Where ``model`` wins over ``other``, and the sentence that says how much and over what."""
+    """Where ``model`` gains on ``other``, and the sentence that says how much and over what."""
 
     model: str
     other: str
@@ -31,53 +31,52 @@ class Wins:
     figure: Markup
 
 
-def rivalries(known: Sequence[Result]) -> list[tuple[Result, Result, Gains]]:
+def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
     """The first that was asked by variable against the next one and against the baseline.
 
     Args:
         known: cells of a data set, validation's choice first, then by rank.
     """
+    pairs = compared(known)
+    why = ""
+    if pairs and pairs[0][0] is not known[0]:
+        why = f"{known[0].model}, which comes first, was left out (see below). "
+    return [_win(a, b, found, schema, why) for a, b, found in pairs]
+
+
+def compared(known: Sequence[Result]) -> list[tuple[Result, Result, Gains]]:
+    """Who is compared with whom, and what the first gains over the other."""
     asked = [cell for cell in known if cell.explained.terms is not None]
     if len(asked) < 2:
         return []
     first, *others = asked
-    baseline = next((cell for cell in others if cell.model == BASELINE), None)
-    rivals = [cell for cell in others if cell is not baseline][:1]
-    return [
-        (first, other, found)
-        for other in [*rivals, *([baseline] if baseline else [])]
-        for found in [gains(first.explained, other.explained, first.groups)]
-        if found is not None
+    baseline = [cell for cell in others if cell.model == BASELINE]
+    rivals = [cell for cell in others if cell.model != BASELINE][:1]
+    found = [
+        (cell, gains(first.explained, cell.explained, first.groups)) for cell in rivals + baseline
     ]
+    return [(first, cell, gained) for cell, gained in found if gained is not None]
 
 
-def wins(known: Sequence[Result], schema: Schema) -> list[Wins]:
-    """Where the first of some cells wins over others, drawn and in words."""
-    found = rivalries(known)
-    why = ""
-    if found and found[0][0] is not known[0]:
-        why = f"{known[0].model}, which comes first, was left out (see below). "
-    return [_win(a, b, gained, schema, why) for a, b, gained in found]
-
-
-def _kind(*cells: Result) -> Kind:
+def kind_of(*cells: Result) -> Kind:
     kinds = [c.record.explained.terms for c in cells if c.record.explained is not None]
     return weakest([kind or "exact" for kind in kinds])
 
 
 def _win(a: Result, b: Result, found: Gains, schema: Schema, why: str) -> Wins:
-    kind = _kind(a, b)
-    total = with_error(found.total.value, found.total.stderr, kind)
+    kind = kind_of(a, b)
+    value, more = found.total.value, "more" if found.total.value >= 0 else "less"
+    total = with_error(abs(value), found.total.stderr, kind)
     what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]
     words = (
-        f"{why}On {found.n} test rows {a.model} has {total} nats a row more than {b.model}; "
+        f"{why}On {found.n} test rows {a.model} has {total} nats a row {more} than {b.model}; "
         f"the {what} up to it."
     )
     if len(found.starts) < schema.D:
         words += (
             f" Asked for in {len(found.starts)} blocks of neighbours: more would take too long."
         )
-    title = f"Where {a.model} wins over {b.model}, in nats a row"
+    title = f"Where {a.model} gains and loses against {b.model}, in nats a row"
     if schema.layout == "image":
         figure = explain_figures.pixels(found.starts, schema.event_shape, found.value, title)
     elif schema.layout == "sequence":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from genzoo.report.bounds import of_calibration
-from genzoo.report.explain_numbers import explained_numbers
+from genzoo.report.explain_tidy import of_explanations
 from genzoo.report.labels import NO_SKILL, no_skill
 from genzoo.report.quality import sample_metrics
 from genzoo.report.samples import mean_distances
@@ -99,7 +99,7 @@ def every_number(run: RunRecord) -> pd.DataFrame:
         rankings.append(ranking)
         lines += _of_ranking(ranking)
         lines += _of_powers(ranking)
-        lines += explained_numbers(ranking)
+        lines += of_explanations(ranking)
         of_label = choose_label(run, dataset.name)
         choices = (ranking.choice, of_label, choose_samples(run, dataset.name))
         for purpose, choice in zip(PURPOSES, choices, strict=True):

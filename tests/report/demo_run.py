@@ -11,7 +11,14 @@ import numpy as np
 
 from genzoo.benchmark.code import family_code, judging_code
 from genzoo.results.plan import Asked, Cards, DatasetFacts, ModelFacts, Plan, Units
-from genzoo.results.record import CellRecord, Measured, MetricRecord, Validation
+from genzoo.results.record import (
+    CellRecord,
+    ExplainRecord,
+    Measured,
+    MetricRecord,
+    NearRecord,
+    Validation,
+)
 from genzoo.space.schema import Schema, Variable
 
 MODELS = ["independent", "bayesian_network", "hmm", "vae", "gan", "transformer"]
@@ -93,6 +100,7 @@ def write_demo(
                             log_prob=values,
                             stderr=np.zeros(n),
                             rows=drawn[:64],
+                            **_explained(model, schema, values, rows, drawn),
                         )
                     _json(folder / "cells" / f"{key}.json", record)
                     asked.append(Asked(key, model, name, seed, fold))
@@ -306,7 +314,10 @@ def _truth(folder: Path, name: str, schema: Schema, rows: np.ndarray, truth: np.
     key = f"truth-{name}"
     record = _record(key, "truth", name, None, len(truth)) | _score(truth, "exact", schema)
     _json(folder / "cells" / f"{key}.json", record)
-    _npz(folder / "cells" / f"{key}.npz", log_prob=truth, rows=rows[-64:])
+    found = {"log_prob": truth, "rows": rows[-64:]}
+    if name == "alarm":
+        found |= _graph(schema, seed=1)
+    _npz(folder / "cells" / f"{key}.npz", **found)
     return key
 
 
@@ -354,6 +365,13 @@ def _success(
     ).to_json()  # fmt: skip
     if model in KINDS:
         record["bound"] = _bound(model)
+    slow = {"by variable": "8 blocks of variables would take 99 s or more"}
+    record["explained"] = ExplainRecord(
+        None if model == "gan" else "estimate" if model == "vae" else "exact",
+        NearRecord(2000, 120, 300, 15),
+        slow if model == "gan" else {},
+        1.5,
+    ).to_json()
     if model == "gan":
         record["calibration"] = {
             "temperature": 1.0, "marginal_weight": 0.3, "before": -13.24, "after": -11.61
@@ -370,6 +388,40 @@ def _success(
         }  # fmt: skip
         record["completions"] = {"ROMEO:": PLAY[:300]}
     return record
+
+
+def _explained(
+    model: str, schema: Schema, values: np.ndarray, rows: np.ndarray, drawn: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What explains the numbers of a cell, as far as its family offers it; gan was too slow."""
+    rng = np.random.default_rng(len(model))
+    least = np.argsort(values)[:4]
+    found = {
+        "near_samples": drawn[:3],
+        "near_train": rows[:3],
+        "near_distance": np.arange(3.0),
+    }
+    if model != "gan":
+        n_blocks = min(schema.D, 8 if model == "vae" else 64)
+        at = np.arange(min(len(values), 40))
+        weights = rng.dirichlet(np.full(n_blocks, 3.0), len(at) + 4)
+        terms = (values[np.append(at, least)][:, None] * weights).astype(np.float32)
+        starts = np.ceil(np.arange(n_blocks) * schema.D / n_blocks).astype(int)
+        found |= {"terms": terms[:-4], "terms_at": at, "term_starts": starts}
+        found |= {"least_at": least, "least_rows": rows[:4], "least_terms": terms[-4:]}
+    if model == "bayesian_network":
+        found |= _graph(schema, seed=0)
+    if model == "hmm" and schema.layout == "sequence":
+        found |= {"path_rows": rows[:3], "paths": rng.integers(0, 12, rows[:3].shape)}
+    if model in ("vae", "gan"):
+        found |= {"strips": drawn[:24].reshape(3, 8, -1), "strip_ends": rows[:6]}
+    return found
+
+
+def _graph(schema: Schema, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    edges = np.array([[rng.integers(0, d), d] for d in range(1, schema.D)])
+    return {"edges": edges, "edge_strengths": rng.random(len(edges))}
 
 
 def _json(file: Path, value: Any) -> None:

@@ -436,7 +436,8 @@ def test_that_each_cell_was_trained_once_is_said(demo: Path) -> None:
 
 def test_samples_are_shown_in_the_form_of_the_data(demo: Path) -> None:
     page = page_of(demo)
-    assert len(article(page, "digits_binary").all("img")) == 7  # real rows and six models
+    cards = article(page, "digits_binary").all("figure", cls="card")
+    assert len([e for card in cards for e in card.all("img")]) == 7  # real rows and six models
     strings = [e.text for of in article(page, "names").all(cls="strings") for e in of.all("li")]
     assert "olive" in strings
     prompt = article(page, "play").one("mark").text
