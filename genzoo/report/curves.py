@@ -79,9 +79,14 @@ def curves(ranking: Ranking, colours: Mapping[str, int], key: str) -> list[Pane]
     reference = None
     if facts.entropy is not None and facts.entropy.value is not None:
         reference = ("truth (−entropy)", -facts.entropy.value)
-    title = f"Validation log-likelihood on {facts.name} over training {{}}, for each model"
+    what = f"Validation log-likelihood on {facts.name} over training"
     drawn = [
-        (axis, learning_curves(found, axis, title.format(axis), f"{key}-{axis}", reference))
+        (
+            axis,
+            learning_curves(
+                found, axis, f"{what} {axis}, for each model", f"{key}-{axis}", reference
+            ),
+        )
         for axis in TITLES
     ]
     return [Pane(axis, TITLES[axis], figure) for axis, figure in drawn if figure is not None]

@@ -44,6 +44,8 @@ def page(browser: Any, run: Path) -> Iterator[Any]:
     from genzoo.report import build
 
     page, complaints, foreign = opened(browser, build(run)["html"].as_uri())
+    # one data set is shown at a time; here all are asked
+    page.evaluate("document.querySelectorAll('[hidden]').forEach(e => { e.hidden = false; })")
     yield page
     assert (complaints, [url for url in foreign if not url.startswith("blob:")]) == ([], [])
     page.close()
@@ -132,7 +134,7 @@ def test_a_cell_that_spans_rows_stands_in_each(page: Any) -> None:
 
 
 def test_a_figures_numbers_are_those_it_is_drawn_from(page: Any, run: Path) -> None:
-    name = "Validation log-likelihood on alarm over training time, for each model"
+    name = "Validation log-likelihood on alarm over training seconds, for each model"
     rows = list(csv.reader(taken(page, button_of(page, name, "CSV"))[1].splitlines()))
     assert rows[0] == ["model", "seconds", "nats"]
     record = json.loads((run / "cells" / "vae-alarm-0.json").read_text())
@@ -149,7 +151,7 @@ def test_a_figures_numbers_are_those_it_is_drawn_from(page: Any, run: Path) -> N
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_figure_stands_by_itself(page: Any, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)
-    label = "Validation log-likelihood on alarm over training time, for each model"
+    label = "Validation log-likelihood on alarm over training seconds, for each model"
     name, text = taken(page, button_of(page, label, "SVG"))
     assert name.endswith(".svg")
     root = ET.fromstring(text)

@@ -21,7 +21,7 @@ EVIL = (
     "{{ 7 * 7 }} ${alert(4)} `'",
     "</style><style>*{display:none}",
 )
-NAMES = ("table' onload='alert(5)", "a&amp;b =1+1")  # as hostile as names of files may be
+NAMES = ("table' onload='alert(5)", "a&amp;b =1+1 {0}{x}%s")  # as hostile as names of files may be
 
 
 @pytest.fixture(scope="module")
