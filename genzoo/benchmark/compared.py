@@ -79,8 +79,8 @@ def compare_runs(*folders: str | Path, out: str | Path | None = None) -> Compare
 
     >>> import genzoo, tempfile
     >>> a, b = (tempfile.mkdtemp() for _ in range(2))
-    >>> for folder, pseudo_count in ((a, 0.5), (b, 50.0)):
-    ...     coin = {"coin": ["a", "b"] * 40 + ["a"] * 160}
+    >>> for folder, pseudo_count in ((a, 0.5), (b, 1e6)):
+    ...     coin = {"coin": ["a", "a", "a", "b"] * 250}
     ...     model = {"coins": genzoo.make_model("independent", pseudo_count=pseudo_count)}
     ...     _ = genzoo.compare(model, coin, out=folder, progress=False)
     >>> found = genzoo.compare_runs(a, b, out=tempfile.mkdtemp())
