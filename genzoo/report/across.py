@@ -58,6 +58,7 @@ class Across:
     figure: Markup | None
     said: list[str]
     first: str
+    level: str
     lines: list[Line]
     few: str
     listed: list[str]
@@ -79,6 +80,7 @@ def across(run: RunRecord, rankings: Sequence[Ranking], colours: dict[str, int])
         figure=None if found is None else _figure(found, colours),
         said=[] if found is None else _said(found),
         first=first,
+        level="" if found is None else _level(found),
         lines=lines,
         few="" if lines or found is None else _too_few(of),
         listed=_listed(listed),
@@ -184,6 +186,12 @@ def _beliefs(of: Compared, found: Ranks | None) -> tuple[str, list[Line]]:
     about = [b if b.models[0] == first else b.reversed for b in beliefs(of) if first in b.models]
     order = list(found.mean)
     return first, [_line(b) for b in sorted(about, key=lambda b: order.index(b.models[1]))]
+
+
+def _level(found: Ranks) -> str:
+    """Who else has the first one's mean rank."""
+    first, *others = found.mean
+    return listing(model for model in others if found.mean[model] == found.mean[first])
 
 
 def _line(belief: Belief) -> Line:

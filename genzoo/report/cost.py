@@ -16,6 +16,7 @@ from genzoo.results import numbers
 from genzoo.results.cost import COSTS, NOT_OF_THE_FAMILY, Plane, Point, over_all, plane, with_a_way
 from genzoo.results.numbers import MARKS, listing, number, with_error
 from genzoo.results.ranking import Ranking
+from genzoo.results.record import BASELINE
 from genzoo.results.run import RunRecord
 
 WIDTH, HEIGHT = 760, 400
@@ -83,7 +84,10 @@ class Frame:
         if not self.in_percent:
             return with_error(point.value, point.stderr, point.kind)
         error = None if point.stderr is None else 100 * point.stderr
-        return f"{with_error(100 * point.value, error, point.kind)} %"
+        value, places = 100 * point.value, numbers.decimals(error, 100 * point.value)
+        if point.kind == "lower_bound":  # never more than was found
+            value = math.floor(value * 10**places) / 10**places
+        return f"{with_error(value, error, point.kind)} %"
 
 
 def cost(run: RunRecord, ranking: Ranking, colours: Mapping[str, int], key: str) -> Chart | None:
@@ -168,7 +172,11 @@ def _endless(found: Plane) -> str:
 
 
 def _most_often(found: Plane, name: str, frame: Frame) -> str:
-    counts = [(*p.unbeaten[name], p.model) for p in found.shown(name) if p.unbeaten[name][1]]
+    counts = [
+        (*p.unbeaten[name], p.model)
+        for p in found.shown(name)
+        if p.unbeaten[name][1] and p.model != BASELINE  # which is unbeaten as the cheapest
+    ]
     best = sorted(counts, key=lambda c: -c[0] / c[1])[:MOST_NAMED]
     named = [f"{model} ({left} of {able})" for left, able, model in best]
     words = [f"Unbeaten on most data sets: {listing(named)}."] if named else []

@@ -69,8 +69,8 @@ def _win(a: Result, b: Result, found: Gains, schema: Schema, why: str) -> Wins:
     total = with_error(abs(value), found.total.stderr, kind)
     what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]
     words = (
-        f"{why}On {found.n} test rows {a.model} has {total} nats a row {more} than {b.model}; "
-        f"the {what} up to it."
+        f"{why}On {found.n} of the test rows {a.model} has {total} nats a row {more} than "
+        f"{b.model}; the {what} up to it."
     )
     if len(found.starts) < schema.D:
         words += (

@@ -117,9 +117,11 @@ def lead(run: RunRecord, rankings: Sequence[Ranking], found: Sequence[Standing])
         words = f"Of {families} {named} is validation's choice on all {sets}"
     else:
         words = f"Of {families} on {sets} none is chosen everywhere"
-    farthest = next((s.model for s in found if s.model not in NOTES and s.is_whole), None)
-    if farthest not in (None, BASELINE):
-        words += f": {farthest} goes farthest on average"
+    whole = [s for s in found if s.model not in NOTES and s.is_whole]
+    exact = [s.model for s in whole if s.kind == "exact"]
+    if exact and exact[0] != BASELINE:
+        among = " of those with exact values" if len(exact) < len(whole) else ""
+        words += f": {exact[0]} goes farthest on average{among}"
     if chosen.count(favourite) < n:
         words += (
             f", and validation's choice on {chosen.count(favourite)} of {n} is {named.rstrip(',')}"
@@ -163,6 +165,9 @@ def _mean(standing: Standing) -> Cell:
     share = standing.mean
     if share is None:
         return Cell("", "absent", None, "", "·", f"{standing.model}: no result")
+    if standing.model == TRUTH and not standing.is_whole:
+        # beside means of all data sets it would read as their end
+        return Cell("", "absent", None, "", "·", f"{TRUTH}: known of some data sets")
     known = [s for s in standing.shares if s is not None]
     words = f"{standing.model}: mean of {count(len(known), 'data set')}"
     sign, step = MARKS[standing.kind].strip(), step_of(share)
@@ -198,7 +203,8 @@ def _legend(rankings: Sequence[Ranking], ways: Sequence[Way | None]) -> str:
         end = "the truth"
     elif any(known):
         end = f"the truth, or to {end} where the truth is not known"
-    return f"Share of the way from {start} to {end}, in per cent of the nats, rounded down."
+    words = f"Share of the way from {start} to {end}, in per cent of the nats, rounded down."
+    return words if all(known) else f"{words} More than 100 is above that family, not the truth."
 
 
 def _against(tally: Tally) -> Against:

@@ -13,7 +13,7 @@ from genzoo.report.svg import N_COLOURS, add, apart, figure, markup, short, tick
 from genzoo.results.marks import Marks
 from genzoo.results.numbers import Value, number
 
-LEFT, HEAD, ROW, GAP = 132, 58, 20, 10
+LEFT, HEAD, ROW, GAP = 150, 58, 20, 10
 WIDTH, WIDEST = 980, 110  # of all lanes together where there are many; of one where there are few
 BEYOND = 0.45  # of the way between the marks, what is shown on either side
 ROOM = 0.1  # beside the outermost values, where a metric sees nothing
@@ -140,7 +140,7 @@ def scatter(points: Sequence[Point], title: str, best: Value | None, *, higher: 
         best: the metric of held-out rows, which is marked.
         higher: whether more of the metric is better.
     """
-    width, height, left, right, top, bottom = 470, 280, 58, 340, 12, 236
+    width, height, left, right, top, bottom = 500, 280, 58, 340, 12, 236
     svg = figure(width, height, f"Likelihood against {title}, by family")
     xs = [end for p in points for end in _ends(p.metric)] + ([best.value] if best else [])
     ys = [end for p in points for end in _ends(p.nats)]
@@ -165,6 +165,7 @@ def scatter(points: Sequence[Point], title: str, best: Value | None, *, higher: 
     middle = (left + right) / 2
     add(grid, "text", f"{title}, better to the right", x=middle, y=height - 8,
          text_anchor="middle")  # fmt: skip
+    add(grid, "text", "nats a row", x=left + 4, y=top + 2)
     if best is not None:
         x = across(best.value)
         add(svg, "line", x1=x, x2=x, y1=top, y2=bottom, class_="reference")
