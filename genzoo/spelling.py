@@ -65,12 +65,15 @@ def did_you_mean_path(path: str | os.PathLike[str], *, folder: bool = False) -> 
 def near_path(path: str | os.PathLike[str], *, folder: bool = False) -> str | None:
     """What is there under nearly that path, if it is to be one a folder; None where nothing is."""
     found = Path()
+    if not Path(path).parts:
+        return None
     for part in Path(path).parts:
-        if not (found / part).exists():
-            try:
-                there = sorted(os.listdir(found))
-            except OSError:
-                return None
+        try:
+            is_there = (found / part).exists()
+            there = [] if is_there else sorted(os.listdir(found))
+        except OSError:  # unreadable, or a name that is too long
+            return None
+        if not is_there:
             part = near(part, [name for name in there if not name.startswith(".")])
             if part is None:
                 return None

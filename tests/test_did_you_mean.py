@@ -15,7 +15,7 @@ import pytest
 
 import genzoo
 from genzoo.datasets import own
-from genzoo.spelling import did_you_mean, did_you_mean_path, near
+from genzoo.spelling import did_you_mean, did_you_mean_path, near, near_path
 
 FRAME = pd.DataFrame({"colour": ["red", "blue"] * 10, "length": [1.0, 2.0] * 10})
 
@@ -172,3 +172,8 @@ def test_the_command_line(arguments: str, meant: str, tmp_path: Path) -> None:
     assert meant in asked[-1]
     assert len(asked) > 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.csv", "runs"]
+
+
+@pytest.mark.parametrize("path", ["", "x" * 5000])
+def test_a_path_that_can_be_none_has_no_near_one(path):
+    assert near_path(path) is None

@@ -214,6 +214,11 @@ def _listed(found: Sequence[Discovery]) -> list[str]:
     if not found:
         return []
     n, proven = sum(d.found for d in found), sum(d.pair.winner is not None for d in found)
+    if n == 0:
+        return [
+            f"Of all {len(found)} pairs of all data sets in one list none differs with a "
+            "table-wide q-value below 5 % (Benjamini-Hochberg)."
+        ]
     return [
         f"Of all {len(found)} pairs of all data sets in one list {n} differ with a table-wide "
         f"q-value below 5 % (Benjamini-Hochberg): of these about one in twenty may be no "

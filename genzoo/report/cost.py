@@ -84,10 +84,7 @@ class Frame:
         if not self.in_percent:
             return with_error(point.value, point.stderr, point.kind)
         error = None if point.stderr is None else 100 * point.stderr
-        value, places = 100 * point.value, numbers.decimals(error, 100 * point.value)
-        if point.kind == "lower_bound":  # never more than was found
-            value = math.floor(value * 10**places) / 10**places
-        return f"{with_error(value, error, point.kind)} %"
+        return f"{with_error(100 * point.value, error, point.kind)} %"
 
 
 def cost(run: RunRecord, ranking: Ranking, colours: Mapping[str, int], key: str) -> Chart | None:
@@ -177,7 +174,8 @@ def _most_often(found: Plane, name: str, frame: Frame) -> str:
         for p in found.shown(name)
         if p.unbeaten[name][1] and p.model != BASELINE  # which is unbeaten as the cheapest
     ]
-    best = sorted(counts, key=lambda c: -c[0] / c[1])[:MOST_NAMED]
+    most = [c for c in counts if 2 * c[0] > c[1]]
+    best = sorted(most, key=lambda c: (-c[0] / c[1], -c[1]))[:MOST_NAMED]
     named = [f"{model} ({left} of {able})" for left, able, model in best]
     words = [f"Unbeaten on most data sets: {listing(named)}."] if named else []
     n = frame.n_datasets
@@ -185,7 +183,8 @@ def _most_often(found: Plane, name: str, frame: Frame) -> str:
     if fewer:
         words.append(f"Means over fewer data sets, which can't be compared: {fewer}.")
     if frame.without:
-        words.append(f"Left out, as nobody gets beyond no skill: {listing(frame.without)}.")
+        left = listing(frame.without)
+        words.append(f"Left out, as no family goes farther than the lowest: {left}.")
     return " ".join(words)
 
 
@@ -268,7 +267,7 @@ def _bar(point: Point, scale: Scale, y: float) -> tuple[float, float]:
     """The top and the bottom of the error bar or, of a bound, of the arrow that points up."""
     if scale.is_below(point):
         return y, y
-    error = point.apart or 0.0
+    error = point.apart if point.apart is not None and math.isfinite(point.apart) else 0.0
     top = max(scale.up(point.value + error), PLOT.top - 4)
     bottom = min(scale.up(point.value - error), PLOT.bottom)
     return (min(top, y - 3 * RADIUS) if point.kind == "lower_bound" else top), bottom

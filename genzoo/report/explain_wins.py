@@ -64,14 +64,8 @@ def kind_of(*cells: Result) -> Kind:
 
 
 def _win(a: Result, b: Result, found: Gains, schema: Schema, why: str) -> Wins:
-    kind = kind_of(a, b)
-    value, more = found.total.value, "more" if found.total.value >= 0 else "less"
-    total = with_error(abs(value), found.total.stderr, kind)
     what = {"table": "bars add", "sequence": "line adds", "image": "map adds"}[schema.layout]
-    words = (
-        f"{why}On {found.n} of the test rows {a.model} has {total} nats a row {more} than "
-        f"{b.model}; the {what} up to it."
-    )
+    words = f"{why}On {found.n} of the test rows {_difference(a, b, found)}; the {what} up to it."
     if len(found.starts) < schema.D:
         words += (
             f" Asked for in {len(found.starts)} blocks of neighbours: more would take too long."
@@ -84,6 +78,25 @@ def _win(a: Result, b: Result, found: Gains, schema: Schema, why: str) -> Wins:
     else:
         figure = explain_figures.bars(*_largest(found, names_of(schema, found.starts)), title)
     return Wins(a.model, b.model, words, figure)
+
+
+def _difference(a: Result, b: Result, found: Gains) -> str:
+    """By how much they differ, in words: a bound may lie anywhere below the true value."""
+    value, error = found.total.value, found.total.stderr
+    total, more = with_error(abs(value), error), "more" if value >= 0 else "less"
+    bounded = tuple(cell.record.kind == "lower_bound" for cell in (a, b))
+    if all(bounded):
+        side = "higher" if value >= 0 else "lower"
+        return f"the bound of {a.model} lies {total} nats a row {side} than that of {b.model}"
+    if any(bounded):
+        # what is known from below alone may raise its own side
+        least = "at least " if bounded[0] == (value >= 0) else "at most "
+        return (
+            f"{a.model} has {least}{total} nats a row {more} than {b.model}, as one of them is "
+            f"known by a lower bound"
+        )
+    about = "about " if kind_of(a, b) == "estimate" else ""
+    return f"{a.model} has {about}{total} nats a row {more} than {b.model}"
 
 
 def _largest(found: Gains, names: list[str]) -> tuple[list[str], np.ndarray, np.ndarray]:

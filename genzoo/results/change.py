@@ -367,6 +367,8 @@ def _change(
     a, b = before.masses("log_prob"), after.masses("log_prob")
     if a is None or b is None or a.shape != b.shape:
         return found
+    if np.isnan(a).any() or np.isnan(b).any():
+        raise ValueError(f"folders: log masses of {model} on {dataset} are NaN: damaged arrays")
     if before.kind == after.kind and np.allclose(a, b, rtol=SAME, atol=0.0):
         return replace(found, verdict="same")
     rows = paired_difference(b, a, after.groups)

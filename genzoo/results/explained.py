@@ -155,6 +155,8 @@ def calibration(model: np.ndarray, truth: np.ndarray) -> Calibration | None:
     """
     if len(model) != len(truth) or len(truth) < 2 * DECILES:
         return None
+    if not (np.isfinite(model).all() and np.isfinite(truth).all()):
+        return None
     parts = np.array_split(np.argsort(truth, kind="stable"), DECILES)
     found = [paired_difference(model[p], truth[p]) for p in parts]
     return Calibration(

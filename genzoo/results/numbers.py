@@ -22,6 +22,8 @@ def decimals(stderr: float | None, value: float | None = None) -> int:
     """
     if not stderr or not math.isfinite(stderr):
         size = abs(value or 0.0)
+        if not math.isfinite(size):
+            return 2
         return min(4, max(0, 3 - math.floor(math.log10(size)))) if size > 0 else 2
     power = math.floor(math.log10(stderr)) + 1
     lead = stderr / 10.0**power  # 0.1 <= lead < 1

@@ -162,7 +162,9 @@ def _unused(rankings: Sequence[Ranking]) -> dict[str, str]:
     unused, texts = {}, dict[str, str]()
     for ranking in rankings:
         name, text, on = ranking.dataset.name, ranking.dataset.facts.text, way(ranking)
-        if on is None or not on.high > on.low:
+        if on is not None and on.start != BASELINE:
+            unused[name] = f"{BASELINE}, the mark of no skill, was not run"
+        elif on is None or not on.high > on.low:
             unused[name] = "no family with an exact value gets beyond no skill"
         elif text is not None and text.digest in texts:
             unused[name] = f"the same text as {texts[text.digest]}"
@@ -213,7 +215,12 @@ def _friedman(values: Sequence[np.ndarray]) -> float | None:
 
 def _tested(of: Compared, pairs: Sequence[tuple[str, str]], *, one_sided: bool) -> list[Told]:
     """Each pair, with Holm's correction for all of them."""
-    differences = [of.shares[a] - of.shares[b] for a, b in pairs]
+    nats = of.exact | of.bounds
+    differences = [
+        # what ranks call level is no difference here either
+        np.where(np.round(nats[a] - nats[b], SAME_DECIMALS) == 0, 0.0, of.shares[a] - of.shares[b])
+        for a, b in pairs
+    ]
     sides = [(_signed_rank(d), _signed_rank(-d)) for d in differences]
     p_values = [first if one_sided else min(1.0, 2 * min(first, second)) for first, second in sides]
     found = []

@@ -39,7 +39,7 @@ from genzoo.results.ranks import Compared
 from genzoo.seeding import numpy_rng
 
 PRIOR = 0.5  # data sets that the prior is worth; of Benavoli et al. (2017)
-DRAWS = 20_000  # of the posterior: a probability is off by 0.0035 at most
+DRAWS = 20_000  # of the posterior: its standard error is 0.0035 at most
 FEWEST = 5  # data sets: of fewer the prior says more than they do
 
 

@@ -14,8 +14,11 @@ from reading import article, page_of
 from genzoo.report import explain_graph
 from genzoo.report.build import build
 from genzoo.report.explain import times
+from genzoo.report.explain_wins import wins
+from genzoo.results.contender import Result
 from genzoo.results.explained import Explained, calibration, gains
 from genzoo.results.ranking import rank
+from genzoo.results.record import CellRecord, ExplainRecord
 from genzoo.results.run import read_run
 from genzoo.space.schema import Schema, Variable
 
@@ -158,3 +161,33 @@ def test_folds_are_explained_by_the_first(tmp_path: Path) -> None:
 )
 def test_times_likelier(nats: float, words: str) -> None:
     assert times(nats) == words
+
+
+@pytest.mark.parametrize(
+    ("kinds", "value", "said"),
+    [
+        (("exact", "exact"), 0.5, "a has 0.500 ± 0.017 nats a row more than b"),
+        (("exact", "exact"), -0.5, "a has 0.500 ± 0.017 nats a row less than b"),
+        (("exact", "lower_bound"), 0.5, "a has at most 0.500"),  # b may be as good
+        (("exact", "lower_bound"), -0.5, "a has at least 0.500"),
+        (("lower_bound", "exact"), 0.5, "a has at least 0.500"),
+        (("lower_bound", "exact"), -0.5, "a has at most 0.500"),
+        (("lower_bound", "lower_bound"), 0.5, "the bound of a lies 0.500"),
+    ],
+)
+def test_a_bound_is_not_said_to_lose(kinds: tuple[str, str], value: float, said: str) -> None:
+    rng = np.random.default_rng(0)
+    base, noise = -1.0 + 0.1 * rng.standard_normal((40, 2)), rng.standard_normal((40, 2))
+    noise = 0.075 * (noise - noise.mean(axis=0))
+    schema = Schema((Variable("x", categories=("p", "q")), Variable("y", categories=("p", "q"))),
+                    "table", (2,))  # fmt: skip
+    cells = [
+        Result(
+            CellRecord(name, model=name, status="ok", kind=kind,
+                       explained=ExplainRecord(kind, None, {}, 0.0)),
+            explained=Explained(terms=terms, terms_at=np.arange(40), term_starts=np.arange(2)),
+        )
+        for name, kind, terms in zip("ab", kinds, (base + value / 2 + noise, base), strict=True)
+    ]  # fmt: skip
+    (found,) = wins(cells, schema)
+    assert said in found.words

@@ -108,6 +108,17 @@ def test_ranks_need_two_data_sets_and_two_families() -> None:
     assert not [t for t in level.pairs if t.winner]
 
 
+def test_what_ranks_call_level_is_not_told_apart() -> None:
+    """Noise of the last digits is no difference, however often it has the same sign."""
+    rng = np.random.default_rng(4)
+    low = rng.standard_normal(12)
+    found = ranks(compared({"a": (low + 1e-13).tolist(), "b": low.tolist()}))
+    assert found is not None
+    assert found.mean == {"a": 1.5, "b": 1.5}
+    assert found.pairs[0].p_value == 1.0
+    assert found.pairs[0].winner is None
+
+
 def test_families_told_apart_by_ranks_are_rarely_equal() -> None:
     """Five equal families, 20 data sets, 400 repeats: some pair is told apart in at most 5 %, and
     three Monte Carlo errors (1.1 % each); the false-alarm rate of this test is 0.1 %."""
