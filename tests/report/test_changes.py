@@ -311,3 +311,10 @@ def test_a_third_run_is_compared_with_the_first(tmp_path: Path) -> None:
     assert last.one("details", dataset="alarm").one("tr", model="hmm")["data-verdict"] == "worse"
     ids = [e["id"] for e in page if "id" in e.attributes]
     assert len(ids) == len(set(ids))
+
+
+def test_nan_in_the_arrays_of_a_run_is_an_error(tmp_path: Path) -> None:
+    before, after = two_runs(tmp_path, seeds=(0,), datasets=("alarm",))
+    move(after, "hmm", math.nan)
+    with pytest.raises(ValueError, match="hmm on alarm are NaN"):
+        compared(before, after)

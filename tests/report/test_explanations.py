@@ -17,6 +17,7 @@ from genzoo.report.explain import times
 from genzoo.report.explain_wins import wins
 from genzoo.results.contender import Result
 from genzoo.results.explained import Explained, calibration, gains
+from genzoo.results.numbers import with_error
 from genzoo.results.ranking import rank
 from genzoo.results.record import CellRecord, ExplainRecord
 from genzoo.results.run import read_run
@@ -100,6 +101,13 @@ def test_calibration_is_by_tenths_of_the_truth() -> None:
     assert found.value.tolist() == pytest.approx([-1.0] * 5 + [0.0] * 5)
     assert (np.diff(found.truth) > 0).all()
     assert calibration(truth[:19], truth[:19]) is None
+
+
+def test_a_row_without_mass_is_no_calibration() -> None:
+    truth = np.linspace(-3.0, -1.0, 40)
+    assert calibration(truth, truth) is not None
+    assert calibration(np.where(np.arange(40) == 0, -np.inf, truth), truth) is None
+    assert with_error(-math.inf, None) == "−∞"
 
 
 def test_names_are_escaped_in_figures() -> None:

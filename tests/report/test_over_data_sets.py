@@ -190,7 +190,7 @@ def test_q_values_are_those_of_benjamini_and_hochberg() -> None:
     assert discoveries([("d", pair(math.nan))]) == []
 
 
-def test_the_report_says_what_so_few_data_sets_can_tell(tmp_path: Path) -> None:
+def test_the_part_is_of_several_data_sets_alone(tmp_path: Path) -> None:
     page = page_of(write_demo(tmp_path / "many"))
     part = page.one("section", part="across")
     assert part.all("svg")
